@@ -1,0 +1,1 @@
+"""Turns one step into artifacts: one file per kind of step."""

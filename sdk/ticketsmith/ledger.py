@@ -1,0 +1,123 @@
+"""The record of a run in a store: what each step wrote, from what, with digests. Nothing counts before its manifest.
+
+    <run-id>/spec/<digest>.json                            the whole spec, benchmark options included
+    <run-id>/cohort-00/level-02/ticket/train/<artifact>    what a step wrote
+    <run-id>/cohort-00/level-02/ticket/train/volatile.json digests of the artifacts that differ by nature (timings)
+    <run-id>/cohort-00/level-02/ticket/train/manifest.json written last: digests, and the digests of the parents' manifests
+    <run-id>/report/<digest of inputs>/report.{html,md,json}
+
+Two runs of one spec on one kind of CPU agree in every byte but the volatile artifacts, `volatile.json` and the reports.
+"""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+
+from .documents import canonical
+from .errors import Conflict, IntegrityError
+from .lottery.spec import Experiment
+from .lottery.steps import Step
+from .stores import Store
+
+MANIFEST = "manifest.json"
+VOLATILE = "volatile.json"
+
+
+def spec_key(run_id: str, spec: Experiment) -> str:
+    """Where the whole spec lies: the one thing, besides the store, that a process needs to take part in a run."""
+    return f"{run_id}/spec/{sha256(canonical(spec.model_dump(mode='json'))).hexdigest()[:12]}.json"
+
+
+class Ledger:
+    """The steps of one run: which are done, and their artifacts, verified whenever they are read."""
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self.store, self.run_id = store, run_id
+
+    def done(self, step: Step) -> bool:
+        """Has this step been committed, from the very parents that are there now? Raises IntegrityError if from others."""
+        if not self.store.exists(self._key(step, MANIFEST)):
+            return False
+        recorded = self.manifest(step)["parents"]
+        for parent in step.parents:
+            if recorded.get(parent.key) != self.digest(parent):
+                raise self._broken(step, f"its parent {parent.key} is not the one it was made from")
+        return True
+
+    def commit(self, step: Step, files: Mapping[str, bytes], volatile: Mapping[str, bytes] | None = None) -> None:
+        """Write the artifacts, then the manifest. Raises Conflict if other content is there already."""
+        timings = {name: self._put_volatile(self._key(step, name), data) for name, data in (volatile or {}).items()}
+        for name, data in files.items():
+            self.store.put_once(self._key(step, name), data)
+        if timings:
+            self._put_volatile(self._key(step, VOLATILE), canonical(_entries(timings)))
+        manifest = {
+            "schema": 1,
+            "run": self.run_id,
+            "step": {"cohort": step.cohort, "level": step.level, "arm": step.arm, "kind": step.kind},
+            "parents": {parent.key: self.digest(parent) for parent in step.parents},
+            "files": _entries(files),
+            "volatile": sorted(timings),
+        }
+        self.store.put_once(self._key(step, MANIFEST), canonical(manifest))
+
+    def read(self, step: Step, name: str) -> bytes:
+        """The bytes of an artifact. Raises IntegrityError unless size and SHA-256 are the recorded ones."""
+        manifest = self.manifest(step)
+        entries = manifest["files"]
+        if name in manifest["volatile"]:
+            entries = self._document(step, VOLATILE)
+        if name not in entries:
+            raise self._broken(step, f"its manifest names no {name}")
+        data, expected = self._get(step, name), entries[name]["sha256"]
+        if (got := sha256(data).hexdigest()) != expected:
+            raise self._broken(step, f"{name} is corrupted: expected sha256 {expected[:16]}…, got {got[:16]}…")
+        return data
+
+    def manifest(self, step: Step) -> dict[str, dict]:
+        """The manifest of a committed step."""
+        manifest = self._document(step, MANIFEST)
+        if not {"parents", "files", "volatile"} <= manifest.keys():
+            raise self._broken(step, f"{MANIFEST} is corrupted: fields are missing")
+        return manifest
+
+    def digest(self, step: Step) -> str:
+        """SHA-256 of a step's manifest: the identity of everything that led to it."""
+        return sha256(self._get(step, MANIFEST)).hexdigest()
+
+    def _document(self, step: Step, name: str) -> dict[str, dict]:
+        try:
+            document = json.loads(self._get(step, name))
+        except ValueError as error:
+            raise self._broken(step, f"{name} is corrupted: not JSON ({error})") from error
+        if not isinstance(document, dict):
+            raise self._broken(step, f"{name} is corrupted: not an object")
+        return document
+
+    def _get(self, step: Step, name: str) -> bytes:
+        try:
+            return self.store.get(self._key(step, name))
+        except KeyError:
+            raise self._broken(step, f"{name} is missing") from None
+
+    def _put_volatile(self, key: str, data: bytes) -> bytes:
+        """Write what differs by nature. If a killed attempt left one already, that one stands."""
+        try:
+            self.store.put_once(key, data)
+            return data
+        except Conflict:
+            return self.store.get(key)
+
+    def _key(self, step: Step, name: str) -> str:
+        return f"{self.run_id}/{step.key}/{name}"
+
+    def _broken(self, step: Step, problem: str) -> IntegrityError:
+        place = f"{self.store.url}/{self.run_id}/{step.key}"
+        return IntegrityError(
+            f"{step.key}: {problem} (in {place})",
+            f"move {place} and every later level away and run the same command again: what is whole is kept",
+        )
+
+
+def _entries(files: Mapping[str, bytes]) -> dict[str, dict[str, object]]:
+    return {name: {"sha256": sha256(data).hexdigest(), "size": len(data)} for name, data in sorted(files.items())}

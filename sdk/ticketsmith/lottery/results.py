@@ -1,0 +1,174 @@
+"""What steps write and reports read. Accuracies and sparsities are fractions in [0, 1]; losses are nats; times seconds.
+
+R is the number of replicates, E the number of looks at the validation split.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Status = Literal["PASS", "FAIL", "UNDECIDED"]
+
+
+class Record(BaseModel):
+    """A document at a known key: frozen, closed, without NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Density(Record):
+    """`density.json` of a prune step: counts taken from the mask itself, never from zeros in the weights."""
+
+    kept: dict[str, int]
+    """Survivors per layer in the first replicate; global masks may differ between replicates, their sum does not."""
+    sizes: dict[str, int]
+
+    @property
+    def sparsity(self) -> float:
+        return 1 - sum(self.kept.values()) / sum(self.sizes.values())
+
+
+class TrainMetrics(Record):
+    """`metrics.json` of a train step, one entry per replicate of the cohort."""
+
+    replicates: list[int]
+    """Numbers of the replicates over all cohorts, (R,)."""
+    start: int
+    stop: int
+    looks: list[int]
+    """Updates after which the validation split was looked at, (E,)."""
+    validation_loss: list[list[float | None]]
+    """(R, E); null from the look on that found a loss that is not finite."""
+    validation_accuracy: list[list[float | None]]
+    early_stop_step: list[int]
+    """Look with the least validation loss, (R,): the early-stop iteration of the paper."""
+    early_stop_test_accuracy: list[float]
+    """Test accuracy of the weights at that look, (R,)."""
+    test_accuracy: list[float]
+    """Test accuracy at the end of training, (R,). The final number; nothing was selected by it."""
+    test_loss: list[float]
+    diverged_at: list[int | None]
+    """Look that found a loss that is not finite, or null, (R,). The weights kept are those of the look before."""
+
+
+class Summary(Record):
+    """A mean over replicates with its standard error and two-sided 95 % t interval; no interval for n = 1."""
+
+    mean: float
+    se: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+class Difference(Record):
+    """Candidate minus dense, paired over replicates, with one-sided bounds at the gate's confidence."""
+
+    mean: float
+    se_replicates: float | None
+    """Over training seeds: spread of the per-replicate differences. Null for one replicate."""
+    se_items: float
+    """Over test examples: spread of the per-example differences, averaged over the replicates that test them."""
+    se: float | None
+    """The larger of the two; the bounds use it."""
+    low: float | None
+    high: float | None
+
+
+class Verdict(Record):
+    """`verdict.json` of a gate step."""
+
+    arm: str
+    level: int
+    sparsity: float
+    """Removed share of the prunable weights, counted from the mask."""
+    kept: int
+    prunable: int
+    status: Status
+    reason: str
+    margin: float
+    loss_margin: float | None
+    confidence: float
+    replicates: list[int]
+    test_accuracy: list[float]
+    dense_test_accuracy: list[float]
+    accuracy: Summary
+    dense_accuracy: Summary
+    early_stop_step: Summary
+    dense_early_stop_step: Summary
+    difference: Difference
+    loss_difference: Difference
+
+
+class Sample(Record):
+    """One test example with what each net said of it."""
+
+    example: int
+    label: int
+    dense: int
+    candidate: int
+    pixels: str
+    """Grey levels 0 to 255, row by row, two hex digits each."""
+
+
+class Samples(Record):
+    """`samples.json` of a gate step: disagreements first, then a few on which both agree. From one replicate's test split."""
+
+    replicate: int
+    height: int
+    width: int
+    agreement: float
+    """Share of the test split on which both nets say the same."""
+    samples: list[Sample]
+
+
+class Machine(Record):
+    """Where a time was measured."""
+
+    cpu: str
+    cores: int
+    device: str
+    threads: int
+    versions: dict[str, str]
+    date: str
+    """UTC, ISO 8601."""
+
+
+class SpeedRow(Record):
+    """One back-end at one batch size. Latencies in seconds per call, throughput in examples per second."""
+
+    backend: str
+    batch_size: int
+    p50: float
+    p95: float
+    p99: float
+    throughput: float
+    ratio: float
+    """Median throughput over that of the best dense back-end at this batch size, interleaved round by round."""
+    low: float
+    high: float
+    """95 % bootstrap interval of the ratio over rounds."""
+
+
+class Refusal(Record):
+    """A back-end that was not timed, and why: it does not apply, or its outputs were not equal."""
+
+    backend: str
+    reason: str
+
+
+class Speed(Record):
+    """`speed.json` of a benchmark step. Only back-ends whose outputs equal the masked model's are in `rows`."""
+
+    machine: Machine
+    replicate: int
+    """The replicate with the median validation loss."""
+    sparsity: float
+    max_abs_difference: dict[str, float]
+    """Largest absolute difference of a back-end's logits to the masked model's, on the test split."""
+    rows: list[SpeedRow]
+    refused: list[Refusal]
+    chosen: str
+    """Fastest back-end over all batch sizes; a dense one if nothing beats dense."""
+    headline: SpeedRow
+    """The row shown in the scorecard: the chosen back-end at the largest batch size."""

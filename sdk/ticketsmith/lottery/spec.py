@@ -1,0 +1,109 @@
+"""The spec of an experiment: every number that can change a result, with its unit; and the run id it leads to."""
+
+from hashlib import sha256
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ..documents import canonical
+from .task import Task
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+
+
+class Part(BaseModel):
+    """A section of the spec: frozen, strict, and closed to keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Model(Part):
+    """The network."""
+
+    name: str = Field("mlp", description="file in ticketsmith_runner/models")
+    hidden: tuple[Count, ...] = Field((300, 100), description="units of each hidden layer")
+
+
+class Training(Part):
+    """How every arm is trained."""
+
+    steps: Count = Field(description="optimizer updates of the dense training, T")
+    batch_size: Count = Field(description="examples per update")
+    optimizer: Literal["sgd", "adam"] = Field("sgd", description="update rule")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(description="at update 0")
+    momentum: Fraction = Field(0.0, description="SGD only")
+    schedule: Literal["constant", "cosine"] = Field("constant", description="cosine falls to 0 at update T")
+    evaluate_every: Count = Field(100, description="updates between two looks at the validation split")
+
+
+class Pruning(Part):
+    """What is removed, how fast, and where training restarts."""
+
+    sparsity: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.8, description="share of the prunable weights removed at the end, exact to the weight"
+    )
+    fraction: Annotated[float, Field(gt=0, lt=1)] = Field(0.2, description="share of the survivors removed a round")
+    scope: Literal["layerwise", "global"] = Field("layerwise", description="where magnitudes compete")
+    output_rate: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="pace of the output layer, as a factor of `fraction`; layerwise only"
+    )
+    criterion: str = Field("magnitude", description="file in ticketsmith_runner/criteria")
+    rewind_to: Annotated[int, Field(ge=0)] = Field(0, description="k: survivors go back to their values after update k")
+
+
+class GateRule(Part):
+    """When a ticket counts as good as dense. The bound decides, not the mean."""
+
+    margin: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.005, description="accuracy that may be lost against dense, as a fraction (0.005 is 0.5 points)"
+    )
+    loss_margin: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="test loss that may be added against dense, in nats; null: loss is not judged"
+    )
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = Field(0.95, description="of each one-sided bound")
+
+
+class BenchmarkOptions(Part):
+    """How speed is measured. Not part of the run id: it changes no result of the search."""
+
+    batch_sizes: tuple[Count, ...] = Field((1, 16, 64, 256), min_length=1, description="examples per call")
+    rounds: Count = Field(30, description="interleaved rounds; every back-end is timed once in each")
+    seconds: Annotated[float, Field(gt=0, le=3600)] = Field(0.01, description="time per back-end, batch and round")
+
+    @property
+    def digest(self) -> str:
+        return sha256(canonical(self.model_dump(mode="json"))).hexdigest()[:12]
+
+
+class Experiment(Part):
+    """One experiment: a task, a method, and the question asked of the result."""
+
+    task: str = Field("digits-mlp", description="file in ticketsmith/tasks")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="root of every named random stream")
+    replicates: Count = Field(description="independent repetitions; whole cohorts where the task is cross-fitted")
+    controls: tuple[Literal["reinit", "random"], ...] = Field(("reinit",), description="arms beside the ticket")
+    model: Model = Model()
+    training: Training
+    pruning: Pruning = Pruning()
+    gate: GateRule = GateRule()
+    benchmark: BenchmarkOptions = BenchmarkOptions()
+    stop_on_fail: bool = Field(False, description="take no further rounds after a FAIL; changes no round's result")
+
+    @model_validator(mode="after")
+    def _rewind_lies_within_training(self) -> "Experiment":
+        if self.pruning.rewind_to >= self.training.steps:
+            raise ValueError(
+                f"pruning.rewind_to: expected fewer than training.steps ({self.training.steps}), "
+                f"got {self.pruning.rewind_to}"
+            )
+        return self
+
+    def identity(self) -> dict[str, object]:
+        """The part of the spec that decides results, every default written out."""
+        return self.model_dump(mode="json", exclude={"benchmark", "stop_on_fail"})
+
+    def run_id(self, task: Task, version: str) -> str:
+        """`<task>-<12 hex digits>`: the digest of identity, package version and data. A valid DNS label."""
+        whole = {"spec": self.identity(), "version": version, "data": task.digest}
+        return f"{self.task}-{sha256(canonical(whole)).hexdigest()[:12]}"

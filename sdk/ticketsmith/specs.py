@@ -1,0 +1,127 @@
+"""From YAML and command-line overrides to a validated spec. Every problem is listed at once, with what was expected."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from . import __version__
+from .errors import UsageError
+from .lottery.spec import Experiment
+from .lottery.task import Task
+from .names import guess, load, names
+from .yaml12 import read_yaml
+
+FOLDERS = {"model": "ticketsmith_runner.models", "criterion": "ticketsmith_runner.criteria"}
+
+
+def read_spec(path: str | None, overrides: Mapping[str, Any]) -> Experiment:
+    """The spec in `path` (or all defaults), with `overrides` on top and the task's defaults below.
+
+    Raises UsageError that lists every problem: path, expected, got.
+    """
+    document = merge(_document(path) if path else {}, overrides)
+    name = document.get("task", Experiment.model_fields["task"].default)
+    if not isinstance(name, str):
+        raise UsageError(f"task: expected a name, got {name!r}", f"choose from {', '.join(names('ticketsmith.tasks'))}")
+    return resolve(document, task(name))
+
+
+def task(name: str) -> Task:
+    """The record of a task by its name. Raises UsageError with the choices."""
+    record = load("ticketsmith.tasks", name).TASK
+    assert isinstance(record, Task)
+    return record
+
+
+def run_id(spec: Experiment) -> str:
+    """The id that this version of TicketSmith gives to a spec."""
+    return spec.run_id(task(spec.task), __version__)
+
+
+def resolve(document: Mapping[str, Any], record: Task) -> Experiment:
+    """Validate a document over the defaults of its task. Raises UsageError that lists every problem."""
+    problems: list[str] = []
+    try:
+        spec = Experiment.model_validate_json(json.dumps(merge(record.defaults, document), default=str))
+        problems = list(_beyond_types(spec, record))
+    except ValidationError as error:
+        problems = [_problem(each) for each in error.errors()]
+    if problems:
+        raise UsageError(
+            "the spec is not valid:\n" + "\n".join(f"  - {problem}" for problem in problems),
+            "correct the fields above; `ticketsmith run imp --dry-run` prints a whole spec",
+        )
+    return spec
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` laid over `below`, section by section."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        merged[key] = merge(under, value) if isinstance(value, Mapping) and isinstance(under, Mapping) else value
+    return merged
+
+
+def _document(path: str) -> dict[str, Any]:
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", "give the path of a YAML spec with --config") from error
+    try:
+        document = read_yaml(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not a YAML spec: {error}", "see configs/imp_mnist.yaml for an example") from error
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise UsageError(f"{path}: expected `key: value` lines at the top", "see configs/imp_mnist.yaml for an example")
+    return document
+
+
+def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
+    """What the schema cannot know: names of files, whole cohorts, room in the training split."""
+    for where, folder, name in (
+        ("model.name", FOLDERS["model"], spec.model.name),
+        ("pruning.criterion", FOLDERS["criterion"], spec.pruning.criterion),
+    ):
+        if name not in (choices := names(folder)):
+            yield f"{where}: expected one of {', '.join(choices)}, got {name!r}. {guess(name, choices)}".rstrip()
+    if record.folds and spec.replicates % record.folds:
+        yield (
+            f"replicates: expected a multiple of {record.folds} ({spec.task} is cross-fitted in whole cohorts of "
+            f"{record.folds}), got {spec.replicates}"
+        )
+    test = record.test or -(-record.examples // record.folds)
+    if spec.training.batch_size > (room := record.examples - test - record.validation):
+        yield f"training.batch_size: expected at most the {room} training examples, got {spec.training.batch_size}"
+
+
+def _problem(error: Any) -> str:
+    """`path: expected …, got …`, with a guess at what an unknown key was meant to be."""
+    path = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = _fields(error["loc"][:-1])
+        return f"{path}: unknown key. {guess(str(error['loc'][-1]), known)}known: {', '.join(known)}"
+    if error["type"] == "missing":
+        return f"{path}: missing"
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    expected = error["msg"].removeprefix("Input should be ").removesuffix(f", got {error['input']!r}")
+    return f"{path}: expected {expected}, got {_short(error['input'])}"
+
+
+def _fields(loc: tuple[str | int, ...]) -> list[str]:
+    model: type[BaseModel] = Experiment
+    for part in loc:
+        annotation = model.model_fields[str(part)].annotation
+        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        model = annotation
+    return list(model.model_fields)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,83 @@
+"""A folder as a store. A write is a temporary file, fsync, and a hard link: it appears whole, once, or not at all."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import Conflict, Denied, Retryable, UsageError
+
+TEMPORARY = ".tmp-"
+
+
+class LocalStore:
+    """Files below `root`, read-only once written. Safe under concurrent writers and under SIGKILL."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+        self.url = str(root)
+
+    def put_once(self, key: str, data: bytes) -> None:
+        path = self._path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not _create(path, data) and path.read_bytes() != data:
+                raise Conflict(
+                    f"{path} already holds other bytes; it was not changed",
+                    "another version or machine wrote this run: choose another --store, or move the run away",
+                )
+        except PermissionError as error:
+            raise Denied(f"cannot write {path}: {error.strerror}", "choose a writable folder with --store") from error
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UsageError(f"{path.parent} is not a folder", "choose a folder with --store") from error
+        except OSError as error:
+            raise Retryable(
+                f"cannot write {len(data)} bytes to {path}: {error.strerror}",
+                "free space or check the disk, then run the same command again: finished steps are kept",
+            ) from error
+
+    def get(self, key: str) -> bytes:
+        try:
+            return self._path(key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise KeyError(key) from None
+        except PermissionError as error:
+            raise Denied(f"cannot read {self._path(key)}: {error.strerror}", "check the folder's permissions") from error
+
+    def exists(self, key: str) -> bool:
+        return self._path(key).is_file()
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        top = self._path(prefix.rpartition("/")[0]) if "/" in prefix else self.root
+        for path in sorted(path for path in top.rglob("*") if path.is_file()):
+            key = path.relative_to(self.root).as_posix()
+            if key.startswith(prefix) and not path.name.startswith(TEMPORARY):
+                yield key
+
+    def _path(self, key: str) -> Path:
+        """The file of a key. Raises UsageError for a key that would leave the root."""
+        parts = key.split("/")
+        if key and any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts):
+            raise UsageError(f"store: {key!r} is not a valid key", "use names separated by single slashes")
+        return self.root.joinpath(*parts) if key else self.root
+
+
+def _create(path: Path, data: bytes) -> bool:
+    """Write `data` so that it appears at `path` whole; False if something is there already."""
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+    try:
+        with open(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o444), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)  # unlike a rename, a link never replaces what is there
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return True

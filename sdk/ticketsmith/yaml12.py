@@ -1,0 +1,51 @@
+"""YAML as its users expect it: no duplicate keys, no aliases, `1e-3` is a number and `yes` is a word."""
+
+import re
+from typing import Any
+
+import yaml
+
+LIMIT = 1 << 20
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with the YAML 1.2 readings of numbers and booleans, closed to aliases and duplicate keys."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float", ":int", ":timestamp"))]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError(f"aliases (*name) are not allowed{self.peek_event().start_mark}")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for position, key in enumerate(keys):
+            if key in keys[:position]:
+                raise yaml.YAMLError(f"key {key!r} stands twice{node.value[position][0].start_mark}")
+        return super().construct_mapping(node, deep=deep)
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]{1,400}$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$"),
+    list("-+.0123456789"),
+)
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: _float(loader.construct_scalar(node)))
+
+
+def read_yaml(text: bytes) -> Any:
+    """The document in `text`. Raises yaml.YAMLError or ValueError with line and column; at most 1 MiB."""
+    if len(text) > LIMIT:
+        raise ValueError(f"{len(text)} bytes, expected at most {LIMIT}")
+    return yaml.load(text.decode("utf-8-sig"), Loader=_Loader)  # a subclass of SafeLoader
+
+
+def _float(text: str) -> float:
+    return float(text.replace(".inf", "inf").replace(".nan", "nan").lower().replace(".inf", "inf").replace(".nan", "nan"))
