@@ -1,0 +1,11 @@
+"""The report of a run: the decision first, then what it rests on, as HTML, Markdown and JSON.
+
+`collect` gathers the findings of a run, complete or not; every renderer is a pure function of them.
+"""
+
+from .collect import collect
+from .findings import Findings
+from .summary import append_summary
+from .write import write
+
+__all__ = ["Findings", "append_summary", "collect", "write"]

@@ -1,0 +1,73 @@
+"""From values to places in the chart: a logarithmic axis of weights left, a linear one of accuracy, and free labels."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """The plot's rectangle in SVG units, and the ranges it shows."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+    sparsest: float
+    """The largest sparsity on the horizontal axis; dense is its origin."""
+    low: float
+    high: float
+
+    def x(self, sparsity: float) -> float:
+        """Rounds of one pruning rate lie at equal distances, as in the figures of the paper."""
+        return self.left + (self.right - self.left) * math.log(1 - sparsity) / math.log(1 - self.sparsest)
+
+    def y(self, accuracy: float) -> float:
+        return self.bottom - (self.bottom - self.top) * (accuracy - self.low) / (self.high - self.low)
+
+
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round values that span [low, high], at most `most` + 1 of them, 1, 2 or 5 times a power of ten apart.
+
+    >>> ticks(0.951, 0.987)
+    [0.95, 0.96, 0.97, 0.98, 0.99]
+    """
+    least = max(high - low, 1e-3) / most
+    power = 10 ** math.floor(math.log10(least))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(step * index, 9) for index in range(first, max(last, first + 1) + 1)]
+
+
+def spread(wanted: Sequence[float], gap: float, top: float, bottom: float) -> list[float]:
+    """Places for labels as near as possible above each other: in order, `gap` apart, within [top, bottom].
+
+    >>> spread([10, 12, 50], 10, 0, 100)
+    [10, 20, 50]
+    >>> spread([95, 99], 10, 0, 100)
+    [90, 100]
+    """
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    places: list[float] = list(wanted)
+    edge = top
+    for index in order:
+        places[index] = max(places[index], edge)
+        edge = places[index] + gap
+    edge = bottom
+    for index in reversed(order):
+        places[index] = min(places[index], edge)
+        edge = places[index] - gap
+    return places
+
+
+def thin(places: Sequence[float], gap: float) -> list[int]:
+    """Which labels of an axis to keep, so that they lie `gap` apart; the first and the last always stay.
+
+    >>> thin([0, 10, 20, 30, 33], 12)
+    [0, 2, 4]
+    """
+    kept: list[int] = [0]
+    for index in range(1, len(places) - 1):
+        if places[index] - places[kept[-1]] >= gap and places[-1] - places[index] >= gap:
+            kept.append(index)
+    return [*kept, len(places) - 1] if len(places) > 1 else kept

@@ -1,0 +1,59 @@
+"""What a report is made of: everything known about a run so far, free of layout and of opinion."""
+
+from typing import Literal
+
+from ..lottery.results import Record, Samples, Speed, Summary, Verdict
+from ..lottery.spec import Experiment
+
+
+class Divergence(Record):
+    """A replicate whose training found a loss that is not finite."""
+
+    arm: str
+    level: int
+    replicate: int
+    update: int
+    """The look that found it."""
+
+
+class Findings(Record):
+    """The facts of one run, complete or not. Equal findings render to equal bytes."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    digest: str
+    """SHA-256 over the spec and the digests of every step that is done, speeds included."""
+    version: str
+    """TicketSmith's."""
+    task: str
+    """The task's summary line."""
+    spec: Experiment
+    target: int
+    """The level at which the spec's sparsity is reached."""
+    stopped_at: int | None
+    """The level whose FAIL ended the rounds (`stop_on_fail`), or null."""
+    dense_accuracy: Summary | None
+    """Null until the dense training is done."""
+    verdicts: list[Verdict]
+    """By level; within a level the ticket first, then the controls in the spec's order."""
+    speed: Speed | None
+    samples: Samples | None
+    """Of the ticket at the level `shown`."""
+    diverged: list[Divergence]
+    inputs: dict[str, str]
+    """Steps that are done, with the digest of their manifests."""
+    missing: list[str]
+    """Steps that are not done."""
+
+    def arm(self, name: str) -> list[Verdict]:
+        """The verdicts of one arm, by level."""
+        return [verdict for verdict in self.verdicts if verdict.arm == name]
+
+    def verdict(self, arm: str, level: int) -> Verdict | None:
+        """The verdict of one arm at one level, if it was judged."""
+        return next((verdict for verdict in self.arm(arm) if verdict.level == level), None)
+
+    @property
+    def shown(self) -> Verdict | None:
+        """The verdict of the ticket at the target or, where that is missing, at the last level that was judged."""
+        return self.verdict("ticket", self.target) or next(reversed(self.arm("ticket")), None)

@@ -1,0 +1,179 @@
+"""report.html: one file that needs nothing else. No script, no request, and every string escaped."""
+
+from collections.abc import Iterator
+from html import escape
+from importlib.resources import files
+
+from . import levels, scorecard
+from .curve import NARROW, WIDE, curve
+from .decision import Decision, decide, remarks
+from .figures import figures
+from .findings import Findings
+from .forest import forest
+from .grid import grid
+from .limits import limits
+from .numbers import level_of, percent
+from .reproduce import COMMAND, provenance, yaml
+from .speed import conditions, timings
+from .table import Table
+from .zones import RULE, zones
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
+LOOKS = {"ADOPT": "pass", "DO NOT ADOPT": "fail", "INCONCLUSIVE": "undecided"}
+LONG = 24  # characters from which a cell of words may wrap
+BADGES = {"PASS", "FAIL", "UNDECIDED", "baseline", scorecard.NOT_JUDGED}
+
+
+def render(findings: Findings) -> bytes:
+    """The whole page."""
+    title = escape(f"{decide(findings).headline} - {findings.run_id}")
+    style = files(__package__).joinpath("style.css").read_text()
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(_sections(findings))
+        + "\n</main>\n</body>\n</html>\n"
+    ).encode()
+
+
+def _sections(findings: Findings) -> Iterator[str]:
+    yield _header(findings)
+    yield _decision(decide(findings), remarks(findings))
+    yield _figures(findings)
+    yield _section("Accuracy against sparsity", _curve(findings))
+    note = f'<p class="note">{escape(scorecard.caption(findings))}</p>'
+    yield _section("Scorecard", _table(scorecard.table(findings), "scorecard") + note)
+    if findings.verdicts:
+        yield _section("Level by level", _levels(findings))
+        yield _section("Early stopping", _early_stops(findings))
+    yield _section("Speed", _speed(findings))
+    if findings.samples:
+        yield _section("Samples", _samples(findings))
+    yield _section("Limits", _list(limits(findings)))
+    yield _section("Reproduce", _reproduce(findings))
+
+
+def _header(findings: Findings) -> str:
+    return (
+        '<header><p class="brand">TicketSmith</p>'
+        f'<h1>{escape(findings.task)}</h1><p class="note">Run <code>{escape(findings.run_id)}</code></p></header>'
+    )
+
+
+def _decision(decision: Decision, said: list[str]) -> str:
+    why = escape(decision.why[0].upper() + decision.why[1:])
+    return (
+        f'<section class="decision {LOOKS[decision.word]}" aria-label="Decision">'
+        f'<h2><span>{decision.word}</span> <span class="at">at {escape(decision.headline.partition(" at ")[2])}</span></h2>'
+        f"<div><p>{why}.</p>{_list(said)}</div></section>"
+    )
+
+
+def _figures(findings: Findings) -> str:
+    strip = forest(findings.shown) if findings.shown else ""
+    cards = [
+        f'<div><h3>{escape(each.name)}</h3><p class="value">{escape(each.value)}</p>'
+        f'{strip if index == 0 else ""}<p class="note">{escape(each.basis)}</p></div>'
+        for index, each in enumerate(figures(findings))
+    ]
+    return f'<section class="figures" aria-label="Key numbers">{"".join(cards)}</section>'
+
+
+def _curve(findings: Findings) -> str:
+    found = zones(findings.arm("ticket"))
+    wide = curve(findings, WIDE)
+    if not wide:
+        return '<p class="note">No level has been judged yet.</p>'
+    return (
+        f'<div class="wide">{wide}</div><div class="narrow">{curve(findings, NARROW)}</div>'
+        f"<p><b>Safe zone:</b> {escape(found.safe_words)}. <b>Breaking point:</b> {escape(found.breaking_words)}.</p>"
+        f'<p class="note">{escape(RULE)} Filled markers are PASS; bands are 95\N{NO-BREAK SPACE}% t intervals of the mean '
+        "over replicates.</p>"
+    )
+
+
+def _levels(findings: Findings) -> str:
+    confidence = level_of(findings.spec.gate.confidence)
+    margin = f"{100 * findings.spec.gate.margin:.2f}"
+    note = (
+        f"Change is ticket minus dense, paired over replicates, with one-sided {confidence} bounds. "
+        f"PASS: the lower bound is within {margin} points. FAIL: the upper bound is not."
+    )
+    html = _table(levels.verdicts(findings)) + f'<p class="note">{escape(note)}</p>'
+    if findings.spec.controls:
+        html += "<h3>Controls</h3>" + _table(levels.controls(findings))
+        html += '<p class="note">se is the standard error of the paired mean over replicates; not an interval.</p>'
+    every = _table(levels.replicates(findings)) if findings.shown else ""
+    at = f" at level {findings.shown.level}" if findings.shown else ""
+    return html + (f"<details><summary>Every replicate{at}</summary>{every}</details>" if every else "")
+
+
+def _early_stops(findings: Findings) -> str:
+    note = "The update with the least validation loss: how soon a net has learnt what it will. Below 1, the ticket is sooner."
+    return _table(levels.early_stops(findings)) + f'<p class="note">{note}</p>'
+
+
+def _speed(findings: Findings) -> str:
+    speed = findings.speed
+    if speed is None:
+        return '<p class="note">Not measured.</p>'
+    refused = [f"{each.backend} was refused: {each.reason}" for each in speed.refused]
+    note = (
+        f"Ratios are over the best dense back-end at the same batch size, with 95\N{NO-BREAK SPACE}% bootstrap intervals over "
+        f"interleaved rounds. Headline: {conditions(speed)}. Chosen: {speed.chosen}."
+    )
+    return _table(timings(speed)) + f'<p class="note">{escape(note)}</p>' + _list(refused)
+
+
+def _samples(findings: Findings) -> str:
+    samples = findings.samples
+    assert samples is not None
+    note = (
+        f"Replicate {samples.replicate}: dense and ticket agree on {percent(samples.agreement)} of its test split. "
+        "Disagreements come first."
+    )
+    return f'<p class="note">{escape(note)}</p>{grid(samples)}'
+
+
+def _reproduce(findings: Findings) -> str:
+    facts = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in provenance(findings).items())
+    inputs = "\n".join(f"{digest[:16]}  {key}" for key, digest in findings.inputs.items())
+    missing = "\n".join(findings.missing)
+    return (
+        f"<pre><code>{escape(COMMAND)}</code></pre>"
+        f'<dl class="facts">{facts}</dl>'
+        f"<details><summary>spec.yaml</summary><pre>{escape(yaml(findings.spec))}</pre></details>"
+        f"<details><summary>Steps done, with the digests of their manifests</summary><pre>{escape(inputs)}</pre></details>"
+        + (f"<details><summary>Steps missing</summary><pre>{escape(missing)}</pre></details>" if missing else "")
+    )
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+
+
+def _list(said: list[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in said)}</ul>" if said else ""
+
+
+def _table(table: Table, look: str = "") -> str:
+    """A table in a box of its own that scrolls, so that the page never does."""
+    heads = "".join(_cell(head, n, "th") for head, n in zip(table.heads, table.numeric, strict=True))
+    rows = "".join(
+        f"<tr>{''.join(_cell(cell, n, 'td') for cell, n in zip(row, table.numeric, strict=True))}</tr>"
+        for row in table.rows
+    )
+    return (
+        f'<div class="scroll" role="region" aria-label="{escape(table.heads[-1])}" tabindex="0">'
+        f'<table class="{look}"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def _cell(words: str, numeric: bool, tag: str) -> str:
+    if words in BADGES:
+        return f'<{tag}><span class="badge {words.lower().replace(" ", "-")}">{words}</span></{tag}>'
+    look = "number" if numeric else "words" if len(words) > LONG else "name"
+    return f'<{tag} class="{look}">{escape(words)}</{tag}>'

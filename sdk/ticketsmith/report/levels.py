@@ -1,0 +1,96 @@
+"""The tables that go level by level: verdicts, controls, early stopping, and every replicate at one level."""
+
+from math import sqrt
+from statistics import fmean, stdev
+
+from ..lottery.results import Verdict
+from .findings import Findings
+from .numbers import NONE, accuracy, bounds, percent, points, removed, signed, updates
+from .scorecard import NAMES, NOT_JUDGED
+from .table import Table
+
+
+def verdicts(findings: Findings) -> Table:
+    """One row per level: the ticket against dense."""
+    loss = findings.spec.gate.loss_margin is not None
+    heads = ["Level", "Sparsity", "Weights kept", "Ticket accuracy", "Change, points", "Bounds", "Verdict", "Reason"]
+    heads[6:6] = ["Loss change, nats"] if loss else []
+    numeric = [True] * (7 if loss else 6) + [False, False]
+    rows = []
+    for v in findings.arm("ticket"):
+        row = [str(v.level), removed(v.sparsity), f"{v.kept:,}", accuracy(v.accuracy)]
+        row += [points(v.difference.mean), bounds(v.difference)]
+        row += [_loss(v)] if loss else []
+        rows.append([*row, v.status, v.reason])
+    return Table(heads=heads, numeric=numeric, rows=rows)
+
+
+def controls(findings: Findings) -> Table:
+    """One row per level: accuracy of each control, and the ticket's lead over it, paired over replicates."""
+    arms = findings.spec.controls
+    heads = ["Level", "Sparsity"]
+    for arm in arms:
+        heads += [NAMES[arm], "Ticket minus it, points", "Verdict"]
+    rows = [
+        [
+            str(ticket.level),
+            removed(ticket.sparsity),
+            *(cell for arm in arms for cell in _beside(findings, arm, ticket)),
+        ]
+        for ticket in findings.arm("ticket")
+    ]
+    return Table(heads=heads, numeric=[True, True, *[True, True, False] * len(arms)], rows=rows)
+
+
+def ticket_minus(ticket: Verdict, control: Verdict) -> str:
+    """Mean difference of the replicates that both arms have, with its standard error from two on."""
+    other = dict(zip(control.replicates, control.test_accuracy, strict=True))
+    pairs = zip(ticket.replicates, ticket.test_accuracy, strict=True)
+    leads = [value - other[replicate] for replicate, value in pairs if replicate in other]
+    if not leads:
+        return NONE
+    se = f" (se {100 * stdev(leads) / sqrt(len(leads)):.2f})" if len(leads) > 1 else ""
+    return points(fmean(leads)) + se
+
+
+def early_stops(findings: Findings) -> Table:
+    """One row per level: the update with the least validation loss, ticket against dense."""
+    rows = [
+        [str(v.level), removed(v.sparsity), updates(v.early_stop_step), updates(v.dense_early_stop_step), _pace(v)]
+        for v in findings.arm("ticket")
+    ]
+    heads = ["Level", "Sparsity", "Ticket, update", "Dense, update", "Ticket / dense"]
+    return Table(heads=heads, numeric=[True] * 5, rows=rows)
+
+
+def replicates(findings: Findings) -> Table:
+    """Every replicate at the level the scorecard shows."""
+    shown = findings.shown
+    assert shown is not None, "the caller shows this table only where a level was judged"
+    judged = [v for arm in findings.spec.controls if (v := findings.verdict(arm, shown.level))]
+    others = [dict(zip(v.replicates, v.test_accuracy, strict=True)) for v in judged]
+    rows = []
+    for number, dense, ticket in zip(shown.replicates, shown.dense_test_accuracy, shown.test_accuracy, strict=True):
+        row = [str(number), percent(dense), percent(ticket), points(ticket - dense)]
+        rows.append(row + [percent(each[number]) if number in each else NOT_JUDGED for each in others])
+    heads = ["Replicate", "Dense", "Ticket", "Change, points", *(NAMES[v.arm] for v in judged)]
+    return Table(heads=heads, numeric=[True] * len(heads), rows=rows)
+
+
+def _beside(findings: Findings, arm: str, ticket: Verdict) -> list[str]:
+    control = findings.verdict(arm, ticket.level)
+    if control is None:
+        return [NONE, NONE, NOT_JUDGED]
+    return [accuracy(control.accuracy), ticket_minus(ticket, control), control.status]
+
+
+def _loss(verdict: Verdict) -> str:
+    loss = verdict.loss_difference
+    if loss.low is None or loss.high is None:
+        return signed(loss.mean, 3)
+    return f"{signed(loss.mean, 3)} [{signed(loss.low, 3)}, {signed(loss.high, 3)}]"
+
+
+def _pace(verdict: Verdict) -> str:
+    dense = verdict.dense_early_stop_step.mean
+    return f"{verdict.early_stop_step.mean / dense:.2f}" if dense else NONE

@@ -1,0 +1,58 @@
+"""What the run does not show."""
+
+from collections import Counter
+
+from .findings import Divergence, Findings
+from .scorecard import NAMES
+
+
+def limits(findings: Findings) -> list[str]:
+    """One sentence per gap in the evidence, the gaps of this run first."""
+    return [*_incomplete(findings), *_diverged(findings.diverged), *_speed(findings), *_always(findings)]
+
+
+def _incomplete(findings: Findings) -> list[str]:
+    said = []
+    if findings.stopped_at is not None:
+        said.append(
+            f"The rounds ended at level {findings.stopped_at} of {findings.target}, as stop_on_fail asks: "
+            "sparser levels were not tried."
+        )
+    if findings.missing:
+        kinds = Counter(key.split("/")[3] for key in findings.missing)
+        listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        said.append(f"The run is not finished: {len(findings.missing)} steps are missing ({listed}).")
+    return said
+
+
+def _diverged(diverged: list[Divergence]) -> list[str]:
+    return [
+        f"{NAMES.get(each.arm, each.arm)}, level {each.level}: replicate {each.replicate} diverged at update "
+        f"{each.update:,}; its accuracy is that of the look before."
+        for each in diverged
+    ]
+
+
+def _speed(findings: Findings) -> list[str]:
+    speed = findings.speed
+    if speed is None:
+        return ["Speed was not measured."]
+    return [
+        f"Speed was measured on one machine and for one replicate ({speed.replicate}).",
+        "Another CPU, another batch size or a busy host may give another ratio. Controls were not timed.",
+    ]
+
+
+def _always(findings: Findings) -> list[str]:
+    said = [
+        "Every interval and bound speaks for one level by itself; none is corrected for several looks.",
+        "The verdicts hold for this task, network and training protocol; nothing here shows that they carry over.",
+        "Memory, energy and cost were not measured.",
+    ]
+    if findings.spec.gate.loss_margin is None:
+        said.insert(1, "Test loss was measured and not judged: the spec sets no loss_margin.")
+    if findings.spec.replicates == 1:
+        said.insert(0, "One replicate: there is no interval over training seeds.")
+    if findings.samples:
+        said.append("The sample grid shows disagreements first, of one replicate: it is not a picture of the average.")
+    return said

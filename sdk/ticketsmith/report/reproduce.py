@@ -1,0 +1,39 @@
+"""How to run it again: one command, the spec as YAML, and what the bytes were made from."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ..lottery.spec import Experiment
+from .findings import Findings
+
+COMMAND = "ticketsmith run imp --config spec.yaml"
+
+
+def yaml(spec: Experiment) -> str:
+    """The whole spec as YAML 1.2, every default written out. Sections are blocks, values are JSON."""
+    return "\n".join(_lines(spec.model_dump(mode="json"), ""))
+
+
+def provenance(findings: Findings) -> dict[str, str]:
+    """What the report was made from, and with what."""
+    facts = {
+        "Run": findings.run_id,
+        "TicketSmith": findings.version,
+        "Report inputs, SHA-256": findings.digest,
+        "Steps done": f"{len(findings.inputs)} of {len(findings.inputs) + len(findings.missing)}",
+    }
+    if findings.speed:
+        machine = findings.speed.machine
+        facts["Speed measured on"] = f"{machine.cpu}, {machine.cores} cores, {machine.device}, {machine.date}"
+        facts["Versions there"] = ", ".join(f"{name} {version}" for name, version in sorted(machine.versions.items()))
+    return facts
+
+
+def _lines(section: dict[str, Any], indent: str) -> Iterator[str]:
+    for key, value in section.items():
+        if isinstance(value, dict):
+            yield f"{indent}{key}:"
+            yield from _lines(value, indent + "  ")
+        else:
+            yield f"{indent}{key}: {json.dumps(value, ensure_ascii=False)}"

@@ -1,0 +1,65 @@
+"""The scorecard: dense, ticket and controls side by side at one level."""
+
+from ..lottery.results import Record
+from .findings import Findings
+from .numbers import NONE, accuracy, removed
+from .speed import REFERENCE, relative
+from .table import Table
+
+NAMES = {"dense": "Dense Baseline", "ticket": "Winning Ticket", "reinit": "Random Re-init", "random": "Random Mask"}
+NOT_JUDGED = "not judged"
+
+
+class Row(Record):
+    """One variant, as words."""
+
+    variant: str
+    sparsity: str
+    accuracy: str
+    status: str
+    throughput: str
+
+
+def scorecard(findings: Findings) -> list[Row]:
+    """Every variant at the target level; where that was not judged yet, at the last level that was."""
+    dense = findings.dense_accuracy
+    baseline = Row(
+        variant=NAMES["dense"],
+        sparsity=removed(0),
+        accuracy=accuracy(dense) if dense else NONE,
+        status="baseline" if dense else "not trained",
+        throughput=REFERENCE,
+    )
+    return [baseline, *(_row(findings, arm) for arm in ("ticket", *findings.spec.controls))]
+
+
+def table(findings: Findings) -> Table:
+    """The scorecard's rows under its heads."""
+    return Table(
+        heads=["Variant", "Sparsity", "Test accuracy", "Status", "Rel. throughput"],
+        numeric=[False, True, True, False, True],
+        rows=[[r.variant, r.sparsity, r.accuracy, r.status, r.throughput] for r in scorecard(findings)],
+    )
+
+
+def caption(findings: Findings) -> str:
+    """At which level the scorecard stands."""
+    shown = findings.shown
+    if shown is None:
+        return "No level has been judged yet."
+    where = f"Level {shown.level} of {findings.target}"
+    late = "" if shown.level == findings.target else ", the last one judged; the target was not reached"
+    return f"{where}{late}. Mean over n = {len(shown.replicates)} replicates with 95 % t interval."
+
+
+def _row(findings: Findings, arm: str) -> Row:
+    shown = findings.shown
+    verdict = findings.verdict(arm, shown.level) if shown else None
+    # A control is as sparse as the ticket, layer by layer, so that only the ticket is timed.
+    throughput = relative(findings.speed) if arm == "ticket" else NONE
+    if verdict is None:
+        sparsity = shown.sparsity if shown else findings.spec.pruning.sparsity
+        row = (removed(sparsity), NONE, NOT_JUDGED)
+    else:
+        row = (removed(verdict.sparsity), accuracy(verdict.accuracy), verdict.status)
+    return Row(variant=NAMES[arm], sparsity=row[0], accuracy=row[1], status=row[2], throughput=throughput)

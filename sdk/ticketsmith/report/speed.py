@@ -1,0 +1,47 @@
+"""What a measured speed is worth in words: a gain only where the whole interval lies above 1."""
+
+from ..lottery.results import Speed
+from .numbers import milliseconds, times
+from .table import Table
+
+REFERENCE = "1.0x (reference)"
+NO_GAIN = "1.0x (no speed-up)"
+NOT_MEASURED = "not measured"
+
+
+def gain(speed: Speed) -> bool:
+    """Is the chosen back-end certainly faster than the best dense one? A dense one never is: its ratio is at most 1."""
+    return speed.headline.low > 1
+
+
+def relative(speed: Speed | None) -> str:
+    """The scorecard's throughput of the ticket, over the best dense back-end."""
+    if speed is None:
+        return NOT_MEASURED
+    return f"{times(speed.headline.ratio)} ({speed.chosen})" if gain(speed) else NO_GAIN
+
+
+def conditions(speed: Speed) -> str:
+    """Under what a time was measured."""
+    machine = speed.machine
+    threads = f"{machine.threads} thread{'s' * (machine.threads > 1)}"
+    return f"{speed.headline.backend}, batch {speed.headline.batch_size}, {machine.cpu}, {machine.device}, {threads}"
+
+
+def timings(speed: Speed) -> Table:
+    """Every back-end at every batch size, in the order it was measured."""
+    return Table(
+        heads=["Back-end", "Batch", "p50 ms", "p95 ms", "p99 ms", "Examples / s", "Ratio to dense", "Largest error"],
+        numeric=[False, True, True, True, True, True, True, True],
+        rows=[
+            [
+                row.backend,
+                str(row.batch_size),
+                *(milliseconds(each) for each in (row.p50, row.p95, row.p99)),
+                f"{row.throughput:,.0f}",
+                f"{times(row.ratio)} [{row.low:.2f}, {row.high:.2f}]",
+                f"{speed.max_abs_difference[row.backend]:.1e}" if row.backend in speed.max_abs_difference else "-",
+            ]
+            for row in speed.rows
+        ],
+    )

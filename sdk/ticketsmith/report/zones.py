@@ -1,0 +1,36 @@
+"""The safe zone and the breaking point: how far pruning may go, and where quality is lost for certain."""
+
+from collections.abc import Sequence
+
+from ..lottery.results import Record, Verdict
+from .numbers import removed
+
+RULE = (
+    "The safe zone ends at the largest sparsity up to which every level is PASS; "
+    "the breaking point is the first level that is FAIL. UNDECIDED ends the zone and breaks nothing."
+)
+
+
+class Zones(Record):
+    """Where the ticket's levels lie. Null: not even the first level passed, or no level failed."""
+
+    safe: Verdict | None
+    breaking: Verdict | None
+
+    @property
+    def safe_words(self) -> str:
+        return f"dense to {removed(self.safe.sparsity)}" if self.safe else "empty: the first level did not pass"
+
+    @property
+    def breaking_words(self) -> str:
+        return removed(self.breaking.sparsity) if self.breaking else "not reached"
+
+
+def zones(ticket: Sequence[Verdict]) -> Zones:
+    """The zones of the ticket's verdicts, which come by level; a level that was not judged ends the safe zone."""
+    safe = None
+    for expected, verdict in enumerate(ticket, start=1):
+        if verdict.level != expected or verdict.status != "PASS":
+            break
+        safe = verdict
+    return Zones(safe=safe, breaking=next((verdict for verdict in ticket if verdict.status == "FAIL"), None))

@@ -1,0 +1,183 @@
+"""A run without training: fake results, committed step by step to a real store through a real ledger."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ticketsmith import specs
+from ticketsmith.documents import canonical
+from ticketsmith.ledger import Ledger
+from ticketsmith.lottery import results
+from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.spec import Experiment
+from ticketsmith.lottery.steps import Benchmark, Gate, Report, Step, Train
+from ticketsmith.lottery.task import Task
+from ticketsmith.report import Findings, collect
+from ticketsmith.stores.local import LocalStore
+
+DENSE = [0.972, 0.975, 0.970, 0.978, 0.973]
+PRUNABLE = 10_000
+STATUSES = ("PASS", "PASS", "PASS")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fake:
+    """What the fake steps are to say."""
+
+    statuses: tuple[str, ...] = STATUSES
+    control: str = "FAIL"
+    words: str = "plain words"
+    """Goes into every string that a runner chooses."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of every ticket's difference that differ from those of its status."""
+    ratio: tuple[float, float, float] = (1.84, 1.71, 1.93)
+    diverged: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """(arm, level) to the replicate that diverged there."""
+    missing: Callable[[Step], bool] = lambda step: False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    ledger: Ledger
+    spec: Experiment
+    task: Task
+
+    @property
+    def findings(self) -> Findings:
+        return collect(self.ledger, self.spec, self.task)
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Callable[..., Run]:
+    """`build(**fields of Fake)`: a run of three levels in a fresh store."""
+
+    def make(**fields: Any) -> Run:
+        return make_run(LocalStore(tmp_path / f"runs-{len(list(tmp_path.iterdir()))}"), Fake(**fields))
+
+    return make
+
+
+def make_run(store: LocalStore, fake: Fake) -> Run:
+    options = {"replicates": 5, "pruning": {"sparsity": 0.48, "fraction": 0.2}} | dict(fake.options)
+    spec = specs.read_spec(None, options)
+    run = Run(ledger=Ledger(store, specs.run_id(spec)), spec=spec, task=specs.task(spec.task))
+    gone: set[str] = set()
+    for step in imp(spec):
+        if isinstance(step, Report):
+            continue
+        if fake.missing(step) or any(parent.key in gone for parent in step.parents):
+            gone.add(step.key)
+            continue
+        run.ledger.commit(step, *_files(step, fake, spec))
+    return run
+
+
+def _files(step: Step, fake: Fake, spec: Experiment) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    if isinstance(step, Train):
+        return {"metrics.json": _dump(_metrics(step, fake))}, {}
+    if isinstance(step, Gate):
+        return {"verdict.json": _dump(_verdict(step, fake, spec)), "samples.json": _dump(_samples())}, {}
+    if isinstance(step, Benchmark):
+        return {}, {"speed.json": _dump(_speed(fake))}
+    return {"made.txt": step.key.encode()}, {}
+
+
+def _dump(record: results.Record) -> bytes:
+    return canonical(record.model_dump(mode="json"))
+
+
+def _metrics(step: Train, fake: Fake) -> results.TrainMetrics:
+    n = len(DENSE)
+    lost = fake.diverged.get((step.arm, step.level))
+    return results.TrainMetrics(
+        replicates=list(range(n)),
+        start=step.start,
+        stop=step.stop,
+        looks=[20, 40],
+        validation_loss=[[0.2, 0.1]] * n,
+        validation_accuracy=[[0.9, 0.95]] * n,
+        early_stop_step=[40] * n,
+        early_stop_test_accuracy=[0.97] * n,
+        test_accuracy=DENSE,
+        test_loss=[0.1] * n,
+        diverged_at=[40 if r == lost else None for r in range(n)],
+    )
+
+
+# Mean and bounds that a status follows from, at a margin of 0.005.
+CHANGES = {
+    "PASS": {"mean": -0.0008, "low": -0.0031, "high": 0.0015},
+    "UNDECIDED": {"mean": -0.0042, "low": -0.0081, "high": -0.0003},
+    "FAIL": {"mean": -0.0120, "low": -0.0152, "high": -0.0088},
+}
+
+
+def _verdict(step: Gate, fake: Fake, spec: Experiment) -> results.Verdict:
+    status = fake.statuses[step.level - 1] if step.arm == "ticket" else fake.control
+    changes = CHANGES[status] | (dict(fake.changes) if step.arm == "ticket" else {})
+    accuracies = [round(value + changes["mean"], 6) for value in DENSE]
+    kept = round(PRUNABLE * 0.8**step.level)
+    difference = results.Difference(**{"se_replicates": 0.0011, "se_items": 0.0009, "se": 0.0011} | changes)
+    return results.Verdict(
+        arm=step.arm,
+        level=step.level,
+        sparsity=1 - kept / PRUNABLE,
+        kept=kept,
+        prunable=PRUNABLE,
+        status=status,  # type: ignore[arg-type]
+        reason=f"{status}: {fake.words}",
+        margin=spec.gate.margin,
+        loss_margin=spec.gate.loss_margin,
+        confidence=spec.gate.confidence,
+        replicates=list(range(5)),
+        test_accuracy=accuracies,
+        dense_test_accuracy=DENSE,
+        accuracy=summary(accuracies, 0.003),
+        dense_accuracy=summary(DENSE, 0.003),
+        early_stop_step=summary([160, 170, 150, 160, 165], 9),
+        dense_early_stop_step=summary([200, 210, 190, 200, 205], 9),
+        difference=difference,
+        loss_difference=results.Difference(
+            mean=0.004, se_replicates=0.001, se_items=0.001, se=0.001, low=0.002, high=0.006
+        ),
+    )
+
+
+def summary(values: list[float], half: float) -> results.Summary:
+    mean = math.fsum(values) / len(values)
+    return results.Summary(mean=mean, se=half / 2.776, low=mean - half, high=mean + half, n=len(values))
+
+
+def _samples() -> results.Samples:
+    pixels = bytes((31 * i) % 256 for i in range(64)).hex()
+    samples = [
+        results.Sample(example=7, label=3, dense=3, candidate=5, pixels=pixels),
+        results.Sample(example=9, label=8, dense=8, candidate=8, pixels="00" * 64),
+    ]
+    return results.Samples(replicate=0, height=8, width=8, agreement=0.9944, samples=samples)
+
+
+def _speed(fake: Fake) -> results.Speed:
+    words = fake.words
+    median, low, high = fake.ratio
+    timing = {"p50": 0.00021, "p95": 0.00024, "p99": 0.0003, "throughput": 1.2e6}
+    row = results.SpeedRow(backend=f"codegen {words}", batch_size=256, ratio=median, low=low, high=high, **timing)
+    dense = results.SpeedRow(backend="torch", batch_size=256, ratio=1.0, low=1.0, high=1.0, **timing)
+    machine = results.Machine(
+        cpu=f"A CPU {words}", cores=2, device=f"cpu {words}", threads=1,
+        versions={f"torch {words}": f"2.15.0 {words}"}, date=f"2026-01-01T00:00:00Z {words}",
+    )  # fmt: skip
+    return results.Speed(
+        machine=machine,
+        replicate=2,
+        sparsity=0.488,
+        max_abs_difference={row.backend: 1.2e-6, "torch": 0.0},
+        rows=[dense, row],
+        refused=[results.Refusal(backend=f"csr {words}", reason=f"outputs differ {words}")],
+        chosen=row.backend,
+        headline=row,
+    )

@@ -1,0 +1,64 @@
+"""What `collect` and `write` take from a run, whole or not."""
+
+from ticketsmith.lottery.steps import Benchmark, Gate, Train
+from ticketsmith.report import write
+
+
+def test_takes_every_verdict_ticket_first(build):
+    findings = build().findings
+    assert [(v.level, v.arm) for v in findings.verdicts] == [
+        (1, "ticket"), (1, "reinit"), (2, "ticket"), (2, "reinit"), (3, "ticket"), (3, "reinit"),
+    ]  # fmt: skip
+    assert (findings.missing, findings.shown.level, findings.target) == ([], 3, 3)
+
+
+def test_says_which_steps_of_a_killed_run_are_missing(build):
+    findings = build(missing=lambda step: isinstance(step, Gate) and step.level == 3 and step.arm == "ticket").findings
+    assert findings.missing == ["cohort-00/level-03/ticket/gate"]
+    assert findings.shown.level == 2
+
+
+def test_an_empty_run_has_findings(build):
+    findings = build(missing=lambda step: True).findings
+    assert (findings.inputs, findings.verdicts, findings.dense_accuracy, findings.speed) == ({}, [], None, None)
+
+
+def test_before_the_first_gate_dense_has_a_mean_and_no_interval(build):
+    dense = build(missing=lambda step: not isinstance(step, Train)).findings.dense_accuracy
+    assert (round(dense.mean, 6), dense.low, dense.n) == (0.9736, None, 5)
+
+
+def test_a_stopped_run_is_not_an_unfinished_one(build):
+    run = build(
+        statuses=("PASS", "FAIL", "PASS"),
+        options={"stop_on_fail": True},
+        missing=lambda step: step.level == 3 or isinstance(step, Benchmark),
+    )
+    assert run.findings.stopped_at == 2
+    assert run.findings.missing == [f"cohort-00/level-02/ticket/benchmark/{run.spec.benchmark.digest}"]
+
+
+def test_a_diverged_replicate_is_found(build):
+    lost = build(diverged={("ticket", 2): 4}).findings.diverged
+    assert [(d.arm, d.level, d.replicate, d.update) for d in lost] == [("ticket", 2, 4, 40)]
+
+
+def test_a_speed_changes_the_digest_though_no_manifest_holds_it(build):
+    slow, fast = build(ratio=(1.0, 0.9, 1.1)).findings, build().findings
+    assert slow.inputs == fast.inputs
+    assert slow.digest != fast.digest
+
+
+def test_writing_twice_writes_the_same_bytes(build):
+    run = build()
+    keys = write(run.ledger, run.spec, run.task)
+    folder = f"{run.ledger.run_id}/report/{run.findings.digest[:16]}"
+    assert keys == {suffix: f"{folder}/report.{suffix}" for suffix in ("html", "json", "md")}
+    assert write(run.ledger, run.spec, run.task) == keys  # put_once would raise Conflict on other bytes
+    assert len(list(run.ledger.store.list(f"{run.ledger.run_id}/report/"))) == 3
+
+
+def test_a_run_that_went_on_has_a_second_report(build):
+    run, whole = build(missing=lambda step: isinstance(step, Benchmark)), build()
+    assert run.ledger.run_id == whole.ledger.run_id
+    assert write(run.ledger, run.spec, run.task) != write(whole.ledger, whole.spec, whole.task)

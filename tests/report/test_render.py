@@ -1,0 +1,114 @@
+"""The rendered report: self-contained, well-formed, escaped, and the same in HTML, Markdown, JSON and the terminal."""
+
+import io
+import json
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+from ticketsmith import specs
+from ticketsmith.lottery.steps import Gate
+from ticketsmith.report import append_summary, html, markdown
+from ticketsmith.report import json as document
+from ticketsmith.report.reproduce import yaml
+from ticketsmith.report.summary import capped
+from ticketsmith.report.terminal import show
+
+PAYLOADS = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</style></title><h1>x", "'&lt;|`</pre>"]
+PARTIAL = [lambda step: True, lambda step: isinstance(step, Gate), lambda step: step.level > 1]
+
+
+class Skeleton(HTMLParser):
+    """The elements of a page with the names of their attributes, in order."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, tuple[str, ...]]] = []
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, tuple(name for name, _ in attrs)))
+
+
+def hostile(findings, words):
+    """The findings with `words` in the strings that do not come from a runner."""
+    return findings.model_copy(update={"run_id": words, "task": words, "version": words, "digest": words})
+
+
+@pytest.mark.parametrize("words", PAYLOADS)
+def test_words_never_become_elements(build, words):
+    harmless = Skeleton(html.render(hostile(build(words="x" * 40).findings, "y"))).elements
+    assert Skeleton(html.render(hostile(build(words=words * 3).findings, words))).elements == harmless
+
+
+@pytest.mark.parametrize("words", PAYLOADS)
+def test_words_never_become_markdown(build, words):
+    text = markdown.render(hostile(build(words=words).findings, words)).decode()
+    assert re.findall("<[^>]*>", text) == ["<details>", "<summary>", "</summary>", "</details>"]
+
+
+def test_the_page_needs_nothing_else(build):
+    page = html.render(build().findings).decode()
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'" in page
+    for forbidden in ("<script", "data:", "http:", "https:", "url(", "@import", "<link", "<img", " on"):
+        assert not re.search(re.escape(forbidden) + ("[a-z]+=" if forbidden == " on" else ""), page), forbidden
+
+
+def test_every_svg_is_well_formed_and_tells_its_points(build):
+    pictures = re.findall(r"<svg.*?</svg>", html.render(build().findings).decode(), re.DOTALL)
+    wide, titles = pictures[1], "{*}g/{*}title"
+    assert len(pictures) == 5  # the change, the curve wide and narrow, two samples
+    parsed = [ElementTree.fromstring(picture) for picture in pictures]
+    assert [each.text for each in parsed[1].iterfind(titles)] == [each.text for each in parsed[2].iterfind(titles)]
+    assert "Winning Ticket, level 3, 48.8\N{NO-BREAK SPACE}% removed: 97.28" in wide
+
+
+def test_samples_say_who_disagrees(build):
+    page = html.render(build().findings).decode()
+    assert page.count('<figure class="disagree">') == page.count("<dd>5 (wrong)</dd>") == 1
+
+
+@pytest.mark.parametrize("missing", PARTIAL)
+def test_an_unfinished_run_renders(build, missing):
+    findings = build(missing=missing).findings
+    page, text, facts = html.render(findings), markdown.render(findings), json.loads(document.render(findings))
+    assert b"INCONCLUSIVE" in page and b"INCONCLUSIVE" in text
+    assert facts["decision"]["word"] == "INCONCLUSIVE"
+    assert facts["findings"]["missing"] == findings.missing
+
+
+def test_json_holds_the_findings(build):
+    findings = build().findings
+    facts = json.loads(document.render(findings))
+    assert facts["schema"] == "ticketsmith.report/1"
+    assert type(findings).model_validate_json(json.dumps(facts["findings"])) == findings
+
+
+def test_the_spec_in_the_report_leads_to_the_same_run(build, tmp_path):
+    run = build(options={"training": {"learning_rate": 1e-7}})
+    (tmp_path / "spec.yaml").write_text(yaml(run.spec))
+    assert specs.read_spec(str(tmp_path / "spec.yaml"), {}) == run.spec
+
+
+def test_the_terminal_shows_scorecard_and_decision(build):
+    console = Console(file=io.StringIO(), width=200)
+    show(build(words="[red]x[/red]").findings, console)
+    shown = console.file.getvalue()
+    assert "1.84x (codegen [red]x[/red])" in shown
+    assert "ADOPT at 48.8\N{NO-BREAK SPACE}%: with 5,120 of 10,000 weights left" in shown
+
+
+def test_the_step_summary_is_appended_where_one_is_asked_for(build, tmp_path):
+    findings, path = build().findings, tmp_path / "summary.md"
+    path.write_bytes(b"before\n")
+    assert append_summary(findings, {"GITHUB_STEP_SUMMARY": str(path)})
+    assert path.read_bytes() == b"before\n" + markdown.render(findings)
+    assert not append_summary(findings, {})
+
+
+def test_a_long_summary_is_cut_after_a_whole_line():
+    cut = capped("é 12345\n".encode() * 200_000)
+    assert 899_900 < len(cut) <= 900_000
+    assert cut.decode().endswith("é 12345\n\n\nThe summary was cut here; report.md is whole.\n")
