@@ -4,14 +4,18 @@ import io
 import json
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
 from ticketsmith import specs
+from ticketsmith.lottery.results import Sample, Samples
 from ticketsmith.lottery.steps import Gate
 from ticketsmith.report import append_summary, html, markdown
 from ticketsmith.report import json as document
+from ticketsmith.report.curve import NARROW, WIDE, curve
+from ticketsmith.report.grid import grid
 from ticketsmith.report.reproduce import yaml
 from ticketsmith.report.summary import capped
 from ticketsmith.report.terminal import show
@@ -112,3 +116,29 @@ def test_a_long_summary_is_cut_after_a_whole_line():
     cut = capped("é 12345\n".encode() * 200_000)
     assert 899_900 < len(cut) <= 900_000
     assert cut.decode().endswith("é 12345\n\n\nThe summary was cut here; report.md is whole.\n")
+
+
+def test_the_axis_spans_what_it_shows(build):
+    picture = ElementTree.fromstring(curve(build(statuses=("FAIL",) * 3).findings))
+    lines = [float(path.get("d").split()[1].split("H")[0]) for path in picture.iterfind("path[@class='grid']")]
+    assert (max(lines), min(lines)) == (WIDE.height - 52, 62)  # the first and the last line are the plot's edges
+
+
+def test_labels_keep_their_distance(build):
+    picture = ElementTree.fromstring(curve(build(options={"controls": ["reinit", "random"]}).findings, NARROW))
+    places = sorted(float(each.get("y")) for each in picture.iterfind("text") if each.get("class").startswith("label"))
+    assert len(places) == 5
+    assert min(below - above for above, below in pairwise(places)) >= 16.9
+
+
+def test_twelve_pictures_of_noise_stay_below_100_kb():
+    noise = "".join(f"{97 * i % 256:02x}" for i in range(28 * 28))
+    sample = Sample(example=0, label=1, dense=2, candidate=3, pixels=noise)
+    assert len(grid(Samples(replicate=0, height=28, width=28, agreement=0.5, samples=[sample] * 12))) < 100_000
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 1.0])
+def test_a_mask_that_keeps_all_or_nothing_can_be_drawn(build, sparsity):
+    findings = build().findings
+    verdicts = [verdict.model_copy(update={"sparsity": sparsity}) for verdict in findings.verdicts]
+    assert "nan" not in curve(findings.model_copy(update={"verdicts": verdicts}))

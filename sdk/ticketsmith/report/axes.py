@@ -15,15 +15,20 @@ class Frame:
     bottom: float
     sparsest: float
     """The largest sparsity on the horizontal axis; dense is its origin."""
-    low: float
-    high: float
+    ticks: tuple[float, ...]
+    """Accuracies with a line of their own; the first and the last are the ends of the vertical axis."""
 
     def x(self, sparsity: float) -> float:
         """Rounds of one pruning rate lie at equal distances, as in the figures of the paper."""
-        return self.left + (self.right - self.left) * math.log(1 - sparsity) / math.log(1 - self.sparsest)
+        return self.left + (self.right - self.left) * _rounds(sparsity) / _rounds(self.sparsest)
 
     def y(self, accuracy: float) -> float:
-        return self.bottom - (self.bottom - self.top) * (accuracy - self.low) / (self.high - self.low)
+        return self.bottom - (self.bottom - self.top) * (accuracy - self.ticks[0]) / (self.ticks[-1] - self.ticks[0])
+
+
+def _rounds(sparsity: float) -> float:
+    """How far on the axis; finite and above 0 even where a mask keeps all or nothing."""
+    return -math.log(1 - min(max(sparsity, 1e-9), 1 - 1e-9))
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:

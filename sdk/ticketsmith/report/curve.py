@@ -25,7 +25,7 @@ class Size:
 
 
 WIDE = Size(width=920, height=420, left=58, labels=190)
-NARROW = Size(width=370, height=380, left=44, labels=104)
+NARROW = Size(width=370, height=380, left=36, labels=112)
 
 
 def curve(findings: Findings, size: Size = WIDE) -> str:
@@ -34,7 +34,12 @@ def curve(findings: Findings, size: Size = WIDE) -> str:
         return ""
     frame = _frame(findings, size)
     found = zones(findings.arm("ticket"))
-    parts = [*_grid(frame, findings, size), *_zones(frame, found, size), *_references(frame, findings)]
+    parts = [
+        *_across(frame),
+        *_below(frame, findings, size),
+        *_zones(frame, found, size),
+        *_references(frame, findings),
+    ]
     for arm in (*reversed(findings.spec.controls), "ticket"):
         parts += _line(frame, findings, arm)
     label = "Test accuracy against the share of weights removed. The table of levels below holds the same numbers."
@@ -50,7 +55,6 @@ def _frame(findings: Findings, size: Size) -> Frame:
     values = [dense, dense - margin]
     for summary in (findings.dense_accuracy, *(verdict.accuracy for verdict in findings.verdicts)):
         values += [summary.mean, *(v for v in (summary.low, summary.high) if v is not None)]
-    span = ticks(max(0.0, min(values)), min(1.0, max(values)))
     sparsest = max(verdict.sparsity for verdict in findings.verdicts)
     return Frame(
         left=size.left,
@@ -58,20 +62,26 @@ def _frame(findings: Findings, size: Size) -> Frame:
         top=62,
         bottom=size.height - 52,
         sparsest=sparsest,
-        low=span[0],
-        high=span[-1],
+        ticks=tuple(ticks(max(0.0, min(values)), min(1.0, max(values)))),
     )
 
 
-def _grid(frame: Frame, findings: Findings, size: Size) -> list[str]:
-    parts = []
-    values = ticks(frame.low, frame.high)
-    decimals = 0 if values[1] - values[0] >= 0.0099 else 1 if values[1] - values[0] >= 0.00099 else 2
-    for value in values:
+def _across(frame: Frame) -> list[str]:
+    """The lines of the accuracy axis, with its name."""
+    parts = [element("text", text("Test accuracy, %"), x=8, y=16, class_="name")]
+    step = frame.ticks[1] - frame.ticks[0]
+    decimals = 0 if step >= 0.0099 else 1 if step >= 0.00099 else 2
+    for value in frame.ticks:
         y = frame.y(value)
         parts.append(element("path", d=f"M{frame.left:g} {y:.1f}H{frame.right:g}", class_="grid"))
         words = text(f"{100 * value:.{decimals}f}")
         parts.append(element("text", words, x=frame.left - 8, y=y + 4, text_anchor="end", class_="tick"))
+    return parts
+
+
+def _below(frame: Frame, findings: Findings, size: Size) -> list[str]:
+    """The sparsity axis: a mark per level, and as many numbers as there is room for."""
+    parts = [element("path", d=f"M{frame.left:g} {frame.bottom:g}H{frame.right:g}", class_="axis")]
     sparsities = sorted({0.0, *(verdict.sparsity for verdict in findings.verdicts)})
     places = [frame.x(sparsity) for sparsity in sparsities]
     for place in places:
@@ -84,9 +94,7 @@ def _grid(frame: Frame, findings: Findings, size: Size) -> list[str]:
         "Weights removed, % (one mark per round, logarithmic in the weights left)" if wide else "Weights removed, %"
     )
     middle = (frame.left + frame.right) / 2
-    parts.append(element("path", d=f"M{frame.left:g} {frame.bottom:g}H{frame.right:g}", class_="axis"))
     parts.append(element("text", text(across), x=middle, y=size.height - 10, text_anchor="middle", class_="name"))
-    parts.append(element("text", text("Test accuracy, %"), x=8, y=16, class_="name"))
     return parts
 
 
@@ -99,13 +107,15 @@ def _zones(frame: Frame, found: Zones, size: Size) -> list[str]:
         parts.append(element("rect", **shape, class_="safe"))
         parts.append(element("path", d=f"M{frame.left:g} {frame.top:g}H{edge:.1f}", class_="safe-edge"))
         words = text(f"Safe zone: {found.safe_words}")
-        parts.append(element("text", words, x=frame.left, y=frame.top - 8, class_="safe-name"))
+        parts.append(
+            element("text", words, x=frame.left, y=frame.top - (25 if found.breaking else 9), class_="safe-name")
+        )
     if found.breaking:
         x = frame.x(found.breaking.sparsity)
-        parts.append(element("path", d=f"M{x:.1f} {frame.top - 18:g}V{frame.bottom:g}", class_="breaking"))
+        parts.append(element("path", d=f"M{x:.1f} {frame.top - 4:g}V{frame.bottom:g}", class_="breaking"))
         words = text(f"Breaking point: {found.breaking_words}")
-        anchor = "end" if x > size.width / 3 else "start"
-        parts.append(element("text", words, x=x, y=frame.top - 25, text_anchor=anchor, class_="breaking-name"))
+        anchor = "end" if x > size.width * 0.45 else "start"
+        parts.append(element("text", words, x=x, y=frame.top - 9, text_anchor=anchor, class_="breaking-name"))
     return parts
 
 

@@ -21,7 +21,7 @@ def figures(findings: Findings) -> list[Figure]:
 
 def _change(findings: Findings) -> Figure:
     verdict = findings.shown
-    name = "Accuracy change against dense"
+    name = "Accuracy against dense"
     if verdict is None:
         return Figure(name=name, value=NONE, basis="no level has been judged")
     margin, low = points(-verdict.margin), verdict.difference.low
@@ -35,9 +35,8 @@ def _weights(findings: Findings) -> Figure:
     if verdict is None:
         asked = removed(findings.spec.pruning.sparsity)
         return Figure(name="Weights removed", value=NONE, basis=f"the spec asks for {asked}")
-    basis = (
-        f"{verdict.prunable - verdict.kept:,} of {verdict.prunable:,}, counted from the mask; {verdict.kept:,} are left"
-    )
+    late = "" if verdict.level == findings.target else f"at level {verdict.level}, the last one judged: "
+    basis = f"{late}{verdict.prunable - verdict.kept:,} of {verdict.prunable:,}, counted from the mask; {verdict.kept:,} are left"
     return Figure(name="Weights removed", value=removed(verdict.sparsity), basis=basis)
 
 

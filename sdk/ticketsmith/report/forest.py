@@ -8,10 +8,10 @@ WIDTH, HEIGHT = 220.0, 34.0
 
 
 def forest(verdict: Verdict) -> str:
-    """A strip from two margins below dense to one above; what lies beyond is cut at the edge."""
+    """A strip with dense in its middle, wide enough for the margin and both bounds."""
     difference, margin = verdict.difference, verdict.margin
     reach = [abs(v) for v in (difference.low, difference.high, difference.mean) if v is not None]
-    scale = max(*reach, margin * 1.4, 1e-4) * 1.15
+    scale = max(*reach, margin * 1.9, 1e-4) * 1.15
 
     def x(value: float) -> float:
         return WIDTH / 2 + WIDTH / 2 * value / scale

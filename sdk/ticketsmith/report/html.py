@@ -12,7 +12,7 @@ from .findings import Findings
 from .forest import forest
 from .grid import grid
 from .limits import limits
-from .numbers import level_of, percent
+from .numbers import level_of, percent, removed
 from .reproduce import COMMAND, provenance, yaml
 from .speed import conditions, timings
 from .table import Table
@@ -105,7 +105,7 @@ def _levels(findings: Findings) -> str:
     html = _table(levels.verdicts(findings)) + f'<p class="note">{escape(note)}</p>'
     if findings.spec.controls:
         html += "<h3>Controls</h3>" + _table(levels.controls(findings))
-        html += '<p class="note">se is the standard error of the paired mean over replicates; not an interval.</p>'
+        html += '<p class="note">Ticket minus control is in points, paired over replicates; se is its standard error, not an interval.</p>'
     every = _table(levels.replicates(findings)) if findings.shown else ""
     at = f" at level {findings.shown.level}" if findings.shown else ""
     return html + (f"<details><summary>Every replicate{at}</summary>{every}</details>" if every else "")
@@ -123,7 +123,7 @@ def _speed(findings: Findings) -> str:
     refused = [f"{each.backend} was refused: {each.reason}" for each in speed.refused]
     note = (
         f"Ratios are over the best dense back-end at the same batch size, with 95\N{NO-BREAK SPACE}% bootstrap intervals over "
-        f"interleaved rounds. Headline: {conditions(speed)}. Chosen: {speed.chosen}."
+        f"interleaved rounds. Headline: {conditions(speed)}, at {removed(speed.sparsity)} of the weights removed."
     )
     return _table(timings(speed)) + f'<p class="note">{escape(note)}</p>' + _list(refused)
 

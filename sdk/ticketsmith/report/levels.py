@@ -15,7 +15,7 @@ def verdicts(findings: Findings) -> Table:
     loss = findings.spec.gate.loss_margin is not None
     heads = ["Level", "Sparsity", "Weights kept", "Ticket accuracy", "Change, points", "Bounds", "Verdict", "Reason"]
     heads[6:6] = ["Loss change, nats"] if loss else []
-    numeric = [True] * (7 if loss else 6) + [False, False]
+    numeric = [False, *[True] * (6 if loss else 5), False, False]
     rows = []
     for v in findings.arm("ticket"):
         row = [str(v.level), removed(v.sparsity), f"{v.kept:,}", accuracy(v.accuracy)]
@@ -30,7 +30,7 @@ def controls(findings: Findings) -> Table:
     arms = findings.spec.controls
     heads = ["Level", "Sparsity"]
     for arm in arms:
-        heads += [NAMES[arm], "Ticket minus it, points", "Verdict"]
+        heads += [NAMES[arm], "Ticket minus it", "Verdict"]
     rows = [
         [
             str(ticket.level),
@@ -39,7 +39,7 @@ def controls(findings: Findings) -> Table:
         ]
         for ticket in findings.arm("ticket")
     ]
-    return Table(heads=heads, numeric=[True, True, *[True, True, False] * len(arms)], rows=rows)
+    return Table(heads=heads, numeric=[False, True, *[True, True, False] * len(arms)], rows=rows)
 
 
 def ticket_minus(ticket: Verdict, control: Verdict) -> str:
@@ -60,7 +60,7 @@ def early_stops(findings: Findings) -> Table:
         for v in findings.arm("ticket")
     ]
     heads = ["Level", "Sparsity", "Ticket, update", "Dense, update", "Ticket / dense"]
-    return Table(heads=heads, numeric=[True] * 5, rows=rows)
+    return Table(heads=heads, numeric=[False, *[True] * 4], rows=rows)
 
 
 def replicates(findings: Findings) -> Table:
@@ -74,7 +74,7 @@ def replicates(findings: Findings) -> Table:
         row = [str(number), percent(dense), percent(ticket), points(ticket - dense)]
         rows.append(row + [percent(each[number]) if number in each else NOT_JUDGED for each in others])
     heads = ["Replicate", "Dense", "Ticket", "Change, points", *(NAMES[v.arm] for v in judged)]
-    return Table(heads=heads, numeric=[True] * len(heads), rows=rows)
+    return Table(heads=heads, numeric=[False, *[True] * (len(heads) - 1)], rows=rows)
 
 
 def _beside(findings: Findings, arm: str, ticket: Verdict) -> list[str]:

@@ -20,7 +20,7 @@ def _incomplete(findings: Findings) -> list[str]:
         )
     if findings.missing:
         kinds = Counter(key.split("/")[3] for key in findings.missing)
-        listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        listed = ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
         said.append(f"The run is not finished: {len(findings.missing)} steps are missing ({listed}).")
     return said
 

@@ -84,11 +84,11 @@ def times(ratio: float) -> str:
 def milliseconds(seconds: float) -> str:
     """A latency in ms, to three significant digits.
 
-    >>> milliseconds(0.0000123), milliseconds(0.0123), milliseconds(1.23)
-    ('0.0123', '12.3', '1,230')
+    >>> milliseconds(0.0000120), milliseconds(0.0123), milliseconds(1.23)
+    ('0.0120', '12.3', '1,230')
     """
     value = float(f"{1000 * seconds:.3g}")
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def _between(summary: Summary, scale: float, decimals: int) -> str:

@@ -1,7 +1,7 @@
 """What a measured speed is worth in words: a gain only where the whole interval lies above 1."""
 
 from ..lottery.results import Speed
-from .numbers import milliseconds, times
+from .numbers import NONE, milliseconds, times
 from .table import Table
 
 REFERENCE = "1.0x (reference)"
@@ -40,8 +40,12 @@ def timings(speed: Speed) -> Table:
                 *(milliseconds(each) for each in (row.p50, row.p95, row.p99)),
                 f"{row.throughput:,.0f}",
                 f"{times(row.ratio)} [{row.low:.2f}, {row.high:.2f}]",
-                f"{speed.max_abs_difference[row.backend]:.1e}" if row.backend in speed.max_abs_difference else "-",
+                _error(speed.max_abs_difference.get(row.backend)),
             ]
             for row in speed.rows
         ],
     )
+
+
+def _error(largest: float | None) -> str:
+    return NONE if largest is None else f"{largest:.1e}" if largest else "0"
