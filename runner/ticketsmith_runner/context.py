@@ -1,8 +1,9 @@
-"""What a step may know besides its own record: the spec, the task, what came before, and how many workers there are."""
+"""What a step may know besides its own record: the spec, the task, what came before, and who trains its replicates."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from torch import Tensor
 
@@ -13,6 +14,9 @@ from ticketsmith.lottery.task import Task
 
 from .data import Data, read
 from .tensors import unpack
+
+S = TypeVar("S", bound=Step)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +35,15 @@ class Context:
     task: Task
     ledger: Ledger
     data_root: str
-    workers: int = 1
+    workers: Executor | None = None
+    """Processes of one thread each; None: this process does it all."""
+    progress: Callable[[Step, int, int], None] | None = None
+    """Told after each replicate: step, replicates done, replicates in all."""
 
-    @cached_property
+    @property
     def data(self) -> Data:
         """The task's examples; read at the first use, verified against the digest in the run id."""
-        return read(self.task, self.data_root)
+        return read(self.task.dataset, self.task.digest, self.data_root)
 
     def replicates(self, step: Step) -> range:
         """Numbers of the step's replicates, counted over all cohorts."""
@@ -45,3 +52,19 @@ class Context:
     def tensors(self, step: Step, name: str) -> dict[str, Tensor]:
         """The tensors of a parent's artifact, each with a leading dimension R."""
         return unpack(self.ledger.read(step, name))
+
+    def each(self, function: "Callable[[Context, S, int], T]", step: S) -> list[T]:
+        """`function(context, step, r)` for every replicate r of the cohort, in order; spread over the workers."""
+        members = range(len(self.replicates(step)))
+        if self.workers is None:
+            return [self._tell(step, r, len(members), function(self, step, r)) for r in members]
+        alone = replace(self, workers=None, progress=None)
+        futures = [self.workers.submit(function, alone, step, r) for r in members]
+        for done, future in enumerate(as_completed(futures)):
+            self._tell(step, done, len(members), future.result())
+        return [future.result() for future in futures]
+
+    def _tell(self, step: Step, done: int, of: int, result: T) -> T:
+        if self.progress is not None:
+            self.progress(step, done + 1, of)
+        return result

@@ -59,12 +59,12 @@ def digest(examples: Examples) -> str:
 
 
 @lru_cache(maxsize=1)
-def read(task: Task, root: str) -> Data:
-    """Load a task's data set. Raises Conflict if it is not the one that the task was written for."""
-    examples = load("ticketsmith_runner.datasets", task.dataset).load(root)
-    if (got := digest(examples)) != task.digest:
+def read(dataset: str, expected: str, root: str) -> Data:
+    """Load a data set. Raises Conflict if its digest is not the expected one, which is part of the run id."""
+    examples = load("ticketsmith_runner.datasets", dataset).load(root)
+    if (got := digest(examples)) != expected:
         raise Conflict(
-            f"data set {task.dataset!r} has digest {got[:16]}…, the task expects {task.digest[:16]}…",
+            f"data set {dataset!r} has digest {got[:16]}…, the task expects {expected[:16]}…",
             "the run id stands for other data: remove the copy below --data-root and fetch it anew",
         )
     inputs = (torch.from_numpy(examples.pixels).float() / examples.peak - examples.mean) / examples.std

@@ -12,11 +12,11 @@ class TicketSmithError(Exception):
     code: ClassVar[int] = 70
 
     def __init__(self, problem: str, fix: str) -> None:
-        super().__init__(problem)
-        self.fix = fix
+        super().__init__(problem, fix)  # both, so that the error survives the way out of a worker process
 
     def __str__(self) -> str:
-        return f"{self.args[0]}\n  fix: {self.fix}"
+        problem, fix = self.args
+        return f"{problem}\n  fix: {fix}"
 
 
 class Diverged(TicketSmithError):

@@ -1,7 +1,7 @@
 """From YAML and command-line overrides to a validated spec. Every problem is listed at once, with what was expected."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,11 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from . import __version__
-from .errors import UsageError
+from .errors import IntegrityError, UsageError
 from .lottery.spec import Experiment
 from .lottery.task import Task
 from .names import guess, load, names
+from .stores import Store
 from .yaml12 import read_yaml
 
 FOLDERS = {"model": "ticketsmith_runner.models", "criterion": "ticketsmith_runner.criteria"}
@@ -28,6 +29,46 @@ def read_spec(path: str | None, overrides: Mapping[str, Any]) -> Experiment:
     if not isinstance(name, str):
         raise UsageError(f"task: expected a name, got {name!r}", f"choose from {', '.join(names('ticketsmith.tasks'))}")
     return resolve(document, task(name))
+
+
+def read_stored(store: Store, key: str) -> Experiment:
+    """The spec that a run was started with, from its key in the store. Raises IntegrityError if it is not there whole."""
+    try:
+        return Experiment.model_validate_json(store.get(key))
+    except (KeyError, ValidationError) as error:
+        raise IntegrityError(
+            f"no valid spec at {store.url}/{key}", "start the run with `ticketsmith run`, which writes it"
+        ) from error
+
+
+def assign(assignments: Sequence[str]) -> dict[str, Any]:
+    """`["gate.margin=0.01"]` as `{"gate.margin": 0.01}`; values are YAML. Raises UsageError."""
+    pairs = [text.partition("=") for text in assignments]
+    wrong = [key for key, equals, _ in pairs if not equals or not key]
+    if wrong:
+        raise UsageError(f"--set: expected KEY=VALUE, got {', '.join(map(repr, wrong))}", "for example gate.margin=0.01")
+    try:
+        return {key: read_yaml(value.encode()) for key, _, value in pairs}
+    except (yaml.YAMLError, ValueError) as error:
+        raise UsageError(f"--set: not a YAML value: {error}", "for example --set controls=[reinit,random]") from error
+
+
+def overrides(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"gate.margin": 0.01}` as `{"gate": {"margin": 0.01}}`."""
+    nested: dict[str, Any] = {}
+    for path, value in flat.items():
+        for key in reversed(path.split(".")):
+            value = {key: value}
+        nested = merge(nested, value)
+    return nested
+
+
+def remeasured(spec: Experiment, batch_sizes: Sequence[int] | None, rounds: int | None) -> Experiment:
+    """The same experiment with other benchmark options; the run id stays."""
+    document = spec.model_dump(mode="json")
+    given = {"batch_sizes": list(batch_sizes) if batch_sizes else None, "rounds": rounds}
+    document["benchmark"].update({key: value for key, value in given.items() if value is not None})
+    return resolve(document, task(spec.task))
 
 
 def task(name: str) -> Task:

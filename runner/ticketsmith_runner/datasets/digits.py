@@ -11,5 +11,5 @@ def load(root: str) -> Examples:
 
     digits = load_digits()
     return Examples(
-        pixels=digits.images.astype(np.uint8), labels=digits.target.astype(np.uint8), peak=16, mean=0.0, std=1.0
+        pixels=digits.images.astype(np.uint8), labels=digits.target.astype(np.uint8), peak=16, mean=0.3053, std=0.3760
     )

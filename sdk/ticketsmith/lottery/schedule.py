@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from .spec import Pruning
+from .spec import Pruning, Training
 
 
 def rounds(pruning: Pruning) -> int:
@@ -54,3 +54,15 @@ def _land(before: dict[str, int], pace: dict[str, float], target: int) -> dict[s
     for name in by_remainder[: target - sum(counts.values())]:
         counts[name] += 1
     return counts
+
+
+def learning_rate(training: Training, update: int) -> float:
+    """Learning rate of one update, counted from 0. A rewound training goes on where the schedule stood at k.
+
+    >>> half = Training(steps=100, batch_size=1, learning_rate=0.1, schedule="cosine")
+    >>> [round(learning_rate(half, update), 3) for update in (0, 50, 100)]
+    [0.1, 0.05, 0.0]
+    """
+    if training.schedule == "constant":
+        return training.learning_rate
+    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * update / training.steps))

@@ -1,0 +1,18 @@
+"""`execute` is the only door to a step: a laptop's child process, a pod and a test all go through it."""
+
+from ticketsmith.lottery.steps import Step
+from ticketsmith.names import load
+
+from .context import Context
+
+
+def execute(step: Step, context: Context) -> bool:
+    """Run a step and commit what it made; False if that was done before. Parents must be committed.
+
+    Raises TicketSmithError: Conflict if other content is there, IntegrityError if a parent is not what it was.
+    """
+    if context.ledger.done(step):
+        return False
+    made = load("ticketsmith_runner.steps", step.kind).run(step, context)
+    context.ledger.commit(step, made.files, made.volatile)
+    return True

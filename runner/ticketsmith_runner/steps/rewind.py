@@ -1,0 +1,30 @@
+"""Put the survivors back to where they were after update k, or draw them afresh for the control."""
+
+from torch import Tensor
+
+from ticketsmith.lottery.steps import Rewind
+
+from .. import masks
+from ..context import Artifacts, Context
+from ..network import build, draw
+from ..seeds import generator
+from ..tensors import member, pack, stack
+
+
+def run(step: Rewind, context: Context) -> Artifacts:
+    """`start.safetensors`: the state to train from, (R, ...) each; survivors bit-equal to their source."""
+    members = [_start(step, context, r) for r in range(len(context.replicates(step)))]
+    return Artifacts(files={"start.safetensors": pack(stack(members))})
+
+
+def _start(step: Rewind, context: Context, r: int) -> dict[str, Tensor]:
+    mask = member(context.tensors(step.mask, "mask.safetensors"), r)
+    if step.kept is None:
+        stream = generator(context.spec.seed, context.replicates(step)[r], f"reinit/{step.level}")
+        drawn = draw(build(context.spec.model, context.task), stream)
+        source = {f"weights/{name}": value for name, value in drawn.items()}
+    else:
+        source = member(context.tensors(step.kept, "kept.safetensors"), r)
+    # The optimizer's memory of a weight goes with the weight: `optimizer/<slot>/<name>` has the name's mask.
+    of = {key: mask[name] for key in source if (name := key.split("/")[-1]) in mask and source[key].ndim}
+    return masks.apply(of, source)

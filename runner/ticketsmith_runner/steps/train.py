@@ -1,0 +1,175 @@
+"""Train one arm of one round: every replicate of the cohort, each from its own seed."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from ticketsmith.documents import canonical
+from ticketsmith.lottery.results import TrainMetrics
+from ticketsmith.lottery.steps import Train
+
+from ..context import Artifacts, Context
+from ..data import Data, Split, split
+from ..loop import Batches, Look, State, Trace, train, weights
+from ..network import build, draw
+from ..seeds import generator, permutation
+from ..tensors import member, pack, stack, unpack
+
+VALIDATION, TEST = 1, 2
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """What one training leaves behind, ready to cross a process boundary: tensors as safetensors bytes."""
+
+    weights: bytes
+    kept: bytes | None
+    records: bytes
+    trace: Trace
+    test_accuracy: float
+    test_loss: float
+    early_stop_test_accuracy: float
+    seconds: float
+
+
+def run(step: Train, context: Context) -> Artifacts:
+    """`weights`, `records` (and `kept`) as safetensors with a leading R, `metrics.json`, volatile `timing.json`."""
+    members = context.each(replicate, step)
+    files = {
+        "weights.safetensors": pack(stack([unpack(m.weights) for m in members])),
+        "records.safetensors": pack(_stack_ragged([unpack(m.records) for m in members])),
+        "metrics.json": canonical(_metrics(step, context, members).model_dump(mode="json")),
+    }
+    if step.keep is not None:
+        files["kept.safetensors"] = pack(stack([unpack(m.kept) for m in members if m.kept is not None]))
+    return Artifacts(files=files, volatile={"timing.json": canonical({"seconds": [m.seconds for m in members]})})
+
+
+def replicate(context: Context, step: Train, r: int) -> Replicate:
+    """Train replicate `r` of the cohort. Depends on its own number and seed, never on its neighbours."""
+    began = time.perf_counter()
+    spec, data, number = context.spec, context.data, context.replicates(step)[r]
+    parts = split(context.task, spec.seed, number)
+    network = build(spec.model, context.task)
+    trace = train(
+        network,
+        _start(context, step, r, network),
+        {} if step.mask is None else member(context.tensors(step.mask, "mask.safetensors"), r),
+        spec.training,
+        span=range(step.start, step.stop),
+        keep=step.keep,
+        batches=_batches(data, parts, spec.training.batch_size, spec.seed, number),
+        look=_look(data, parts),
+    )
+    test = torch.from_numpy(parts.test)
+    early, _ = _score(network, trace.early, data, test)
+    accuracy, loss = _score(network, trace.final, data, test)
+    return Replicate(
+        weights=pack(weights(trace.final)),
+        kept=pack(trace.kept) if trace.kept and step.keep is not None else None,
+        records=pack(_records(network, data, parts)),
+        trace=Trace({}, {}, None, trace.early_stop_step, trace.looks, trace.losses, trace.accuracies, trace.diverged_at),
+        test_accuracy=accuracy,
+        test_loss=loss,
+        early_stop_test_accuracy=early,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _start(context: Context, step: Train, r: int, network: nn.Module) -> State:
+    """theta_0 from its own stream, or what the rewind step left."""
+    if step.weights is not None:
+        return member(context.tensors(step.weights, "start.safetensors"), r)
+    drawn = draw(network, generator(context.spec.seed, context.replicates(step)[r], "init"))
+    return {f"weights/{name}": value for name, value in drawn.items()}
+
+
+def _batches(data: Data, parts: Split, size: int, seed: int, number: int) -> Batches:
+    """Update -> (inputs, labels). Each epoch is one shuffle from its own stream; its last, short batch is left out."""
+    per_epoch, pool = len(parts.train) // size, torch.from_numpy(parts.train)
+    orders: dict[int, Tensor] = {}
+
+    def batch(update: int) -> tuple[Tensor, Tensor]:
+        epoch, position = divmod(update, per_epoch)
+        if epoch not in orders:
+            orders.clear()
+            orders[epoch] = pool[torch.from_numpy(permutation(len(pool), seed, number, f"order/{epoch}"))]
+        chosen = orders[epoch][position * size : (position + 1) * size]
+        return data.inputs[chosen], data.labels[chosen]
+
+    return batch
+
+
+def _look(data: Data, parts: Split) -> Look:
+    chosen = torch.from_numpy(parts.validation)
+    inputs, labels = data.inputs[chosen], data.labels[chosen]
+
+    def look(network: nn.Module) -> tuple[float, float]:
+        logits = _logits(network, inputs)
+        return float(cross_entropy(logits, labels)), float((logits.argmax(1) == labels).double().mean())
+
+    return look
+
+
+def _score(network: nn.Module, state: State, data: Data, chosen: Tensor) -> tuple[float, float]:
+    """Accuracy and mean loss of a state; leaves the state in the network."""
+    network.load_state_dict(weights(state))
+    network.eval()
+    logits, labels = _logits(network, data.inputs[chosen]), data.labels[chosen]
+    right = (logits.argmax(1) == labels).double().mean()
+    return float(right), float(cross_entropy(logits, labels, reduction="none").double().mean())
+
+
+def _logits(network: nn.Module, inputs: Tensor) -> Tensor:
+    with torch.inference_mode():
+        return network(inputs)  # type: ignore[no-any-return]
+
+
+def _records(network: nn.Module, data: Data, parts: Split) -> dict[str, Tensor]:
+    """What the network says of each example it was not trained on, (M,): later statistics are made of these."""
+    chosen = torch.cat([torch.from_numpy(parts.validation), torch.from_numpy(parts.test)])
+    logits, labels = _logits(network, data.inputs[chosen]), data.labels[chosen]
+    confidence, prediction = logits.softmax(1).max(1)
+    role = torch.full((len(chosen),), TEST, dtype=torch.uint8)
+    role[: len(parts.validation)] = VALIDATION
+    return {
+        "example": chosen.to(torch.int32),
+        "role": role,
+        "prediction": prediction.to(torch.uint8 if logits.shape[1] <= 256 else torch.uint16),
+        "confidence": confidence.to(torch.float16),
+        "loss": cross_entropy(logits, labels, reduction="none"),
+    }
+
+
+def _stack_ragged(members: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Stack records of unequal length M (folds differ in size): short ones end in example -1, role 0."""
+    longest = max(len(each["role"]) for each in members)
+
+    def padded(tensor: Tensor, fill: int) -> Tensor:
+        return torch.cat([tensor, torch.full((longest - len(tensor),), fill, dtype=tensor.dtype)])
+
+    return stack([{k: padded(v, -1 if k == "example" else 0) for k, v in each.items()} for each in members])
+
+
+def _metrics(step: Train, context: Context, members: list[Replicate]) -> TrainMetrics:
+    looks = max((m.trace.looks for m in members), key=len)
+
+    def over_looks(values: list[float | None]) -> list[float | None]:
+        return values + [None] * (len(looks) - len(values))  # a diverged replicate looked less often
+
+    return TrainMetrics(
+        replicates=list(context.replicates(step)),
+        start=step.start,
+        stop=step.stop,
+        looks=looks,
+        validation_loss=[over_looks(m.trace.losses) for m in members],
+        validation_accuracy=[over_looks(m.trace.accuracies) for m in members],
+        early_stop_step=[m.trace.early_stop_step for m in members],
+        early_stop_test_accuracy=[m.early_stop_test_accuracy for m in members],
+        test_accuracy=[m.test_accuracy for m in members],
+        test_loss=[m.test_loss for m in members],
+        diverged_at=[m.trace.diverged_at for m in members],
+    )

@@ -1,0 +1,89 @@
+"""Walk the steps of an experiment: each as soon as what it reads is there, tickets before controls."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.results import TrainMetrics, Verdict
+from ticketsmith.lottery.steps import Benchmark, Gate, Prune, Report, Step, Train
+
+from .context import Context
+from .execute import execute
+
+Tell = Callable[[dict[str, Any]], None]
+LANES = 2  # threads that wait for workers and write artifacts: one for the tickets, one for the controls
+
+
+def walk(context: Context, tell: Tell, *, until: int | None = None) -> None:
+    """Run every step of the spec that is not done yet; with `until`, only the steps up to that level (0: dense).
+
+    With `stop_on_fail`, the round in which the ticket fails is the last; benchmark and report follow it.
+    """
+    last: int | None = None
+    done: set[str] = set()
+    running: dict[Future[None], Step] = {}
+    with ThreadPoolExecutor(LANES) as pool:
+        try:
+            while True:
+                steps = [s for s in imp(context.spec, last=last) if until is None or s.level <= until]
+                started = done | {step.key for step in running.values()}
+                ready = _ready(steps, done, started, context.spec.stop_on_fail)
+                for step, _ in zip(ready, range(LANES - len(running)), strict=False):
+                    running[pool.submit(_run, step, context, tell)] = step
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    step = running.pop(future)
+                    future.result()
+                    done.add(step.key)
+                    if context.spec.stop_on_fail and failed(step, context):
+                        last = step.level
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def failed(step: Step, context: Context) -> bool:
+    """Is this a ticket's gate, and does it say FAIL?"""
+    return isinstance(step, Gate) and step.arm == "ticket" and _verdict(step, context).status == "FAIL"
+
+
+def _ready(steps: list[Step], done: set[str], started: set[str], gated: bool) -> Iterator[Step]:
+    """Steps that can start now, tickets first. Speed is measured when nothing else runs, the report comes last."""
+    for step in sorted(steps, key=lambda step: step.arm not in ("dense", "ticket")):
+        if step.key in started or any(parent.key not in done for parent in step.parents):
+            continue
+        before = steps[: steps.index(step)]
+        if isinstance(step, Benchmark | Report) and any(other.key not in done for other in before):
+            continue
+        if gated and isinstance(step, Prune) and any(g.key not in done for g in before if _gates(g, step)):
+            continue
+        yield step
+
+
+def _gates(gate: Step, step: Step) -> bool:
+    return isinstance(gate, Gate) and gate.arm == "ticket" and gate.level < step.level
+
+
+def _run(step: Step, context: Context, tell: Tell) -> None:
+    tell({"event": "start", "step": step.key, "kind": step.kind, "level": step.level, "arm": step.arm})
+    began = time.monotonic()
+    fresh = execute(step, context)
+    tell({"event": "done", "step": step.key, "fresh": fresh, "seconds": round(time.monotonic() - began, 3)} | _news(step, context))
+
+
+def _news(step: Step, context: Context) -> dict[str, Any]:
+    """What is worth showing of a finished step."""
+    if isinstance(step, Train):
+        metrics = TrainMetrics.model_validate_json(context.ledger.read(step, "metrics.json"))
+        return {"accuracy": sum(metrics.test_accuracy) / len(metrics.test_accuracy)}
+    if isinstance(step, Gate):
+        verdict = _verdict(step, context)
+        return {"status": verdict.status, "sparsity": verdict.sparsity}
+    return {}
+
+
+def _verdict(step: Gate, context: Context) -> Verdict:
+    return Verdict.model_validate_json(context.ledger.read(step, "verdict.json"))

@@ -1,0 +1,47 @@
+"""Worker processes, one thread each: two threads on one small net are slower and less steady than one each on two nets."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+import torch
+
+
+@contextmanager
+def workers(count: int) -> Iterator[Executor | None]:
+    """A pool of `count` processes; None (this process does it all) for one."""
+    single_thread()
+    if count <= 1:
+        yield None
+        return
+    # A fork shares the imported torch; where forking is unsafe (macOS), each worker imports its own.
+    method = "fork" if sys.platform == "linux" else "spawn"
+    pool = ProcessPoolExecutor(count, get_context(method), initializer=_begin, initargs=(os.getpid(),))
+    try:
+        list(pool.map(abs, range(count)))  # all are forked now, before this process starts threads
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def single_thread() -> None:
+    """One thread, denormals flushed: the setting in which results are the same bytes every time."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+
+
+def _begin(parent: int) -> None:
+    single_thread()
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+
+
+def _die_with(parent: int) -> None:
+    """A parent that is killed cannot tell its workers: they look for themselves."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

@@ -1,0 +1,5 @@
+"""`python -m ticketsmith` is `ticketsmith`."""
+
+from .cli import main
+
+main()

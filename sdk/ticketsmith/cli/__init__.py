@@ -1,0 +1,66 @@
+"""The `ticketsmith` command. Each command imports what it needs in its body, so that `--help` stays light."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import TicketSmithError
+from . import results, run
+
+app = typer.Typer(
+    name="ticketsmith",
+    help="Find lottery tickets: sparse subnetworks that keep the dense model's quality. And what they really save.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(run.app, name="run")
+app.command()(results.report)
+app.command()(results.gate)
+app.command()(results.benchmark)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ticketsmith {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")] = False,
+) -> None:
+    pass
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with a code of ticketsmith/errors.py; an error is a message, never a traceback."""
+    try:
+        code = app(arguments, standalone_mode=False) or 0
+    except TicketSmithError as error:
+        typer.echo(f"error: {error}", err=True)
+        code = error.code
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo("interrupted: finished steps are kept, the same command resumes", err=True)
+        code = 130
+    except Exception as error:
+        code = _unexpected(error)
+    sys.exit(code)
+
+
+def _unexpected(error: Exception) -> int:
+    """Usage errors of the command line itself, and what should not happen."""
+    from click.exceptions import ClickException
+
+    if isinstance(error, ClickException):
+        error.show()
+        return error.exit_code
+    import os
+
+    if os.environ.get("TICKETSMITH_DEBUG"):
+        raise error
+    typer.echo(f"internal error: {type(error).__name__}: {error}\n  fix: TICKETSMITH_DEBUG=1 shows where", err=True)
+    return 70

@@ -1,0 +1,58 @@
+"""The benchmark of a finished run, again or with other options."""
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..errors import UsageError
+from ..executors.local import run
+from ..ledger import Ledger
+from ..lottery.imp import imp
+from ..lottery.results import Speed
+from ..lottery.spec import Experiment
+from ..lottery.steps import Benchmark, Gate
+from ..stores import Store
+from .options import Output
+from .progress import complain
+
+
+def measure(store: Store, run_id: str, spec: Experiment, data_root: str, output: Output) -> int:
+    """Run the benchmark step of the last round, if it was not run with these options, and print its table."""
+    step = benchmark_step(ledger := Ledger(store, run_id), spec)
+    chain = ["--cohort", str(step.cohort), "--level", str(step.level), "--arm", step.arm, "--kinds", step.kind]
+    command = ["step", *chain, "--last", str(step.level)]
+    code = run(spec, command, store=store.url, data_root=data_root, workers=1, listen=complain)
+    if code == 0:
+        print_speed(ledger, step, output)
+    return code
+
+
+def benchmark_step(ledger: Ledger, spec: Experiment) -> Benchmark:
+    """The benchmark of the last round that the run took."""
+    taken = [step.level for step in imp(spec) if isinstance(step, Gate) and step.arm == "ticket" and ledger.done(step)]
+    if not taken:
+        raise UsageError(f"{ledger.run_id} has no ticket yet", "finish the run with `ticketsmith run imp` first")
+    return next(step for step in imp(spec, last=taken[-1]) if isinstance(step, Benchmark))
+
+
+def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
+    """The speed table of a benchmark step."""
+    speed = Speed.model_validate_json(ledger.read(step, "speed.json"))
+    if output is Output.json:
+        typer.echo(speed.model_dump_json(indent=2))
+        return
+    table = Table("back-end", "batch", "p50 ms", "p95 ms", "p99 ms", "samples/s", "ratio [95 %]", box=None, pad_edge=False)
+    for row in speed.rows:
+        milliseconds = [f"{1000 * value:.4f}" for value in (row.p50, row.p95, row.p99)]
+        ratio = f"{row.ratio:.2f}x [{row.low:.2f}, {row.high:.2f}]"
+        table.add_row(row.backend, str(row.batch_size), *milliseconds, f"{row.throughput:,.0f}", ratio)
+    console = Console()
+    console.print(table)
+    for refusal in speed.refused:
+        console.print(f"{refusal.backend}: not timed, {refusal.reason}", markup=False)
+    typer.echo(f"chosen: {speed.chosen}; {speed.sparsity:.1%} sparse, replicate {speed.replicate}, {_where(speed)}")
+
+
+def _where(speed: Speed) -> str:
+    machine = speed.machine
+    return f"{machine.cpu}, {machine.threads} thread, {machine.date}"

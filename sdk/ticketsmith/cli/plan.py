@@ -1,0 +1,22 @@
+"""`--dry-run`: the whole spec, and the steps that it leads to."""
+
+import json
+
+import typer
+import yaml
+
+from ..lottery.imp import imp
+from ..lottery.spec import Experiment
+from ..specs import run_id
+from .options import Output
+
+
+def plan(spec: Experiment, until: int | None, output: Output) -> None:
+    """The whole spec and the steps that it leads to."""
+    steps = [str(step) for step in imp(spec) if until is None or step.level <= until]
+    document = spec.model_dump(mode="json")
+    if output is Output.json:
+        typer.echo(json.dumps({"run": run_id(spec), "spec": document, "steps": steps}, indent=2))
+        return
+    typer.echo(f"# run {run_id(spec)}\n{yaml.safe_dump(document, sort_keys=False)}")
+    typer.echo(f"# {len(steps)} steps\n" + "\n".join(f"#   {step}" for step in steps))

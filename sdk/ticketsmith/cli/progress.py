@@ -1,0 +1,96 @@
+"""A run while it runs: a table of rounds and a bar on a terminal, one plain line a round elsewhere. On standard error."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ..executors.local import run
+from ..lottery.imp import imp
+from ..lottery.spec import Experiment
+
+PLAIN_EVERY = 30.0  # seconds between two signs of life where nothing can be redrawn
+
+
+class Rounds:
+    """What has happened so far, level by level; knows how to show itself."""
+
+    def __init__(self, spec: Experiment, until: int | None) -> None:
+        steps = [step for step in imp(spec) if until is None or step.level <= until]
+        self.arms = ["dense" if until == 0 else "ticket", *(() if until == 0 else spec.controls)]
+        self.cells: dict[tuple[int, str], str] = {}
+        self.running: dict[str, str] = {}
+        self.steps = {step.key: step for step in steps}
+        columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        self.bar = Progress(*columns)
+        self.task = self.bar.add_task("starting", total=len(steps))
+
+    def hear(self, event: dict[str, Any]) -> str | None:
+        """Take one event in; returns a line worth printing where nothing can be redrawn."""
+        kind, key = event["event"], event.get("step", "")
+        if kind == "text":
+            return str(event["text"])
+        step = self.steps[key]
+        name = f"level {step.level} {step.arm} {step.kind}"
+        if kind == "start":
+            self.running[key] = name
+        elif kind == "replicate":
+            self.running[key] = f"{name} {event['done']}/{event['of']}"
+        else:
+            self.running.pop(key, None)
+            self.bar.advance(self.task)
+        self.bar.update(self.task, description=", ".join(self.running.values()))
+        return self._note(event, step.level, step.arm) if kind == "done" else None
+
+    def _note(self, event: dict[str, Any], level: int, arm: str) -> str | None:
+        """Keep what a finished step found; a line when an arm's round is complete."""
+        if "accuracy" in event:
+            column = "ticket" if arm == "dense" and "ticket" in self.arms else arm
+            self.cells[level, column] = f"{event['accuracy']:.2%}"
+            return f"dense: accuracy {event['accuracy']:.2%}" if arm == "dense" else None
+        if "status" not in event:
+            return None
+        self.cells[level, "sparsity"] = f"{event['sparsity']:.1%}"
+        line = f"level {level}, {event['sparsity']:.1%} sparse: {arm} {self.cells.get((level, arm), '')} {event['status']}"
+        self.cells[level, arm] += f" {event['status']}"
+        return line
+
+    def __rich__(self) -> Group:
+        table = Table("level", "sparsity", *self.arms, box=None, pad_edge=False, header_style="bold")
+        for level in sorted({level for level, _ in self.cells}):
+            name, sparsity = (f"{level}", self.cells.get((level, "sparsity"), "")) if level else ("dense", "0.0%")
+            table.add_row(name, sparsity, *(self.cells.get((level, arm), "") for arm in self.arms))
+        return Group(table, self.bar)
+
+
+def watched(
+    spec: Experiment, command: Sequence[str], *, until: int | None, store: str, data_root: str, workers: int, quiet: bool
+) -> int:
+    """Run on this machine with a display; returns the runner's exit code."""
+    console, rounds, said = Console(stderr=True), Rounds(spec, until), time.monotonic()
+    live = Live(rounds, console=console, refresh_per_second=8) if console.is_terminal and not quiet else None
+
+    def listen(event: dict[str, Any]) -> None:
+        nonlocal said
+        line, text = rounds.hear(event), event["event"] == "text"
+        if line is None and not live and time.monotonic() - said > PLAIN_EVERY:
+            line = "running: " + ", ".join(rounds.running.values())
+        if line is not None and (text or not (live or quiet)):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            said = time.monotonic()
+
+    options = {"store": store, "data_root": data_root, "workers": workers}
+    if live is None:
+        return run(spec, command, listen=listen, **options)  # type: ignore[arg-type]
+    with live:
+        return run(spec, command, listen=listen, **options)  # type: ignore[arg-type]
+
+
+def complain(event: dict[str, Any]) -> None:
+    """Show messages only."""
+    if event["event"] == "text":
+        Console(stderr=True).print(event["text"], markup=False, highlight=False, soft_wrap=True)

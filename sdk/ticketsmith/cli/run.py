@@ -1,0 +1,96 @@
+"""`ticketsmith run`: an experiment on this machine."""
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import DataRoot, Output, OutputKind, StoreUrl, Workers
+
+if TYPE_CHECKING:
+    from ..lottery.spec import Experiment
+
+app = typer.Typer(help="Run an experiment on this machine; run it again to resume it.", no_args_is_help=True)
+
+Config = Annotated[str | None, typer.Option(help="Spec in YAML. Without: the defaults of the task.")]
+Task = Annotated[str | None, typer.Option(help="Data set, network and protocol. [default: digits-mlp]")]
+Sparsity = Annotated[float | None, typer.Option(help="Share of the weights to remove, in (0, 1). [default: 0.8]")]
+Replicates = Annotated[int | None, typer.Option(help="Independent repetitions. [default: the task's]")]
+Seed = Annotated[int | None, typer.Option(help="Root of every random stream. [default: 0]")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any spec field, e.g. gate.margin=0.01.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print spec and steps, run nothing.")]
+
+
+@app.command()
+def imp(
+    config: Config = None,
+    task: Task = None,
+    sparsity: Sparsity = None,
+    replicates: Replicates = None,
+    seed: Seed = None,
+    set: Set = None,
+    stop_on_fail: Annotated[bool, typer.Option("--stop-on-fail", help="No further rounds after a FAIL.")] = False,
+    store: StoreUrl = "runs",
+    data_root: DataRoot = "data",
+    workers: Workers = None,
+    output: OutputKind = Output.text,
+    dry_run: DryRun = False,
+) -> int:
+    """Iterative magnitude pruning: train, prune, rewind, retrain, round by round, with a control beside each.
+
+    Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED at the target sparsity; 2 wrong usage or spec; see the README for others.
+    """
+    flags = {"pruning.sparsity": sparsity, "stop_on_fail": stop_on_fail or None}
+    spec = _spec(config, set, {"task": task, "replicates": replicates, "seed": seed, **flags})
+    return _start(spec, store, data_root, workers, output, dry_run, until=None)
+
+
+@app.command()
+def dense(
+    config: Config = None,
+    task: Task = None,
+    sparsity: Sparsity = None,
+    replicates: Replicates = None,
+    seed: Seed = None,
+    set: Set = None,
+    store: StoreUrl = "runs",
+    data_root: DataRoot = "data",
+    workers: Workers = None,
+    output: OutputKind = Output.text,
+    dry_run: DryRun = False,
+) -> int:
+    """The dense baseline alone. `run imp` with the same spec goes on from there."""
+    spec = _spec(config, set, {"task": task, "pruning.sparsity": sparsity, "replicates": replicates, "seed": seed})
+    return _start(spec, store, data_root, workers, output, dry_run, until=0)
+
+
+def _spec(config: str | None, assignments: list[str] | None, flags: dict[str, Any]) -> "Experiment":
+    from ..specs import assign, overrides, read_spec
+
+    given = {key: value for key, value in flags.items() if value is not None}
+    return read_spec(config, overrides({**assign(assignments or []), **given}))
+
+
+def _start(
+    spec: "Experiment", store: str, data_root: str, workers: int | None, output: Output, dry_run: bool, until: int | None
+) -> int:
+    from ..specs import run_id
+    from .plan import plan
+
+    if dry_run:
+        plan(spec, until, output)
+        return 0
+    from ..ledger import Ledger
+    from ..stores import open_store
+    from .progress import watched
+    from .show import exit_code, show
+
+    opened, count, quiet = open_store(store), workers or os.cpu_count() or 1, output is Output.json
+    command = ["all"] if until is None else ["all", "--until", str(until)]
+    code = watched(
+        spec, command, until=until, store=store, data_root=data_root, workers=count, quiet=quiet
+    )
+    if code not in (0, 1):
+        return code
+    show(opened, run_id(spec), spec, output)
+    return code or (0 if until == 0 else exit_code(Ledger(opened, run_id(spec)), spec))

@@ -1,0 +1,44 @@
+"""This machine: the runner as one child process, so that torch is imported once, and never here."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..documents import canonical
+from ..ledger import spec_key
+from ..lottery.spec import Experiment
+from ..specs import run_id
+from ..stores import open_store
+
+Listen = Callable[[dict[str, Any]], None]
+
+
+def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str, workers: int, listen: Listen) -> int:
+    """Write the spec into the store, run `command` of the runner on it, and return the runner's exit code.
+
+    `listen` hears each event; a line that is no event (a message for people) comes as `{"event": "text", …}`.
+    """
+    key = spec_key(run_id(spec), spec)
+    open_store(store).put_once(key, canonical(spec.model_dump(mode="json")))
+    name, *options = command
+    argv = [sys.executable, "-m", "ticketsmith_runner", name, "--spec", key, "--store", store]
+    argv += ["--data-root", data_root, "--workers", str(workers), *options]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+        assert child.stdout is not None
+        try:
+            for line in child.stdout:
+                listen(_event(line.rstrip("\n")))
+            return child.wait()
+        except BaseException:
+            child.terminate()  # nothing is torn: a step counts only once its manifest is written
+            raise
+
+
+def _event(line: str) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        event = None
+    return event if isinstance(event, dict) and "event" in event else {"event": "text", "text": line}

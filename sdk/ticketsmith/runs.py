@@ -1,0 +1,43 @@
+"""Find runs in a store: by id, by a unique prefix, or all of them."""
+
+from .errors import UsageError
+from .ledger import Ledger
+from .lottery.imp import imp
+from .lottery.spec import Experiment
+from .specs import read_stored
+from .stores import Store
+
+
+def run_ids(store: Store) -> list[str]:
+    """Every run in the store, sorted."""
+    return sorted({key.partition("/")[0] for key in store.list() if "/spec/" in key})
+
+
+def find(store: Store, name: str) -> str:
+    """The run whose id is `name` or starts with it. Raises UsageError if there is none, or more than one."""
+    runs = run_ids(store)
+    matches = [run for run in runs if run == name] or [run for run in runs if run.startswith(name)]
+    if len(matches) != 1:
+        found = ", ".join(matches or runs[:10]) or "nothing"
+        problem = f"{name!r} matches {len(matches)} runs in {store.url}"
+        raise UsageError(problem, f"give the id of one run (found: {found}), or another folder with --store")
+    return matches[0]
+
+
+def chosen(store: Store, name: str | None) -> list[str]:
+    """The run called `name`, or every run. Raises UsageError if there is none."""
+    runs = [find(store, name)] if name else run_ids(store)
+    if not runs:
+        raise UsageError(f"no runs in {store.url!r}", "start one with `ticketsmith run imp`, or give a folder with --store")
+    return runs
+
+
+def spec_of(store: Store, run_id: str) -> Experiment:
+    """The spec of a run; where it was run with several benchmark options, the one with the most steps done."""
+    keys = list(store.list(f"{run_id}/spec/"))
+    ledger = Ledger(store, run_id)
+
+    def done(spec: Experiment) -> int:
+        return sum(ledger.done(step) for step in imp(spec) if step.kind != "report")
+
+    return max((read_stored(store, key) for key in keys), key=done)
