@@ -12,7 +12,7 @@ from rich.console import Console
 from ticketsmith import specs
 from ticketsmith.lottery.results import Sample, Samples
 from ticketsmith.lottery.steps import Gate
-from ticketsmith.report import append_summary, html, markdown
+from ticketsmith.report import html, markdown, step_summary
 from ticketsmith.report import json as document
 from ticketsmith.report.curve import NARROW, WIDE, curve
 from ticketsmith.report.grid import grid
@@ -107,9 +107,9 @@ def test_the_terminal_shows_scorecard_and_decision(build):
 def test_the_step_summary_is_appended_where_one_is_asked_for(build, tmp_path):
     findings, path = build().findings, tmp_path / "summary.md"
     path.write_bytes(b"before\n")
-    assert append_summary(findings, {"GITHUB_STEP_SUMMARY": str(path)})
+    assert step_summary(findings, {"GITHUB_STEP_SUMMARY": str(path)})
     assert path.read_bytes() == b"before\n" + markdown.render(findings)
-    assert not append_summary(findings, {})
+    assert not step_summary(findings, {})
 
 
 def test_a_long_summary_is_cut_after_a_whole_line():

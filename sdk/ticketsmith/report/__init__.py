@@ -5,7 +5,7 @@
 
 from .collect import collect
 from .findings import Findings
-from .summary import append_summary
+from .summary import step_summary
 from .write import write
 
-__all__ = ["Findings", "append_summary", "collect", "write"]
+__all__ = ["Findings", "collect", "step_summary", "write"]

@@ -11,7 +11,7 @@ LIMIT = 900_000  # bytes; GitHub refuses the whole summary above 1 MiB
 CUT = "\n\nThe summary was cut here; report.md is whole.\n"
 
 
-def append_summary(findings: Findings, environment: Mapping[str, str] = os.environ) -> bool:
+def step_summary(findings: Findings, environment: Mapping[str, str] = os.environ) -> bool:
     """Append the report to the step summary; False where there is none."""
     path = environment.get(VARIABLE)
     if not path:
