@@ -1,0 +1,78 @@
+"""Intervals over replicates, and paired differences with both of their variances.
+
+R: replicates.  M: records per replicate.  Two variances are kept apart: training seeds (a replicate is the unit) and
+the finite test set (an example is the unit). Replicates that share test examples are not independent, and one test set
+is not the world: the larger standard error is used.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+from torch import Tensor
+
+from ticketsmith.lottery.results import Difference, Summary
+
+TEST = 2
+Floats = NDArray[np.float64]
+
+
+def t_quantile(p: float, df: int) -> float:
+    """Quantile of Student's t distribution.
+
+    >>> round(t_quantile(0.95, 9), 3)
+    1.833
+    """
+    return float(stdtrit(df, p))
+
+
+def summary(values: Sequence[float]) -> Summary:
+    """Mean, standard error and two-sided 95 % t interval over replicates.
+
+    >>> summary([1.0, 2.0, 3.0]).low
+    -0.48...
+    """
+    data, n = np.asarray(values, np.float64), len(values)
+    mean, se = float(data.mean()), _standard_error(data)
+    if se is None:
+        return Summary(mean=mean, se=None, low=None, high=None, n=n)
+    half = t_quantile(0.975, n - 1) * se
+    return Summary(mean=mean, se=se, low=mean - half, high=mean + half, n=n)
+
+
+def difference(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats], confidence: float) -> Difference:
+    """Candidate minus dense from per-example differences: `deltas[r][i]` belongs to example `examples[r][i]`.
+
+    The mean is the mean over replicates of their own means (cross-fitted folds differ in size by one example). Both
+    bounds are one-sided at `confidence`, with R - 1 degrees of freedom. For the test-item error, an example counts once,
+    with its average over the replicates that test it.
+    """
+    means = np.array([delta.mean() for delta in deltas])
+    mean, of_replicates = float(means.mean()), _standard_error(means)
+    of_items = _standard_error(_by_example(np.concatenate(examples), np.concatenate(deltas))) or 0.0
+    if of_replicates is None:
+        return Difference(mean=mean, se_replicates=None, se_items=of_items, se=None, low=None, high=None)
+    se = max(of_replicates, of_items)
+    half = t_quantile(confidence, len(means) - 1) * se
+    return Difference(
+        mean=mean, se_replicates=of_replicates, se_items=of_items, se=se, low=mean - half, high=mean + half
+    )
+
+
+def tested(records: Mapping[str, Tensor], name: str) -> list[Floats]:
+    """A column of the records on each replicate's test split, R arrays of unequal length."""
+    roles, values = records["role"].numpy(), records[name].numpy()
+    return [value[role == TEST].astype(np.float64) for role, value in zip(roles, values, strict=True)]
+
+
+def _by_example(examples: NDArray[np.int64], deltas: Floats) -> Floats:
+    """Average of each example that occurs, in the order of their numbers."""
+    _, place, count = np.unique(examples, return_inverse=True, return_counts=True)
+    averages: Floats = np.bincount(place, weights=deltas) / count
+    return averages
+
+
+def _standard_error(values: Floats) -> float | None:
+    """Standard deviation (n - 1) over the square root of n; None for one value."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None

@@ -1,0 +1,109 @@
+"""Judge an arm against dense, paired by replicate and by test example."""
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ticketsmith.documents import canonical
+from ticketsmith.errors import IntegrityError
+from ticketsmith.lottery.gate import diverged, judge
+from ticketsmith.lottery.results import Density, Sample, Samples, TrainMetrics, Verdict
+from ticketsmith.lottery.steps import Gate, Train
+
+from ..context import Artifacts, Context
+from ..statistics import difference, summary, tested
+
+DISAGREEMENTS, SHOWN = 8, 12
+Records = dict[str, Tensor]
+
+
+def run(step: Gate, context: Context) -> Artifacts:
+    """`verdict.json` and `samples.json`. Raises IntegrityError if the records of both arms do not pair."""
+    dense, candidate = (context.tensors(train, "records.safetensors") for train in (step.dense, step.candidate))
+    for column in ("example", "role"):
+        if not dense[column].equal(candidate[column]):
+            raise IntegrityError(
+                f"{step.key}: the records of dense and {step.arm} are not of the same examples ({column} differs)",
+                "the arms were trained on different splits: start the run anew in another --store",
+            )
+    files = {"verdict.json": _verdict(step, context, dense, candidate), "samples.json": _samples(step, context, dense, candidate)}
+    return Artifacts(files={name: canonical(record.model_dump(mode="json")) for name, record in files.items()})
+
+
+def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -> Verdict:
+    rule = context.spec.gate
+    baseline, metrics = _metrics(step.dense, context), _metrics(step.candidate, context)
+    density = Density.model_validate_json(context.ledger.read(step.mask, "density.json"))
+    examples = [example.astype(np.int64) for example in tested(dense, "example")]
+    right = [_right(records, context) for records in (dense, candidate)]
+    accuracy = difference(examples, [c - d for d, c in zip(*right, strict=True)], rule.confidence)
+    losses = zip(tested(dense, "loss"), tested(candidate, "loss"), strict=True)
+    loss = difference(examples, [c - d for d, c in losses], rule.confidence)
+    status, reason = judge(accuracy, loss, rule)
+    if gone := diverged(step.arm, metrics.replicates, metrics.diverged_at):
+        status, reason = "FAIL", gone
+    return Verdict(
+        arm=step.arm,
+        level=step.level,
+        sparsity=density.sparsity,
+        kept=sum(density.kept.values()),
+        prunable=sum(density.sizes.values()),
+        status=status,
+        reason=reason,
+        margin=rule.margin,
+        loss_margin=rule.loss_margin,
+        confidence=rule.confidence,
+        replicates=metrics.replicates,
+        test_accuracy=metrics.test_accuracy,
+        dense_test_accuracy=baseline.test_accuracy,
+        accuracy=summary(metrics.test_accuracy),
+        dense_accuracy=summary(baseline.test_accuracy),
+        early_stop_step=summary(metrics.early_stop_step),
+        dense_early_stop_step=summary(baseline.early_stop_step),
+        difference=accuracy,
+        loss_difference=loss,
+    )
+
+
+def _right(records: Records, context: Context) -> list[NDArray[np.float64]]:
+    """1 where the prediction is the label, 0 elsewhere, on each replicate's test split."""
+    labels = context.data.examples.labels
+    pairs = zip(tested(records, "example"), tested(records, "prediction"), strict=True)
+    return [(labels[example.astype(np.int64)] == prediction).astype(np.float64) for example, prediction in pairs]
+
+
+def _samples(step: Gate, context: Context, dense: Records, candidate: Records) -> Samples:
+    """Test examples of the first replicate: those on which the nets differ first, in the order of their numbers."""
+    example, said, says = (
+        tested(records, column)[0].astype(np.int64)
+        for records, column in ((dense, "example"), (dense, "prediction"), (candidate, "prediction"))
+    )
+    order = np.argsort(example)
+    differ, agree = order[(said != says)[order]], order[(said == says)[order]]
+    shown = [*differ[:DISAGREEMENTS], *agree][:SHOWN]
+    pixels, labels = context.data.examples.pixels, context.data.examples.labels
+    _, height, width = pixels.shape
+    return Samples(
+        replicate=context.replicates(step)[0],
+        height=height,
+        width=width,
+        agreement=float((said == says).mean()),
+        samples=[
+            Sample(
+                example=int(example[i]),
+                label=int(labels[example[i]]),
+                dense=int(said[i]),
+                candidate=int(says[i]),
+                pixels=_grey(pixels[example[i]], context.data.examples.peak),
+            )
+            for i in shown
+        ],
+    )
+
+
+def _grey(pixels: NDArray[np.uint8], peak: int) -> str:
+    return (pixels.astype(np.uint16) * 255 // peak).astype(np.uint8).tobytes().hex()
+
+
+def _metrics(step: Train, context: Context) -> TrainMetrics:
+    return TrainMetrics.model_validate_json(context.ledger.read(step, "metrics.json"))
