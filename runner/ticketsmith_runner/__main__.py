@@ -13,6 +13,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Any, NoReturn
 
@@ -32,14 +33,13 @@ from .workers import workers
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what `argv` says; the exit code is that of ticketsmith/errors.py, 0 if every step was written."""
     options = _parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, _preempted)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
     try:
         _run(options)
     except TicketSmithError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.code
-    except KeyboardInterrupt:
-        return 130
     except Exception:
         traceback.print_exc()
         return 70
@@ -50,15 +50,16 @@ def _run(options: argparse.Namespace) -> None:
     run_id, _, _ = options.spec.partition("/")
     store = open_store(options.store)
     spec = read_stored(store, options.spec)
+    context = Context(
+        spec=spec,
+        task=task(spec.task),
+        ledger=Ledger(store, run_id),
+        data_root=options.data_root,
+        progress=lambda step, done, of: tell({"event": "replicate", "step": step.key, "done": done, "of": of}),
+    )
+    context.data  # wrong data ends the run here, before any work; and the workers share what is loaded
     with workers(options.workers) as pool:
-        context = Context(
-            spec=spec,
-            task=task(spec.task),
-            ledger=Ledger(store, run_id),
-            data_root=options.data_root,
-            workers=pool,
-            progress=lambda step, done, of: tell({"event": "replicate", "step": step.key, "done": done, "of": of}),
-        )
+        context = replace(context, workers=pool)
         if options.command == "all":
             walk(context, tell, until=options.until)
         else:
@@ -90,9 +91,9 @@ def tell(event: dict[str, Any]) -> None:
         sys.stdout.flush()
 
 
-def _preempted(signum: int, frame: object) -> NoReturn:
-    # Nothing is torn by dying here: a step counts only once its manifest is written. 75 asks to be run again.
-    os._exit(75)
+def _stop(signum: int, frame: object) -> NoReturn:
+    """Die at once: nothing is torn, a step counts only once its manifest is written. 75 asks to be run again."""
+    os._exit(130 if signum == signal.SIGINT else 75)
 
 
 def _parser() -> argparse.ArgumentParser:

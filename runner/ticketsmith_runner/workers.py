@@ -1,6 +1,7 @@
 """Worker processes, one thread each: two threads on one small net are slower and less steady than one each on two nets."""
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -19,7 +20,9 @@ def workers(count: int) -> Iterator[Executor | None]:
     if count <= 1:
         yield None
         return
-    # A fork shares the imported torch; where forking is unsafe (macOS), each worker imports its own.
+    # The first optimizer of a process imports a compiler for seconds: once here, not in every worker.
+    torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    # A fork shares the imported torch and the loaded data; where forking is unsafe (macOS), each worker imports its own.
     method = "fork" if sys.platform == "linux" else "spawn"
     pool = ProcessPoolExecutor(count, get_context(method), initializer=_begin, initargs=(os.getpid(),))
     try:
@@ -36,6 +39,7 @@ def single_thread() -> None:
 
 
 def _begin(parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     single_thread()
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
 

@@ -4,6 +4,7 @@ from .errors import UsageError
 from .ledger import Ledger
 from .lottery.imp import imp
 from .lottery.spec import Experiment
+from .lottery.steps import Step
 from .specs import read_stored
 from .stores import Store
 
@@ -34,10 +35,17 @@ def chosen(store: Store, name: str | None) -> list[str]:
 
 def spec_of(store: Store, run_id: str) -> Experiment:
     """The spec of a run; where it was run with several benchmark options, the one with the most steps done."""
-    keys = list(store.list(f"{run_id}/spec/"))
     ledger = Ledger(store, run_id)
+    specs = [read_stored(store, key) for key in store.list(f"{run_id}/spec/")]
+    return max(specs, key=lambda spec: len(done(ledger, spec)))
 
-    def done(spec: Experiment) -> int:
-        return sum(ledger.done(step) for step in imp(spec) if step.kind != "report")
 
-    return max((read_stored(store, key) for key in keys), key=done)
+def done(ledger: Ledger, spec: Experiment) -> list[Step]:
+    """The steps of a spec that are committed. The report is none of them: it is derived, and written anew."""
+    return [step for step in imp(spec) if step.kind != "report" and ledger.done(step)]
+
+
+def finished(ledger: Ledger, spec: Experiment, until: int | None) -> bool:
+    """Is there nothing left to run, up to level `until`?"""
+    steps = [step for step in imp(spec) if step.kind != "report" and (until is None or step.level <= until)]
+    return all(ledger.done(step) for step in steps)

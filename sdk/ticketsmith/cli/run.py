@@ -81,16 +81,17 @@ def _start(
         plan(spec, until, output)
         return 0
     from ..ledger import Ledger
+    from ..runs import finished
     from ..stores import open_store
     from .progress import watched
     from .show import exit_code, show
 
     opened, count, quiet = open_store(store), workers or os.cpu_count() or 1, output is Output.json
+    ledger = Ledger(opened, run_id(spec))
     command = ["all"] if until is None else ["all", "--until", str(until)]
-    code = watched(
-        spec, command, until=until, store=store, data_root=data_root, workers=count, quiet=quiet
-    )
-    if code not in (0, 1):
-        return code
-    show(opened, run_id(spec), spec, output)
-    return code or (0 if until == 0 else exit_code(Ledger(opened, run_id(spec)), spec))
+    code = 0
+    if not finished(ledger, spec, until):
+        code = watched(spec, command, until=until, store=store, data_root=data_root, workers=count, quiet=quiet)
+    if code in (0, 1):  # 1: the dense training diverged, which the report says too
+        show(opened, run_id(spec), spec, output)
+    return code or (0 if until == 0 else exit_code(ledger, spec))
