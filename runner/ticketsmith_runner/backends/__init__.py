@@ -1,4 +1,4 @@
-"""One file per way to run a network: whether it is a dense opponent of the ticket, and how its forward pass is built."""
+"""One file per way to run a network: is it a dense opponent of the ticket, and how is its forward pass built?"""
 
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -25,7 +25,7 @@ class Backend(Protocol):
         """Does it run the dense network (and is what a ticket has to beat) or the ticket?"""
 
     def build(self, dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
-        """A forward pass, (B, *inputs) -> (B, classes), called under `torch.inference_mode()`; outputs are fresh tensors.
+        """A forward pass, (B, *inputs) -> (B, classes), into a fresh tensor; it is called under inference mode.
 
         Both networks are in eval mode; `masks` is weight name -> bool, shaped like the weight. Raises NotApplicable.
         """

@@ -1,0 +1,12 @@
+"""The dense trained network in eager PyTorch: the baseline that a ticket has to beat."""
+
+from torch import Tensor, nn
+
+from . import Forward
+
+DENSE = True
+
+
+def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
+    """The dense network itself."""
+    return dense

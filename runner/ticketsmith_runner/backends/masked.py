@@ -1,0 +1,12 @@
+"""The ticket's masked weights in dense kernels, eager PyTorch: the control. A mask alone saves no time."""
+
+from torch import Tensor, nn
+
+from . import Forward
+
+DENSE = False
+
+
+def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
+    """The masked network itself."""
+    return masked

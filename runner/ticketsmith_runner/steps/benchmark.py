@@ -1,0 +1,180 @@
+"""Measure what a ticket saves on this machine, against the best dense back-end. No speed-up is a result too."""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import cycle
+from pathlib import Path
+from statistics import median_low
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import ticketsmith
+from ticketsmith.documents import canonical
+from ticketsmith.errors import Diverged, IntegrityError, TicketSmithError
+from ticketsmith.lottery.results import Machine, Speed, SpeedRow, TrainMetrics
+from ticketsmith.lottery.spec import BenchmarkOptions
+from ticketsmith.lottery.steps import Benchmark, Train
+
+from ..backends import Backend, Forward, every
+from ..backends._admission import admit
+from ..backends._ranking import choose, speed_rows
+from ..context import Artifacts, Context
+from ..data import split
+from ..network import build
+from ..tensors import member
+from ..timing import Clock, Rounds, batches, measure
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """What is measured: one replicate's dense network and ticket, with the examples it was not trained on."""
+
+    replicate: int
+    """Number over all cohorts."""
+    dense: nn.Module
+    masked: nn.Module
+    masks: dict[str, Tensor]
+    inputs: Tensor
+    """(n, *shape), the test split."""
+
+    @property
+    def sparsity(self) -> float:
+        """Removed share of the prunable weights, from the mask."""
+        kept = sum(int(mask.sum()) for mask in self.masks.values())
+        return 1 - kept / sum(mask.numel() for mask in self.masks.values())
+
+
+def run(
+    step: Benchmark,
+    context: Context,
+    backends: Mapping[str, Backend] | None = None,
+    clock: Clock = time.perf_counter,
+) -> Artifacts:
+    """Volatile `speed.json`: latencies, throughput and ratio to dense per back-end and batch size, one thread."""
+    with _one_thread():
+        speed = benchmark(_subject(step, context), context.spec.benchmark, backends or every(), clock)
+    return Artifacts(volatile={"speed.json": canonical(speed.model_dump(mode="json"))})
+
+
+def benchmark(subject: Subject, options: BenchmarkOptions, backends: Mapping[str, Backend], clock: Clock) -> Speed:
+    """Check every back-end, then time those that passed. Raises TicketSmithError if no dense one did."""
+    sizes = sorted(set(options.batch_sizes))
+    admitted = admit(backends, subject.dense, subject.masked, subject.masks, subject.inputs, sizes)
+    dense = [name for name in admitted.forwards if backends[name].DENSE]
+    if not dense:
+        reasons = "; ".join(f"{refusal.backend}: {refusal.reason}" for refusal in admitted.refused)
+        raise TicketSmithError(
+            f"no dense back-end to compare with ({reasons})", "repair one: without a baseline there is no ratio"
+        )
+    rows: list[SpeedRow] = []
+    for size in sizes:
+        rows += speed_rows(size, _latencies(admitted.forwards, batches(subject.inputs, size), options, clock), dense)
+    headline = choose(rows, dense)
+    return Speed(
+        machine=_machine(),
+        replicate=subject.replicate,
+        sparsity=subject.sparsity,
+        max_abs_difference=admitted.differences,
+        rows=rows,
+        refused=admitted.refused,
+        chosen=headline.backend,
+        headline=headline,
+    )
+
+
+def median_replicate(metrics: TrainMetrics) -> int:
+    """Position of the replicate whose least validation loss is the (lower) median. Ties: the first. Diverged: never."""
+    pairs = enumerate(zip(metrics.validation_loss, metrics.diverged_at, strict=True))
+    best = {r: min(v for v in losses if v is not None) for r, (losses, at) in pairs if at is None}
+    if not best:
+        raise Diverged(
+            "every replicate of the ticket diverged: there is nothing to measure", "lower training.learning_rate"
+        )
+    middle = median_low(best.values())
+    return next(r for r, loss in best.items() if loss == middle)
+
+
+def _subject(step: Benchmark, context: Context) -> Subject:
+    metrics = TrainMetrics.model_validate_json(context.ledger.read(step.ticket, "metrics.json"))
+    r = median_replicate(metrics)
+    masks = member(context.tensors(step.mask, "mask.safetensors"), r)
+    ticket = _weights(step.ticket, context, r)
+    if strays := [name for name, mask in masks.items() if ticket[name][~mask].any()]:
+        raise IntegrityError(
+            f"{step.ticket.key}: weights outside the mask of {step.mask.key} are not zero: {', '.join(strays)}",
+            "the ticket was not trained under this mask: move its level away and run the same command again",
+        )
+    test = split(context.task, context.spec.seed, metrics.replicates[r]).test
+    return Subject(
+        replicate=metrics.replicates[r],
+        dense=_network(_weights(step.dense, context, r), context),
+        masked=_network(ticket, context),
+        masks=masks,
+        inputs=context.data.inputs[torch.from_numpy(test)],
+    )
+
+
+def _weights(step: Train, context: Context, r: int) -> dict[str, Tensor]:
+    return member(context.tensors(step, "weights.safetensors"), r)
+
+
+def _network(state: dict[str, Tensor], context: Context) -> nn.Module:
+    network = build(context.spec.model, context.task)
+    network.load_state_dict(state)
+    return network.eval()
+
+
+def _latencies(
+    forwards: Mapping[str, Forward], parts: list[Tensor], options: BenchmarkOptions, clock: Clock
+) -> dict[str, Rounds]:
+    """Each back-end on the same batches, over and over."""
+    calls = {name: _call(forward, cycle(parts)) for name, forward in forwards.items()}
+    with torch.inference_mode():  # entered once: within every call it would be part of the time
+        return measure(calls, options.rounds, options.seconds, clock)
+
+
+def _call(forward: Forward, parts: Iterator[Tensor]) -> Callable[[], Tensor]:
+    return lambda: forward(next(parts))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _machine() -> Machine:
+    return Machine(
+        cpu=_cpu(),
+        cores=os.cpu_count() or 1,
+        device="cpu",
+        threads=torch.get_num_threads(),
+        versions={
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "ticketsmith": ticketsmith.__version__,
+            "torch": torch.__version__,
+        },
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _cpu() -> str:
+    """The CPU's model name where the system tells it (Linux), otherwise what Python knows."""
+    path = Path("/proc/cpuinfo")
+    for line in path.read_text().splitlines() if path.exists() else []:
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()

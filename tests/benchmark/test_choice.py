@@ -1,0 +1,64 @@
+"""Which back-end a ticket should run on: a rule over rows, without any time."""
+
+from ticketsmith.lottery.results import SpeedRow
+from ticketsmith_runner.backends._ranking import choose, speed_rows
+
+
+def _row(backend, ratio, low, *, batch_size=64, p50=1.0):
+    return SpeedRow(
+        backend=backend,
+        batch_size=batch_size,
+        p50=p50,
+        p95=p50,
+        p99=p50,
+        throughput=1.0,
+        ratio=ratio,
+        low=low,
+        high=9.0,
+    )
+
+
+def test_the_fastest_ticket_backend_is_chosen():
+    rows = [_row("dense", 1, 1), _row("slow", 1.5, 1.4), _row("fast", 2.5, 2.4)]
+
+    assert choose(rows, ["dense"]).backend == "fast"
+
+
+def test_no_speed_up_is_a_result():
+    rows = [_row("dense", 1, 1), _row("masked", 1.0, 0.98), _row("compact", 0.8, 0.7)]
+
+    assert choose(rows, ["dense"]) == rows[0]
+
+
+def test_a_ratio_whose_interval_reaches_one_is_no_speed_up():
+    assert choose([_row("dense", 1, 1), _row("compact", 1.3, 1.0)], ["dense"]).backend == "dense"
+
+
+def test_only_the_fastest_ticket_backend_is_asked_for_certainty():
+    rows = [_row("dense", 1, 1), _row("uncertain", 1.6, 0.9), _row("certain", 1.5, 1.4)]
+
+    assert choose(rows, ["dense"]).backend == "dense"
+
+
+def test_the_largest_batch_decides():
+    rows = [_row("dense", 1, 1), _row("compact", 1, 0.9), *(_row(n, 3, 3, batch_size=1) for n in ("dense", "compact"))]
+
+    assert choose(rows, ["dense"]) == rows[0]
+
+
+def test_without_a_speed_up_the_best_dense_backend_is_chosen():
+    rows = [_row("eager", 0.5, 0.5, p50=2.0), _row("compiled", 1, 1), _row("masked", 0.5, 0.5)]
+
+    assert choose(rows, ["eager", "compiled"]).backend == "compiled"
+
+
+def test_rows_are_relative_to_the_best_dense_backend():
+    latencies = {"eager": [[4.0]] * 3, "compiled": [[2.0]] * 3, "ticket": [[1.0]] * 3}
+
+    rows = speed_rows(8, latencies, ["eager", "compiled"])
+
+    assert {row.backend: (row.ratio, row.throughput) for row in rows} == {
+        "eager": (0.5, 2.0),
+        "compiled": (1.0, 4.0),
+        "ticket": (2.0, 8.0),
+    }

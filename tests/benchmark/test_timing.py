@@ -1,0 +1,66 @@
+"""Timing with a clock that only moves when a call moves it."""
+
+import pytest
+import torch
+
+from ticketsmith_runner.timing import batches, measure, percentiles, ratio
+
+
+def _takes(clock, name, seconds):
+    def call():
+        clock.events.append(name)
+        clock.now += seconds
+
+    return call
+
+
+def test_the_ratio_of_two_constant_speeds_is_exact(clock):
+    calls = {"dense": _takes(clock, "dense", 0.5), "fast": _takes(clock, "fast", 0.125)}
+
+    latencies = measure(calls, rounds=7, seconds=2.0, clock=clock)
+
+    assert latencies == {"dense": [[0.5] * 4] * 7, "fast": [[0.125] * 16] * 7}
+    assert ratio(latencies["dense"], latencies["fast"]) == (4.0, 4.0, 4.0)
+    assert ratio(latencies["dense"], latencies["dense"]) == (1.0, 1.0, 1.0)
+
+
+def test_each_round_runs_every_call_once_in_rotated_order_after_a_warm_up(clock):
+    calls = {name: _takes(clock, name, 1.0) for name in "abc"}
+
+    measure(calls, rounds=4, seconds=1.0, clock=clock)
+
+    assert "".join(event for event in clock.events if event != "clock") == "abc" + "abc" + "bca" + "cab" + "abc"
+
+
+def test_a_call_longer_than_a_round_is_made_once(clock):
+    assert measure({"slow": _takes(clock, "slow", 8.0)}, rounds=2, seconds=1.0, clock=clock) == {"slow": [[8.0], [8.0]]}
+
+
+def test_a_machine_that_slows_down_for_a_round_changes_no_ratio():
+    """Both are three times as slow in round 1: paired by round, that cancels."""
+    assert ratio([[2.0], [6.0], [2.0]], [[1.0], [3.0], [1.0]]) == (2.0, 2.0, 2.0)
+
+
+def test_the_ratio_is_the_median_over_rounds_of_median_latencies():
+    middle, low, high = ratio([[1.0, 1.0, 9.0], [2.0], [3.0]], [[1.0], [1.0], [1.0]])
+
+    assert (middle, low, high) == (2.0, 1.0, 3.0)
+
+
+def test_equal_latencies_have_equal_intervals():
+    baseline, candidate = [[1.0 + i % 5] for i in range(30)], [[1.0 + i % 3] for i in range(30)]
+
+    assert ratio(baseline, candidate) == ratio(baseline, candidate)
+
+
+def test_percentiles_are_over_all_calls_of_all_rounds():
+    assert percentiles([[float(i) for i in range(50)], [float(i) for i in range(50, 101)]]) == (50.0, 95.0, 99.0)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 16])
+def test_batches_are_full_and_hold_every_example_again_from_the_first(size):
+    parts = batches(torch.arange(7), size)
+
+    assert {len(part) for part in parts} == {size}
+    assert len(parts) == -(-7 // size)
+    assert torch.cat(parts).tolist() == [i % 7 for i in range(len(parts) * size)]
