@@ -11,11 +11,11 @@ PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def build(model: Model, task: Task) -> nn.Module:
-    """The untrained network, its values undefined: load a state before use."""
-    with torch.device("meta"):
+    """The untrained network, its values without meaning: load a state before use."""
+    with torch.random.fork_rng(devices=[]):  # torch draws values for it; nobody else's stream may notice
         network = load("ticketsmith_runner.models", model.name).build(task.shape, task.classes, model.hidden)
     assert isinstance(network, nn.Module)
-    return network.to_empty(device="cpu")
+    return network
 
 
 def prunable(network: nn.Module) -> dict[str, int]:

@@ -42,10 +42,10 @@ def spec_of(store: Store, run_id: str) -> Experiment:
 
 def done(ledger: Ledger, spec: Experiment) -> list[Step]:
     """The steps of a spec that are committed. The report is none of them: it is derived, and written anew."""
-    return [step for step in imp(spec) if step.kind != "report" and ledger.done(step)]
+    return [step for step in imp(spec) if not step.derived and ledger.done(step)]
 
 
 def finished(ledger: Ledger, spec: Experiment, until: int | None) -> bool:
     """Is there nothing left to run, up to level `until`?"""
-    steps = [step for step in imp(spec) if step.kind != "report" and (until is None or step.level <= until)]
+    steps = [step for step in imp(spec) if not step.derived and (until is None or step.level <= until)]
     return all(ledger.done(step) for step in steps)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ticketsmith.documents import canonical
-from ticketsmith.errors import Diverged
+from ticketsmith.errors import Diverged, UsageError
 from ticketsmith.lottery.results import Density, TrainMetrics
 from ticketsmith.lottery.schedule import kept
 from ticketsmith.lottery.steps import Prune, Train
@@ -41,7 +41,11 @@ def _magnitude(step: Prune, context: Context, r: int, sizes: dict[str, int]) -> 
         if step.previous is None
         else member(context.tensors(step.previous, "mask.safetensors"), r)
     )
-    counts = kept(sizes, list(sizes)[-1], context.spec.pruning, step.level)
+    try:
+        counts = kept(sizes, list(sizes)[-1], context.spec.pruning, step.level)
+    except ValueError as error:
+        sparsity = context.spec.pruning.sparsity
+        raise UsageError(f"sparsity {sparsity:g} cannot be reached: {error}", "raise pruning.output_rate") from error
     return masks.prune(scores, {name: alive[name] for name in sizes}, counts)
 
 

@@ -1,4 +1,4 @@
-"""Write the report of what is there. It lies under the digest of its inputs, so it is not a step of the ledger."""
+"""Write the report of what is there, under the digest of its inputs."""
 
 from ticketsmith.lottery.steps import Report
 from ticketsmith.report import write
@@ -7,5 +7,5 @@ from ..context import Artifacts, Context
 
 
 def run(step: Report, context: Context) -> Artifacts:
-    write(context.ledger, context.spec, context.task)
+    write(context.ledger, context.spec, context.task)  # derived: the ledger has no entry of it
     return Artifacts()

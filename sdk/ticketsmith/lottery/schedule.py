@@ -23,37 +23,45 @@ def kept(sizes: Mapping[str, int], output: str, pruning: Pruning, level: int) ->
 
     Layer-wise, layer l keeps size_l * (1 - rate_l)^level, where the output layer's rate is `fraction * output_rate`
     (the paper prunes it half as fast). The last round lands exactly on the target over all layers together. With
-    scope `global` only the sum is fixed: the same number under the key `""`.
+    scope `global` only the sum is fixed: the same number under the key `""`. Raises ValueError if the target cannot be
+    reached because the output layer is not pruned.
 
-    >>> lenet = {"0": 235200, "2": 30000, "4": 1000}
-    >>> sum(kept(lenet, "4", Pruning(sparsity=0.8, fraction=0.2), 7).values()) / 266200  # the paper's 21.1 %
+    >>> lenet = {"1": 235200, "3": 30000, "5": 1000}
+    >>> sum(kept(lenet, "5", Pruning(sparsity=0.8, fraction=0.2), 7).values()) / 266200  # the paper's 21.1 %
     0.2107...
-    >>> sum(kept(lenet, "4", Pruning(sparsity=0.8, fraction=0.2), 8).values()) / 266200
+    >>> sum(kept(lenet, "5", Pruning(sparsity=0.8, fraction=0.2), 8).values()) / 266200
     0.2
     """
-    total = sum(sizes.values())
-    target = round(total * (1 - pruning.sparsity))
     final = level >= rounds(pruning)
+    target = round(sum(sizes.values()) * (1 - pruning.sparsity))
     if pruning.scope == "global":
-        return {"": target if final else round(total * (1 - pruning.fraction) ** level)}
-    rates = {name: pruning.fraction * (pruning.output_rate if name == output else 1) for name in sizes}
-    if not final:
-        return {name: round(size * (1 - rates[name]) ** level) for name, size in sizes.items()}
-    before = {name: round(size * (1 - rates[name]) ** (level - 1)) for name, size in sizes.items()}
-    return _land(before, {name: rate / pruning.fraction for name, rate in rates.items()}, target)
+        return {"": target if final else _survivors(sum(sizes.values()), pruning.fraction, level)}
+    pace = {name: pruning.output_rate if name == output else 1.0 for name in sizes}
+    now = level - 1 if final else level
+    counts = {name: _survivors(size, pruning.fraction * pace[name], now) for name, size in sizes.items()}
+    return _land(counts, pace, target) if final else counts
 
 
-def _land(before: dict[str, int], pace: dict[str, float], target: int) -> dict[str, int]:
-    """Take `sum(before) - target` weights away, each layer at its own pace, exact to the last weight."""
-    surplus = sum(before.values()) - target
-    pull = sum(before[name] * pace[name] for name in before)
-    ideal = {name: before[name] * (1 - surplus / pull * pace[name]) for name in before}
-    counts = {name: math.floor(value) for name, value in ideal.items()}
-    # The largest remainders get the weights that rounding left over, so that the sum is the target itself.
-    by_remainder = sorted(before, key=lambda name: counts[name] - ideal[name])
-    for name in by_remainder[: target - sum(counts.values())]:
-        counts[name] += 1
-    return counts
+def _survivors(size: int, rate: float, level: int) -> int:
+    """Rounded up, so that no round before the last falls below the target; a millionth forgives the floats."""
+    return math.ceil(size * (1 - rate) ** level - 1e-6)
+
+
+def _land(counts: dict[str, int], pace: dict[str, float], target: int) -> dict[str, int]:
+    """The last round: every layer keeps q^pace of its weights, with the one q that leaves `target` in all."""
+    if (fixed := sum(count for name, count in counts.items() if pace[name] == 0)) > target:
+        raise ValueError(f"the output layer alone has {fixed} weights, {target} may survive in all")
+    low, high = 0.0, 1.0
+    for _ in range(64):  # the sum grows with q: halve the bracket until floats cannot tell its ends apart
+        q = (low + high) / 2
+        low, high = (q, high) if sum(n * q ** pace[name] for name, n in counts.items()) < target else (low, q)
+    ideal = {name: count * high ** pace[name] for name, count in counts.items()}
+    landed = {name: min(math.floor(value + 1e-6), counts[name]) for name, value in ideal.items()}
+    # The largest remainders get what rounding left over, so that the sum is the target itself.
+    by_remainder = sorted(counts, key=lambda name: landed[name] - ideal[name])
+    for name in by_remainder[: target - sum(landed.values())]:
+        landed[name] += 1
+    return landed
 
 
 def learning_rate(training: Training, update: int) -> float:

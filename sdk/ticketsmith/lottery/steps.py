@@ -15,6 +15,8 @@ class Step:
     """One unit of work that is done once: it reads the steps in its fields and writes below its own key."""
 
     kind: ClassVar[str]
+    derived: ClassVar[bool] = False
+    """A derived step is a view of what others wrote: made anew each time, and no entry in the ledger."""
     cohort: int
     level: int
     arm: str
@@ -109,6 +111,7 @@ class Report(Step):
     """Gather what is there into `report.html`, `report.md` and `report.json`, under the digest of the inputs."""
 
     kind: ClassVar[str] = "report"
+    derived: ClassVar[bool] = True
     gates: tuple[Gate, ...]
     benchmark: Benchmark
 

@@ -1,0 +1,71 @@
+"""Toy experiments: real digits, a small net, a few updates."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ticketsmith.ledger import Ledger
+from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.spec import Experiment
+from ticketsmith.lottery.steps import Step
+from ticketsmith.specs import merge, read_spec, run_id, task
+from ticketsmith.stores.local import LocalStore
+from ticketsmith_runner.context import Context
+from ticketsmith_runner.execute import execute
+from ticketsmith_runner.workers import single_thread
+
+TINY: dict[str, Any] = {
+    "replicates": 5,
+    "controls": ["reinit", "random"],
+    "model": {"hidden": [20, 10]},
+    "training": {"steps": 12, "batch_size": 32, "evaluate_every": 5, "schedule": "constant"},
+    "pruning": {"sparsity": 0.5, "fraction": 0.3},
+    "benchmark": {"batch_sizes": [1], "rounds": 1, "seconds": 0.0001},
+}
+
+
+class Run:
+    """A finished toy run and everything it wrote."""
+
+    def __init__(self, spec: Experiment, root: Path) -> None:
+        single_thread()
+        self.spec = spec
+        self.ledger = Ledger(LocalStore(root), run_id(spec))
+        self.context = Context(spec=spec, task=task(spec.task), ledger=self.ledger, data_root="")
+        self.steps: dict[str, Step] = {step.key.removeprefix("cohort-00/"): step for step in imp(spec)}
+
+    def go(self) -> list[str]:
+        """Run what is not done; returns the keys of the steps that ran."""
+        return [step.key for step in self.steps.values() if step.kind != "report" and execute(step, self.context)]
+
+    def __getitem__(self, key: str) -> Step:
+        return self.steps[key]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[..., Run]:
+    """A toy run that has not begun, with spec fields laid over TINY."""
+
+    def started(overrides: dict[str, Any] | None = None, root: str = "runs") -> Run:
+        return Run(read_spec(None, merge(TINY, overrides or {})), tmp_path / root)
+
+    return started
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One finished toy run, rewound to theta_0, shared by tests that only read."""
+    run = Run(read_spec(None, TINY), tmp_path_factory.mktemp("finished"))
+    run.go()
+    return run
+
+
+@pytest.fixture(scope="session")
+def rewound(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same, rewound to update 4 of momentum SGD."""
+    spec = merge(TINY, {"pruning": {"rewind_to": 4}, "training": {"optimizer": "sgd", "momentum": 0.9}})
+    run = Run(read_spec(None, spec), tmp_path_factory.mktemp("rewound"))
+    run.go()
+    return run

@@ -1,0 +1,167 @@
+"""Whole toy runs: resume does nothing, a replicate stands alone, a laptop and a pod leave the same bytes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ticketsmith.documents import canonical
+from ticketsmith.errors import Conflict, Diverged
+from ticketsmith.ledger import spec_key
+from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.steps import Train
+from ticketsmith.stores.local import LocalStore
+from ticketsmith_runner.data import read
+from ticketsmith_runner.loop import train
+from ticketsmith_runner.steps.train import replicate
+from ticketsmith_runner.tensors import unpack
+
+from .conftest import Run
+
+VOLATILE = ("timing.json", "speed.json", "volatile.json")
+
+
+def test_every_file_has_its_step_and_every_step_its_manifest(finished: Run) -> None:
+    keys = list(finished.ledger.store.list(finished.ledger.run_id))
+    assert sum(key.endswith("/manifest.json") for key in keys) == len(finished.steps) - 1  # the report has none
+    assert not [key for key in keys if key.endswith((".pt", ".pkl", ".npy"))]
+
+
+def test_running_a_finished_run_again_does_nothing(finished: Run) -> None:
+    before = contents(finished)
+    assert finished.go() == []
+    assert contents(finished) == before
+
+
+def test_a_killed_run_goes_on_in_its_step_and_ends_with_the_same_bytes(
+    finished: Run, start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Distiller PR#76, SparseML PR#702: resumed runs forgot masks and optimizer. Killed here at every write."""
+    run = start()
+    put, left = run.ledger.store.put_once, [0]
+
+    def put_and_die(key: str, data: bytes) -> None:
+        put(key, data)
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(run.ledger.store, "put_once", put_and_die)
+    for deaths in range(1, 30):
+        left[0] = deaths % 7 + 1
+        try:
+            run.go()
+            break
+        except KeyboardInterrupt:
+            continue
+    left[0] = 10**9
+    run.go()
+    assert contents(run) == contents(finished)
+
+
+def test_one_process_and_a_process_per_chain_leave_the_same_bytes(start: Callable[..., Run], tmp_path: Path) -> None:
+    """The argv of a laptop (`all`, with workers), that of a pod (`step`, one chain), and `execute` in this process."""
+    here = start({"pruning": {"sparsity": 0.3}, "controls": ["reinit"]})
+    here.go()
+    key = spec_key(here.ledger.run_id, here.spec)
+    laptop, pods = tmp_path / "laptop", tmp_path / "pods"
+    for store in (laptop, pods):
+        LocalStore(store).put_once(key, canonical(here.spec.model_dump(mode="json")))
+    runner(["all", "--spec", key, "--store", str(laptop), "--workers", "2"])
+    for level, arm, kinds in (
+        ("0", "dense", "train"),
+        ("1", "ticket", "prune,rewind,train,gate,benchmark"),
+        ("1", "reinit", "rewind,train,gate"),
+    ):
+        chain = ["--cohort", "0", "--level", level, "--arm", arm, "--kinds", kinds]
+        runner(["step", "--spec", key, "--store", str(pods), *chain])
+    assert tree(laptop / here.ledger.run_id) == tree(pods / here.ledger.run_id) == contents(here)
+
+
+def runner(argv: list[str]) -> None:
+    environment = {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning"}
+    done = subprocess.run(
+        [sys.executable, "-m", "ticketsmith_runner", *argv], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_replicate_depends_on_nothing_but_its_own_number(finished: Run, start: Callable[..., Run]) -> None:
+    """Replicate 3 alone, in a cohort of five, and in a cohort of ten."""
+    dense = finished["level-00/dense/train"]
+    assert isinstance(dense, Train)
+    alone = replicate(finished.context, dense, 3)
+    stacked = unpack(finished.ledger.read(dense, "weights.safetensors"))
+    assert all(torch.equal(value, stacked[name][3]) for name, value in unpack(alone.weights).items())
+    larger = start({"replicates": 10})
+    step = next(step for step in imp(larger.spec) if isinstance(step, Train))
+    assert replicate(larger.context, step, 3).weights == alone.weights
+
+
+def test_replicates_differ(finished: Run) -> None:
+    stacked = unpack(finished.ledger.read(finished["level-00/dense/train"], "weights.safetensors"))["1.weight"]
+    assert all(not torch.equal(stacked[0], stacked[r]) for r in range(1, 5))
+
+
+def test_dense_and_controls_see_the_same_batches(finished: Run) -> None:
+    """Paired arms: what differs between them is mask and start, never the data."""
+    seen: dict[str, list[list[int]]] = {}
+    from ticketsmith_runner.data import split
+    from ticketsmith_runner.steps.train import _batches
+
+    data = finished.context.data
+    for arm in ("dense", "reinit"):
+        batches = _batches(data, split(finished.context.task, 0, 2), 32, 0, 2)
+        seen[arm] = [batches(update)[1].tolist() for update in range(60)]
+    assert seen["dense"] == seen["reinit"]
+    assert seen["dense"][0] != seen["dense"][39]  # another epoch, another order
+
+
+def test_other_data_than_the_run_id_says_is_refused() -> None:
+    with pytest.raises(Conflict, match="the task expects 0000000000000000"):
+        read("digits", "0" * 64, "")
+
+
+def test_a_dense_training_that_diverged_ends_the_run_and_is_kept(start: Callable[..., Run]) -> None:
+    run = start({"training": {"learning_rate": 1e30, "optimizer": "sgd"}})
+    with pytest.raises(Diverged, match=r"replicate 0 at update 5.*\n  fix: lower training.learning_rate \(now 1e\+30\)"):
+        run.go()
+    assert run.ledger.done(run["level-00/dense/train"])
+    assert not any(b"NaN" in data for key, data in contents(run).items() if key.endswith(".json"))
+
+
+def contents(run: Run) -> dict[str, bytes]:
+    """Every file of a run but specs, reports and what is volatile by nature."""
+    assert hasattr(run.ledger.store, "root")
+    return tree(run.ledger.store.root / run.ledger.run_id)
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name not in VOLATILE and path.relative_to(root).parts[0].startswith("cohort-")
+    }
+
+
+def test_train_is_a_function_of_its_arguments() -> None:
+    """No global random state: drawing from it in between changes nothing."""
+    from ticketsmith.lottery.spec import Training
+
+    network = torch.nn.Linear(4, 2)
+    state = {f"weights/{name}": value.clone() for name, value in network.state_dict().items()}
+    inputs, labels = torch.ones(4, 4), torch.tensor([0, 1, 1, 0])
+    finals = []
+    for _ in range(2):
+        torch.rand(7)
+        training = Training(steps=3, batch_size=4, learning_rate=0.1)
+        trace = train(
+            network, state, {}, training, span=range(3), keep=None,
+            batches=lambda u: (inputs, labels), look=lambda n: (0.0, 0.0),
+        )  # fmt: skip
+        finals.append(trace.final["weights/weight"])
+    assert torch.equal(*finals)
