@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace) -> None:
         data_root=options.data_root,
         progress=lambda step, done, of: tell({"event": "replicate", "step": step.key, "done": done, "of": of}),
     )
-    context.data  # wrong data ends the run here, before any work; and the workers share what is loaded
+    _ = context.data  # wrong data ends the run here, before any work; and the workers share what is loaded
     with workers(options.workers) as pool:
         context = replace(context, workers=pool)
         if options.command == "all":

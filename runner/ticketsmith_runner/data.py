@@ -72,7 +72,7 @@ def read(dataset: str, expected: str, root: str) -> Data:
 
 
 def split(task: Task, seed: int, replicate: int) -> Split:
-    """The split of one replicate. Cross-fitted: replicates r with equal r // folds share one shuffle of all examples."""
+    """The split of one replicate. Cross-fitted: replicates with equal r // folds share one shuffle of all examples."""
     if task.folds:
         block, fold = divmod(replicate, task.folds)
         folds = np.array_split(permutation(task.examples, seed, block, "folds"), task.folds)

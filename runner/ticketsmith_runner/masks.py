@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 
-def prune(
-    scores: Mapping[str, Tensor], alive: Mapping[str, Tensor], counts: Mapping[str, int]
-) -> dict[str, Tensor]:
+def prune(scores: Mapping[str, Tensor], alive: Mapping[str, Tensor], counts: Mapping[str, int]) -> dict[str, Tensor]:
     """Keep the best-scored `counts[layer]` survivors of each layer; of all layers together under the key `""`.
 
     The new mask lies inside `alive`. Raises ValueError if a count exceeds the survivors.
@@ -19,7 +17,7 @@ def prune(
     if "" not in counts:
         return {name: keep(scores[name], alive[name], counts[name]) for name in scores}
     together = keep(_flat(scores), _flat(alive), counts[""])
-    parts = together.split([tensor.numel() for tensor in scores.values()])
+    parts = torch.split(together, [tensor.numel() for tensor in scores.values()])
     return {name: part.reshape(scores[name].shape) for name, part in zip(scores, parts, strict=True)}
 
 

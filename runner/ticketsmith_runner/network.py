@@ -35,6 +35,6 @@ def draw(network: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
                 nn.init.xavier_normal_(module.weight, generator=generator)
                 if module.bias is not None:
                     module.bias.zero_()
-            elif hasattr(module, "reset_parameters"):
-                module.reset_parameters()  # norms: ones and zeros, no randomness
+            elif reset := getattr(module, "reset_parameters", None):
+                reset()  # norms: ones and zeros, no randomness
     return {name: value.clone() for name, value in network.state_dict().items()}

@@ -2,19 +2,25 @@
 
 R: replicates.  M: records per replicate.  Two variances are kept apart: training seeds (a replicate is the unit) and
 the finite test set (an example is the unit). Replicates that share test examples are not independent, and one test set
-is not the world: the larger standard error is used.
+is not the world: the larger standard error is used. Where both variances matter at once and replicates share all
+test examples, the true error of the mean is larger than either, by at most a factor sqrt(2).
+
+Sums are exactly rounded (`fmean` sums with `math.fsum`, `stdev` in rationals), so no order of summation shows.
 """
 
 from collections.abc import Mapping, Sequence
+from math import sqrt
+from statistics import fmean, stdev
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 from torch import Tensor
 
+from ticketsmith.errors import Diverged
 from ticketsmith.lottery.results import Difference, Summary
 
-TEST = 2
+TEST = 2  # `role` of a test example in records.safetensors
 Floats = NDArray[np.float64]
 
 
@@ -33,8 +39,7 @@ def summary(values: Sequence[float]) -> Summary:
     >>> summary([1.0, 2.0, 3.0]).low
     -0.48...
     """
-    data, n = np.asarray(values, np.float64), len(values)
-    mean, se = float(data.mean()), _standard_error(data)
+    mean, se, n = fmean(values), _standard_error(values), len(values)
     if se is None:
         return Summary(mean=mean, se=None, low=None, high=None, n=n)
     half = t_quantile(0.975, n - 1) * se
@@ -45,11 +50,11 @@ def difference(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats], 
     """Candidate minus dense from per-example differences: `deltas[r][i]` belongs to example `examples[r][i]`.
 
     The mean is the mean over replicates of their own means (cross-fitted folds differ in size by one example). Both
-    bounds are one-sided at `confidence`, with R - 1 degrees of freedom. For the test-item error, an example counts once,
-    with its average over the replicates that test it.
+    bounds are one-sided at `confidence`, with R - 1 degrees of freedom. For the test-item error, an example counts
+    once, with its average over the replicates that test it.
     """
-    means = np.array([delta.mean() for delta in deltas])
-    mean, of_replicates = float(means.mean()), _standard_error(means)
+    means = [fmean(delta.tolist()) for delta in deltas]
+    mean, of_replicates = fmean(means), _standard_error(means)
     of_items = _standard_error(_by_example(np.concatenate(examples), np.concatenate(deltas))) or 0.0
     if of_replicates is None:
         return Difference(mean=mean, se_replicates=None, se_items=of_items, se=None, low=None, high=None)
@@ -60,19 +65,32 @@ def difference(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats], 
     )
 
 
+def finite(
+    examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats]
+) -> tuple[list[NDArray[np.int64]], list[Floats]]:
+    """The replicates all of whose deltas are finite. This flatters: the caller must judge the others by themselves.
+
+    Raises Diverged if none is left.
+    """
+    kept = [(example, delta) for example, delta in zip(examples, deltas, strict=True) if np.isfinite(delta).all()]
+    if not kept:
+        raise Diverged("no replicate has finite test losses in both arms", "lower training.learning_rate")
+    return [example for example, _ in kept], [delta for _, delta in kept]
+
+
 def tested(records: Mapping[str, Tensor], name: str) -> list[Floats]:
     """A column of the records on each replicate's test split, R arrays of unequal length."""
     roles, values = records["role"].numpy(), records[name].numpy()
     return [value[role == TEST].astype(np.float64) for role, value in zip(roles, values, strict=True)]
 
 
-def _by_example(examples: NDArray[np.int64], deltas: Floats) -> Floats:
+def _by_example(examples: NDArray[np.int64], deltas: Floats) -> list[float]:
     """Average of each example that occurs, in the order of their numbers."""
     _, place, count = np.unique(examples, return_inverse=True, return_counts=True)
-    averages: Floats = np.bincount(place, weights=deltas) / count
+    averages: list[float] = (np.bincount(place, weights=deltas) / count).tolist()
     return averages
 
 
-def _standard_error(values: Floats) -> float | None:
+def _standard_error(values: Sequence[float]) -> float | None:
     """Standard deviation (n - 1) over the square root of n; None for one value."""
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+    return stdev(values) / sqrt(len(values)) if len(values) > 1 else None

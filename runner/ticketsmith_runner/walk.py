@@ -71,7 +71,10 @@ def _run(step: Step, context: Context, tell: Tell) -> None:
     tell({"event": "start", "step": step.key, "kind": step.kind, "level": step.level, "arm": step.arm})
     began = time.monotonic()
     fresh = execute(step, context)
-    tell({"event": "done", "step": step.key, "fresh": fresh, "seconds": round(time.monotonic() - began, 3)} | _news(step, context))
+    tell(
+        {"event": "done", "step": step.key, "fresh": fresh, "seconds": round(time.monotonic() - began, 3)}
+        | _news(step, context)
+    )
 
 
 def _news(step: Step, context: Context) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Worker processes, one thread each: two threads on one small net are slower and less steady than one each on two nets."""
+"""Worker processes, one thread each: on small nets two threads are slower, and less steady, than two processes."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def workers(count: int) -> Iterator[Executor | None]:
         return
     # The first optimizer of a process imports a compiler for seconds: once here, not in every worker.
     torch.optim.SGD([torch.zeros(1)], lr=0.1)
-    # A fork shares the imported torch and the loaded data; where forking is unsafe (macOS), each worker imports its own.
+    # A fork shares the imported torch and the loaded data. Where it is unsafe (macOS), each worker loads its own.
     method = "fork" if sys.platform == "linux" else "spawn"
     pool = ProcessPoolExecutor(count, get_context(method), initializer=_begin, initargs=(os.getpid(),))
     try:

@@ -3,7 +3,7 @@
     <run-id>/spec/<digest>.json                            the whole spec, benchmark options included
     <run-id>/cohort-00/level-02/ticket/train/<artifact>    what a step wrote
     <run-id>/cohort-00/level-02/ticket/train/volatile.json digests of the artifacts that differ by nature (timings)
-    <run-id>/cohort-00/level-02/ticket/train/manifest.json written last: digests, and the digests of the parents' manifests
+    <run-id>/cohort-00/level-02/ticket/train/manifest.json written last: digests, also of the parents' manifests
     <run-id>/report/<digest of inputs>/report.{html,md,json}
 
 Two runs of one spec on one kind of CPU agree in every byte but the volatile artifacts, `volatile.json` and the reports.
@@ -12,6 +12,7 @@ Two runs of one spec on one kind of CPU agree in every byte but the volatile art
 import json
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
 
 from .documents import canonical
 from .errors import Conflict, IntegrityError
@@ -35,7 +36,7 @@ class Ledger:
         self.store, self.run_id = store, run_id
 
     def done(self, step: Step) -> bool:
-        """Has this step been committed, from the very parents that are there now? Raises IntegrityError if from others."""
+        """Has this step been committed, from the parents that are there now? Raises IntegrityError if from others."""
         if not self.store.exists(self._key(step, MANIFEST)):
             return False
         recorded = self.manifest(step)["parents"]
@@ -74,7 +75,7 @@ class Ledger:
             raise self._broken(step, f"{name} is corrupted: expected sha256 {expected[:16]}…, got {got[:16]}…")
         return data
 
-    def manifest(self, step: Step) -> dict[str, dict]:
+    def manifest(self, step: Step) -> dict[str, Any]:
         """The manifest of a committed step."""
         manifest = self._document(step, MANIFEST)
         if not {"parents", "files", "volatile"} <= manifest.keys():
@@ -85,7 +86,7 @@ class Ledger:
         """SHA-256 of a step's manifest: the identity of everything that led to it."""
         return sha256(self._get(step, MANIFEST)).hexdigest()
 
-    def _document(self, step: Step, name: str) -> dict[str, dict]:
+    def _document(self, step: Step, name: str) -> dict[str, Any]:
         try:
             document = json.loads(self._get(step, name))
         except ValueError as error:

@@ -29,7 +29,9 @@ def chosen(store: Store, name: str | None) -> list[str]:
     """The run called `name`, or every run. Raises UsageError if there is none."""
     runs = [find(store, name)] if name else run_ids(store)
     if not runs:
-        raise UsageError(f"no runs in {store.url!r}", "start one with `ticketsmith run imp`, or give a folder with --store")
+        raise UsageError(
+            f"no runs in {store.url!r}", "start one with `ticketsmith run imp`, or give a folder with --store"
+        )
     return runs
 
 

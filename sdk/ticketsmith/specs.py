@@ -32,7 +32,7 @@ def read_spec(path: str | None, overrides: Mapping[str, Any]) -> Experiment:
 
 
 def read_stored(store: Store, key: str) -> Experiment:
-    """The spec that a run was started with, from its key in the store. Raises IntegrityError if it is not there whole."""
+    """The spec that a run was started with, by its key in the store. Raises IntegrityError if it is not there."""
     try:
         return Experiment.model_validate_json(store.get(key))
     except (KeyError, ValidationError) as error:
@@ -46,7 +46,9 @@ def assign(assignments: Sequence[str]) -> dict[str, Any]:
     pairs = [text.partition("=") for text in assignments]
     wrong = [key for key, equals, _ in pairs if not equals or not key]
     if wrong:
-        raise UsageError(f"--set: expected KEY=VALUE, got {', '.join(map(repr, wrong))}", "for example gate.margin=0.01")
+        raise UsageError(
+            f"--set: expected KEY=VALUE, got {', '.join(map(repr, wrong))}", "for example gate.margin=0.01"
+        )
     try:
         return {key: read_yaml(value.encode()) for key, _, value in pairs}
     except (yaml.YAMLError, ValueError) as error:
@@ -112,7 +114,9 @@ def _document(path: str) -> dict[str, Any]:
     try:
         text = Path(path).read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", "give the path of a YAML spec with --config") from error
+        raise UsageError(
+            f"cannot read {path}: {error.strerror}", "give the path of a YAML spec with --config"
+        ) from error
     try:
         document = read_yaml(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:

@@ -1,7 +1,7 @@
 """YAML as its users expect it: no duplicate keys, no aliases, `1e-3` is a number and `yes` is a word."""
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -11,14 +11,17 @@ LIMIT = 1 << 20
 class _Loader(yaml.SafeLoader):
     """SafeLoader with the YAML 1.2 readings of numbers and booleans, closed to aliases and duplicate keys."""
 
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float", ":int", ":timestamp"))]
+    yaml_implicit_resolvers: ClassVar = {
+        first: [
+            (tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float", ":int", ":timestamp"))
+        ]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError(f"aliases (*name) are not allowed{self.peek_event().start_mark}")
+            mark = self.get_mark()
+            raise yaml.YAMLError(f"aliases (*name) are not allowed{mark}")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
@@ -29,15 +32,17 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]{1,400}$"), list("-+0123456789"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$"),
     list("-+.0123456789"),
 )
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: _float(loader.construct_scalar(node)))
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(_text(node)))
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: _float(_text(node)))
 
 
 def read_yaml(text: bytes) -> Any:
@@ -47,5 +52,9 @@ def read_yaml(text: bytes) -> Any:
     return yaml.load(text.decode("utf-8-sig"), Loader=_Loader)  # a subclass of SafeLoader
 
 
+def _text(node: yaml.Node) -> str:
+    return str(node.value)
+
+
 def _float(text: str) -> float:
-    return float(text.replace(".inf", "inf").replace(".nan", "nan").lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))

@@ -60,13 +60,19 @@ def test_the_ticket_restarts_at_k_and_the_reinit_control_at_zero() -> None:
 
 def test_each_round_prunes_what_the_round_before_trained() -> None:
     pruned = [step for step in steps() if isinstance(step, Prune)]
-    assert [str(step.trained) for step in pruned] == ["cohort-00/level-00/dense/train", "cohort-00/level-01/ticket/train"]
+    assert [str(step.trained) for step in pruned] == [
+        "cohort-00/level-00/dense/train",
+        "cohort-00/level-01/ticket/train",
+    ]
     assert [str(step.previous) for step in pruned] == ["None", "cohort-00/level-01/ticket/prune"]
 
 
 def test_every_round_rewinds_to_the_dense_training() -> None:
     rewound = [step for step in steps() if isinstance(step, Rewind)]
-    assert [step.kept is not None and step.kept.key for step in rewound] == ["cohort-00/level-00/dense/train", False] * 2
+    assert [step.kept is not None and step.kept.key for step in rewound] == [
+        "cohort-00/level-00/dense/train",
+        False,
+    ] * 2
 
 
 def test_a_lost_control_holds_nothing_up() -> None:
@@ -79,7 +85,9 @@ def test_an_early_stop_is_the_same_list_cut_at_a_round(last: int) -> None:
     spec = read_spec(None, {"pruning": {"sparsity": 0.36}})
     whole = [str(step) for step in imp(spec) if step.kind not in ("benchmark", "report")]
     cut = [str(step) for step in imp(spec, last=last)]
-    assert [key for key in whole if key < f"cohort-00/level-{last + 1:02d}"] == [k for k in cut if "/benchmark/" not in k and "/report" not in k]
+    assert [key for key in whole if key < f"cohort-00/level-{last + 1:02d}"] == [
+        k for k in cut if "/benchmark/" not in k and "/report" not in k
+    ]
     assert [key.split("/")[3] for key in cut[-2:]] == (["benchmark", "report"] if last else ["train"])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ticketsmith import specs
 from ticketsmith.documents import canonical
 from ticketsmith.ledger import Ledger

@@ -1,6 +1,7 @@
 """The decision in one sentence, the scorecard beside it, and the zones."""
 
 import pytest
+
 from ticketsmith.lottery.steps import Gate
 from ticketsmith.report.decision import decide, remarks
 from ticketsmith.report.limits import limits

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
+
 from ticketsmith import specs
 from ticketsmith.lottery.results import Sample, Samples
 from ticketsmith.lottery.steps import Gate

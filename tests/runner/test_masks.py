@@ -48,7 +48,10 @@ def test_global_scope_lets_layers_compete() -> None:
 def test_layerwise_scope_keeps_each_layer_apart() -> None:
     scores = {"small": torch.tensor([[1.0, 2.0]]), "large": torch.tensor([[3.0], [4.0]])}
     kept = masks.prune(scores, masks.ones(scores), {"small": 1, "large": 1})
-    assert {name: mask.tolist() for name, mask in kept.items()} == {"small": [[False, True]], "large": [[False], [True]]}
+    assert {name: mask.tolist() for name, mask in kept.items()} == {
+        "small": [[False, True]],
+        "large": [[False], [True]],
+    }
 
 
 def test_a_masked_weight_is_a_positive_zero() -> None:

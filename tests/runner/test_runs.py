@@ -85,7 +85,11 @@ def test_one_process_and_a_process_per_chain_leave_the_same_bytes(start: Callabl
 def runner(argv: list[str]) -> None:
     environment = {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning"}
     done = subprocess.run(
-        [sys.executable, "-m", "ticketsmith_runner", *argv], env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "ticketsmith_runner", *argv],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -128,7 +132,9 @@ def test_other_data_than_the_run_id_says_is_refused() -> None:
 
 def test_a_dense_training_that_diverged_ends_the_run_and_is_kept(start: Callable[..., Run]) -> None:
     run = start({"training": {"learning_rate": 1e30, "optimizer": "sgd"}})
-    with pytest.raises(Diverged, match=r"replicate 0 at update 5.*\n  fix: lower training.learning_rate \(now 1e\+30\)"):
+    with pytest.raises(
+        Diverged, match=r"replicate 0 at update 5.*\n  fix: lower training.learning_rate \(now 1e\+30\)"
+    ):
         run.go()
     assert run.ledger.done(run["level-00/dense/train"])
     assert not any(b"NaN" in data for key, data in contents(run).items() if key.endswith(".json"))

@@ -1,4 +1,4 @@
-"""MNIST (LeCun et al.): 60,000 training and 10,000 test images of 28 x 28, in that order; normalised with 0.1307 / 0.3081."""
+"""MNIST (LeCun et al.): 60,000 training and 10,000 test images of 28 x 28, in that order."""
 
 import numpy as np
 import torch

@@ -11,9 +11,9 @@ from ticketsmith.lottery.results import Density, Sample, Samples, TrainMetrics, 
 from ticketsmith.lottery.steps import Gate, Train
 
 from ..context import Artifacts, Context
-from ..statistics import difference, summary, tested
+from ..statistics import difference, finite, summary, tested
 
-DISAGREEMENTS, SHOWN = 8, 12
+DISAGREEMENTS, SHOWN = 8, 12  # samples: at most so many disagreements, and so many in all
 Records = dict[str, Tensor]
 
 
@@ -26,7 +26,10 @@ def run(step: Gate, context: Context) -> Artifacts:
                 f"{step.key}: the records of dense and {step.arm} are not of the same examples ({column} differs)",
                 "the arms were trained on different splits: start the run anew in another --store",
             )
-    files = {"verdict.json": _verdict(step, context, dense, candidate), "samples.json": _samples(step, context, dense, candidate)}
+    files = {
+        "verdict.json": _verdict(step, context, dense, candidate),
+        "samples.json": _samples(step, context, dense, candidate),
+    }
     return Artifacts(files={name: canonical(record.model_dump(mode="json")) for name, record in files.items()})
 
 
@@ -37,11 +40,10 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
     examples = [example.astype(np.int64) for example in tested(dense, "example")]
     right = [_right(records, context) for records in (dense, candidate)]
     accuracy = difference(examples, [c - d for d, c in zip(*right, strict=True)], rule.confidence)
-    losses = zip(tested(dense, "loss"), tested(candidate, "loss"), strict=True)
-    loss = difference(examples, [c - d for d, c in losses], rule.confidence)
+    loss = difference(*finite(examples, _added_loss(dense, candidate)), rule.confidence)
     status, reason = judge(accuracy, loss, rule)
-    if gone := diverged(step.arm, metrics.replicates, metrics.diverged_at):
-        status, reason = "FAIL", gone
+    if gone := [*_diverged(step.dense, dense, baseline), *_diverged(step.candidate, candidate, metrics)]:
+        status, reason = "FAIL", "; ".join(gone)
     return Verdict(
         arm=step.arm,
         level=step.level,
@@ -70,6 +72,21 @@ def _right(records: Records, context: Context) -> list[NDArray[np.float64]]:
     labels = context.data.examples.labels
     pairs = zip(tested(records, "example"), tested(records, "prediction"), strict=True)
     return [(labels[example.astype(np.int64)] == prediction).astype(np.float64) for example, prediction in pairs]
+
+
+def _added_loss(dense: Records, candidate: Records) -> list[NDArray[np.float64]]:
+    """Loss of the candidate minus that of dense, in nats; not finite where one of them is not."""
+    losses = zip(tested(dense, "loss"), tested(candidate, "loss"), strict=True)
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        return [c - d for d, c in losses]
+
+
+def _diverged(train: Train, records: Records, metrics: TrainMetrics) -> list[str]:
+    """A sentence if a replicate diverged on validation, or ended with a test loss that is not finite."""
+    losses = zip(metrics.diverged_at, tested(records, "loss"), strict=True)
+    at = [metrics.stop if look is None and not np.isfinite(loss).all() else look for look, loss in losses]
+    sentence = diverged(train.arm, metrics.replicates, at)
+    return [sentence] if sentence else []
 
 
 def _samples(step: Gate, context: Context, dense: Records, candidate: Records) -> Samples:

@@ -20,8 +20,10 @@ from ..tensors import member, pack, stack
 def run(step: Prune, context: Context) -> Artifacts:
     """`mask.safetensors`: weight name -> bool (R, *shape); `density.json`: counts, taken from the mask."""
     sizes = prunable(build(context.spec.model, context.task))
-    members = [_magnitude(step, context, r, sizes) if step.like is None else _random(step, context, r)
-               for r in range(len(context.replicates(step)))]
+    members = [
+        _magnitude(step, context, r, sizes) if step.like is None else _random(step, context, r)
+        for r in range(len(context.replicates(step)))
+    ]
     counts = Density(kept={name: int(members[0][name].sum()) for name in sizes}, sizes=sizes)
     return Artifacts(
         files={"mask.safetensors": pack(stack(members)), "density.json": canonical(counts.model_dump(mode="json"))}
@@ -37,9 +39,7 @@ def _magnitude(step: Prune, context: Context, r: int, sizes: dict[str, int]) -> 
     weights = member(context.tensors(step.trained, "weights.safetensors"), r)
     scores = {name: score(weights[name]) for name in sizes}
     alive = (
-        masks.ones(scores)
-        if step.previous is None
-        else member(context.tensors(step.previous, "mask.safetensors"), r)
+        masks.ones(scores) if step.previous is None else member(context.tensors(step.previous, "mask.safetensors"), r)
     )
     try:
         counts = kept(sizes, list(sizes)[-1], context.spec.pruning, step.level)

@@ -71,7 +71,9 @@ def replicate(context: Context, step: Train, r: int) -> Replicate:
         weights=pack(weights(trace.final)),
         kept=pack(trace.kept) if trace.kept and step.keep is not None else None,
         records=pack(_records(network, data, parts)),
-        trace=Trace({}, {}, None, trace.early_stop_step, trace.looks, trace.losses, trace.accuracies, trace.diverged_at),
+        trace=Trace(
+            {}, {}, None, trace.early_stop_step, trace.looks, trace.losses, trace.accuracies, trace.diverged_at
+        ),
         test_accuracy=accuracy,
         test_loss=loss,
         early_stop_test_accuracy=early,

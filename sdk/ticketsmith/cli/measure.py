@@ -41,7 +41,9 @@ def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
     if output is Output.json:
         typer.echo(speed.model_dump_json(indent=2))
         return
-    table = Table("back-end", "batch", "p50 ms", "p95 ms", "p99 ms", "samples/s", "ratio [95 %]", box=None, pad_edge=False)
+    table = Table(
+        "back-end", "batch", "p50 ms", "p95 ms", "p99 ms", "samples/s", "ratio [95 %]", box=None, pad_edge=False
+    )
     for row in speed.rows:
         milliseconds = [f"{1000 * value:.4f}" for value in (row.p50, row.p95, row.p99)]
         ratio = f"{row.ratio:.2f}x [{row.low:.2f}, {row.high:.2f}]"

@@ -1,4 +1,4 @@
-"""A run while it runs: a table of rounds and a bar on a terminal, one plain line a round elsewhere. On standard error."""
+"""A run while it runs: a table of rounds and a bar on a terminal, one plain line a round elsewhere."""
 
 import time
 from collections.abc import Sequence
@@ -25,7 +25,13 @@ class Rounds:
         self.cells: dict[tuple[int, str], str] = {}
         self.running: dict[str, str] = {}
         self.steps = {step.key: step for step in steps}
-        columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        columns = (
+            TextColumn("steps"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+        )
         self.bar = Progress(*columns)
         self.task = self.bar.add_task("starting", total=len(steps))
 
@@ -55,7 +61,9 @@ class Rounds:
         if "status" not in event:
             return None
         self.cells[level, "sparsity"] = f"{event['sparsity']:.1%}"
-        line = f"level {level}, {event['sparsity']:.1%} sparse: {arm} {self.cells.get((level, arm), '')} {event['status']}"
+        line = (
+            f"level {level}, {event['sparsity']:.1%} sparse: {arm} {self.cells.get((level, arm), '')} {event['status']}"
+        )
         self.cells[level, arm] += f" {event['status']}"
         return line
 
@@ -68,7 +76,14 @@ class Rounds:
 
 
 def watched(
-    spec: Experiment, command: Sequence[str], *, until: int | None, store: str, data_root: str, workers: int, quiet: bool
+    spec: Experiment,
+    command: Sequence[str],
+    *,
+    until: int | None,
+    store: str,
+    data_root: str,
+    workers: int,
+    quiet: bool,
 ) -> int:
     """Run on this machine with a display; returns the runner's exit code."""
     console, rounds, said = Console(stderr=True), Rounds(spec, until), time.monotonic()

@@ -19,7 +19,7 @@ def report(
 
     opened = open_store(store)
     for each in chosen(opened, run):
-        show(store, each, spec_of(opened, each), output)
+        show(opened, each, spec_of(opened, each), output)
     return 0
 
 

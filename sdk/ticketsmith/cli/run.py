@@ -17,7 +17,9 @@ Task = Annotated[str | None, typer.Option(help="Data set, network and protocol. 
 Sparsity = Annotated[float | None, typer.Option(help="Share of the weights to remove, in (0, 1). [default: 0.8]")]
 Replicates = Annotated[int | None, typer.Option(help="Independent repetitions. [default: the task's]")]
 Seed = Annotated[int | None, typer.Option(help="Root of every random stream. [default: 0]")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any spec field, e.g. gate.margin=0.01.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any spec field, e.g. gate.margin=0.01.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print spec and steps, run nothing.")]
 
 
@@ -72,7 +74,13 @@ def _spec(config: str | None, assignments: list[str] | None, flags: dict[str, An
 
 
 def _start(
-    spec: "Experiment", store: str, data_root: str, workers: int | None, output: Output, dry_run: bool, until: int | None
+    spec: "Experiment",
+    store: str,
+    data_root: str,
+    workers: int | None,
+    output: Output,
+    dry_run: bool,
+    until: int | None,
 ) -> int:
     from ..specs import run_id
     from .plan import plan

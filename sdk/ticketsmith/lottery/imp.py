@@ -39,8 +39,6 @@ def imp(spec: Experiment, *, cohort: int = 0, last: int | None = None) -> Iterat
 
     if mask is not None:
         at, variant = mask.level, spec.benchmark.digest
-        speed = Benchmark(
-            cohort=cohort, level=at, arm="ticket", variant=variant, dense=dense, ticket=ticket, mask=mask
-        )
+        speed = Benchmark(cohort=cohort, level=at, arm="ticket", variant=variant, dense=dense, ticket=ticket, mask=mask)
         yield speed
         yield Report(cohort=cohort, level=at, arm="ticket", gates=tuple(gates), benchmark=speed)

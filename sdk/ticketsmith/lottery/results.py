@@ -112,7 +112,7 @@ class Sample(Record):
 
 
 class Samples(Record):
-    """`samples.json` of a gate step: disagreements first, then a few on which both agree. From one replicate's test split."""
+    """`samples.json` of a gate step: of one replicate's test split, disagreements first."""
 
     replicate: int
     height: int

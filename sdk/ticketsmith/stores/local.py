@@ -42,7 +42,9 @@ class LocalStore:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise KeyError(key) from None
         except PermissionError as error:
-            raise Denied(f"cannot read {self._path(key)}: {error.strerror}", "check the folder's permissions") from error
+            raise Denied(
+                f"cannot read {self._path(key)}: {error.strerror}", "check the folder's permissions"
+            ) from error
 
     def exists(self, key: str) -> bool:
         return self._path(key).is_file()

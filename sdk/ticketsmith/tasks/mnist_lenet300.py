@@ -1,4 +1,4 @@
-"""LeNet-300-100 on MNIST with the protocol of the Lottery Ticket Hypothesis (arXiv 1803.03635, figure 2 and appendix G).
+"""LeNet-300-100 on MNIST with the protocol of the Lottery Ticket Hypothesis (arXiv 1803.03635, figure 2, appendix G).
 
 Glorot-normal weights, Adam 1.2e-3, batches of 60, 50,000 updates, 55,000 / 5,000 / 10,000 images for training,
 validation and test; layer-wise pruning at 20 % a round, output layer at half that rate.

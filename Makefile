@@ -1,0 +1,41 @@
+# Two commands do everything: `make run` and `make test`. Both create .venv from requirements.txt first, with uv.
+PYTHON ?= python3
+REQUIREMENTS ?= requirements.txt
+BIN = .venv/bin
+UV = $(BIN)/uv
+# Give the CPU file its back-end: make run REQUIREMENTS=requirements-cpu.txt
+UV_FLAGS = $(if $(findstring cpu,$(REQUIREMENTS)),--torch-backend cpu)
+
+.DEFAULT_GOAL := help
+
+help: ## show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: .venv/ready ## find a ticket on handwritten digits; ARGS="--task mnist-lenet300" for other options
+	$(BIN)/ticketsmith run imp --sparsity 0.8 $(ARGS)
+
+test: .venv/ready ## lint, types, layers and all tests; ARGS="tests/runner" for a part
+	$(BIN)/python -m pytest $(ARGS)
+
+format: .venv/ready ## format the code
+	$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
+
+lock: .venv/ready ## compile requirements.txt and requirements-cpu.txt from pyproject.toml
+	$(UV) pip compile --universal --all-extras --group dev --quiet --no-header --no-annotate pyproject.toml -o requirements.txt
+	echo "-e ." >> requirements.txt
+	{ sed -n '/^#/p' requirements-cpu.txt; grep -vE '^(nvidia-|cuda-|triton==)' requirements.txt; } > .venv/cpu.txt
+	mv .venv/cpu.txt requirements-cpu.txt
+
+clean: ## remove the environment and what tools cached
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+.venv/ready: $(REQUIREMENTS) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $(PYTHON) is older than 3.11"; echo "  fix: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { echo "error: $(PYTHON) cannot make environments"; echo "  fix: install its venv module (Debian: apt install python3-venv)"; exit 2; }
+	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(UV) pip install --python $(BIN)/python $(UV_FLAGS) -r $(REQUIREMENTS)
+	@touch $@
+
+.PHONY: help run test format lock clean
