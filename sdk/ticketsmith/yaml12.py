@@ -1,7 +1,7 @@
 """YAML as its users expect it: no duplicate keys, no aliases, `1e-3` is a number and `yes` is a word."""
 
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -11,7 +11,7 @@ LIMIT = 1 << 20
 class _Loader(yaml.SafeLoader):
     """SafeLoader with the YAML 1.2 readings of numbers and booleans, closed to aliases and duplicate keys."""
 
-    yaml_implicit_resolvers: ClassVar = {
+    yaml_implicit_resolvers = {  # noqa: RUF012 (declared so by PyYAML)
         first: [
             (tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float", ":int", ":timestamp"))
         ]

@@ -1,0 +1,45 @@
+"""The command line stays light: what it loads is a list, not a time."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = [
+    "torch",
+    "numpy",
+    "hera",
+    "google",
+    "pydantic",
+    "yaml",
+    "rich",
+    "httpx",
+    "scipy",
+    "sklearn",
+    "ticketsmith_runner",
+]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "imp", "--help"], ["gate", "--help"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    script = (
+        "import sys\n"
+        "from ticketsmith.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        f"finally: print('loaded:', [name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_a_spec_is_read_without_torch() -> None:
+    script = "import sys, ticketsmith.specs as s; s.read_spec(None, {}); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
+
+
+def test_python_m_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ticketsmith", "--version"], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "ticketsmith 0.1.0\n"
