@@ -78,7 +78,7 @@ def finite(
     return [example for example, _ in kept], [delta for _, delta in kept]
 
 
-def tested(records: Mapping[str, Tensor], name: str) -> list[Floats]:
+def of_test(records: Mapping[str, Tensor], name: str) -> list[Floats]:
     """A column of the records on each replicate's test split, R arrays of unequal length."""
     roles, values = records["role"].numpy(), records[name].numpy()
     return [value[role == TEST].astype(np.float64) for role, value in zip(roles, values, strict=True)]

@@ -73,8 +73,13 @@ def test_t_quantile_agrees_with_its_closed_forms(p: float) -> None:
 def test_summary_by_hand() -> None:
     got = summary([1.0, 2.0, 3.0])
     reach = 0.95 / sqrt(2 * 0.975 * 0.025) / sqrt(3)
-    assert (got.mean, got.n, got.se) == (2, 3, pytest.approx(1 / sqrt(3)))
+    assert (got.mean, got.n) == (2, 3)
+    assert got.se == pytest.approx(1 / sqrt(3), rel=1e-15)
     assert (got.low, got.high) == pytest.approx((2 - reach, 2 + reach), rel=1e-9)
+
+
+def test_equal_values_have_no_spread() -> None:
+    assert summary([0.1] * 3).se == 0
 
 
 def test_summary_of_one_has_no_interval() -> None:
@@ -104,8 +109,8 @@ def test_only_test_examples_are_read() -> None:
         "loss": torch.tensor([[9.0, 1.0, 2.0], [9.0, 3.0, 0.0]]),
         "prediction": torch.tensor([[9, 300, 2], [9, 3, 0]], dtype=torch.uint16),
     }
-    assert [row.tolist() for row in statistics.tested(records, "loss")] == [[1, 2], [3]]
-    assert [row.tolist() for row in statistics.tested(records, "prediction")] == [[300, 2], [3]]
+    assert [row.tolist() for row in statistics.of_test(records, "loss")] == [[1, 2], [3]]
+    assert [row.tolist() for row in statistics.of_test(records, "prediction")] == [[300, 2], [3]]
 
 
 def test_the_role_of_a_test_example_is_the_one_that_training_writes() -> None:

@@ -11,7 +11,7 @@ from ticketsmith.lottery.results import Density, Sample, Samples, TrainMetrics, 
 from ticketsmith.lottery.steps import Gate, Train
 
 from ..context import Artifacts, Context
-from ..statistics import difference, finite, summary, tested
+from ..statistics import difference, finite, of_test, summary
 
 DISAGREEMENTS, SHOWN = 8, 12  # samples: at most so many disagreements, and so many in all
 Records = dict[str, Tensor]
@@ -37,7 +37,7 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
     rule = context.spec.gate
     baseline, metrics = _metrics(step.dense, context), _metrics(step.candidate, context)
     density = Density.model_validate_json(context.ledger.read(step.mask, "density.json"))
-    examples = [example.astype(np.int64) for example in tested(dense, "example")]
+    examples = [example.astype(np.int64) for example in of_test(dense, "example")]
     right = [_right(records, context) for records in (dense, candidate)]
     accuracy = difference(examples, [c - d for d, c in zip(*right, strict=True)], rule.confidence)
     loss = difference(*finite(examples, _added_loss(dense, candidate)), rule.confidence)
@@ -70,20 +70,20 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
 def _right(records: Records, context: Context) -> list[NDArray[np.float64]]:
     """1 where the prediction is the label, 0 elsewhere, on each replicate's test split."""
     labels = context.data.examples.labels
-    pairs = zip(tested(records, "example"), tested(records, "prediction"), strict=True)
+    pairs = zip(of_test(records, "example"), of_test(records, "prediction"), strict=True)
     return [(labels[example.astype(np.int64)] == prediction).astype(np.float64) for example, prediction in pairs]
 
 
 def _added_loss(dense: Records, candidate: Records) -> list[NDArray[np.float64]]:
     """Loss of the candidate minus that of dense, in nats; not finite where one of them is not."""
-    losses = zip(tested(dense, "loss"), tested(candidate, "loss"), strict=True)
+    losses = zip(of_test(dense, "loss"), of_test(candidate, "loss"), strict=True)
     with np.errstate(invalid="ignore"):  # infinity minus infinity
         return [c - d for d, c in losses]
 
 
 def _diverged(train: Train, records: Records, metrics: TrainMetrics) -> list[str]:
     """A sentence if a replicate diverged on validation, or ended with a test loss that is not finite."""
-    losses = zip(metrics.diverged_at, tested(records, "loss"), strict=True)
+    losses = zip(metrics.diverged_at, of_test(records, "loss"), strict=True)
     at = [metrics.stop if look is None and not np.isfinite(loss).all() else look for look, loss in losses]
     sentence = diverged(train.arm, metrics.replicates, at)
     return [sentence] if sentence else []
@@ -92,7 +92,7 @@ def _diverged(train: Train, records: Records, metrics: TrainMetrics) -> list[str
 def _samples(step: Gate, context: Context, dense: Records, candidate: Records) -> Samples:
     """Test examples of the first replicate: those on which the nets differ first, in the order of their numbers."""
     example, said, says = (
-        tested(records, column)[0].astype(np.int64)
+        of_test(records, column)[0].astype(np.int64)
         for records, column in ((dense, "example"), (dense, "prediction"), (candidate, "prediction"))
     )
     order = np.argsort(example)

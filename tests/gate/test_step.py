@@ -1,0 +1,162 @@
+"""The gate step: from committed records to `verdict.json` and `samples.json`."""
+
+import json
+from collections.abc import Callable
+from math import inf, nan, pi, tan
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ticketsmith.errors import Diverged, IntegrityError
+from ticketsmith.ledger import Ledger
+from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.steps import Gate, Train
+from ticketsmith.specs import read_spec, run_id, task
+from ticketsmith.stores.local import LocalStore
+from ticketsmith_runner.context import Context
+from ticketsmith_runner.execute import execute
+from ticketsmith_runner.statistics import of_test
+from ticketsmith_runner.workers import single_thread
+
+from .conftest import EXAMPLES, ROLES, Arm, Judged
+
+Run = Callable[..., Judged]
+
+
+def test_a_verdict_by_hand(gate: Run) -> None:
+    """The ticket errs on 10, 20 and dense on 30, of four; nothing differs in the second replicate's three."""
+    verdict = gate(Arm(wrong=(30,)), Arm(wrong=(10, 20)), margin=0.01).verdict
+    assert (verdict.arm, verdict.level, verdict.replicates) == ("ticket", 1, [0, 1])
+    assert (verdict.sparsity, verdict.kept, verdict.prunable) == (0.6, 40, 100)
+    assert (verdict.test_accuracy, verdict.dense_test_accuracy) == ([0.5, 1.0], [0.75, 1.0])
+    assert (verdict.accuracy.mean, verdict.dense_accuracy.mean) == (0.75, 0.875)
+    assert (verdict.early_stop_step.mean, verdict.dense_early_stop_step.n) == (165, 2)
+    assert (verdict.margin, verdict.loss_margin, verdict.confidence) == (0.01, None, 0.95)
+    items = (20 / 7 / 6 / 7) ** 0.5  # seven differences, of 1, -1, -1 and four zeros
+    assert verdict.difference.mean == -0.125
+    assert verdict.difference.se_replicates == pytest.approx(0.125)
+    assert verdict.difference.se == verdict.difference.se_items == pytest.approx(items)
+    assert verdict.difference.low == pytest.approx(-0.125 - tan(pi * 0.45) * items)
+    assert (verdict.loss_difference.mean, verdict.loss_difference.se) == (0, 0)
+    assert verdict.status == "UNDECIDED"
+
+
+def test_equal_arms_pass(gate: Run) -> None:
+    verdict = gate(Arm(wrong=(30,)), Arm(wrong=(30,))).verdict
+    assert (verdict.status, verdict.difference.low, verdict.difference.high) == ("PASS", 0, 0)
+
+
+def test_validation_examples_do_not_count(gate: Run) -> None:
+    assert gate(Arm(), Arm(wrong=(7,), losses={7: 100.0}), loss_margin=0.01).verdict.status == "PASS"
+
+
+def test_added_loss_fails_where_it_is_judged(gate: Run) -> None:
+    dearer = Arm(losses={example: 0.75 for row in EXAMPLES for example in row})
+    verdict = gate(Arm(), dearer, loss_margin=0.2).verdict
+    assert (verdict.loss_difference.mean, verdict.loss_difference.low, verdict.difference.mean) == (0.25, 0.25, 0)
+    assert verdict.status == "FAIL"
+
+
+def test_one_replicate_is_undecided(gate: Run) -> None:
+    alone = Arm(examples=EXAMPLES[:1], roles=ROLES[:1])
+    verdict = gate(alone, alone).verdict
+    assert (verdict.status, verdict.difference.low, verdict.accuracy.se) == ("UNDECIDED", None, None)
+    assert verdict.reason == "one replicate: the variance over training seeds is unknown; use --replicates"
+
+
+def test_a_diverged_candidate_fails_though_nothing_is_lost(gate: Run) -> None:
+    verdict = gate(Arm(), Arm(diverged_at=[None, 110])).verdict
+    assert (verdict.status, verdict.difference.low) == ("FAIL", 0)
+    assert verdict.reason == "ticket diverged (loss is NaN or infinite): replicate 1 at update 110"
+
+
+def test_both_arms_that_diverged_are_named(gate: Run) -> None:
+    verdict = gate(Arm(diverged_at=[220, None]), Arm(diverged_at=[None, 110])).verdict
+    assert verdict.status == "FAIL"
+    assert "dense diverged (loss is NaN or infinite): replicate 0 at update 220; ticket diverged" in verdict.reason
+
+
+@pytest.mark.parametrize("loss", [nan, inf])
+def test_a_test_loss_that_is_not_finite_fails(gate: Run, loss: float) -> None:
+    verdict = gate(Arm(losses={50: inf}), Arm(losses={50: loss, 10: 0.9})).verdict
+    assert (verdict.status, verdict.reason.count("replicate 1 at update 220")) == ("FAIL", 2)
+    assert verdict.loss_difference.mean == pytest.approx(0.1)  # of the other replicate
+    assert verdict.loss_difference.low is None
+
+
+def test_no_finite_test_loss_at_all_is_an_error(gate: Run) -> None:
+    with pytest.raises(Diverged):
+        gate(Arm(), Arm(losses={50: nan, 10: nan}))
+
+
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [
+        (Arm(examples=[EXAMPLES[0], [7, 60, 50, 71, -1]]), "example"),
+        (Arm(examples=[EXAMPLES[0][::-1], EXAMPLES[1]]), "example"),
+        (Arm(roles=[ROLES[0], [2, 1, 2, 2, 0]]), "role"),
+        (Arm(examples=EXAMPLES[:1], roles=ROLES[:1]), "example"),
+    ],
+)
+def test_records_that_do_not_pair_are_refused(gate: Run, other: Arm, name: str) -> None:
+    with pytest.raises(IntegrityError, match=rf"level-01/ticket/gate: .*\({name} differs\)"):
+        gate(Arm(), other)
+
+
+def test_samples_show_disagreements_first_then_agreements(gate: Run) -> None:
+    """Of 30 test examples the nets differ on 10: the first eight are shown, then the first four of the rest."""
+    examples, roles = [[*range(129, 99, -1)]], [[2] * 30]
+    odd = tuple(range(101, 121, 2))
+    dense, candidate = (
+        Arm(wrong=(100,), examples=examples, roles=roles),
+        Arm(wrong=(100, *odd), examples=examples, roles=roles),
+    )
+    samples = gate(dense, candidate).samples
+    assert [each.example for each in samples.samples] == [*odd[:8], 100, 102, 104, 106]
+    assert (samples.replicate, samples.height, samples.width, samples.agreement) == (0, 8, 8, 20 / 30)
+    first, wrong = samples.samples[0], samples.samples[8]
+    assert (first.dense, first.candidate) == (first.label, (first.label + 1) % 10)
+    assert wrong.dense == wrong.candidate == (wrong.label + 1) % 10
+
+
+def test_samples_come_from_the_first_replicate_only(gate: Run) -> None:
+    assert [each.example for each in gate(Arm(), Arm(wrong=(40, 60))).samples.samples] == [40, 10, 20, 30]
+
+
+def test_pixels_are_grey_levels_from_0_to_255(gate: Run) -> None:
+    judged = gate(Arm(), Arm())
+    sample, examples = judged.samples.samples[0], judged.context.data.examples
+    greys = np.frombuffer(bytes.fromhex(sample.pixels), np.uint8).reshape(8, 8)
+    assert (greys == examples.pixels[sample.example].astype(int) * 255 // 16).all()
+    assert (greys.min(), greys.max()) == (0, 255)
+
+
+def test_the_records_say_what_the_metrics_say(tmp_path: Path) -> None:
+    """A real round: test accuracies counted from the records are those that training reported, to the last bit."""
+    single_thread()
+    spec = read_spec(
+        None,
+        {
+            "replicates": 5,
+            "controls": [],
+            "model": {"hidden": [20]},
+            "training": {"steps": 30, "evaluate_every": 10},
+            "pruning": {"sparsity": 0.5, "fraction": 0.5},
+        },
+    )
+    ledger = Ledger(LocalStore(tmp_path), run_id(spec))
+    context = Context(spec=spec, task=task(spec.task), ledger=ledger, data_root="")
+    steps = [step for step in imp(spec, last=1) if step.kind in ("prune", "rewind", "train", "gate")]
+    for step in steps:
+        execute(step, context)
+    labels = context.data.examples.labels
+    for step in steps:
+        if isinstance(step, Train):
+            records = context.tensors(step, "records.safetensors")
+            pairs = zip(of_test(records, "example"), of_test(records, "prediction"), strict=True)
+            counted = [float((labels[example.astype(int)] == said).mean()) for example, said in pairs]
+            assert counted == json.loads(ledger.read(step, "metrics.json"))["test_accuracy"]
+    verdict = json.loads(ledger.read(next(step for step in steps if isinstance(step, Gate)), "verdict.json"))
+    gained = np.subtract(verdict["test_accuracy"], verdict["dense_test_accuracy"])
+    assert verdict["difference"]["mean"] == pytest.approx(gained.mean(), abs=1e-15)
