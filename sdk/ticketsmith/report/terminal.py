@@ -21,13 +21,14 @@ def show(findings: Findings, console: "Console") -> None:
     from rich.text import Text
 
     source = scorecard.table(findings)
-    table = Table()
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")  # fits a terminal of 80
     for head, numeric in zip(source.heads, source.numeric, strict=True):
-        table.add_column(head, justify="right" if numeric else "left")
+        table.add_column(head, justify="right" if numeric else "left", no_wrap=True)
     for row in source.rows:
         table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
     decision = decide(findings)
     console.print(table)
+    console.print()
     console.print(Text(decision.headline, style=COLOURS[decision.word]) + Text(f": {decision.why}."))
     for remark in remarks(findings):
         console.print(Text(remark))
