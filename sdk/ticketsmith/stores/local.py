@@ -30,6 +30,8 @@ class LocalStore:
             raise Denied(f"cannot write {path}: {error.strerror}", "choose a writable folder with --store") from error
         except (FileExistsError, NotADirectoryError) as error:
             raise UsageError(f"{path.parent} is not a folder", "choose a folder with --store") from error
+        except IsADirectoryError as error:
+            raise UsageError(f"{path} is a folder", "choose another folder with --store") from error
         except OSError as error:
             raise Retryable(
                 f"cannot write {len(data)} bytes to {path}: {error.strerror}",
@@ -42,26 +44,30 @@ class LocalStore:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise KeyError(key) from None
         except PermissionError as error:
-            raise Denied(
-                f"cannot read {self._path(key)}: {error.strerror}", "check the folder's permissions"
-            ) from error
+            raise _unreadable(error) from error
 
     def exists(self, key: str) -> bool:
-        return self._path(key).is_file()
+        try:
+            return self._path(key).is_file()
+        except PermissionError as error:
+            raise _unreadable(error) from error
 
     def list(self, prefix: str = "") -> Iterator[str]:
         top = self._path(prefix.rpartition("/")[0]) if "/" in prefix else self.root
-        for path in sorted(path for path in top.rglob("*") if path.is_file()):
-            key = path.relative_to(self.root).as_posix()
-            if key.startswith(prefix) and not path.name.startswith(TEMPORARY):
-                yield key
+        files = (path for path in top.rglob("*") if path.is_file() and not path.name.startswith(TEMPORARY))
+        # Sorted as text, not as paths: `a-b/c` stands before `a/b`, here as in any bucket.
+        yield from sorted(key for path in files if (key := path.relative_to(self.root).as_posix()).startswith(prefix))
 
     def _path(self, key: str) -> Path:
-        """The file of a key. Raises UsageError for a key that would leave the root."""
+        """The file of a key. Raises UsageError for a key that would leave the root, or be no key of `list`."""
         parts = key.split("/")
-        if key and any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts):
+        if any(part in ("", ".", "..") or part.startswith(TEMPORARY) or {"\\", "\0"} & {*part} for part in parts):
             raise UsageError(f"store: {key!r} is not a valid key", "use names separated by single slashes")
-        return self.root.joinpath(*parts) if key else self.root
+        return self.root.joinpath(*parts)
+
+
+def _unreadable(error: OSError) -> Denied:
+    return Denied(f"cannot read {error.filename}: {error.strerror}", "check the folder's permissions")
 
 
 def _create(path: Path, data: bytes) -> bool:
