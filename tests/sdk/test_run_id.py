@@ -1,0 +1,122 @@
+"""The run id: equal experiments have equal ids, anywhere; whatever can change a result changes the id.
+
+A changed golden id means that runs written before are not found any more: the same command starts anew. That is right
+when a result can differ (a new spec field with an effect, another default, other data, a new version of the package),
+and then `tests/golden/run_ids.json` is changed by hand, one id at a time, from what the failing test prints. It is
+wrong after a refactoring. Nothing rewrites that file by itself.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ticketsmith.lottery.spec import Experiment
+from ticketsmith.specs import overrides, read_spec, resolve, run_id, task
+
+GOLDEN: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "golden" / "run_ids.json").read_text())
+VERSION = "0.1.0"
+
+# One other valid value for every field; a new field fails `test_every_field_is_altered` until it stands here.
+OTHER: dict[str, Any] = {
+    "task": "mnist-lenet300",
+    "seed": 1,
+    "replicates": 15,
+    "controls": ["reinit", "random"],
+    "model.name": "another",
+    "model.hidden": [300, 101],
+    "training.steps": 361,
+    "training.batch_size": 65,
+    "training.optimizer": "sgd",
+    "training.learning_rate": 0.0031,
+    "training.momentum": 0.1,
+    "training.schedule": "constant",
+    "training.evaluate_every": 21,
+    "pruning.sparsity": 0.81,
+    "pruning.fraction": 0.21,
+    "pruning.scope": "global",
+    "pruning.output_rate": 0.6,
+    "pruning.criterion": "another",
+    "pruning.rewind_to": 1,
+    "gate.margin": 0.006,
+    "gate.loss_margin": 0.1,
+    "gate.confidence": 0.9,
+    "benchmark.batch_sizes": [1],
+    "benchmark.rounds": 31,
+    "benchmark.seconds": 0.02,
+    "stop_on_fail": True,
+}
+NO_RESULT = ("benchmark.", "stop_on_fail")
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["id"])
+def test_golden_ids_stay(golden: dict[str, Any]) -> None:
+    spec = read_spec(None, overrides(golden["overrides"]))
+    found = spec.run_id(task(spec.task), VERSION)
+    assert found == golden["id"], f"{found}: see the head of {Path(__file__).name} for what this means"
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["id"])
+def test_an_id_is_a_dns_label(golden: dict[str, Any]) -> None:
+    assert re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", run_id(read_spec(None, overrides(golden["overrides"]))))
+
+
+def test_every_field_is_altered() -> None:
+    assert sorted(path for path, _ in leaves(read_spec(None, {}))) == sorted(OTHER)
+
+
+@pytest.mark.parametrize("path", OTHER)
+def test_the_id_changes_with_what_decides_results_and_with_nothing_else(path: str) -> None:
+    spec = read_spec(None, {})
+    assert dict(leaves(spec))[path] != OTHER[path]
+    # By name alone: a model or criterion that does not exist yet has another id as well.
+    altered = Experiment.model_validate_json(json.dumps(merged(spec.model_dump(mode="json"), path, OTHER[path])))
+    same = altered.run_id(task("digits-mlp"), VERSION) == spec.run_id(task("digits-mlp"), VERSION)
+    assert same == path.startswith(NO_RESULT)
+
+
+def test_the_id_changes_with_version_and_data() -> None:
+    spec, record = read_spec(None, {}), task("digits-mlp")
+    ids = [
+        spec.run_id(record, VERSION),
+        spec.run_id(record, "0.1.1"),
+        spec.run_id(replace(record, digest="0" * 64), VERSION),
+    ]
+    assert len(set(ids)) == 3
+
+
+def test_a_default_written_out_has_the_same_id(tmp_path: Path) -> None:
+    spec = read_spec(None, {})
+    (tmp_path / "whole.json").write_text(spec.model_dump_json())
+    assert run_id(read_spec(str(tmp_path / "whole.json"), {})) == run_id(spec)
+
+
+def test_two_ways_to_write_a_number_have_the_same_id() -> None:
+    ids = {run_id(read_spec(None, overrides({"gate.margin": margin}))) for margin in (0, 0.0)}
+    assert len(ids) == 1
+
+
+def leaves(spec: Experiment) -> Iterator[tuple[str, Any]]:
+    """Every field that is no section, with its path."""
+
+    def walk(document: dict[str, Any], head: str) -> Iterator[tuple[str, Any]]:
+        for key, value in document.items():
+            if isinstance(value, dict):
+                yield from walk(value, f"{head}{key}.")
+            else:
+                yield head + key, value
+
+    return walk(spec.model_dump(mode="json"), "")
+
+
+def merged(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    head, _, rest = path.partition(".")
+    return document | {head: merged(document[head], rest, value) if rest else value}
+
+
+def test_resolve_is_where_both_ways_meet() -> None:
+    assert resolve({}, task("digits-mlp")) == read_spec(None, {"task": "digits-mlp"})
