@@ -22,6 +22,7 @@ from .stores import Store
 
 MANIFEST = "manifest.json"
 VOLATILE = "volatile.json"
+SECTIONS = {"parents": dict, "files": dict, "volatile": list}  # of a manifest
 
 
 def spec_key(run_id: str, spec: Experiment) -> str:
@@ -55,7 +56,7 @@ class Ledger:
         manifest = {
             "schema": 1,
             "run": self.run_id,
-            "step": {"cohort": step.cohort, "level": step.level, "arm": step.arm, "kind": step.kind},
+            "step": _place(step),
             "parents": {parent.key: self.digest(parent) for parent in step.parents},
             "files": _entries(files),
             "volatile": sorted(timings),
@@ -70,16 +71,18 @@ class Ledger:
             entries = self._document(step, VOLATILE)
         if name not in entries:
             raise self._broken(step, f"its manifest names no {name}")
-        data, expected = self._get(step, name), entries[name]["sha256"]
-        if (got := sha256(data).hexdigest()) != expected:
-            raise self._broken(step, f"{name} is corrupted: expected sha256 {expected[:16]}…, got {got[:16]}…")
+        data, expected = self._get(step, name), entries[name]
+        if (got := _entries({name: data})[name]) != expected:
+            raise self._broken(step, f"{name} is corrupted: expected {_text(expected)}, got {_text(got)}")
         return data
 
     def manifest(self, step: Step) -> dict[str, Any]:
-        """The manifest of a committed step."""
+        """The manifest of a committed step. Raises IntegrityError if it is that of another."""
         manifest = self._document(step, MANIFEST)
-        if not {"parents", "files", "volatile"} <= manifest.keys():
+        if any(not isinstance(manifest.get(field), kind) for field, kind in SECTIONS.items()):
             raise self._broken(step, f"{MANIFEST} is corrupted: fields are missing")
+        if (whose := (manifest.get("run"), manifest.get("step"))) != (self.run_id, _place(step)):
+            raise self._broken(step, f"{MANIFEST} is that of another step: {whose[0]} {whose[1]}")
         return manifest
 
     def digest(self, step: Step) -> str:
@@ -89,7 +92,7 @@ class Ledger:
     def _document(self, step: Step, name: str) -> dict[str, Any]:
         try:
             document = json.loads(self._get(step, name))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._broken(step, f"{name} is corrupted: not JSON ({error})") from error
         if not isinstance(document, dict):
             raise self._broken(step, f"{name} is corrupted: not an object")
@@ -120,5 +123,17 @@ class Ledger:
         )
 
 
+def _place(step: Step) -> dict[str, object]:
+    return {"cohort": step.cohort, "level": step.level, "arm": step.arm, "kind": step.kind}
+
+
 def _entries(files: Mapping[str, bytes]) -> dict[str, dict[str, object]]:
     return {name: {"sha256": sha256(data).hexdigest(), "size": len(data)} for name, data in sorted(files.items())}
+
+
+def _text(entry: Any) -> str:
+    """`5 bytes of sha256 0123…`; an entry that is none, as it is."""
+    try:
+        return f"{entry['size']} bytes of sha256 {entry['sha256'][:16]}…"
+    except (TypeError, KeyError):
+        return repr(entry)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,13 @@ def read_spec(path: str | None, overrides: Mapping[str, Any]) -> Experiment:
 
 
 def read_stored(store: Store, key: str) -> Experiment:
-    """The spec that a run was started with, by its key in the store. Raises IntegrityError if it is not there."""
+    """The spec that a run was started with, by its key in the store. Raises IntegrityError if it is not there whole."""
     try:
-        return Experiment.model_validate_json(store.get(key))
-    except (KeyError, ValidationError) as error:
+        data = store.get(key)
+        if not key.endswith(f"/{sha256(data).hexdigest()[:12]}.json"):
+            raise ValueError("not the digest in its name")
+        return Experiment.model_validate_json(data)
+    except (KeyError, ValueError) as error:
         raise IntegrityError(
             f"no valid spec at {store.url}/{key}", "start the run with `ticketsmith run`, which writes it"
         ) from error
