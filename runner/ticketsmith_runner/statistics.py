@@ -2,8 +2,7 @@
 
 R: replicates.  M: records per replicate.  Two variances are kept apart: training seeds (a replicate is the unit) and
 the finite test set (an example is the unit). Replicates that share test examples are not independent, and one test set
-is not the world: the larger standard error is used. Where both variances matter at once and replicates share all
-test examples, the true error of the mean is larger than either, by at most a factor sqrt(2).
+is not the world: the standard error clusters both ways, and is never less than the larger of the two.
 
 Sums are exactly rounded (`fmean` sums with `math.fsum`, `stdev` in rationals), so no order of summation shows.
 """
@@ -20,7 +19,8 @@ from torch import Tensor
 from ticketsmith.errors import Diverged
 from ticketsmith.lottery.results import Difference, Summary
 
-TEST = 2  # `role` of a test example in records.safetensors
+from .records import TEST
+
 Floats = NDArray[np.float64]
 
 
@@ -58,7 +58,7 @@ def difference(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats], 
     of_items = _standard_error(_by_example(np.concatenate(examples), np.concatenate(deltas))) or 0.0
     if of_replicates is None:
         return Difference(mean=mean, se_replicates=None, se_items=of_items, se=None, low=None, high=None)
-    se = max(of_replicates, of_items)
+    se = _both(of_replicates, of_items, np.concatenate(deltas).tolist())
     half = t_quantile(confidence, len(means) - 1) * se
     return Difference(
         mean=mean, se_replicates=of_replicates, se_items=of_items, se=se, low=mean - half, high=mean + half
@@ -82,6 +82,17 @@ def of_test(records: Mapping[str, Tensor], name: str) -> list[Floats]:
     """A column of the records on each replicate's test split, R arrays of unequal length."""
     roles, values = records["role"].numpy(), records[name].numpy()
     return [value[role == TEST].astype(np.float64) for role, value in zip(roles, values, strict=True)]
+
+
+def _both(of_replicates: float, of_items: float, cells: list[float]) -> float:
+    """Two-way clustering: V = V_replicates + V_items - V_cells (Cameron, Gelbach & Miller, J. Bus. Econ. Stat. 2011).
+
+    The larger of the two alone is too small where both matter at once: replicates on one shared test set. V is not
+    bounded below in small samples, so the larger of the two is its floor.
+    """
+    of_cells = _standard_error(cells) or 0.0
+    together = of_replicates**2 + of_items**2 - of_cells**2
+    return max(of_replicates, of_items, sqrt(max(together, 0.0)))
 
 
 def _by_example(examples: NDArray[np.int64], deltas: Floats) -> list[float]:

@@ -14,7 +14,7 @@ def _row(backend, ratio, low, *, batch_size=64, p50=1.0):
         throughput=1.0,
         ratio=ratio,
         low=low,
-        high=9.0,
+        high=2 * ratio - low,
     )
 
 
@@ -34,8 +34,19 @@ def test_a_ratio_whose_interval_reaches_one_is_no_speed_up():
     assert choose([_row("dense", 1, 1), _row("compact", 1.3, 1.0)], ["dense"]).backend == "dense"
 
 
-def test_only_the_fastest_ticket_backend_is_asked_for_certainty():
+def test_a_certain_gain_is_taken_before_a_larger_uncertain_one():
     rows = [_row("dense", 1, 1), _row("uncertain", 1.6, 0.9), _row("certain", 1.5, 1.4)]
+
+    assert choose(rows, ["dense"]).backend == "certain"
+
+
+def test_a_gain_below_the_noise_of_a_process_is_no_speed_up():
+    """Seen on a busy machine: three of eight measurements named a winner at 1.003x to 1.006x, interval above 1."""
+    assert choose([_row("dense", 1, 1), _row("compact", 1.006, 1.001)], ["dense"]).backend == "dense"
+
+
+def test_the_masked_network_sets_the_noise_floor_and_is_never_chosen():
+    rows = [_row("dense", 1, 1), _row("masked", 1.3, 1.25), _row("compact", 1.4, 1.3)]
 
     assert choose(rows, ["dense"]).backend == "dense"
 

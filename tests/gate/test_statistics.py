@@ -12,7 +12,6 @@ from ticketsmith.errors import Diverged
 from ticketsmith.lottery.results import Difference
 from ticketsmith_runner import statistics
 from ticketsmith_runner.statistics import difference, finite, summary, t_quantile
-from ticketsmith_runner.steps import train
 
 losses = st.floats(-10, 10, allow_subnormal=False)
 
@@ -111,10 +110,6 @@ def test_only_test_examples_are_read() -> None:
     }
     assert [row.tolist() for row in statistics.of_test(records, "loss")] == [[1, 2], [3]]
     assert [row.tolist() for row in statistics.of_test(records, "prediction")] == [[300, 2], [3]]
-
-
-def test_the_role_of_a_test_example_is_the_one_that_training_writes() -> None:
-    assert statistics.TEST == train.TEST
 
 
 def test_replicates_without_finite_losses_are_left_out() -> None:

@@ -1,7 +1,8 @@
 """Train one arm of one round: every replicate of the cohort, each from its own seed."""
 
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +16,9 @@ from ..context import Artifacts, Context
 from ..data import Data, Split, split
 from ..loop import Batches, Look, State, Trace, train, weights
 from ..network import build, draw
+from ..records import score, stack_ragged, take
 from ..seeds import generator, permutation
 from ..tensors import member, pack, stack, unpack
-
-VALIDATION, TEST = 1, 2
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Replicate:
     records: bytes
     trace: Trace
     test_accuracy: float
-    test_loss: float
+    test_loss: float | None
     early_stop_test_accuracy: float
     seconds: float
 
@@ -40,7 +40,7 @@ def run(step: Train, context: Context) -> Artifacts:
     members = context.each(replicate, step)
     files = {
         "weights.safetensors": pack(stack([unpack(m.weights) for m in members])),
-        "records.safetensors": pack(_stack_ragged([unpack(m.records) for m in members])),
+        "records.safetensors": pack(stack_ragged([unpack(m.records) for m in members])),
         "metrics.json": canonical(_metrics(step, context, members).model_dump(mode="json")),
     }
     if step.keep is not None:
@@ -64,18 +64,17 @@ def replicate(context: Context, step: Train, r: int) -> Replicate:
         batches=_batches(data, parts, spec.training.batch_size, spec.seed, number),
         look=_look(data, parts),
     )
-    test = torch.from_numpy(parts.test)
-    early, _ = _score(network, trace.early, data, test)
-    accuracy, loss = _score(network, trace.final, data, test)
+    network.load_state_dict(weights(trace.early))
+    early, _ = score(take(network, data, parts), data)
+    network.load_state_dict(weights(trace.final))
+    accuracy, loss = score(records := take(network, data, parts), data)
     return Replicate(
         weights=pack(weights(trace.final)),
         kept=pack(trace.kept) if trace.kept and step.keep is not None else None,
-        records=pack(_records(network, data, parts)),
-        trace=Trace(
-            {}, {}, None, trace.early_stop_step, trace.looks, trace.losses, trace.accuracies, trace.diverged_at
-        ),
+        records=pack(records),
+        trace=replace(trace, final={}, early={}, kept=None),
         test_accuracy=accuracy,
-        test_loss=loss,
+        test_loss=loss if math.isfinite(loss) else None,
         early_stop_test_accuracy=early,
         seconds=time.perf_counter() - began,
     )
@@ -106,54 +105,16 @@ def _batches(data: Data, parts: Split, size: int, seed: int, number: int) -> Bat
 
 
 def _look(data: Data, parts: Split) -> Look:
+    """Loss and accuracy on the validation split."""
     chosen = torch.from_numpy(parts.validation)
     inputs, labels = data.inputs[chosen], data.labels[chosen]
 
     def look(network: nn.Module) -> tuple[float, float]:
-        logits = _logits(network, inputs)
+        with torch.inference_mode():
+            logits = network(inputs)
         return float(cross_entropy(logits, labels)), float((logits.argmax(1) == labels).double().mean())
 
     return look
-
-
-def _score(network: nn.Module, state: State, data: Data, chosen: Tensor) -> tuple[float, float]:
-    """Accuracy and mean loss of a state; leaves the state in the network."""
-    network.load_state_dict(weights(state))
-    network.eval()
-    logits, labels = _logits(network, data.inputs[chosen]), data.labels[chosen]
-    right = (logits.argmax(1) == labels).double().mean()
-    return float(right), float(cross_entropy(logits, labels, reduction="none").double().mean())
-
-
-def _logits(network: nn.Module, inputs: Tensor) -> Tensor:
-    with torch.inference_mode():
-        return network(inputs)  # type: ignore[no-any-return]
-
-
-def _records(network: nn.Module, data: Data, parts: Split) -> dict[str, Tensor]:
-    """What the network says of each example it was not trained on, (M,): later statistics are made of these."""
-    chosen = torch.cat([torch.from_numpy(parts.validation), torch.from_numpy(parts.test)])
-    logits, labels = _logits(network, data.inputs[chosen]), data.labels[chosen]
-    confidence, prediction = logits.softmax(1).max(1)
-    role = torch.full((len(chosen),), TEST, dtype=torch.uint8)
-    role[: len(parts.validation)] = VALIDATION
-    return {
-        "example": chosen.to(torch.int32),
-        "role": role,
-        "prediction": prediction.to(torch.uint8 if logits.shape[1] <= 256 else torch.uint16),
-        "confidence": confidence.to(torch.float16),
-        "loss": cross_entropy(logits, labels, reduction="none"),
-    }
-
-
-def _stack_ragged(members: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Stack records of unequal length M (folds differ in size): short ones end in example -1, role 0."""
-    longest = max(len(each["role"]) for each in members)
-
-    def padded(tensor: Tensor, fill: int) -> Tensor:
-        return torch.cat([tensor, torch.full((longest - len(tensor),), fill, dtype=tensor.dtype)])
-
-    return stack([{k: padded(v, -1 if k == "example" else 0) for k, v in each.items()} for each in members])
 
 
 def _metrics(step: Train, context: Context, members: list[Replicate]) -> TrainMetrics:

@@ -46,7 +46,8 @@ class TrainMetrics(Record):
     """Test accuracy of the weights at that look, (R,)."""
     test_accuracy: list[float]
     """Test accuracy at the end of training, (R,). The final number; nothing was selected by it."""
-    test_loss: list[float]
+    test_loss: list[float | None]
+    """Mean test loss, (R,); null if it is not finite."""
     diverged_at: list[int | None]
     """Look that found a loss that is not finite, or null, (R,). The weights kept are those of the look before."""
 
@@ -70,7 +71,7 @@ class Difference(Record):
     se_items: float
     """Over test examples: spread of the per-example differences, averaged over the replicates that test them."""
     se: float | None
-    """The larger of the two; the bounds use it."""
+    """Both together, never less than the larger of the two; the bounds use it."""
     low: float | None
     high: float | None
 
@@ -169,6 +170,6 @@ class Speed(Record):
     rows: list[SpeedRow]
     refused: list[Refusal]
     chosen: str
-    """Fastest back-end over all batch sizes; a dense one if nothing beats dense."""
+    """Fastest back-end at the largest batch size; a dense one if nothing surely beats dense."""
     headline: SpeedRow
     """The row shown in the scorecard: the chosen back-end at the largest batch size."""

@@ -109,7 +109,7 @@ def _undecided(verdict: Verdict) -> str:
         return "one replicate has no spread over training seeds, so that there is no bound; at least two are needed"
     width = 100 * (difference.high - difference.low)
     if difference.low < -margin:
-        source = "training seeds" if difference.se == difference.se_replicates else "test examples"
+        source = "training seeds" if (difference.se_replicates or 0) >= difference.se_items else "test examples"
         return (
             f"the {level_of(verdict.confidence)} bounds of the accuracy change, {bounds(difference)} points, are "
             f"{width:.2f} wide and lie on both sides of the margin of {points(-margin)}, mostly for the spread "
