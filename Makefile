@@ -20,8 +20,8 @@ test: .venv/ready ## lint, types, layers and all tests; ARGS="tests/runner" for 
 format: .venv/ready ## format the code
 	$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 
-lock: .venv/ready ## compile requirements.txt and requirements-cpu.txt from pyproject.toml
-	$(UV) pip compile --universal --all-extras --group dev --quiet --no-header --no-annotate pyproject.toml -o requirements.txt
+lock: .venv/ready ## compile both requirements files from pyproject.toml; ARGS=--upgrade for the newest pins
+	$(UV) pip compile --universal --all-extras --group dev --quiet --no-header --no-annotate $(ARGS) pyproject.toml -o requirements.txt
 	echo "-e ." >> requirements.txt
 	{ sed -n '/^#/p' requirements-cpu.txt; grep -vE '^(nvidia-|cuda-|triton==)' requirements.txt; } > .venv/cpu.txt
 	mv .venv/cpu.txt requirements-cpu.txt
@@ -31,10 +31,10 @@ clean: ## remove the environment and what tools cached
 
 .venv/ready: $(REQUIREMENTS) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "error: $(PYTHON) is older than 3.11"; echo "  fix: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { echo "error: $(PYTHON) is missing or older than 3.11"; echo "  fix: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 2; }
+	@test -x $(UV) || $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv || \
 	  { echo "error: $(PYTHON) cannot make environments"; echo "  fix: install its venv module (Debian: apt install python3-venv)"; exit 2; }
-	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@test -x $(UV) || $(BIN)/python -m pip install --disable-pip-version-check uv==0.13.9
 	$(UV) pip install --python $(BIN)/python $(UV_FLAGS) -r $(REQUIREMENTS)
 	@touch $@
 

@@ -12,8 +12,9 @@ FROZEN = Path(__file__).with_name("flags.txt")
 
 
 def flags(command: click.Command, name: str) -> Iterator[str]:
+    yield name
     for parameter in command.params:
-        yield f"{name} {'/'.join(parameter.opts)}"
+        yield f"{name} {'/'.join([*parameter.opts, *parameter.secondary_opts])}"
     for child, each in getattr(command, "commands", {}).items():
         yield from flags(each, f"{name} {child}")
 

@@ -14,18 +14,58 @@ FILES = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=
 CODE = [name for name in FILES if name.startswith(("sdk/", "runner/")) and name.endswith(".py")]
 # Assembled, so that this file does not find itself.
 PLACES = re.compile(
-    "|".join(["/wo" + "rk/", "/ro" + "ot/", "pypi" + r"\.org", "python" + "hosted", "registry" + r"\.npm"])
+    "|".join(
+        [
+            "/wo" + "rk/",
+            "/ro" + "ot/",
+            "/ho" + "me/",
+            "/Us" + "ers/",
+            "pypi" + r"\.org",
+            "python" + "hosted",
+            "registry" + r"\.npm",
+        ]
+    )
 )
-UNSAFE = {"eval", "exec", "pickle", "cPickle", "marshal", "dill", "os.system", "os.popen", "torch.load", "torch.save"}
+UNSAFE = {
+    *("eval", "exec", "pickle", "cPickle", "cloudpickle", "marshal", "shelve", "dill", "joblib"),
+    *("os.system", "os.popen", "subprocess.getoutput", "torch.load", "torch.save", "yaml.unsafe_load"),
+}
+
+
+def unsafe(source: str) -> set[str]:
+    """Calls and imports that could run what they read, whichever way they are imported."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            found.add(ast.unparse(node.func))
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.keyword) and node.arg in ("shell", "allow_pickle"):
+            found.add("eval")
+    return found & UNSAFE
 
 
 @pytest.mark.parametrize("name", CODE)
 def test_no_unsafe_call(name: str) -> None:
-    tree = ast.parse((ROOT / name).read_text())
-    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert not (called | imported) & UNSAFE
-    assert not [node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "shell"]
+    assert not unsafe((ROOT / name).read_text())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle as p",
+        "from pickle import loads",
+        "from torch import load",
+        "torch.load(file)",
+        "eval(text)",
+        "run(command, shell=True)",
+    ],
+)
+def test_an_unsafe_call_is_seen(source: str) -> None:
+    assert unsafe(source)
+    assert not unsafe("model.eval(); import torch; from torch import nn; yaml.safe_load(text)")
 
 
 def test_no_place_of_a_machine_and_no_index() -> None:
@@ -35,4 +75,5 @@ def test_no_place_of_a_machine_and_no_index() -> None:
 
 @pytest.mark.parametrize("config", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
 def test_every_config_is_a_valid_spec(config: Path) -> None:
-    assert read_spec(str(config), {}).pruning.sparsity == 0.8
+    spec = read_spec(str(config), {})
+    assert config.stem.split("_")[1] in spec.task, "a config is named after its method and its task"
