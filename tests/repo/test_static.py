@@ -38,6 +38,7 @@ def test_clean(tool: list[str]) -> None:
         ("sdk/ticketsmith/stores/local.py", "from ticketsmith import ledger"),
         ("sdk/ticketsmith/ledger.py", "from google.cloud import storage"),
         ("sdk/ticketsmith/homeless.py", ""),
+        ("sdk/ticketsmith/report/write.py", "from ticketsmith import cli"),
         ("runner/ticketsmith_runner/walk.py", "import ticketsmith.cli"),
     ],
 )
