@@ -96,3 +96,10 @@ def test_a_changed_prediction_is_wrong_unless_it_is_a_tie():
     assert compare(tie.flip(1), tie) == pytest.approx(0.9 * TOLERANCE)
     with pytest.raises(Unequal, match="1 of 1 predictions"):
         compare(torch.tensor([[0.7, 0.6]]) * TOLERANCE, lead)
+
+
+def test_large_logits_may_differ_in_proportion():
+    """Seen on MNIST after 50,000 updates: logits near 100, and 1.2e-4 between two batch sizes of the same network."""
+    assert compare(torch.tensor([[100.0, 0.00012]]), torch.tensor([[100.0, 0.0]])) == pytest.approx(0.00012)
+    with pytest.raises(Unequal, match=r"0\.00012 of its scale"):
+        compare(torch.tensor([[1.0, 0.00012]]), torch.tensor([[1.0, 0.0]]))
