@@ -1,0 +1,94 @@
+"""The README is run. Its blocks share one folder and follow one another, as they do for a reader.
+
+Run: each line of a ```bash block, and each line after `$ ` of a ```console block.
+Said, not run: what `git clone`, `cd`, `make`, `pip install` do has been done by whoever runs this test.
+A comment above a block changes that: after `<!-- hours -->`, `<!-- network -->` or `<!-- cloud -->` it is parsed only,
+and a `ticketsmith run` in it dry-run; `<!-- shows: text -->` promises a text of the output.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"((?:<!--[^\n]*-->\n)*)```(bash|console)\n(.*?)```", re.DOTALL)
+SET_UP = ("git clone", "cd ", "make ", "pip install", "uv pip install")
+OURS = re.compile(r"ticketsmith |python -m ticketsmith\b")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    commands: list[str]
+    out_of_reach: bool
+    shows: list[str]
+
+
+def blocks(text: str) -> list[Block]:
+    """Continuation lines are joined; comments and set-up are dropped."""
+    found = []
+    for comments, language, body in BLOCK.findall(text):
+        lines = body.replace("\\\n", " ").splitlines()
+        if language == "console":
+            lines = [line[2:] for line in lines if line.startswith("$ ")]
+        commands = [line.strip() for line in lines if line.strip() and not line.startswith(("#", *SET_UP))]
+        marked = re.search(r"<!-- (hours|network|cloud)\b", comments) is not None
+        shows = re.findall(r"<!-- shows: (.*?) -->", comments)
+        found.append(Block(commands=commands, out_of_reach=marked, shows=shows))
+    return found
+
+
+README = [block for block in blocks((ROOT / "README.md").read_text()) if block.commands]
+
+
+def test_some_blocks_are_run_and_some_are_out_of_reach() -> None:
+    assert {block.out_of_reach for block in README} == {False, True}
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like a checkout: configs, no runs."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "configs").symlink_to(ROOT / "configs")
+    return folder
+
+
+@pytest.mark.parametrize("block", README, ids=lambda block: block.commands[0].partition(" #")[0].strip())
+def test_block(block: Block, reader: Path) -> None:
+    script = "\n".join(block.commands)
+    if block.out_of_reach:
+        bash("-nc", script, reader)
+        script = "\n".join(within_reach(each) for each in block.commands if OURS.match(each))
+    output = bash("-ec", script, reader)
+    assert not [text for text in block.shows if text not in output], output
+
+
+def within_reach(command: str) -> str:
+    """What of our command can be tried without its hours, network or cloud."""
+    command = command.partition(" #")[0].strip()
+    return f"{command} --dry-run" if re.search(r" run |\.(train|prune)\b", command) else f"{command} --help"
+
+
+def bash(flags: str, script: str, folder: Path) -> str:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "110"}
+    argv = ["bash", flags, script]
+    done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def test_what_a_block_is() -> None:
+    text = (
+        "<!-- hours -->\n<!-- shows: PASS -->\n```bash\n# once\ncd x\nticketsmith run \\\n  imp  # long\n```\n"
+        "```console\n$ ls\nREADME.md\n```\n```text\nls\n```\n"
+    )
+    assert blocks(text) == [
+        Block(commands=["ticketsmith run    imp  # long"], out_of_reach=True, shows=["PASS"]),
+        Block(commands=["ls"], out_of_reach=False, shows=[]),
+    ]
+    assert within_reach("ticketsmith run    imp  # long") == "ticketsmith run    imp --dry-run"
+    assert within_reach("ticketsmith gate x") == "ticketsmith gate x --help"
