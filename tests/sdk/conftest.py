@@ -1,16 +1,44 @@
-"""What the tests of the SDK share: stores to tamper with, and processes without root's pass."""
+"""What the tests of the SDK share: stores to tamper with, the command line as processes, and runs made once."""
 
+import json
 import os
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from shutil import which
+from typing import Any
 
 import pytest
 
+from ticketsmith.documents import canonical
+from ticketsmith.ledger import Ledger, spec_key
+from ticketsmith.lottery.results import Verdict
+from ticketsmith.lottery.spec import Experiment
+from ticketsmith.runs import spec_of
+from ticketsmith.specs import overrides, read_spec, run_id
 from ticketsmith.stores import Store
 from ticketsmith.stores.local import LocalStore
 
 BACKENDS: dict[str, Callable[[Path], Store]] = {"local": LocalStore}
+VOLATILE = ("timing.json", "speed.json", "volatile.json")
+
+SMALL: dict[str, Any] = {
+    "replicates": 5,
+    "model.hidden": [16],
+    "training.steps": 60,
+    "training.learning_rate": 0.01,
+    "training.evaluate_every": 20,
+    "benchmark.rounds": 2,
+    "benchmark.seconds": 0.001,
+    "benchmark.batch_sizes": [1],
+}
+GENEROUS = SMALL | {"pruning.fraction": 0.5, "pruning.sparsity": 0.75, "gate.margin": 0.5}
+CRUSHED = SMALL | {"pruning.fraction": 0.9, "pruning.sparsity": 0.98, "gate.margin": 0.0, "stop_on_fail": True}
+DIVERGING = SMALL | {"training.optimizer": "sgd", "training.learning_rate": 1e30}
 
 
 @pytest.fixture(params=BACKENDS)
@@ -27,3 +55,212 @@ def bound() -> list[str]:
     if not which("setpriv"):
         pytest.skip("root without setpriv: permissions cannot be made to hold")
     return ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+
+def flags(spec: dict[str, Any]) -> list[str]:
+    """Spec fields as arguments of `run imp`."""
+    return [part for path, value in spec.items() for part in ("--set", f"{path}={json.dumps(value)}")]
+
+
+def cli(*arguments: str, cwd: Path, module: str = "ticketsmith", before: list[str] | None = None) -> Any:
+    """One command, to its end."""
+    argv = [*(before or []), sys.executable, "-m", module, *arguments]
+    return subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=300, env=OFFLINE)
+
+
+# A proxy that nobody listens at: whatever would be downloaded is refused at once.
+OFFLINE = {**os.environ, "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "COLUMNS": "200"}
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    """Every file that two runs of one spec must have in common: no timings, no reports."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name not in VOLATILE and not path.name.startswith(".tmp-")
+        if "report" not in path.relative_to(root).parts
+    }
+
+
+# --- runs made once, by one process that has imported torch -----------------------------------------------------------
+
+WARM = """
+import json, os, sys
+import sklearn.datasets, torch._dynamo  # what takes ten seconds, once
+from ticketsmith_runner.__main__ import main
+for line in sys.stdin:
+    argv, log = json.loads(line)
+    if not (pid := os.fork()):
+        os.dup2(os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), 1)
+        os.dup2(1, 2)
+        os._exit(main(argv))
+    print(pid, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+
+
+class Warm:
+    """Runners without the wait for imports: each is a process of its own, forked from one that has them."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WARM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def start(self, spec: dict[str, Any], store: Path, *options: str) -> tuple[str, int]:
+        """The id of the run, and the process that works on it."""
+        document = read_spec(None, overrides(spec))
+        key = spec_key(run_id(document), document)
+        LocalStore(store).put_once(key, canonical(document.model_dump(mode="json")))
+        argv = ["all", "--spec", key, "--store", str(store), *options]
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps([argv, str(self.log)]) + "\n")
+        self.process.stdin.flush()
+        return run_id(document), self._answer()
+
+    def wait(self) -> int:
+        """The exit code of what was started, minus the signal that ended it."""
+        return self._answer()
+
+    def run(self, spec: dict[str, Any], store: Path, *options: str) -> str:
+        """A finished run."""
+        run, _ = self.start(spec, store, *options)
+        assert self.wait() == 0, self.log.read_text()
+        return run
+
+    def _answer(self) -> int:
+        assert self.process.stdout is not None
+        return int(self.process.stdout.readline())
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    warm = Warm(tmp_path_factory.mktemp("warm") / "log")
+    yield warm
+    warm.process.communicate(timeout=60)
+
+
+class Verdicts:
+    """A folder `runs` with three finished runs, one for each verdict."""
+
+    def __init__(self, folder: Path, warm: Warm) -> None:
+        self.folder, self.store = folder, folder / "runs"
+        self.passed = warm.run(GENEROUS, self.store, "--workers", "2")
+        self.failed = warm.run(CRUSHED, self.store)
+        self.edge = GENEROUS | {"gate.margin": -self.verdict(self.passed).difference.mean}  # between the bounds
+        self.undecided = warm.run(self.edge, self.store)
+
+    def verdict(self, run: str) -> Verdict:
+        ledger = Ledger(LocalStore(self.store), run)
+        gate = max(key for key in ledger.store.list(run) if key.endswith("ticket/gate/verdict.json"))
+        return Verdict.model_validate_json(ledger.store.get(gate))
+
+    def spec(self, run: str) -> Experiment:
+        return spec_of(LocalStore(self.store), run)
+
+
+@pytest.fixture(scope="session")
+def verdicts(tmp_path_factory: pytest.TempPathFactory, warm: Warm) -> Verdicts:
+    return Verdicts(tmp_path_factory.mktemp("verdicts"), warm)
+
+
+# --- long scenarios, begun together so that the cores are not idle ----------------------------------------------------
+
+
+def interrupted(folder: Path) -> list[tuple[int, str, dict[str, bytes]]]:
+    """One command, four times: SIGKILL and SIGTERM to its runner, Ctrl-C, and to its end. Code, output, files."""
+    stages = []
+    for stop in (kill, terminate, interrupt, None):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ticketsmith", "run", "imp", *flags(CRUSHED)],
+            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+        if stop is not None:
+            stop(process, folder / "runs")
+        said, _ = process.communicate(timeout=300)
+        stages.append((process.returncode, said, tree(folder / "runs")))
+    return stages
+
+
+def kill(process: "subprocess.Popen[str]", store: Path) -> None:
+    os.kill(until(lambda: runner_of(process)), signal.SIGKILL)
+
+
+def terminate(process: "subprocess.Popen[str]", store: Path) -> None:
+    """SIGTERM to the runner alone, as soon as it listens to it."""
+    runner = until(lambda: runner_of(process))
+    until(lambda: int(field(runner, "SigCgt"), 16) >> (signal.SIGTERM - 1) & 1)
+    os.kill(runner, signal.SIGTERM)
+
+
+def interrupt(process: "subprocess.Popen[str]", store: Path) -> None:
+    """Ctrl-C reaches the whole process group; here once the first step is done."""
+    until(lambda: next(store.rglob("manifest.json"), None))
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def until(found: Callable[[], Any]) -> Any:
+    """What `found` finds, as soon as it does."""
+    deadline = time.monotonic() + 300
+    while not (value := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    return value
+
+
+def runner_of(process: "subprocess.Popen[str]") -> int | None:
+    """The child of a command, once it is the runner (and no longer a fork of the command)."""
+    assert process.poll() is None, process.communicate()
+    for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+        if b"ticketsmith_runner" in Path(f"/proc/{child}/cmdline").read_bytes():
+            return int(child)
+    return None
+
+
+def field(pid: int, name: str) -> str:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:"))
+
+
+def diverged(folder: Path) -> Any:
+    return cli("run", "imp", *flags(DIVERGING), cwd=folder), folder
+
+
+def no_mnist(folder: Path) -> Any:
+    return cli("run", "imp", "--task", "mnist-lenet300", "--data-root", "empty", cwd=folder), folder
+
+
+SCENARIOS: dict[str, Callable[[Path], Any]] = {f.__name__: f for f in (interrupted, diverged, no_mnist)}
+
+
+@pytest.fixture(scope="session")
+def background(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Any]]]:
+    """The scenarios that the tests of this session ask for, two at a time."""
+    wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            name: pool.submit(scenario, tmp_path_factory.mktemp(name))
+            for name, scenario in SCENARIOS.items()
+            if f"after_{name}" in wanted
+        }
+
+
+@pytest.fixture(scope="session")
+def after_interrupted(background: dict[str, Future[Any]]) -> Any:
+    return background["interrupted"].result()
+
+
+@pytest.fixture(scope="session")
+def after_diverged(background: dict[str, Future[Any]]) -> Any:
+    return background["diverged"].result()
+
+
+@pytest.fixture(scope="session")
+def after_no_mnist(background: dict[str, Future[Any]]) -> Any:
+    return background["no_mnist"].result()

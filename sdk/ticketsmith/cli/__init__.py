@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import TicketSmithError
+from ..errors import TicketSmithError, UsageError
 from . import results, run
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="ticketsmith",
@@ -46,23 +48,32 @@ def main(arguments: list[str] | None = None) -> None:
         typer.echo(f"error: {error}", err=True)
         code = error.code
     except (typer.Abort, KeyboardInterrupt):
-        typer.echo("interrupted: finished steps are kept, the same command resumes", err=True)
-        code = 130
+        code = INTERRUPTED
     except Exception as error:
         code = _unexpected(error)
+    if code == INTERRUPTED:  # typer turns Ctrl-C into this code, the runner ends with it
+        typer.echo("interrupted: finished steps are kept, the same command resumes", err=True)
     sys.exit(code)
 
 
 def _unexpected(error: Exception) -> int:
     """Usage errors of the command line itself, and what should not happen."""
-    from click.exceptions import ClickException
-
-    if isinstance(error, ClickException):
-        error.show()
-        return error.exit_code
     import os
+
+    # Every error of click has this: of the package, and of the copy that newer versions of typer carry inside.
+    if message := getattr(error, "format_message", None):
+        return _wrong_usage(message(), getattr(error, "ctx", None))
 
     if os.environ.get("TICKETSMITH_DEBUG"):
         raise error
     typer.echo(f"internal error: {type(error).__name__}: {error}\n  fix: TICKETSMITH_DEBUG=1 shows where", err=True)
     return 70
+
+
+def _wrong_usage(message: str, context: typer.Context | None) -> int:
+    if message.startswith("Usage:"):  # a command without its arguments: its help is the message
+        typer.echo(message, err=True)
+    else:
+        command = context.command_path if context else "ticketsmith"
+        typer.echo(f"error: {UsageError(message, f'`{command} --help` lists what there is')}", err=True)
+    return UsageError.code

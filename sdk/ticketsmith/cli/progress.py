@@ -24,7 +24,6 @@ class Rounds:
         self.arms = ["dense" if until == 0 else "ticket", *(() if until == 0 else spec.controls)]
         self.cells: dict[tuple[int, str], str] = {}
         self.running: dict[str, str] = {}
-        self.steps = {step.key: step for step in steps}
         columns = (
             TextColumn("steps"),
             BarColumn(),
@@ -40,8 +39,7 @@ class Rounds:
         kind, key = event["event"], event.get("step", "")
         if kind == "text":
             return str(event["text"])
-        step = self.steps[key]
-        name = f"level {step.level} {step.arm} {step.kind}"
+        level, arm, name = _place(key)
         if kind == "start":
             self.running[key] = name
         elif kind == "replicate":
@@ -50,7 +48,7 @@ class Rounds:
             self.running.pop(key, None)
             self.bar.advance(self.task)
         self.bar.update(self.task, description=", ".join(self.running.values()))
-        return self._note(event, step.level, step.arm) if kind == "done" else None
+        return self._note(event, level, arm) if kind == "done" else None
 
     def _note(self, event: dict[str, Any], level: int, arm: str) -> str | None:
         """Keep what a finished step found; a line when an arm's round is complete."""
@@ -73,6 +71,13 @@ class Rounds:
             name, sparsity = (f"{level}", self.cells.get((level, "sparsity"), "")) if level else ("dense", "0.0%")
             table.add_row(name, sparsity, *(self.cells.get((level, arm), "") for arm in self.arms))
         return Group(table, self.bar)
+
+
+def _place(key: str) -> tuple[int, str, str]:
+    """Level, arm and a name of a step. From its key alone: after an early stop there are steps that no plan has."""
+    _, level, arm, kind, *_ = key.split("/")
+    number = int(level.removeprefix("level-"))
+    return number, arm, f"level {number} {arm} {kind}"
 
 
 def watched(

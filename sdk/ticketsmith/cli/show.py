@@ -40,9 +40,11 @@ def verdict_of(ledger: Ledger, spec: Experiment) -> Verdict | None:
     """The ticket's verdict at the target sparsity; after an early stop, the FAIL that ended the run."""
     gates = [step for step in imp(spec) if isinstance(step, Gate) and step.arm == "ticket"]
     done = [step for step in gates if ledger.done(step)]
-    if not done or (done[-1] is not gates[-1] and not spec.stop_on_fail):
+    if not done:
         return None
-    return Verdict.model_validate_json(ledger.read(done[-1], "verdict.json"))
+    verdict = Verdict.model_validate_json(ledger.read(done[-1], "verdict.json"))
+    stopped = spec.stop_on_fail and verdict.status == "FAIL"
+    return verdict if done[-1] is gates[-1] or stopped else None
 
 
 def exit_code(ledger: Ledger, spec: Experiment) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..documents import canonical
+from ..errors import Retryable
 from ..ledger import spec_key
 from ..lottery.spec import Experiment
 from ..specs import run_id
@@ -30,10 +31,20 @@ def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str,
         try:
             for line in child.stdout:
                 listen(_event(line.rstrip("\n")))
-            return child.wait()
+            return _code(child.wait())
         except BaseException:
             child.terminate()  # nothing is torn: a step counts only once its manifest is written
             raise
+
+
+def _code(code: int) -> int:
+    """The exit code of the runner. Raises Retryable if it had no chance to choose one."""
+    if code < 0:
+        raise Retryable(
+            f"the runner was ended by signal {-code}",
+            "run the same command again: finished steps are kept; if memory ran out, with fewer --workers",
+        )
+    return code
 
 
 def _event(line: str) -> dict[str, Any]:

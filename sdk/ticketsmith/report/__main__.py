@@ -1,0 +1,7 @@
+"""`python -m ticketsmith.report` is `ticketsmith report`."""
+
+import sys
+
+from ..cli import main
+
+main(["report", *sys.argv[1:]])
