@@ -27,12 +27,23 @@ class Store(Protocol):
 
 
 def open_store(url: str) -> Store:
-    """The store at `url`: a folder (`runs`, `/data/runs`)."""
-    from .local import LocalStore
+    """The store at `url`: a folder (`runs`, `/data/runs`) or `gs://bucket/prefix`. Raises UsageError for another."""
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        from .local import LocalStore
 
-    if "://" in url:
-        raise UsageError(f"store: no back-end for {url!r}", "give a folder, for example --store runs")
-    return LocalStore(url)
+        return LocalStore(url)
+    if scheme != "gs":
+        raise UsageError(
+            f"store: no back-end for {url!r}", "give a folder or gs://bucket/prefix, for example --store runs"
+        )
+    try:
+        from .gcs import GcsStore
+    except ImportError as error:
+        raise UsageError(
+            f"store: {url!r} needs google-cloud-storage ({error})", "`pip install 'ticketsmith[gcs]'`"
+        ) from error
+    return GcsStore(url)
 
 
 def checked(key: str) -> str:
