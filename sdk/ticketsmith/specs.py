@@ -11,12 +11,15 @@ from pydantic import BaseModel, ValidationError
 
 from . import __version__
 from .errors import IntegrityError, UsageError
+from .lottery.schedule import rounds
 from .lottery.spec import Experiment
 from .lottery.task import Task
 from .names import guess, load, names
 from .stores import Store
 from .yaml12 import read_yaml
 
+SHOWN = 100  # problems of one spec, more than it has fields
+ROUNDS = 999  # of pruning; a fraction near zero would take billions
 FOLDERS = {"model": "ticketsmith_runner.models", "criterion": "ticketsmith_runner.criteria"}
 
 
@@ -25,10 +28,12 @@ def read_spec(path: str | None, overrides: Mapping[str, Any]) -> Experiment:
 
     Raises UsageError that lists every problem: path, expected, got.
     """
-    document = merge(_document(path) if path else {}, overrides)
+    document = merge({} if path is None else _document(path), overrides)
     name = document.get("task", Experiment.model_fields["task"].default)
     if not isinstance(name, str):
-        raise UsageError(f"task: expected a name, got {name!r}", f"choose from {', '.join(names('ticketsmith.tasks'))}")
+        raise UsageError(
+            f"task: expected a name, got {_short(name)}", f"choose from {', '.join(names('ticketsmith.tasks'))}"
+        )
     return resolve(document, task(name))
 
 
@@ -48,7 +53,7 @@ def read_stored(store: Store, key: str) -> Experiment:
 def assign(assignments: Sequence[str]) -> dict[str, Any]:
     """`["gate.margin=0.01"]` as `{"gate.margin": 0.01}`; values are YAML. Raises UsageError."""
     pairs = [text.partition("=") for text in assignments]
-    wrong = [key for key, equals, _ in pairs if not equals or not key]
+    wrong = ["".join(parts) for parts in pairs if not all(parts[:2])]
     if wrong:
         raise UsageError(
             f"--set: expected KEY=VALUE, got {', '.join(map(repr, wrong))}", "for example gate.margin=0.01"
@@ -98,8 +103,9 @@ def resolve(document: Mapping[str, Any], record: Task) -> Experiment:
     except ValidationError as error:
         problems = [_problem(each) for each in error.errors()]
     if problems:
+        more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         raise UsageError(
-            "the spec is not valid:\n" + "\n".join(f"  - {problem}" for problem in problems),
+            "the spec is not valid:\n" + "\n".join(f"  - {problem}" for problem in problems[:SHOWN] + more),
             "correct the fields above; `ticketsmith run imp --dry-run` prints a whole spec",
         )
     return spec
@@ -123,7 +129,7 @@ def _document(path: str) -> dict[str, Any]:
         ) from error
     try:
         document = read_yaml(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"{path} is not a YAML spec: {error}", "see configs/imp_mnist.yaml for an example") from error
     if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
         raise UsageError(f"{path}: expected `key: value` lines at the top", "see configs/imp_mnist.yaml for an example")
@@ -138,6 +144,11 @@ def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
     ):
         if name not in (choices := names(folder)):
             yield f"{where}: expected one of {', '.join(choices)}, got {name!r}. {guess(name, choices)}".rstrip()
+    if len(set(spec.controls)) < len(spec.controls):
+        yield f"controls: expected each one once, got {_short(list(spec.controls))}"
+    if (count := rounds(spec.pruning)) > ROUNDS:
+        fraction = spec.pruning.fraction
+        yield f"pruning.fraction: expected at most {ROUNDS} rounds to the target, got {fraction:g}, which takes {count}"
     if record.folds and spec.replicates % record.folds:
         yield (
             f"replicates: expected a multiple of {record.folds} ({spec.task} is cross-fitted in whole cohorts of "
@@ -154,6 +165,8 @@ def _problem(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         known = _fields(error["loc"][:-1])
         return f"{path}: unknown key. {guess(str(error['loc'][-1]), known)}known: {', '.join(known)}"
+    if error["type"] == "json_invalid":
+        return f"nested too deeply ({error['ctx']['error']})"
     if error["type"] == "missing":
         return f"{path}: missing"
     if error["type"] == "value_error":

@@ -1,15 +1,15 @@
-"""YAML as its users expect it: no duplicate keys, no aliases, `1e-3` is a number and `yes` is a word."""
+"""YAML as its users expect it: no duplicate keys, no aliases, no tags, `1e-3` is a number and `yes` is a word."""
 
 import re
 from typing import Any
 
 import yaml
 
-LIMIT = 1 << 20
+LIMIT = 1 << 16  # bytes; a spec has some thirty fields, and a megabyte would keep PyYAML busy for many seconds
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with the YAML 1.2 readings of numbers and booleans, closed to aliases and duplicate keys."""
+    """SafeLoader with the YAML 1.2 readings of numbers and booleans, closed to all that no spec needs."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 (declared so by PyYAML)
         first: [
@@ -22,14 +22,26 @@ class _Loader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             mark = self.get_mark()
             raise yaml.YAMLError(f"aliases (*name) are not allowed{mark}")
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if event.tag is not None:  # PyYAML's constructors raise whatever they come upon
+            raise yaml.YAMLError(f"tags (!name) are not allowed{self.get_mark()}")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for position, key in enumerate(keys):
-            if key in keys[:position]:
-                raise yaml.YAMLError(f"key {key!r} stands twice{node.value[position][0].start_mark}")
+        seen: set[str] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.YAMLError(f"expected a name as key, got {key!r}{key_node.start_mark}")
+            if key in seen:
+                raise yaml.YAMLError(f"key {key!r} stands twice{key_node.start_mark}")
+            seen.add(key)
         return super().construct_mapping(node, deep=deep)
+
+    def construct_scalar(self, node: Any) -> Any:
+        text = super().construct_scalar(node)
+        text.encode()  # "\ud800" is half a character: a ValueError
+        return text
 
 
 _Loader.add_implicit_resolver(
@@ -46,10 +58,13 @@ _Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: _float(_
 
 
 def read_yaml(text: bytes) -> Any:
-    """The document in `text`. Raises yaml.YAMLError or ValueError with line and column; at most 1 MiB."""
+    """The document in `text`. Raises yaml.YAMLError or ValueError with line and column; at most LIMIT bytes."""
     if len(text) > LIMIT:
         raise ValueError(f"{len(text)} bytes, expected at most {LIMIT}")
-    return yaml.load(text.decode("utf-8-sig"), Loader=_Loader)  # a subclass of SafeLoader
+    try:
+        return yaml.load(text.decode("utf-8-sig"), Loader=_Loader)  # a subclass of SafeLoader
+    except (OverflowError, RecursionError) as error:  # "\UFFFFFFFF", and thousands of brackets
+        raise ValueError(str(error)) from error
 
 
 def _text(node: yaml.Node) -> str:

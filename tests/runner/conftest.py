@@ -29,11 +29,11 @@ TINY: dict[str, Any] = {
 class Run:
     """A finished toy run and everything it wrote."""
 
-    def __init__(self, spec: Experiment, root: Path) -> None:
+    def __init__(self, spec: Experiment, root: Path, data_root: str = "") -> None:
         single_thread()
         self.spec = spec
         self.ledger = Ledger(LocalStore(root), run_id(spec))
-        self.context = Context(spec=spec, task=task(spec.task), ledger=self.ledger, data_root="")
+        self.context = Context(spec=spec, task=task(spec.task), ledger=self.ledger, data_root=data_root)
         self.steps: dict[str, Step] = {step.key.removeprefix("cohort-00/"): step for step in imp(spec)}
 
     def go(self) -> list[str]:

@@ -67,10 +67,10 @@ def dense(
 
 
 def _spec(config: str | None, assignments: list[str] | None, flags: dict[str, Any]) -> "Experiment":
-    from ..specs import assign, overrides, read_spec
+    from ..specs import assign, merge, overrides, read_spec
 
     given = {key: value for key, value in flags.items() if value is not None}
-    return read_spec(config, overrides({**assign(assignments or []), **given}))
+    return read_spec(config, merge(overrides(assign(assignments or [])), overrides(given)))
 
 
 def _start(
