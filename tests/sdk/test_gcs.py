@@ -124,12 +124,15 @@ def test_bytes_damaged_on_the_way_here_are_fetched_again(gcs: FakeGcs, store: Gc
     assert gcs.calls["read"] == 2
 
 
-def test_bytes_damaged_twice_are_not_returned(gcs: FakeGcs, store: GcsStore) -> None:
-    gcs.faults["read"] = repeat("flip")
-    with pytest.raises(IntegrityError, match="differ from the service's checksum, twice\n  fix: ") as caught:
-        store.get("old")
+@pytest.mark.parametrize("name", ["get", "put_once"])
+def test_bytes_damaged_twice_are_not_taken(gcs: FakeGcs, store: GcsStore, name: str) -> None:
+    call, make, _ = USES[name]
+    gcs.faults[call] = repeat("flip")
+    with pytest.raises(IntegrityError, match="are not those that were sent, twice\n  fix: ") as caught:
+        make(store)
     assert caught.value.code == 5
-    assert gcs.calls["read"] == 2
+    assert gcs.calls[call] == 2
+    assert OURS not in gcs.objects
 
 
 @pytest.mark.parametrize("data", [b"small", LARGE], ids=["small", "large"])

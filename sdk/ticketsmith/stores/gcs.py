@@ -138,10 +138,13 @@ class GcsStore:
             raise self._explain(f"cannot {verb} {self.url}/{key}", error) from error
 
     def _explain(self, problem: str, error: Exception) -> TicketSmithError:
+        said = _said(error)
+        if isinstance(error, api.BadRequest) and "crc32c" in said.lower():
+            error = DataCorruption(None, said)  # found by the service and not by the library
         match error:
             case DataCorruption():
                 return IntegrityError(
-                    f"{problem}: the bytes that arrived differ from the service's checksum, twice",
+                    f"{problem}: the bytes that arrived are not those that were sent, twice",
                     "check the network (a proxy that changes bytes?), then run the same command again",
                 )
             case api.NotFound():
@@ -151,22 +154,22 @@ class GcsStore:
                     "--uniform-bucket-level-access`",
                 )
             case api.BadRequest():
-                return UsageError(f"{problem}: {_said(error)}", "correct --store (gs://bucket/prefix)")
+                return UsageError(f"{problem}: {said}", "correct --store (gs://bucket/prefix)")
             case api.Forbidden():
                 grant = f"gcloud storage buckets add-iam-policy-binding gs://{self.bucket} --member=user:YOU"
                 return Denied(
-                    f"{problem}: {_said(error)}",
+                    f"{problem}: {said}",
                     f"`{grant} --role=roles/storage.objectCreator`, and the same with roles/storage.objectViewer",
                 )
             case TransportError() | GoogleAuthError(retryable=True):
                 pass
             case api.Unauthorized() | GoogleAuthError():
                 return Denied(
-                    f"{problem}: no valid credentials ({_said(error)})",
+                    f"{problem}: no valid credentials ({said})",
                     "`gcloud auth application-default login`; in a pod, bind its service account (docs/store.md)",
                 )
         return Retryable(
-            f"{problem}: no success within {self.deadline:g} s ({_said(error)})",
+            f"{problem}: no success within {self.deadline:g} s ({said})",
             "check the network and status.cloud.google.com, then run the same command again: finished steps are kept",
         )
 
@@ -193,6 +196,6 @@ def _said(error: BaseException) -> str:
     name = str(getattr(response, "status_code", type(error).__name__))
     try:
         said = str(error.args[0] if isinstance(error, GoogleAuthError) else response.json()["error"]["message"])  # type: ignore[union-attr]
-    except (AttributeError, ValueError, LookupError, TypeError):
+    except (AttributeError, ValueError, LookupError, TypeError, RuntimeError):  # no body, another body, a body read
         return name
     return f"{name}: {' '.join(said.split())[:300]}"
