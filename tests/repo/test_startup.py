@@ -38,6 +38,13 @@ def test_a_spec_is_read_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
 
 
+def test_a_folder_is_opened_without_the_library_of_a_bucket() -> None:
+    script = (
+        "import sys; from ticketsmith.stores import open_store; open_store('runs'); sys.exit('google' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
+
+
 def test_python_m_is_the_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ticketsmith", "--version"], capture_output=True, text=True, timeout=60

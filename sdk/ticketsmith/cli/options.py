@@ -13,7 +13,7 @@ class Output(StrEnum):
     json = "json"
 
 
-StoreUrl = Annotated[str, typer.Option("--store", "--runs-prefix", help="Folder of the runs.")]
+StoreUrl = Annotated[str, typer.Option("--store", "--runs-prefix", help="Folder of the runs, or gs://bucket/prefix.")]
 DataRoot = Annotated[str, typer.Option(help="Folder of the data sets; downloaded there where the task needs it.")]
 OutputKind = Annotated[Output, typer.Option("--output", "-o", help="text for people, json for programs.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes of one thread each. [default: all cores]")]

@@ -5,9 +5,12 @@ from typing import Protocol
 
 from ..errors import UsageError
 
+TEMPORARY = ".tmp-"
+"""How the local store's unfinished files begin: no key may, so that a list never shows one."""
+
 
 class Store(Protocol):
-    """A create-once map from keys to bytes."""
+    """A create-once map from keys to bytes. A store can be pickled, and used by threads and forked processes."""
 
     url: str
 
@@ -20,13 +23,50 @@ class Store(Protocol):
     def exists(self, key: str) -> bool: ...
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """Every key that starts with `prefix`, sorted."""
+        """Every key that starts with `prefix`, sorted as strings."""
 
 
 def open_store(url: str) -> Store:
-    """The store at `url`: a folder (`runs`, `/data/runs`)."""
-    from .local import LocalStore
+    """The store at `url`: a folder (`runs`, `/data/runs`) or `gs://bucket/prefix`. Raises UsageError for another."""
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        from .local import LocalStore
 
-    if "://" in url:
-        raise UsageError(f"store: no back-end for {url!r}", "give a folder, for example --store runs")
-    return LocalStore(url)
+        return LocalStore(url)
+    if scheme != "gs":
+        raise UsageError(
+            f"store: no back-end for {url!r}", "give a folder or gs://bucket/prefix, for example --store runs"
+        )
+    try:
+        from .gcs import GcsStore
+    except ImportError as error:
+        raise UsageError(
+            f"store: {url!r} needs google-cloud-storage ({error})", "`pip install 'ticketsmith[gcs]'`"
+        ) from error
+    return GcsStore(url)
+
+
+def checked(key: str) -> str:
+    """`key`, if every back-end can hold it. Raises UsageError if it could leave the root, or is odd.
+
+    >>> checked("run/cohort-00/manifest.json")
+    'run/cohort-00/manifest.json'
+    """
+    if len(key.encode(errors="replace")) > 900 or not all(_plain(part) for part in key.split("/")):
+        raise UsageError(f"store: {key!r} is not a valid key", "use short printable names separated by single slashes")
+    return key
+
+
+def folder(prefix: str) -> str:
+    """The folder that holds every key with this prefix; empty for the root. Raises UsageError like `checked`.
+
+    >>> folder("run/cohort-0"), folder("run/"), folder("run")
+    ('run', 'run', '')
+    """
+    head, slash, _ = prefix.rpartition("/")
+    return checked(head) if slash else ""
+
+
+def _plain(part: str) -> bool:
+    odd = part in ("", ".", "..") or "\\" in part or not part.isprintable() or part.startswith(TEMPORARY)
+    return not odd and len(part.encode()) <= 255

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import Conflict, Denied, Retryable, UsageError
-
-TEMPORARY = ".tmp-"
+from . import TEMPORARY, checked, folder
 
 
 class LocalStore:
@@ -53,17 +52,13 @@ class LocalStore:
             raise _unreadable(error) from error
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        top = self._path(prefix.rpartition("/")[0]) if "/" in prefix else self.root
-        files = (path for path in top.rglob("*") if path.is_file() and not path.name.startswith(TEMPORARY))
+        files = (path for path in (self.root / folder(prefix)).rglob("*") if path.is_file())
+        keys = (path.relative_to(self.root).as_posix() for path in files if not path.name.startswith(TEMPORARY))
         # Sorted as text, not as paths: `a-b/c` stands before `a/b`, here as in any bucket.
-        yield from sorted(key for path in files if (key := path.relative_to(self.root).as_posix()).startswith(prefix))
+        yield from sorted(key for key in keys if key.startswith(prefix))
 
     def _path(self, key: str) -> Path:
-        """The file of a key. Raises UsageError for a key that would leave the root, or be no key of `list`."""
-        parts = key.split("/")
-        if any(part in ("", ".", "..") or part.startswith(TEMPORARY) or {"\\", "\0"} & {*part} for part in parts):
-            raise UsageError(f"store: {key!r} is not a valid key", "use names separated by single slashes")
-        return self.root.joinpath(*parts)
+        return self.root / checked(key)
 
 
 def _unreadable(error: OSError) -> Denied:
