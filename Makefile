@@ -5,6 +5,11 @@ BIN = .venv/bin
 UV = $(BIN)/uv
 # Give the CPU file its back-end: make run REQUIREMENTS=requirements-cpu.txt
 UV_FLAGS = $(if $(findstring cpu,$(REQUIREMENTS)),--torch-backend cpu)
+IMAGE ?= ticketsmith/runner:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' sdk/ticketsmith/__init__.py)
+SECRET = --secret id=ca,src=$(CA)
+# The first of the three that works here: a docker without its daemon does not.
+BUILDER = $(shell if docker info >/dev/null 2>&1; then echo docker build; elif podman info >/dev/null 2>&1; \
+  then echo podman build; elif command -v buildah >/dev/null; then echo buildah bud --layers; fi)
 
 .DEFAULT_GOAL := help
 
@@ -26,6 +31,13 @@ lock: .venv/ready ## compile both requirements files from pyproject.toml; ARGS=-
 	{ sed -n '/^#/p' requirements-cpu.txt; grep -vE '^(nvidia-|cuda-|triton==)' requirements.txt; } > .venv/cpu.txt
 	mv .venv/cpu.txt requirements-cpu.txt
 
+render: .venv/ready ## render the workflow templates into argo/base/rendered
+	$(BIN)/python -m ticketsmith_workflows
+
+image: ## build the runner's image with docker, podman or buildah; IMAGE=name:tag BASE=image CA=certificates.crt
+	@test -n "$(BUILDER)" || { echo "error: no docker, podman or buildah"; echo "  fix: install one of them"; exit 2; }
+	$(BUILDER) $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(CA),$(SECRET)) -t $(IMAGE) -f images/runner.Dockerfile .
+
 clean: ## remove the environment and what tools cached
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
@@ -38,4 +50,4 @@ clean: ## remove the environment and what tools cached
 	$(UV) pip install --python $(BIN)/python $(UV_FLAGS) -r $(REQUIREMENTS)
 	@touch $@
 
-.PHONY: help run test format lock clean
+.PHONY: help run test format lock render image clean

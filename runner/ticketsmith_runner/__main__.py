@@ -1,7 +1,8 @@
 """`python -m ticketsmith_runner`: run one chain of steps, or walk them all. The argv of laptop and pod.
 
-    all  --spec KEY --store URL                                      every step that is not done
-    step --spec KEY --store URL --cohort 0 --level 2 --arm ticket --kinds prune,rewind,train
+    all    --spec KEY --store URL                                      every step that is not done
+    step   --spec KEY --store URL --cohort 0 --level 2 --arm ticket --kinds prune,rewind,train
+    report --spec KEY --store URL                                      the report of what is there so far
 
 Standard output carries one JSON event a line, standard error is for people.
 """
@@ -14,16 +15,19 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn
 
-from ticketsmith.errors import TicketSmithError, UsageError
+from ticketsmith.errors import TicketSmithError
 from ticketsmith.ledger import Ledger
-from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.chains import chain
 from ticketsmith.lottery.steps import Step
+from ticketsmith.report import write as report
 from ticketsmith.specs import read_stored, task
 from ticketsmith.stores import open_store
 
+from . import handoff
 from .context import Context
 from .execute import execute
 from .walk import walk
@@ -50,35 +54,39 @@ def _run(options: argparse.Namespace) -> None:
     run_id, _, _ = options.spec.partition("/")
     store = open_store(options.store)
     spec = read_stored(store, options.spec)
-    context = Context(
-        spec=spec,
-        task=task(spec.task),
-        ledger=Ledger(store, run_id),
-        data_root=options.data_root,
-        progress=lambda step, done, of: tell({"event": "replicate", "step": step.key, "done": done, "of": of}),
-    )
+    ledger = Ledger(store, run_id)
+    if options.command == "report":
+        for suffix, key in report(ledger, spec, task(spec.task)).items():
+            if options.outputs:
+                handoff.put(options.outputs, f"report.{suffix}", store.get(key))
+        return
+    context = Context(spec=spec, task=task(spec.task), ledger=ledger, data_root=options.data_root, progress=_progress)
     _ = context.data  # wrong data ends the run here, before any work; and the workers share what is loaded
     with workers(options.workers) as pool:
         context = replace(context, workers=pool)
         if options.command == "all":
             walk(context, tell, until=options.until)
         else:
-            for step in _chain(spec, options):
-                execute(step, context)
+            _step(context, options)
 
 
-def _chain(spec: Any, options: argparse.Namespace) -> list[Step]:
-    """The steps of one arm and level, in order. Raises UsageError if the spec has no such step."""
-    kinds = options.kinds.split(",")
-    wanted = (options.cohort, options.level, options.arm)
-    steps = [
-        step
-        for step in imp(spec, cohort=options.cohort, last=options.last)
-        if (step.cohort, step.level, step.arm) == wanted and step.kind in kinds
-    ]
-    if sorted(step.kind for step in steps) != sorted(kinds):
-        raise UsageError(f"the spec has no steps {options.kinds} of {wanted}", "list them with `run imp --dry-run`")
-    return steps
+def _step(context: Context, options: argparse.Namespace) -> None:
+    """One chain; `--outputs` then says what follows it."""
+    where = {"cohort": options.cohort, "level": options.level, "arm": options.arm}
+    steps = chain(context.spec, kinds=options.kinds.split(","), **where)
+
+    def progress(step: Step, done: int, of: int) -> None:
+        _progress(step, done, of)
+        handoff.progress(steps, step, done, of)
+
+    for step in steps:
+        execute(step, replace(context, progress=progress))
+    if options.outputs:
+        handoff.write(options.outputs, context.spec, context.ledger, steps[-1])
+
+
+def _progress(step: Step, done: int, of: int) -> None:
+    tell({"event": "replicate", "step": step.key, "done": done, "of": of})
 
 
 _out = Lock()
@@ -99,19 +107,21 @@ def _stop(signum: int, frame: object) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ticketsmith_runner", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("all", "step"):
+    for name in ("all", "step", "report"):
         command = commands.add_parser(name)
         command.add_argument("--spec", required=True, help="key of the spec in the store")
         command.add_argument("--store", required=True, help="URL of the store")
-        command.add_argument("--data-root", default="data", help="folder of the data sets")
-        command.add_argument("--workers", type=int, default=1, help="processes of one thread each")
+    for name in ("all", "step"):
+        commands.choices[name].add_argument("--data-root", default="data", help="folder of the data sets")
+        commands.choices[name].add_argument("--workers", type=int, default=1, help="processes of one thread each")
+    for name in ("step", "report"):
+        commands.choices[name].add_argument("--outputs", type=Path, help="folder for what a workflow engine reads")
     commands.choices["all"].add_argument("--until", type=int, help="last level to run; 0: dense only")
     one = commands.choices["step"]
     one.add_argument("--cohort", type=int, required=True)
     one.add_argument("--level", type=int, required=True)
     one.add_argument("--arm", required=True)
     one.add_argument("--kinds", required=True, help="comma-separated, in order")
-    one.add_argument("--last", type=int, help="last level of the experiment, after an early stop")
     return parser
 
 

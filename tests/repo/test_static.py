@@ -8,6 +8,7 @@ from shutil import copytree
 import pytest
 
 ROOT = Path(__file__).parents[2]
+ROOTS = ("sdk", "runner", "workflows")
 
 
 def run(*argv: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -40,16 +41,20 @@ def test_clean(tool: list[str]) -> None:
         ("sdk/ticketsmith/homeless.py", ""),
         ("sdk/ticketsmith/report/write.py", "from ticketsmith import cli"),
         ("runner/ticketsmith_runner/walk.py", "import ticketsmith.cli"),
+        ("sdk/ticketsmith/cli/run.py", "import hera"),
+        ("sdk/ticketsmith/cli/plan.py", "import ticketsmith_workflows"),
+        ("workflows/ticketsmith_workflows/imp.py", "import torch"),
+        ("workflows/ticketsmith_workflows/render.py", "from ticketsmith import stores"),
     ],
 )
 def test_a_planted_violation_is_caught(file: str, line: str, tmp_path: Path) -> None:
-    for part in ("sdk", "runner"):
+    for part in ROOTS:
         copytree(ROOT / part, tmp_path / part, ignore=lambda _, names: [n for n in names if n == "__pycache__"])
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
     planted = tmp_path / file
     with planted.open("a") as text:
         text.write(f"\n{line}\n")
     linter = str(Path(sys.executable).parent / "lint-imports")
-    done = run(linter, "--no-cache", cwd=tmp_path, PYTHONPATH=f"{tmp_path / 'sdk'}:{tmp_path / 'runner'}")
+    done = run(linter, "--no-cache", cwd=tmp_path, PYTHONPATH=":".join(str(tmp_path / part) for part in ROOTS))
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 broken" in done.stdout

@@ -11,7 +11,7 @@ from ticketsmith.specs import read_spec
 
 ROOT = Path(__file__).parents[2]
 FILES = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-CODE = [name for name in FILES if name.startswith(("sdk/", "runner/")) and name.endswith(".py")]
+CODE = [name for name in FILES if name.startswith(("sdk/", "runner/", "workflows/")) and name.endswith(".py")]
 # Assembled, so that this file does not find itself.
 PLACES = re.compile(
     "|".join(

@@ -1,6 +1,7 @@
 """Whole toy runs: resume does nothing, a replicate stands alone, a laptop and a pod leave the same bytes."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -82,8 +83,33 @@ def test_one_process_and_a_process_per_chain_leave_the_same_bytes(start: Callabl
     assert tree(laptop / here.ledger.run_id) == tree(pods / here.ledger.run_id) == contents(here)
 
 
-def runner(argv: list[str]) -> None:
-    environment = {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning"}
+def test_a_pod_tells_the_workflow_engine_how_far_it_is_and_what_follows(
+    finished: Run, tmp_path: Path, start: Callable[..., Run]
+) -> None:
+    """Everything is done already; but for the training, of which the progress is seen."""
+    run = start()
+    run.go()
+    key = spec_key(run.ledger.run_id, run.spec)
+    run.ledger.store.put_once(key, canonical(run.spec.model_dump(mode="json")))
+    shutil.rmtree(Path(run.ledger.store.url) / run.ledger.run_id / "cohort-00" / "level-02" / "random" / "train")
+    progress, outputs = tmp_path / "progress", tmp_path / "out" / "puts"
+    common = ["--spec", key, "--store", run.ledger.store.url, "--outputs", str(outputs)]
+    step = ["step", *common, "--cohort", "0", "--level", "2"]
+    runner([*step, "--arm", "random", "--kinds", "prune,rewind,train,gate"], ARGO_PROGRESS_FILE=str(progress))
+    assert progress.read_text() == "15/20\n"  # the third of four steps was the only one to train
+    assert (outputs / "status").read_text() in ("PASS", "FAIL", "UNDECIDED")
+    assert {name: (outputs / name).read_text() for name in ("next", "reinit", "random")} == {
+        "next": "none",
+        "reinit": "true",
+        "random": "true",
+    }
+    runner(["report", *common])
+    assert b"<svg" in (outputs / "report.html").read_bytes()
+    assert {path.suffix for path in outputs.iterdir()} == {"", ".html", ".json", ".md"}
+
+
+def runner(argv: list[str], **variables: str) -> None:
+    environment = {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning", **variables}
     done = subprocess.run(
         [sys.executable, "-m", "ticketsmith_runner", *argv],
         env=environment,

@@ -20,7 +20,7 @@ def measure(store: Store, run_id: str, spec: Experiment, data_root: str, output:
     """Run the benchmark step of the last round, if it was not run with these options, and print its table."""
     step = benchmark_step(ledger := Ledger(store, run_id), spec)
     chain = ["--cohort", str(step.cohort), "--level", str(step.level), "--arm", step.arm, "--kinds", step.kind]
-    command = ["step", *chain, "--last", str(step.level)]
+    command = ["step", *chain]
     code = run(spec, command, store=store.url, data_root=data_root, workers=1, listen=complain)
     if code == 0:
         print_speed(ledger, step, output)

@@ -1,0 +1,28 @@
+# One image for CPU validation and GPU production. Dependencies lie in a layer of their own below the code: a change of
+# code moves kilobytes, not gigabytes. Build it with `make image`.
+ARG BASE=docker.io/library/python:3.11-slim
+FROM ${BASE}
+
+# The virtual environment is found by `python`, and nothing needs to be written outside /tmp.
+ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+RUN --mount=type=secret,id=ca,required=false \
+    if [ -f /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca PIP_CERT=/run/secrets/ca; fi; \
+    python3 -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
+
+# The runner's part of the pinned requirements, whose versions those of the laptop are.
+COPY requirements.txt pyproject.toml /src/
+RUN --mount=type=secret,id=ca,required=false \
+    if [ -f /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi; \
+    cd /src && grep -v '^-e ' requirements.txt > /tmp/pins.txt && \
+    uv pip install --python /opt/venv/bin/python --no-cache --constraint /tmp/pins.txt \
+      --requirement pyproject.toml --extra runner --extra gcs && \
+    rm /tmp/pins.txt
+
+COPY sdk/ticketsmith /opt/ticketsmith/ticketsmith
+COPY runner/ticketsmith_runner /opt/ticketsmith/ticketsmith_runner
+ENV PYTHONPATH=/opt/ticketsmith
+RUN python -m compileall -q /opt/ticketsmith
+
+USER 65532:65532
+WORKDIR /tmp
+ENTRYPOINT ["python", "-m", "ticketsmith_runner"]

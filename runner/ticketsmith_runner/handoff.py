@@ -1,0 +1,34 @@
+"""What a pod tells the workflow engine, one file each: progress while it runs, what follows when it is done."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ticketsmith.ledger import Ledger
+from ticketsmith.lottery.chains import follows
+from ticketsmith.lottery.results import Verdict
+from ticketsmith.lottery.spec import Experiment
+from ticketsmith.lottery.steps import Gate, Step
+
+PROGRESS = "ARGO_PROGRESS_FILE"  # set by Argo in every pod
+
+
+def progress(steps: Sequence[Step], step: Step, done: int, of: int) -> None:
+    """Replicates done and in all, over the whole chain, as `N/M`. Does nothing outside Argo."""
+    if path := os.environ.get(PROGRESS):
+        Path(path).write_text(f"{steps.index(step) * of + done}/{len(steps) * of}\n")
+
+
+def write(folder: Path, spec: Experiment, ledger: Ledger, last: Step) -> None:
+    """What follows the chain that ended with `last`: a file for each word of `chains.follows`."""
+    status = None
+    if isinstance(last, Gate):
+        status = Verdict.model_validate_json(ledger.read(last, "verdict.json")).status
+    for name, value in follows(spec, last, status).items():
+        put(folder, name, value.encode())
+
+
+def put(folder: Path, name: str, data: bytes) -> None:
+    """Write one file; the folder is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)

@@ -1,0 +1,41 @@
+"""Chains: the steps of one arm and level, which one process runs in order; and what follows a chain.
+
+A workflow engine cannot read the spec. It is told what follows in words that it only has to compare.
+"""
+
+from collections.abc import Sequence
+
+from ..errors import UsageError
+from .controls import CONTROLS
+from .imp import imp
+from .results import Status
+from .schedule import rounds
+from .spec import Experiment
+from .steps import Step
+
+NONE = "none"
+
+
+def chain(spec: Experiment, *, cohort: int, level: int, arm: str, kinds: Sequence[str]) -> list[Step]:
+    """The steps of one arm and level, in order. Raises UsageError if the spec has no such chain.
+
+    A benchmark is that of an experiment which ends at this level, be it by plan or by an early stop.
+    """
+    last = min(level, rounds(spec.pruning))
+    at = (level, arm)
+    steps = [s for s in imp(spec, cohort=cohort, last=last) if (s.level, s.arm) == at and s.kind in kinds]
+    if [step.kind for step in steps] != list(kinds):
+        problem = f"the spec has no chain {','.join(kinds)} of arm {arm} at level {level}"
+        raise UsageError(problem, "list its steps, in order, with `ticketsmith run imp --dry-run`")
+    return steps
+
+
+def follows(spec: Experiment, step: Step, status: Status | None) -> dict[str, str]:
+    """What follows a chain that ended with `step` and, if that is a gate, its status.
+
+    `next` is the level of the next round, or `none`; each control is `true` if it runs beside the ticket.
+    """
+    stop = spec.stop_on_fail and step.arm == "ticket" and status == "FAIL"
+    more = step.level < rounds(spec.pruning) and not stop
+    controls = {name: str(name in spec.controls).lower() for name in CONTROLS}
+    return {"status": status or NONE, "next": str(step.level + 1) if more else NONE, **controls}

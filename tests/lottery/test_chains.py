@@ -1,0 +1,64 @@
+"""Chains, and what follows them: all that a workflow engine knows of a spec."""
+
+import pytest
+
+from ticketsmith.errors import UsageError
+from ticketsmith.lottery.chains import chain, follows
+from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.schedule import rounds
+from ticketsmith.specs import read_spec
+
+SPEC = read_spec(None, {"pruning": {"sparsity": 0.5}, "controls": ["reinit"], "stop_on_fail": True})
+PATIENT = read_spec(None, {"pruning": {"sparsity": 0.5}, "controls": []})
+
+
+def at(level: int, arm: str, *kinds: str) -> list[str]:
+    return [step.key for step in chain(SPEC, cohort=0, level=level, arm=arm, kinds=kinds)]
+
+
+def test_a_chain_is_the_steps_of_one_arm_and_level_in_order() -> None:
+    assert at(2, "ticket", "prune", "rewind", "train") == [
+        f"cohort-00/level-02/ticket/{kind}" for kind in ("prune", "rewind", "train")
+    ]
+
+
+def test_a_chain_writes_what_the_whole_experiment_would() -> None:
+    """Also the benchmark of a level at which the experiment was stopped: same parents, same keys."""
+    whole = {step.key: step for step in imp(SPEC, last=2)}
+    for step in chain(SPEC, cohort=0, level=2, arm="ticket", kinds=["gate", "benchmark"]):
+        assert [each.key for each in step.parents] == [each.key for each in whole[step.key].parents]
+
+
+@pytest.mark.parametrize(
+    ("level", "arm", "kinds"),
+    [
+        (rounds(SPEC.pruning) + 1, "ticket", ("train",)),
+        (1, "random", ("train",)),
+        (1, "ticket", ("train", "prune")),
+        (1, "dense", ("train",)),
+        (-1, "ticket", ("train",)),
+        (1, "ticket", ("train", "train")),
+        (1, "ticket", ("",)),
+    ],
+)
+def test_a_chain_that_the_spec_lacks_is_refused(level: int, arm: str, kinds: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="no chain"):
+        at(level, arm, *kinds)
+
+
+@pytest.mark.parametrize(("status", "following"), [("PASS", "2"), ("UNDECIDED", "2"), ("FAIL", "none")])
+def test_the_gate_says_which_level_comes_next(status: str, following: str) -> None:
+    (gate,) = chain(SPEC, cohort=0, level=1, arm="ticket", kinds=["gate"])
+    said = follows(SPEC, gate, status)  # type: ignore[arg-type]
+    assert said == {"status": status, "next": following, "reinit": "true", "random": "false"}
+
+
+def test_a_fail_stops_only_where_it_was_asked_and_a_control_never() -> None:
+    (gate,) = chain(PATIENT, cohort=0, level=1, arm="ticket", kinds=["gate"])
+    (control,) = chain(SPEC, cohort=0, level=1, arm="reinit", kinds=["gate"])
+    assert follows(PATIENT, gate, "FAIL")["next"] == follows(SPEC, control, "FAIL")["next"] == "2"
+
+
+def test_after_the_last_round_comes_none() -> None:
+    (gate,) = chain(SPEC, cohort=0, level=rounds(SPEC.pruning), arm="ticket", kinds=["gate"])
+    assert follows(SPEC, gate, "PASS")["next"] == "none"

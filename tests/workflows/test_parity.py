@@ -1,0 +1,170 @@
+"""A walk over the rendered YAML, as Argo takes it, visits the steps of `imp(spec)` in that order: nothing else decides.
+
+Pods are not run: each resolves its argv to steps with `chain`, and hands on what `follows` says, as the runner does.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from ticketsmith.lottery.chains import NONE, chain, follows
+from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.results import Status
+from ticketsmith.lottery.schedule import rounds
+from ticketsmith.lottery.spec import Experiment
+from ticketsmith.lottery.steps import Benchmark, Gate, Step
+from ticketsmith.specs import read_spec
+
+from .conftest import RENDERED, Document, read
+
+RUN = {"run-id": "digits-0123", "spec": "digits-0123/spec/1.json", "store": "gs://b/p", "cohort": "0", "level": "2"}
+Values = dict[str, str]
+
+
+class Walker:
+    """One workflow of a template: who runs, in which order, with which values. `fails` is the level that FAILs."""
+
+    def __init__(self, document: Document, spec: Experiment, fails: int | None = None) -> None:
+        self.templates = {each["name"]: each for each in document["spec"]["templates"]}
+        self.spec, self.fails, self.globals = spec, fails, {f"workflow.parameters.{k}": v for k, v in RUN.items()}
+        self.steps: list[Step] = []
+        self.reports = 0
+        given = {each["name"]: RUN[each["name"]] for each in document["spec"]["arguments"]["parameters"]}
+        self.run(document["spec"]["entrypoint"], given)
+        self.run(document["spec"]["onExit"], {})
+
+    def run(self, name: str, given: Values) -> Values:
+        """Run a template; returns its output parameters."""
+        template = self.templates[name]
+        wanted = [each["name"] for each in template.get("inputs", {}).get("parameters", [])]
+        assert set(wanted) <= set(given), f"{name} lacks inputs"
+        scope = self.globals | {f"inputs.parameters.{key}": given[key] for key in wanted}
+        if "container" in template:
+            return self.pod([filled(each, scope) for each in template["container"]["args"]])
+        groups = template.get("steps") or [[task] for task in ordered(template["dag"]["tasks"])]
+        for group in groups:
+            for child in group:
+                self.child(child, scope, "steps" if "steps" in template else "tasks")
+        return {each["name"]: last(each, scope) for each in template.get("outputs", {}).get("parameters", [])}
+
+    def child(self, child: Document, scope: Values, kind: str) -> None:
+        if "when" in child and not holds(filled(child["when"], scope)):
+            return
+        given = {each["name"]: filled(each["value"], scope) for each in child["arguments"]["parameters"]}
+        for key, value in self.run(child["template"], given).items():
+            scope[f"{kind}.{child['name']}.outputs.parameters.{key}"] = value
+
+    def pod(self, argv: Sequence[str]) -> Values:
+        """What the runner does with this argv."""
+        command, *rest = argv
+        flags = dict(each.removeprefix("--").split("=", 1) for each in rest)
+        assert (flags["spec"], flags["store"]) == (RUN["spec"], RUN["store"])
+        if command == "report":
+            self.reports += 1
+            return {}
+        where = {"cohort": int(flags["cohort"]), "level": int(flags["level"]), "arm": flags["arm"]}
+        steps = chain(self.spec, kinds=flags["kinds"].split(","), **where)
+        self.steps += steps
+        return follows(self.spec, steps[-1], self.status(steps[-1]))
+
+    def status(self, step: Step) -> Status | None:
+        if not isinstance(step, Gate):
+            return None
+        return "FAIL" if step.arm == "ticket" and step.level == self.fails else "PASS"
+
+
+def ordered(tasks: list[Document]) -> Iterator[Document]:
+    """Tasks in their order in the file, which has to be one that their dependencies allow."""
+    seen: set[str] = set()
+    for task in tasks:
+        assert set(task.get("dependencies", [])) <= seen
+        seen.add(task["name"])
+        yield task
+
+
+def filled(text: str, scope: Values) -> str:
+    """Tags replaced as Argo does: textually. A tag that nothing resolves is an error."""
+    return re.sub(r"\{\{([^=}]+)\}\}", lambda tag: scope[tag[1]], text)
+
+
+def holds(when: str) -> bool:
+    comparison = re.fullmatch(r"'([^']*)' (==|!=) '([^']*)'", when)
+    assert comparison, f"not a comparison of two quoted words: {when}"
+    return (comparison[1] == comparison[3]) == (comparison[2] == "==")
+
+
+def last(output: Document, scope: Values) -> str:
+    """The one expression in use: a ternary over two references."""
+    wanted, word, yes, no = re.fullmatch(  # type: ignore[union-attr]
+        r"(\S+) == '(\w+)' \? (\S+) : (\S+)", output["valueFrom"]["expression"]
+    ).groups()
+    return scope[dotted(yes if scope[dotted(wanted)] == word else no)]
+
+
+def dotted(reference: str) -> str:
+    return re.sub(r"\['([^']+)'\]", r".\1", reference)
+
+
+def keys(steps: Sequence[Step]) -> list[str]:
+    return [step.key for step in steps if step.kind != "report"]
+
+
+def spec_with(**fields: Any) -> Experiment:
+    return read_spec(None, {"pruning": {"sparsity": 0.6}, **fields})
+
+
+@pytest.mark.parametrize("profile", ["t4", "l4", "cpu", "local"])
+@pytest.mark.parametrize("controls", [[], ["reinit"], ["reinit", "random"], ["random"]], ids="+".join)
+def test_a_full_run_is_imp(profile: str, controls: list[str]) -> None:
+    spec = spec_with(controls=controls)
+    walked = Walker(read(RENDERED / profile / "imp.yaml"), spec, fails=2)  # a FAIL does not stop where nobody asked
+    assert keys(walked.steps) == keys(list(imp(spec)))
+    assert walked.reports == 1
+
+
+@pytest.mark.parametrize("fails", [1, 3, 5])
+def test_an_early_stop_is_imp_up_to_that_level(fails: int) -> None:
+    spec = spec_with(stop_on_fail=True)
+    walked = Walker(read(RENDERED / "t4" / "imp.yaml"), spec, fails)
+    assert rounds(spec.pruning) == 5
+    assert keys(walked.steps) == keys(list(imp(spec, last=fails)))
+    assert [step.level for step in walked.steps if isinstance(step, Benchmark)] == [fails]
+
+
+def test_every_pod_finds_its_parents_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: set[str] = set()
+    for step in Walker(read(RENDERED / "t4" / "imp.yaml"), spec_with(controls=["reinit", "random"])).steps:
+        assert {parent.key for parent in step.parents} <= done
+        done.add(step.key)
+
+
+def test_dense_alone_and_benchmark_alone() -> None:
+    spec = spec_with()
+    dense = Walker(read(RENDERED / "t4" / "train.yaml"), spec)
+    measured = Walker(read(RENDERED / "t4" / "benchmark.yaml"), spec)
+    assert keys(dense.steps) == keys(list(imp(spec, last=0)))
+    assert keys(measured.steps) == keys(list(imp(spec, last=2)))[-1:]
+    assert (dense.reports, measured.reports) == (1, 1)
+
+
+def test_a_lost_control_stops_nothing() -> None:
+    tasks = {task["name"]: task for task in template_of("round")["dag"]["tasks"]}
+    controls = {name for name, task in tasks.items() if "continueOn" in task}
+    assert controls == {"reinit", "random"}
+    assert all(tasks[name]["continueOn"] == {"failed": True, "error": True} for name in controls)
+    assert not [task for task in tasks.values() if controls & set(task.get("dependencies", []))]
+
+
+def test_a_sweep_runs_the_same_experiment() -> None:
+    assert template_of("experiment", "sweep") == template_of("experiment", "imp")
+    assert template_of("round", "sweep") == template_of("round", "imp")
+
+
+def test_the_word_for_no_next_round_is_one() -> None:
+    assert f"== '{NONE}'" in template_of("round")["outputs"]["parameters"][0]["valueFrom"]["expression"]
+
+
+def template_of(name: str, file: str = "imp") -> Document:
+    return next(each for each in read(RENDERED / "t4" / f"{file}.yaml")["spec"]["templates"] if each["name"] == name)

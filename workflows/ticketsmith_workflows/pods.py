@@ -1,0 +1,93 @@
+"""The pods: one for each chain of one arm and level, started with the argv that a laptop uses.
+
+No value reaches a shell, and none can pass for a flag: each is one argument, `--name=value`.
+"""
+
+from hera.workflows import Container, GCSArtifact, NoneArchiveStrategy, Parameter
+from hera.workflows.models import ConfigMapKeySelector, Mutex, SemaphoreRef, Synchronization, ValueFrom
+
+from ticketsmith.lottery.chains import NONE
+from ticketsmith.lottery.controls import CONTROLS
+
+from .container import container
+from .profiles import CPU, Hardware
+
+OUTPUTS = "/tmp/outputs"
+MINUTE, HOUR = 60, 3600
+RUN = ["--spec={{inputs.parameters.spec}}", "--store={{workflow.parameters.store}}", f"--outputs={OUTPUTS}"]
+
+
+def chain(hardware: Hardware) -> Container:
+    """Any chain that trains. It says which controls train beside it."""
+    return container(
+        "chain",
+        [*_step("{{inputs.parameters.arm}}", "{{inputs.parameters.kinds}}"), f"--workers={hardware.cores}"],
+        hardware,
+        part="{{inputs.parameters.arm}}",
+        inputs=["spec", "level", "arm", "kinds"],
+        outputs=[_output(control, default="false") for control in CONTROLS],
+        deadline=6 * HOUR,
+        synchronization=_budget(hardware),
+    )
+
+
+def gate() -> Container:
+    """The gate of a ticket, which says whether there is a next round. Needs no GPU."""
+    return container(
+        "gate",
+        _step("ticket", "gate"),
+        CPU,
+        part="gate",
+        inputs=["spec", "level"],
+        outputs=[_output("status", default=NONE), _output("next", default=NONE)],
+        deadline=15 * MINUTE,
+    )
+
+
+def benchmark(hardware: Hardware) -> Container:
+    """The speed of the ticket of the last round; one pod at a time measures on this hardware."""
+    return container(
+        "benchmark",
+        _step("ticket", "benchmark"),
+        hardware,
+        part="benchmark",
+        inputs=["spec", "level"],
+        deadline=HOUR,
+        synchronization=_budget(hardware, Mutex(name=f"ticketsmith-benchmark-{hardware.name}")),
+    )
+
+
+def report() -> Container:
+    """The report of what is there so far. Argo's user interface shows the copies that are artifacts."""
+    return container(
+        "report",
+        ["report", *RUN],
+        CPU,
+        part="report",
+        inputs=["run-id", "spec"],
+        outputs=[_file("report", "report.html"), _file("scorecard", "report.json")],
+        deadline=15 * MINUTE,
+    )
+
+
+def _step(arm: str, kinds: str) -> list[str]:
+    where = ["--cohort={{workflow.parameters.cohort}}", "--level={{inputs.parameters.level}}"]
+    return ["step", *RUN, *where, f"--arm={arm}", f"--kinds={kinds}"]
+
+
+def _output(name: str, default: str) -> Parameter:
+    """The default is for a pod that was skipped or failed: without one, whatever refers to it hangs."""
+    return Parameter(name=name, value_from=ValueFrom(path=f"{OUTPUTS}/{name}", default=default))
+
+
+def _file(name: str, file: str) -> GCSArtifact:
+    """One file as it is: Argo's GCS driver knows no folders, and its interface opens no archives."""
+    key = f"argo/{{{{workflow.name}}}}/{{{{inputs.parameters.run-id}}}}/{file}"
+    return GCSArtifact(name=name, path=f"{OUTPUTS}/{file}", key=key, archive=NoneArchiveStrategy(), optional=True)
+
+
+def _budget(hardware: Hardware, *mutexes: Mutex) -> Synchronization | None:
+    """A share of the namespace's GPUs, whose number is one ConfigMap key; and locks beside it."""
+    key = ConfigMapKeySelector(name="ticketsmith-limits", key=f"gpu-{hardware.name}")
+    semaphores = [SemaphoreRef(config_map_key_ref=key)] if hardware.accelerator else None
+    return Synchronization(semaphores=semaphores, mutexes=list(mutexes) or None) if semaphores or mutexes else None

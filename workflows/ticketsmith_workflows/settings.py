@@ -1,0 +1,82 @@
+"""What every template has in common: identities, limits of time and number, labels, metrics, and its version."""
+
+import json
+from typing import Any
+
+from hera.workflows import Counter, Gauge, Label, Parameter, WorkflowTemplate
+from hera.workflows.models import (
+    ArtifactRepositoryRef,
+    ExecutorConfig,
+    PodGC,
+    PodSecurityContext,
+    SeccompProfile,
+    TTLStrategy,
+    WorkflowMetadata,
+)
+
+from ticketsmith import __version__
+
+DAY = 86400
+CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+# Argo's own two containers, which a controller's configuration may leave less confined than "restricted" demands.
+ARGO_CONFINED = {
+    "initContainers": [{"name": "init", "securityContext": CONFINED}],
+    "containers": [{"name": "wait", "securityContext": CONFINED}],
+}
+RUN_ID = Parameter(name="run-id", description="of the spec: a DNS label")
+SPEC = Parameter(name="spec", description="key of the spec in the store")
+STORE = Parameter(name="store", description="URL of the store, gs://bucket/prefix")
+COHORT = Parameter(name="cohort", value="0", description="which replicates: counted in batches of the spec's number")
+
+
+def workflow(kind: str, title: str, description: str, arguments: list[Parameter], **more: Any) -> WorkflowTemplate:
+    """An empty template. Its name carries the version: what is running keeps the template that it started with."""
+    of_kind = [Label(key="kind", value=kind), Label(key="status", value="{{workflow.status}}")]
+    return WorkflowTemplate(
+        name=f"ticketsmith-{kind}-v{__version__.replace('.', '-')}",
+        labels={
+            "app.kubernetes.io/name": "ticketsmith",
+            "app.kubernetes.io/component": kind,
+            "app.kubernetes.io/version": __version__,
+        },
+        annotations={
+            "workflows.argoproj.io/title": title,
+            "workflows.argoproj.io/description": description,
+            "workflows.argoproj.io/version": ">= 4.0.7",
+        },
+        arguments=arguments,
+        service_account_name="ticketsmith-runner",
+        automount_service_account_token=False,  # the executor has its own identity, the runner none in Kubernetes
+        executor=ExecutorConfig(service_account_name="ticketsmith-executor"),
+        security_context=PodSecurityContext(
+            run_as_non_root=True,
+            run_as_user=65532,
+            run_as_group=65532,
+            fs_group=65532,
+            seccomp_profile=SeccompProfile(type="RuntimeDefault"),
+        ),
+        pod_spec_patch=json.dumps(ARGO_CONFINED),
+        artifact_repository_ref=ArtifactRepositoryRef(config_map="artifact-repositories", key="ticketsmith"),
+        archive_logs=True,
+        active_deadline_seconds=3 * DAY,
+        ttl_strategy=TTLStrategy(seconds_after_success=3 * DAY, seconds_after_failure=14 * DAY),
+        pod_gc=PodGC(strategy="OnPodSuccess", delete_delay_duration="600s"),
+        metrics=[
+            Counter(name="ticketsmith_workflows_total", help="Workflows by status", labels=of_kind, value="1"),
+            Gauge(
+                name="ticketsmith_workflow_seconds",
+                help="Wall time of the last workflow",
+                labels=of_kind,
+                value="{{workflow.duration}}",
+                realtime=False,
+            ),
+        ],
+        **more,
+    )
+
+
+def of_run(kind: str) -> WorkflowMetadata:
+    """How a workflow of one run is shown in lists: its run id as title and label."""
+    run = "{{workflow.parameters.run-id}}"
+    title = {"workflows.argoproj.io/title": f"{kind} {run}"}
+    return WorkflowMetadata(labels={"ticketsmith.dev/run": run, "ticketsmith.dev/kind": kind}, annotations=title)

@@ -1,0 +1,27 @@
+"""The dense training alone: what `ticketsmith run dense` does on a laptop. The rounds of a later run go on from it."""
+
+from hera.workflows import Parameter, Step, Steps, WorkflowTemplate
+
+from . import pods
+from .finish import finish
+from .profiles import Profile
+from .settings import COHORT, RUN_ID, SPEC, STORE, of_run, workflow
+
+
+def build(profile: Profile) -> WorkflowTemplate:
+    """The template `ticketsmith-train`."""
+    with workflow(
+        "train",
+        "Dense training",
+        "Train the dense network of a run, from which its rounds start; report.",
+        [RUN_ID, SPEC, STORE, COHORT],
+        entrypoint="train",
+        on_exit="finish",
+        workflow_metadata=of_run("train"),
+    ) as template:
+        dense = {"spec": "{{inputs.parameters.spec}}", "level": "0", "arm": "dense", "kinds": "train"}
+        chain = pods.chain(profile.train)
+        with Steps(name="train", inputs=[Parameter(name="spec")]):
+            Step(name="dense", template=chain, arguments=dense)
+        finish()
+    return template
