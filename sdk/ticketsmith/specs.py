@@ -96,12 +96,12 @@ def run_id(spec: Experiment) -> str:
 
 def resolve(document: Mapping[str, Any], record: Task) -> Experiment:
     """Validate a document over the defaults of its task. Raises UsageError that lists every problem."""
-    problems: list[str] = []
     try:
-        spec = Experiment.model_validate_json(json.dumps(merge(record.defaults, document), default=str))
+        spec = _validated(document, record)
         problems = list(_beyond_types(spec, record))
     except ValidationError as error:
         problems = [_problem(each) for each in error.errors()]
+        problems += _other_problems(document, record, [each["loc"] for each in error.errors()])
     if problems:
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         raise UsageError(
@@ -134,6 +134,28 @@ def _document(path: str) -> dict[str, Any]:
     if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
         raise UsageError(f"{path}: expected `key: value` lines at the top", "see configs/imp_mnist.yaml for an example")
     return document
+
+
+def _validated(document: Mapping[str, Any], record: Task) -> Experiment:
+    return Experiment.model_validate_json(json.dumps(merge(record.defaults, document), default=str))
+
+
+def _other_problems(document: Mapping[str, Any], record: Task, wrong: Sequence[tuple[int | str, ...]]) -> list[str]:
+    """What else would be wrong with the document if the fields in `wrong` were left to their defaults."""
+    for loc in wrong:
+        document = _without(document, loc)
+    try:
+        return list(_beyond_types(_validated(document, record), record))
+    except ValidationError:
+        return []
+
+
+def _without(document: Mapping[str, Any], loc: Sequence[int | str]) -> dict[str, Any]:
+    """The document less what lies at `loc`; of a list, the whole field goes."""
+    rest = dict(document)
+    if loc and isinstance(under := rest.pop(str(loc[0]), None), Mapping) and len(loc) > 1:
+        rest[str(loc[0])] = _without(under, loc[1:])
+    return rest
 
 
 def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:

@@ -344,3 +344,12 @@ def write(folder: Path, data: bytes) -> str:
     path = folder / "spec.yaml"
     path.write_bytes(data)
     return str(path)
+
+
+def test_problems_of_the_schema_do_not_hide_the_others() -> None:
+    with pytest.raises(UsageError) as caught:
+        read_spec(None, {"replicates": 3, "model": {"name": "mpl"}, "gate": {"margn": 0.1}, "controls": ["renit"]})
+    problems = str(caught.value).splitlines()[1:-1]
+    assert sorted(problem.split(":")[0].strip(" -") for problem in problems) == [
+        "controls.0", "gate.margn", "model.name", "replicates",
+    ]  # fmt: skip
