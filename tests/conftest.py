@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,14 @@ def mnist_root() -> Path | None:
         if folder and (Path(folder) / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
             return Path(folder)
     return None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def numbers_as_they_were() -> Iterator[None]:
+    """A run flushes denormals, for the whole process; the next file (Hypothesis draws them) starts without that."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
 
 
 @pytest.fixture
