@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from rich.console import Console, Group
@@ -103,11 +104,8 @@ def watched(
             console.print(line, markup=False, highlight=False, soft_wrap=True)
             said = time.monotonic()
 
-    options = {"store": store, "data_root": data_root, "workers": workers}
-    if live is None:
-        return run(spec, command, listen=listen, **options)  # type: ignore[arg-type]
-    with live:
-        return run(spec, command, listen=listen, **options)  # type: ignore[arg-type]
+    with live or nullcontext():
+        return run(spec, command, store=store, data_root=data_root, workers=workers, listen=listen)
 
 
 def complain(event: dict[str, Any]) -> None:
