@@ -1,10 +1,11 @@
 """Find runs in a store: by id, by a unique prefix, or all of them."""
 
 from .errors import UsageError
-from .ledger import Ledger
+from .ledger import MANIFEST, Ledger
 from .lottery.imp import imp
+from .lottery.results import Verdict
 from .lottery.spec import Experiment
-from .lottery.steps import Step
+from .lottery.steps import Gate, Step
 from .specs import read_stored
 from .stores import Store
 
@@ -47,7 +48,23 @@ def done(ledger: Ledger, spec: Experiment) -> list[Step]:
     return [step for step in imp(spec) if not step.derived and ledger.done(step)]
 
 
-def finished(ledger: Ledger, spec: Experiment, until: int | None) -> bool:
-    """Is there nothing left to run, up to level `until`?"""
-    steps = [step for step in imp(spec) if not step.derived and (until is None or step.level <= until)]
-    return all(ledger.done(step) for step in steps)
+def complete(ledger: Ledger, spec: Experiment, until: int | None = None) -> bool:
+    """Is there nothing left to run, up to level `until`? After an early stop, the rounds that it saved do not count."""
+    there = set(ledger.store.list(f"{ledger.run_id}/"))
+    last = _stopped_at(ledger, spec, there) if spec.stop_on_fail else None
+    steps = [s for s in imp(spec, last=last) if not s.derived and (until is None or s.level <= until)]
+    return all(_manifest(ledger, step) in there for step in steps)
+
+
+def _stopped_at(ledger: Ledger, spec: Experiment, there: set[str]) -> int | None:
+    gates = [step for step in imp(spec) if isinstance(step, Gate) and step.arm == "ticket"]
+    taken = (gate for gate in gates if _manifest(ledger, gate) in there)
+    return next((gate.level for gate in taken if _fails(ledger.read(gate, "verdict.json"))), None)
+
+
+def _fails(verdict: bytes) -> bool:
+    return Verdict.model_validate_json(verdict).status == "FAIL"
+
+
+def _manifest(ledger: Ledger, step: Step) -> str:
+    return f"{ledger.run_id}/{step.key}/{MANIFEST}"

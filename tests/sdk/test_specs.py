@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ticketsmith.cli.run import _spec as from_command_line
+from ticketsmith.cli.options import read as from_command_line
 from ticketsmith.errors import UsageError
 from ticketsmith.lottery.schedule import rounds
 from ticketsmith.lottery.spec import Experiment

@@ -7,7 +7,7 @@ import typer
 
 from .. import __version__
 from ..errors import TicketSmithError, UsageError
-from . import results, run
+from . import artifacts, doctor, remote, results, run, submit, templates
 
 INTERRUPTED = 130
 
@@ -23,6 +23,19 @@ app.add_typer(run.app, name="run")
 app.command()(results.report)
 app.command()(results.gate)
 app.command()(results.benchmark)
+app.add_typer(submit.app, name="submit")
+app.command("list")(remote.list_runs)
+app.command()(remote.status)
+app.command()(remote.watch)
+app.command()(remote.logs)
+app.command()(remote.stop)
+app.command()(remote.terminate)
+app.command()(remote.resume)
+app.command("open")(remote.open_page)
+app.command()(artifacts.fetch)
+app.command()(artifacts.best)
+app.command()(doctor.doctor)
+app.add_typer(templates.app, name="templates")
 
 
 def _version(wanted: bool) -> None:

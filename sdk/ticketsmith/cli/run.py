@@ -1,25 +1,31 @@
 """`ticketsmith run`: an experiment on this machine."""
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import DataRoot, Output, OutputKind, StoreUrl, Workers
+from .options import (
+    Config,
+    DataRoot,
+    Output,
+    OutputKind,
+    Replicates,
+    Seed,
+    Set,
+    Sparsity,
+    StopOnFail,
+    StoreUrl,
+    Task,
+    Workers,
+    read,
+)
 
 if TYPE_CHECKING:
     from ..lottery.spec import Experiment
 
 app = typer.Typer(help="Run an experiment on this machine; run it again to resume it.", no_args_is_help=True)
 
-Config = Annotated[str | None, typer.Option(help="Spec in YAML. Without: the defaults of the task.")]
-Task = Annotated[str | None, typer.Option(help="Data set, network and protocol. [default: digits-mlp]")]
-Sparsity = Annotated[float | None, typer.Option(help="Share of the weights to remove, in (0, 1). [default: 0.8]")]
-Replicates = Annotated[int | None, typer.Option(help="Independent repetitions. [default: the task's]")]
-Seed = Annotated[int | None, typer.Option(help="Root of every random stream. [default: 0]")]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any spec field, e.g. gate.margin=0.01.")
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print spec and steps, run nothing.")]
 
 
@@ -31,7 +37,7 @@ def imp(
     replicates: Replicates = None,
     seed: Seed = None,
     set: Set = None,
-    stop_on_fail: Annotated[bool, typer.Option("--stop-on-fail", help="No further rounds after a FAIL.")] = False,
+    stop_on_fail: StopOnFail = False,
     store: StoreUrl = "runs",
     data_root: DataRoot = "data",
     workers: Workers = None,
@@ -43,7 +49,7 @@ def imp(
     Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED at the target sparsity; 2 wrong usage or spec; see the README for others.
     """
     flags = {"pruning.sparsity": sparsity, "stop_on_fail": stop_on_fail or None}
-    spec = _spec(config, set, {"task": task, "replicates": replicates, "seed": seed, **flags})
+    spec = read(config, set, {"task": task, "replicates": replicates, "seed": seed, **flags})
     return _start(spec, store, data_root, workers, output, dry_run, until=None)
 
 
@@ -62,15 +68,8 @@ def dense(
     dry_run: DryRun = False,
 ) -> int:
     """The dense baseline alone. `run imp` with the same spec goes on from there."""
-    spec = _spec(config, set, {"task": task, "pruning.sparsity": sparsity, "replicates": replicates, "seed": seed})
+    spec = read(config, set, {"task": task, "pruning.sparsity": sparsity, "replicates": replicates, "seed": seed})
     return _start(spec, store, data_root, workers, output, dry_run, until=0)
-
-
-def _spec(config: str | None, assignments: list[str] | None, flags: dict[str, Any]) -> "Experiment":
-    from ..specs import assign, merge, overrides, read_spec
-
-    given = {key: value for key, value in flags.items() if value is not None}
-    return read_spec(config, merge(overrides(assign(assignments or [])), overrides(given)))
 
 
 def _start(
@@ -89,7 +88,7 @@ def _start(
         plan(spec, until, output)
         return 0
     from ..ledger import Ledger
-    from ..runs import finished
+    from ..runs import complete
     from ..stores import open_store
     from .progress import watched
     from .show import exit_code, show
@@ -98,7 +97,7 @@ def _start(
     ledger = Ledger(opened, run_id(spec))
     command = ["all"] if until is None else ["all", "--until", str(until)]
     code = 0
-    if not finished(ledger, spec, until):
+    if not complete(ledger, spec, until):
         code = watched(spec, command, until=until, store=store, data_root=data_root, workers=count, quiet=quiet)
     if code in (0, 1):  # 1: the dense training diverged, which the report says too
         show(opened, run_id(spec), spec, output)

@@ -1,0 +1,163 @@
+"""What a Workflow says of an experiment: its parts (a chain, a gate, the benchmark, the report) and their attempts.
+
+A part is a Retry node of Argo's, an attempt one of its pods. A preempted attempt is no failure: nothing was wrong.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from . import Document
+
+End = Literal["waiting", "running", "done", "preempted", "retried", "failed"]
+SIGNALS = ("75", "137", "143")  # the runner's answer to SIGTERM, and the signals of a node that goes
+LOST = re.compile("(?i)imminent node shutdown|pod deleted|pod was rejected|preempt|NodeShutdown|Evicted")
+FINAL = re.compile("OOMKilled|(?i:deadline)|forbidden|^timeout$")  # an OOM kill is 137 too
+PARTS = ("chain", "gate", "benchmark", "report")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One pod of a part."""
+
+    node: str
+    """Id of the node, which ends like the pod's name."""
+    phase: str
+    exit_code: str
+    message: str
+    progress: str
+    """`3/10` replicates, as the runner reports them; Argo's `0/1` before it does."""
+    host: str
+    started: str
+    finished: str
+    log: str | None
+    """Key of its archived log in the artifact repository."""
+
+    @property
+    def end(self) -> End:
+        if self.phase == "Succeeded":
+            return "done"
+        if self.phase in ("Pending", "Running"):
+            return "running" if self.phase == "Running" else "waiting"
+        if FINAL.search(self.message):
+            return "failed"
+        if LOST.search(self.message) or self.exit_code in SIGNALS:
+            return "preempted"
+        return "retried" if self.exit_code == "3" or self.phase == "Error" else "failed"
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time of the pod, init and upload of its log included."""
+        if not (self.started and self.finished):
+            return None
+        began, ended = (datetime.fromisoformat(each) for each in (self.started, self.finished))
+        return (ended - began).total_seconds()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What one pod does, however many attempts it takes."""
+
+    name: str
+    """`chain`, `gate`, `benchmark` or `report`."""
+    level: int
+    arm: str
+    phase: str
+    attempts: tuple[Attempt, ...]
+    outputs: dict[str, str]
+
+    @property
+    def title(self) -> str:
+        if self.name == "report":
+            return "report"
+        return f"level {self.level} {self.arm if self.name == 'chain' else self.name}"
+
+    def count(self, end: End) -> int:
+        """Attempts that ended so."""
+        return sum(attempt.end == end for attempt in self.attempts)
+
+    def output(self, name: str) -> str | None:
+        """What the runner said under this name; None before it did."""
+        value = self.outputs.get(name, "none")
+        return None if value == "none" else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """A Workflow, seen as an experiment."""
+
+    name: str
+    run: str
+    kind: str
+    phase: str
+    message: str
+    created: str
+    finished: str
+    parts: tuple[Part, ...]
+
+    def of(self, name: str, level: int | None = None, arm: str | None = None) -> Part | None:
+        """The part of this name, level and arm, if it has begun."""
+        found = (part for part in self.parts if part.name == name)
+        return next((p for p in found if level in (None, p.level) and arm in (None, p.arm)), None)
+
+    def count(self, end: End) -> int:
+        """Attempts of all parts that ended so."""
+        return sum(part.count(end) for part in self.parts)
+
+
+def tree(workflow: Document) -> Tree:
+    """Read a Workflow. One that the controller has not seen yet is `Pending`, without parts."""
+    metadata, status = workflow["metadata"], workflow.get("status") or {}
+    labels, nodes = metadata.get("labels") or {}, status.get("nodes") or {}
+    return Tree(
+        name=metadata["name"],
+        run=labels.get("ticketsmith.dev/run", metadata["name"]),
+        kind=labels.get("ticketsmith.dev/kind", ""),
+        phase=status.get("phase") or "Pending",
+        message=status.get("message") or "",
+        created=metadata.get("creationTimestamp") or "",
+        finished=status.get("finishedAt") or "",
+        parts=tuple(sorted(_parts(nodes), key=lambda part: (part.level, PARTS.index(part.name)))),
+    )
+
+
+def _parts(nodes: dict[str, Document]) -> Iterator[Part]:
+    retried = {child for node in nodes.values() if node["type"] == "Retry" for child in node.get("children") or []}
+    for node in nodes.values():
+        if node.get("templateName") not in PARTS or node["id"] in retried or node["type"] not in ("Retry", "Pod"):
+            continue
+        children = [nodes[child] for child in node.get("children") or [] if child in nodes]
+        pods = [node] if node["type"] == "Pod" else [child for child in children if child["type"] == "Pod"]
+        given = _parameters(node.get("inputs"))
+        last = max((int(each) for each in [given.get("level", "")] if each.isdigit()), default=99)
+        yield Part(
+            name=node["templateName"],
+            level=last,
+            arm=given.get("arm", "ticket"),
+            phase=node["phase"],
+            attempts=tuple(map(_attempt, sorted(pods, key=lambda pod: str(pod.get("startedAt"))))),
+            outputs=_parameters(node.get("outputs")),
+        )
+
+
+def _attempt(pod: Document) -> Attempt:
+    outputs = pod.get("outputs") or {}
+    logs = [each for each in outputs.get("artifacts") or [] if each["name"] == "main-logs"]
+    return Attempt(
+        node=pod["id"],
+        phase=pod["phase"],
+        exit_code=outputs.get("exitCode") or "",
+        message=pod.get("message") or "",
+        progress=pod.get("progress") or "",
+        host=pod.get("hostNodeName") or "",
+        started=pod.get("startedAt") or "",
+        finished=pod.get("finishedAt") or "",
+        log=logs[0].get("gcs", {}).get("key") if logs else None,
+    )
+
+
+def _parameters(section: Document | None) -> dict[str, str]:
+    parameters = (section or {}).get("parameters") or []
+    return {each["name"]: str(each.get("value", "none")) for each in parameters}

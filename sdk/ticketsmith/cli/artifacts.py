@@ -1,0 +1,27 @@
+"""`ticketsmith fetch` and `best`: a run's artifacts on this machine, and the ticket among them."""
+
+from typing import Annotated
+
+import typer
+
+from .options import Output, OutputKind, RunId, StoreUrl
+
+Target = Annotated[str, typer.Option("--to", help="Store to copy into: a folder, or gs://bucket/prefix.")]
+
+
+def fetch(run: RunId, store: StoreUrl = "runs", to: Target = "runs", output: OutputKind = Output.text) -> int:
+    """Copy a run out of a bucket, verified against its manifests; what is here already is compared, not replaced."""
+    from .copying import copy
+
+    copy(run, store, to, output)
+    return 0
+
+
+def best(run: RunId, store: StoreUrl = "runs", output: OutputKind = Output.text) -> int:
+    """Name the best ticket of a run: the sparsest that passed the gate. Exit code 1 if none did."""
+    from ..runs import find, spec_of
+    from ..stores import open_store
+    from .winner import print_best
+
+    opened = open_store(store)
+    return print_best(opened, each := find(opened, run), spec_of(opened, each), output)

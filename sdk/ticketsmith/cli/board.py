@@ -1,0 +1,82 @@
+"""A run on a cluster while it runs: a table of rounds on a terminal, one plain line a change elsewhere."""
+
+from collections.abc import Iterator
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from ..argo.tree import End, Part, Tree
+from ..report.terminal import COLOURS
+
+LATE = ("benchmark", "report")
+COUNTED: tuple[tuple[End, str], ...] = (("preempted", "preempted"), ("retried", "tried again"), ("failed", "failed"))
+
+
+class Board:
+    """The last state that was seen; knows how to show itself, and what has changed since the state before."""
+
+    def __init__(self) -> None:
+        self.tree: Tree | None = None
+        self.said: dict[str, str] = {}
+
+    def see(self, tree: Tree) -> Iterator[str]:
+        """Take a state in; yields a line for each part that changed its word."""
+        self.tree = tree
+        for part in tree.parts:
+            if self.said.get(part.title) != (word := str(_word(part))):
+                self.said[part.title] = word
+                yield f"{part.title}: {word}"
+
+    def __rich__(self) -> Group:
+        if self.tree is None:
+            return Group(Text("waiting for the first state"))
+        late = [f"{part.name}: {_word(part)}" for part in self.tree.parts if part.name in LATE]
+        return Group(table(self.tree), Text("   ".join([*late, summary(self.tree)])))
+
+
+def table(tree: Tree) -> Table:
+    """Levels by arms: accuracy and verdict where a round is done, what it does where it is not."""
+    controls = sorted({part.arm for part in tree.parts if part.name == "chain"} - {"dense", "ticket"})
+    drawn = Table("level", "sparsity", "ticket", *controls, box=None, pad_edge=False, header_style="bold")
+    for level in sorted({part.level for part in tree.parts if part.name == "chain"}):
+        gate = tree.of("gate", level)
+        sparsity = _share(gate.output("sparsity") if gate else None) if level else "0.0%"
+        ticket = tree.of("chain", level, "ticket" if level else "dense")
+        cells = [_cell(ticket, gate), *(_cell(tree.of("chain", level, arm), None) for arm in controls if level)]
+        drawn.add_row(str(level) if level else "dense", sparsity, *cells)
+    return drawn
+
+
+def summary(tree: Tree) -> str:
+    """Phase, and how often pods were lost, apart from those that failed."""
+    counts = [f"{n} {word}" for end, word in COUNTED if (n := tree.count(end))]
+    return ", ".join([tree.phase.lower(), *counts, *([tree.message] if tree.message else [])])
+
+
+def _cell(part: Part | None, gate: Part | None) -> Text:
+    if part is None:
+        return Text("")
+    text = _word(part)
+    status = (gate or part).output("status")
+    return text.append(" ").append(status, COLOURS.get(status, "")) if status else text
+
+
+def _word(part: Part) -> Text:
+    """What a part found, or what it is doing; losses are said beside it."""
+    last = part.attempts[-1] if part.attempts else None
+    accuracy, status = part.output("accuracy"), part.output("status")
+    if part.phase == "Succeeded":
+        word = _share(accuracy, 2) or (status if part.name == "gate" and status else "done")
+    elif part.phase in ("Failed", "Error"):
+        word = f"failed: {last.message if last else part.phase}"
+    elif last is None or last.end == "waiting":
+        word = "waiting"
+    else:
+        word = f"running {last.progress}" if last.progress not in ("", "0/1") else "running"
+    lost = [f"{n}x {word}" for end, word in COUNTED[:2] if (n := part.count(end))]
+    return Text(" ".join([word, *(f"({each})" for each in lost)]), "red" if word.startswith("failed") else "")
+
+
+def _share(value: str | None, digits: int = 1) -> str:
+    return f"{float(value):.{digits}%}" if value else ""

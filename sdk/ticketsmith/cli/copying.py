@@ -1,0 +1,49 @@
+"""`ticketsmith fetch`: with a bar on a terminal, silent elsewhere until it is done."""
+
+import json
+from contextlib import nullcontext
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from ..errors import UsageError
+from ..fetch import fetch
+from ..runs import find
+from ..stores import Store, open_store
+from .options import Output
+
+
+def copy(run: str, store: str, to: str, output: Output) -> None:
+    """Copy a run from the store that has it. Raises UsageError if both are the same."""
+    source, target = _source(run, store), open_store(to)
+    if source.url == target.url:
+        raise UsageError(
+            f"{source.url!r} is both where the run is and where it should go", "give the bucket with --store"
+        )
+    whole, console = find(source, run), Console(stderr=True)
+    bar = Progress(console=console, transient=True) if console.is_terminal and output is Output.text else None
+    with bar or nullcontext():
+        task = bar.add_task(whole, total=None) if bar else None
+
+        def copied(key: str, done: int, of: int) -> None:
+            if bar and task is not None:
+                bar.update(task, completed=done, total=of)
+
+        files = fetch(source, target, whole, copied)
+    if output is Output.json:
+        typer.echo(json.dumps({"run": whole, "files": files, "store": target.url}, indent=2))
+        return
+    typer.echo(f"{target.url}/{whole}: {files} files, verified")
+    typer.echo(f"next:   ticketsmith report {whole} --store {target.url}", err=True)
+
+
+def _source(run: str, store: str) -> Store:
+    """The store that was named; without one, that of the run's workflow."""
+    if store != "runs":
+        return open_store(store)
+    from ..argo import connect
+    from ..executors.argo import latest, parameter
+
+    argo = connect()
+    return open_store(str(parameter(latest(argo, run), "store")))

@@ -1,0 +1,69 @@
+"""The templates of this version against those of a cluster."""
+
+import json
+from difflib import unified_diff
+from typing import Any
+
+import typer
+import yaml
+
+from ..argo import Argo, Document
+from ..errors import UsageError
+from ..renderer import templates
+from .options import Output
+
+DIFFER = 1
+"""Exit code where something differs, as of `kubectl diff`."""
+
+
+def differences(argo: Argo, profile: str, image: str | None) -> dict[str, str]:
+    """Name and unified diff of each template that is not in the cluster as it is here; without `image`, any will do."""
+    there = {each["metadata"]["name"]: each for each in argo.templates()}
+    found = {}
+    for ours in templates(profile, image):
+        name = ours["metadata"]["name"]
+        theirs = there.get(name)
+        old, new = (_text(each, keep_image=bool(image)) for each in (theirs, ours))
+        if text := "".join(unified_diff(old, new, f"cluster/{name}", f"ticketsmith/{name}")):
+            found[name] = text
+    return found
+
+
+def print_differences(argo: Argo, profile: str, image: str | None, output: Output) -> int:
+    """Print them; 1 if there are any."""
+    found = differences(argo, profile, image)
+    if output is Output.json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        typer.echo("".join(found.values()), nl=False)
+        typer.echo(f"{len(found)} of profile {profile} differ in namespace {argo.namespace}", err=True)
+    return DIFFER if found else 0
+
+
+def apply_templates(argo: Argo, profile: str, image: str | None, dry_run: bool, output: Output) -> int:
+    """Put them there. Raises UsageError without an image: the default is a name that no registry has."""
+    if image is None:
+        raise UsageError(
+            "--image: which one?", "`make image`, push it, and give its name: --image REGISTRY/runner@DIGEST"
+        )
+    names = []
+    for document in templates(profile, image):
+        argo.apply(document, dry_run=dry_run)
+        names.append(document["metadata"]["name"])
+    word = "valid" if dry_run else "applied"
+    if output is Output.json:
+        typer.echo(json.dumps({word: names}, indent=2))
+    else:
+        typer.echo("\n".join(f"{name}: {word}" for name in names))
+    return 0
+
+
+def _text(template: Document | None, keep_image: bool) -> list[str]:
+    """What counts of a template, as lines: labels, annotations and spec."""
+    if template is None:
+        return []
+    document: dict[str, Any] = json.loads(json.dumps({"spec": template["spec"]}))
+    for each in document["spec"]["templates"]:
+        if not keep_image and "container" in each:
+            each["container"]["image"] = "ANY"
+    return yaml.safe_dump(document, sort_keys=True, width=10**6).splitlines(keepends=True)

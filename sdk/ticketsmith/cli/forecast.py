@@ -1,0 +1,91 @@
+"""What a submission may cost at most: steps, pods, GPU-hours and dollars; printed before anything is spent."""
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+
+import typer
+import yaml
+
+from ..executors.argo import template_name, workflow_of
+from ..hardware import HOURS, PARALLEL, PROFILES
+from ..lottery.imp import imp
+from ..lottery.spec import Experiment
+from ..lottery.steps import Step
+from ..specs import run_id
+from ..stores import Store
+from .options import Output
+
+EXAMPLE = "t4"  # the profile of a dry run that names none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """An upper bound, not an estimate: every pod that may run at a time, for as long as the workflow may take."""
+
+    run: str
+    profile: str
+    steps: int
+    pods: int
+    gpu_pods: int
+    """How many of the pods hold a GPU."""
+    gpu: str | None
+    """GKE's name of it."""
+    at_a_time: int
+    """GPUs held at a time, at most."""
+    hours: float
+    """That the workflow may take."""
+    gpu_hours: float
+    price: float | None
+    """Dollars for an hour of one machine with its GPU."""
+    dollars: float | None
+
+    def __str__(self) -> str:
+        head = f"run {self.run}: {self.steps} steps in {self.pods} pods, at most {PARALLEL} at a time"
+        if self.gpu is None:
+            return f"{head}\nprofile {self.profile}: no GPU; the workflow ends after {self.hours:g} h"
+        bound = f"{self.gpu_hours:g} GPU-hours ({self.at_a_time} x {self.hours:g} h, less with --max-hours)"
+        cost = (
+            "dollars: unknown without --price" if self.dollars is None else f"${self.dollars:,.2f} at ${self.price:g}"
+        )
+        return f"{head}\nprofile {self.profile}: {self.gpu_pods} pods on {self.gpu}\nat most {bound}; {cost}"
+
+
+def forecast(spec: Experiment, kind: str, profile: str, hours: float | None, price: float | None) -> Forecast:
+    """The bound for a run of this kind. Raises KeyError for an unknown profile."""
+    steps = [step for step in imp(spec) if kind != "train" or step.level == 0]
+    pods, machines = _pods(steps), PROFILES[profile]
+    training = sum(part not in ("gate", "benchmark", "report") for _, _, part in pods)
+    measuring = sum(part == "benchmark" for _, _, part in pods)
+    gpu_pods = training * bool(machines.train.accelerator) + measuring * bool(machines.benchmark.accelerator)
+    at_a_time = min(PARALLEL, gpu_pods if machines.train.accelerator else min(1, gpu_pods))
+    gpu_hours = at_a_time * (hours or HOURS)
+    return Forecast(
+        run=run_id(spec),
+        profile=profile,
+        steps=len(steps),
+        pods=len(pods),
+        gpu_pods=gpu_pods,
+        gpu=machines.train.accelerator or machines.benchmark.accelerator if gpu_pods else None,
+        at_a_time=at_a_time,
+        hours=hours or HOURS,
+        gpu_hours=gpu_hours,
+        price=price,
+        dollars=None if price is None else round(gpu_hours * price, 2),
+    )
+
+
+def print_dry(plan: Forecast, spec: Experiment, store: Store, kind: str, seconds: int | None, output: Output) -> None:
+    """Plan and Workflow on standard output: as YAML that `kubectl create -f -` takes, or as JSON."""
+    document = workflow_of(spec, store, template_name(kind, plan.profile), kind=kind, seconds=seconds)
+    if output is Output.json:
+        typer.echo(json.dumps({"plan": asdict(plan), "workflow": document}, indent=2))
+        return
+    typer.echo("\n".join(f"# {line}" for line in str(plan).splitlines()))
+    yaml.safe_dump(document, sys.stdout, sort_keys=False)
+
+
+def _pods(steps: list[Step]) -> set[tuple[int, str, str]]:
+    """The pods of a run: one for the chain of each arm and level, one for a ticket's gate, benchmark, report."""
+    alone = ("gate", "benchmark", "report")
+    return {(s.level, s.arm, s.kind if s.arm == "ticket" and s.kind in alone else "chain") for s in steps}

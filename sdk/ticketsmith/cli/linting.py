@@ -1,0 +1,43 @@
+"""`ticketsmith templates lint`: our own rules, and Argo's where its command is there."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import typer
+import yaml
+
+from ..renderer import render, templates
+from .options import Output
+
+WRONG = 1
+LIMIT = 120.0  # seconds for `argo lint`
+
+
+def lint_templates(profile: str, output: Output) -> int:
+    """Print what is wrong; 1 if anything is. That `argo` is not there is said, and is no pass of its checks."""
+    code, problems = render(["lint"])
+    found, argo = problems.splitlines(), shutil.which("argo")
+    if argo:
+        found += _argo_lint(argo, profile)
+    if output is Output.json:
+        typer.echo(json.dumps({"problems": found, "argo": bool(argo)}, indent=2))
+    else:
+        typer.echo("\n".join(found) or "no problems found")
+        typer.echo("argo lint: " + ("run" if argo else "not run, `argo` is not on the PATH"), err=True)
+    return WRONG if code or found else 0
+
+
+def _argo_lint(argo: str, profile: str) -> list[str]:
+    """What `argo lint --offline` says of the templates; nothing if they pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for document in templates(profile, None):
+            files.append(Path(folder) / f"{document['metadata']['name']}.yaml")
+            files[-1].write_text(yaml.safe_dump(document))
+        command = [argo, "lint", "--offline", "--no-color", *map(str, files)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+        said = (result.stdout + result.stderr).replace(f"{folder}/", "")
+    return said.splitlines() if result.returncode else []

@@ -1,0 +1,56 @@
+"""Submit a run, or find it at work, and say where it can be seen."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from ..argo import Argo
+from ..executors.argo import Submission, chosen, submit
+from ..ledger import Ledger
+from ..lottery.spec import Experiment
+from ..runs import complete
+from ..specs import run_id
+from ..stores import Store
+from .forecast import forecast
+from .options import Output
+
+
+def start(
+    argo: Argo,
+    store: Store,
+    spec: Experiment,
+    *,
+    kind: str,
+    profile: str | None,
+    hours: float | None,
+    price: float | None,
+) -> tuple[Submission | None, dict[str, Any]]:
+    """The Workflow that works on the run, None if nothing is left to do; and what programs want to know of it."""
+    run, template = run_id(spec), chosen(argo, kind, profile)
+    plan = forecast(spec, kind, template.removeprefix(f"ticketsmith-{kind}-").partition("-")[0], hours, price)
+    told: dict[str, Any] = {"run": run, "workflow": None, "new": False, "link": None, "plan": asdict(plan)}
+    if complete(Ledger(store, run), spec, 0 if kind == "train" else None):
+        typer.echo(f"{run} is finished: nothing was submitted", err=True)
+        return None, told
+    typer.echo(str(plan), err=True)
+    seconds = None if hours is None else round(hours * 3600)
+    submission = submit(argo, store, spec, kind=kind, template=template, seconds=seconds)
+    state = "submitted" if submission.new else "at work already"
+    typer.echo(f"{state}: workflow {submission.name} in namespace {argo.namespace}", err=True)
+    return submission, told | {"workflow": submission.name, "new": submission.new, "link": argo.link(submission.name)}
+
+
+def announce(told: dict[str, Any], output: Output) -> None:
+    """Run id and link on standard output; what to do next on standard error."""
+    if output is Output.json:
+        typer.echo(json.dumps(told, indent=2))
+        return
+    typer.echo(told["run"])
+    if told["link"]:
+        typer.echo(told["link"])
+    run = told["run"]
+    if told["workflow"]:
+        typer.echo(f"next:   ticketsmith watch {run}\n        ticketsmith logs {run} -f", err=True)
+    typer.echo(f"{'' if told['workflow'] else 'next: ':8}ticketsmith fetch {run}", err=True)

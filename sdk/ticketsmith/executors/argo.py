@@ -1,0 +1,165 @@
+"""A cluster: the run as an Argo Workflow from a template. The same run submitted twice is one run."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .. import __version__
+from ..argo import AlreadyThere, Argo, Document, ended
+from ..documents import canonical
+from ..errors import Conflict, UsageError
+from ..hardware import PROFILES
+from ..ledger import spec_key
+from ..lottery.schedule import rounds
+from ..lottery.spec import Experiment
+from ..specs import run_id
+from ..stores import Store
+
+DEPTH = 90
+"""Rounds at most: each is a template inside the one before, and Argo nests no deeper than 100."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A Workflow that works on a run."""
+
+    name: str
+    new: bool
+    """False: it was there already."""
+
+
+def submit(argo: Argo, store: Store, spec: Experiment, *, kind: str, template: str, seconds: int | None) -> Submission:
+    """Write the spec into the store and create the Workflow, or find the one that is at work on it.
+
+    `kind` is that of the template (`imp`, `train`), `seconds` ends the Workflow, exit handler aside. Raises UsageError
+    if no cluster can run it, Conflict if another spec of the same run is at work.
+    """
+    check(store, spec)
+    key = spec_key(run_id(spec), spec)
+    store.put_once(key, canonical(spec.model_dump(mode="json")))
+    earlier = [
+        each for each in argo.list(run_id(spec)) if each["metadata"]["labels"].get("ticketsmith.dev/kind") == kind
+    ]
+    for workflow in earlier:
+        if not ended(workflow):
+            return _joined(workflow, key, store)
+    attempt = 1 + max((_attempt(each) for each in earlier), default=0)
+    document = workflow_of(spec, store, template, kind=kind, attempt=attempt, seconds=seconds)
+    name: str = document["metadata"]["name"]
+    try:
+        argo.create(document)
+    except AlreadyThere:
+        return _joined(argo.get(name), key, store)
+    return Submission(name=name, new=True)
+
+
+def workflow_of(
+    spec: Experiment, store: Store, template: str, *, kind: str, attempt: int = 1, seconds: int | None = None
+) -> Document:
+    """The Workflow of a run. Its name is the run's, so that a second one of this name is refused by the API."""
+    run = run_id(spec)
+    parameters = {"run-id": run, "spec": spec_key(run, spec), "store": store.url}
+    labels = {
+        "app.kubernetes.io/name": "ticketsmith",
+        "ticketsmith.dev/run": run,
+        "ticketsmith.dev/kind": kind,
+        "ticketsmith.dev/attempt": str(attempt),
+    }
+    name = "-".join([run, *([kind] if kind != "imp" else []), *([str(attempt)] if attempt > 1 else [])])
+    arguments = {"parameters": [{"name": name, "value": value} for name, value in parameters.items()]}
+    limit = {"activeDeadlineSeconds": seconds} if seconds else {}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"workflowTemplateRef": {"name": template}, "arguments": arguments, **limit},
+    }
+
+
+def check(store: Store, spec: Experiment) -> None:
+    """Can a cluster run this? Raises UsageError."""
+    if not store.url.startswith("gs://"):
+        raise UsageError(
+            f"--store: pods cannot reach {store.url!r}, a folder of this machine",
+            "give a bucket: --store gs://bucket/prefix, or set TICKETSMITH_STORE",
+        )
+    if (count := rounds(spec.pruning)) > DEPTH:
+        raise UsageError(
+            f"{count} rounds: Argo nests templates 100 deep, which allows {DEPTH}",
+            f"prune faster (--set pruning.fraction={spec.pruning.fraction * 2:g}), or use `ticketsmith run imp`",
+        )
+
+
+def template_name(kind: str, profile: str) -> str:
+    """What this version calls a template."""
+    return f"ticketsmith-{kind}-{profile}-v{__version__.replace('.', '-')}"
+
+
+def chosen(argo: Argo, kind: str, profile: str | None) -> str:
+    """The template of this version for a profile; without one, for the only profile that is installed."""
+    there = {each["metadata"]["name"] for each in argo.templates()}
+    profiles = [name for name in ([profile] if profile else PROFILES) if template_name(kind, name) in there]
+    if len(profiles) == 1:
+        return template_name(kind, profiles[0])
+    if profiles:
+        raise UsageError(
+            f"the namespace {argo.namespace!r} has templates for {', '.join(profiles)}", "choose one with --profile"
+        )
+    wanted = template_name(kind, profile or "PROFILE")
+    fix = f"`ticketsmith templates apply --profile {profile or 't4'}`, or `kubectl apply -k argo/overlays/...`"
+    if others := sorted(name for name in there if name.startswith(f"ticketsmith-{kind}-{profile or ''}")):
+        raise UsageError(f"no template {wanted} in namespace {argo.namespace!r}: {_other(others)}", fix)
+    raise UsageError(f"no template {wanted} in namespace {argo.namespace!r}", fix)
+
+
+def workflows(argo: Argo, run: str | None) -> list[Document]:
+    """Workflows whose run is `run` or begins with it, oldest first. Raises UsageError if that is not one run."""
+    found = argo.list()
+    if run is None:
+        return found
+    named = [each for each in found if run in (run_of(each), each["metadata"]["name"])]
+    named = named or [each for each in found if run_of(each).startswith(run)]
+    runs = sorted({run_of(each) for each in named})
+    if len(runs) != 1:
+        known = ", ".join(runs or sorted({run_of(each) for each in found})[:10]) or "none"
+        raise UsageError(
+            f"{run!r} matches {len(runs)} runs in namespace {argo.namespace!r}",
+            f"give the id of one (there: {known}); `ticketsmith list` shows them",
+        )
+    return named
+
+
+def latest(argo: Argo, run: str) -> Document:
+    """The newest Workflow of a run, without its nodes. Raises UsageError if there is none."""
+    return workflows(argo, run)[-1]
+
+
+def run_of(workflow: Document) -> str:
+    """The run that a Workflow works on."""
+    labels = workflow["metadata"].get("labels") or {}
+    return str(labels.get("ticketsmith.dev/run", workflow["metadata"]["name"]))
+
+
+def parameter(workflow: Document, name: str) -> str | None:
+    """A parameter that a Workflow was submitted with."""
+    given: Iterable[Document] = workflow["spec"].get("arguments", {}).get("parameters") or []
+    return next((str(each["value"]) for each in given if each["name"] == name), None)
+
+
+def _joined(workflow: Document, key: str, store: Store) -> Submission:
+    """The Workflow that is at work, if it works on the same spec."""
+    name, theirs = workflow["metadata"]["name"], (parameter(workflow, "spec"), parameter(workflow, "store"))
+    if theirs != (key, store.url):
+        raise Conflict(
+            f"{name} is at work on this run with another spec or store: {theirs[0]} in {theirs[1]}",
+            f"wait for it (`ticketsmith watch {name}`) or stop it (`ticketsmith stop {name}`)",
+        )
+    return Submission(name=name, new=False)
+
+
+def _attempt(workflow: Document) -> int:
+    number = workflow["metadata"]["labels"].get("ticketsmith.dev/attempt", "1")
+    return int(number) if number.isdigit() else 1
+
+
+def _other(names: list[str]) -> str:
+    return f"it has {', '.join(names)}, and this is ticketsmith {__version__}"
