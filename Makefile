@@ -25,14 +25,16 @@ test: .venv/ready ## lint, types, layers and all tests; ARGS="tests/runner" for 
 format: .venv/ready ## format the code
 	$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 
-lock: .venv/ready ## compile both requirements files from pyproject.toml; ARGS=--upgrade for the newest pins
+lock: .venv/ready ## compile the three requirements files from pyproject.toml; ARGS=--upgrade for the newest pins
 	$(UV) pip compile --universal --all-extras --group dev --quiet --no-header --no-annotate $(ARGS) pyproject.toml -o requirements.txt
 	echo "-e ." >> requirements.txt
 	{ sed -n '/^#/p' requirements-cpu.txt; grep -vE '^(nvidia-|cuda-|triton==)' requirements.txt; } > .venv/cpu.txt
 	mv .venv/cpu.txt requirements-cpu.txt
+	grep -v '^-e' requirements.txt > .venv/pins.txt
+	$(UV) pip compile --universal --extra runner --extra gcs --quiet --no-header --no-annotate -c .venv/pins.txt pyproject.toml -o images/requirements.txt
 
 render: .venv/ready ## render the workflow templates into argo/base/rendered
-	$(BIN)/python -m ticketsmith_workflows
+	$(BIN)/python -m ticketsmith_workflows render
 
 image: ## build the runner's image with docker, podman or buildah; IMAGE=name:tag BASE=image CA=certificates.crt
 	@test -n "$(BUILDER)" || { echo "error: no docker, podman or buildah"; echo "  fix: install one of them"; exit 2; }

@@ -9,14 +9,12 @@ RUN --mount=type=secret,id=ca,required=false \
     if [ -f /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca PIP_CERT=/run/secrets/ca; fi; \
     python3 -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
 
-# The runner's part of the pinned requirements, whose versions those of the laptop are.
-COPY requirements.txt pyproject.toml /src/
+# The runner's part of the pinned requirements (`make lock`): the versions of the laptop. Nothing else that changes is
+# copied before this layer.
+COPY images/requirements.txt /src/
 RUN --mount=type=secret,id=ca,required=false \
     if [ -f /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi; \
-    cd /src && grep -v '^-e ' requirements.txt > /tmp/pins.txt && \
-    uv pip install --python /opt/venv/bin/python --no-cache --constraint /tmp/pins.txt \
-      --requirement pyproject.toml --extra runner --extra gcs && \
-    rm /tmp/pins.txt
+    uv pip install --python /opt/venv/bin/python --no-cache --requirement /src/requirements.txt
 
 COPY sdk/ticketsmith /opt/ticketsmith/ticketsmith
 COPY runner/ticketsmith_runner /opt/ticketsmith/ticketsmith_runner

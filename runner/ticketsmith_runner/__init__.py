@@ -1,1 +1,6 @@
 """Runs steps: torch lives here and nowhere else. Started as `python -m ticketsmith_runner`, by a laptop or by a pod."""
+
+import time
+
+BEGAN = time.monotonic()
+"""When this process came here, which is before the seconds that it takes to import torch."""

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from ticketsmith.errors import TicketSmithError
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.chains import chain
+from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Step
 from ticketsmith.report import write as report
 from ticketsmith.specs import read_stored, task
@@ -30,6 +31,7 @@ from ticketsmith.stores import open_store
 from . import handoff
 from .context import Context
 from .execute import execute
+from .spent import Spent, TimedStore
 from .walk import walk
 from .workers import workers
 
@@ -52,26 +54,38 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     run_id, _, _ = options.spec.partition("/")
-    store = open_store(options.store)
+    spent = Spent(store := TimedStore(open_store(options.store)))
     spec = read_stored(store, options.spec)
     ledger = Ledger(store, run_id)
     if options.command == "report":
-        for suffix, key in report(ledger, spec, task(spec.task)).items():
-            if options.outputs:
-                handoff.put(options.outputs, f"report.{suffix}", store.get(key))
-        return
+        spent.begin()
+        _report(ledger, spec, options.outputs)
+    else:
+        _steps(ledger, spec, spent, options)
+    if options.command != "all":
+        tell(spent.event())
+
+
+def _report(ledger: Ledger, spec: Experiment, outputs: Path | None) -> None:
+    for suffix, key in report(ledger, spec, task(spec.task)).items():
+        if outputs:
+            handoff.put(outputs, f"report.{suffix}", ledger.store.get(key))
+
+
+def _steps(ledger: Ledger, spec: Experiment, spent: Spent, options: argparse.Namespace) -> None:
     context = Context(spec=spec, task=task(spec.task), ledger=ledger, data_root=options.data_root, progress=_progress)
     _ = context.data  # wrong data ends the run here, before any work; and the workers share what is loaded
     with workers(options.workers) as pool:
         context = replace(context, workers=pool)
+        spent.begin()
         if options.command == "all":
             walk(context, tell, until=options.until)
         else:
-            _step(context, options)
+            _chain(context, options)
 
 
-def _step(context: Context, options: argparse.Namespace) -> None:
-    """One chain; `--outputs` then says what follows it."""
+def _chain(context: Context, options: argparse.Namespace) -> None:
+    """One chain; `--outputs` then says what it found and what follows it."""
     where = {"cohort": options.cohort, "level": options.level, "arm": options.arm}
     steps = chain(context.spec, kinds=options.kinds.split(","), **where)
 
@@ -82,7 +96,7 @@ def _step(context: Context, options: argparse.Namespace) -> None:
     for step in steps:
         execute(step, replace(context, progress=progress))
     if options.outputs:
-        handoff.write(options.outputs, context.spec, context.ledger, steps[-1])
+        handoff.write(options.outputs, context.spec, context.ledger, steps)
 
 
 def _progress(step: Step, done: int, of: int) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.chains import follows
-from ticketsmith.lottery.results import Verdict
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Gate, Step
+
+from .news import news
 
 PROGRESS = "ARGO_PROGRESS_FILE"  # set by Argo in every pod
 
@@ -19,13 +20,12 @@ def progress(steps: Sequence[Step], step: Step, done: int, of: int) -> None:
         Path(path).write_text(f"{steps.index(step) * of + done}/{len(steps) * of}\n")
 
 
-def write(folder: Path, spec: Experiment, ledger: Ledger, last: Step) -> None:
-    """What follows the chain that ended with `last`: a file for each word of `chains.follows`."""
-    status = None
-    if isinstance(last, Gate):
-        status = Verdict.model_validate_json(ledger.read(last, "verdict.json")).status
-    for name, value in follows(spec, last, status).items():
-        put(folder, name, value.encode())
+def write(folder: Path, spec: Experiment, ledger: Ledger, steps: Sequence[Step]) -> None:
+    """What a chain found, and what follows it: a file for each word of `news` and of `chains.follows`."""
+    told = {name: value for step in steps for name, value in news(step, ledger).items()}
+    status = told["status"] if isinstance(steps[-1], Gate) else None
+    for name, value in {**told, **follows(spec, steps[-1], status)}.items():
+        put(folder, name, str(value).encode())
 
 
 def put(folder: Path, name: str, data: bytes) -> None:

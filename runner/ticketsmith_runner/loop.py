@@ -8,12 +8,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ticketsmith.lottery.schedule import learning_rate
 from ticketsmith.lottery.spec import Training
+
+from .optimizer import Optimizer
 
 State = dict[str, Tensor]
 Batches = Callable[[int], tuple[Tensor, Tensor]]
@@ -52,7 +53,8 @@ def train(
     `batches(update)` gives inputs (B, ...) and labels (B,); `look(network)` gives validation loss and accuracy.
     A loss that is not finite ends the training at the next look, with the weights of the look before.
     """
-    optimizer = _restore(network, state, training)
+    network.load_state_dict(weights(state))
+    optimizer = Optimizer(network, training, _memory(state))
     masked = [(p, mask[name].to(p.dtype)) for name, p in network.named_parameters() if name in mask]
     trace = Trace(final=_copy(state), early=_copy(state))
     network.train()
@@ -60,13 +62,12 @@ def train(
         if update == keep:
             trace.kept = capture(network, optimizer)
         inputs, labels = batches(update)
-        optimizer.param_groups[0]["lr"] = learning_rate(training, update)
-        optimizer.zero_grad()
+        network.zero_grad()
         cross_entropy(network(inputs), labels).backward()  # type: ignore[no-untyped-call]
         # With a zero gradient, momentum and Adam's moments stay zero too: a pruned weight never moves again.
         for parameter, ones in masked:
             parameter.grad.mul_(ones)  # type: ignore[union-attr]
-        optimizer.step()
+        optimizer.step(learning_rate(training, update))
         done = update + 1
         if (done % training.evaluate_every == 0 or done == span.stop) and not _note(trace, done, network, look):
             trace.kept = trace.kept or capture(network, optimizer)
@@ -74,35 +75,15 @@ def train(
     return trace
 
 
-def capture(network: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+def capture(network: nn.Module, optimizer: Optimizer) -> State:
     """Weights, buffers and the optimizer's memory, by name."""
     state = {f"weights/{name}": value.detach().clone() for name, value in network.state_dict().items()}
-    for name, parameter in network.named_parameters():
-        for slot, value in optimizer.state.get(parameter, {}).items():
-            if isinstance(value, Tensor):
-                state[f"optimizer/{slot}/{name}"] = value.detach().clone()
-    return state
+    return state | {f"optimizer/{slot}/{name}": value.clone() for slot, name, value in optimizer.memory()}
 
 
 def weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state dict inside a state."""
     return {name.removeprefix("weights/"): value for name, value in state.items() if name.startswith("weights/")}
-
-
-def _restore(network: nn.Module, state: State, training: Training) -> torch.optim.Optimizer:
-    """Load weights and optimizer memory."""
-    network.load_state_dict(weights(state))
-    parameters = dict(network.named_parameters())
-    optimizer: torch.optim.Optimizer
-    if training.optimizer == "adam":
-        optimizer = torch.optim.Adam(parameters.values(), lr=training.learning_rate, fused=True)
-    else:
-        optimizer = torch.optim.SGD(
-            parameters.values(), lr=training.learning_rate, momentum=training.momentum, fused=True
-        )
-    for slot, name, value in _memory(state):
-        optimizer.state[parameters[name]][slot] = value.clone()
-    return optimizer
 
 
 def _memory(state: State) -> Iterator[tuple[str, str, Tensor]]:

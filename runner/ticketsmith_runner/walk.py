@@ -6,11 +6,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from ticketsmith.lottery.imp import imp
-from ticketsmith.lottery.results import TrainMetrics, Verdict
-from ticketsmith.lottery.steps import Benchmark, Gate, Prune, Report, Step, Train
+from ticketsmith.lottery.steps import Benchmark, Gate, Prune, Report, Step
 
 from .context import Context
 from .execute import execute
+from .news import news, verdict
 
 Tell = Callable[[dict[str, Any]], None]
 LANES = 2  # threads that wait for workers and write artifacts: one for the tickets, one for the controls
@@ -47,7 +47,7 @@ def walk(context: Context, tell: Tell, *, until: int | None = None) -> None:
 
 def failed(step: Step, context: Context) -> bool:
     """Is this a ticket's gate, and does it say FAIL?"""
-    return isinstance(step, Gate) and step.arm == "ticket" and _verdict(step, context).status == "FAIL"
+    return isinstance(step, Gate) and step.arm == "ticket" and verdict(step, context.ledger).status == "FAIL"
 
 
 def _ready(steps: list[Step], done: set[str], started: set[str], gated: bool) -> Iterator[Step]:
@@ -73,20 +73,5 @@ def _run(step: Step, context: Context, tell: Tell) -> None:
     fresh = execute(step, context)
     tell(
         {"event": "done", "step": step.key, "fresh": fresh, "seconds": round(time.monotonic() - began, 3)}
-        | _news(step, context)
+        | news(step, context.ledger)
     )
-
-
-def _news(step: Step, context: Context) -> dict[str, Any]:
-    """What is worth showing of a finished step."""
-    if isinstance(step, Train):
-        metrics = TrainMetrics.model_validate_json(context.ledger.read(step, "metrics.json"))
-        return {"accuracy": sum(metrics.test_accuracy) / len(metrics.test_accuracy)}
-    if isinstance(step, Gate):
-        verdict = _verdict(step, context)
-        return {"status": verdict.status, "sparsity": verdict.sparsity}
-    return {}
-
-
-def _verdict(step: Gate, context: Context) -> Verdict:
-    return Verdict.model_validate_json(context.ledger.read(step, "verdict.json"))

@@ -20,8 +20,6 @@ def workers(count: int) -> Iterator[Executor | None]:
     if count <= 1:
         yield None
         return
-    # The first optimizer of a process imports a compiler for seconds: once here, not in every worker.
-    torch.optim.SGD([torch.zeros(1)], lr=0.1)
     # A fork shares the imported torch and the loaded data. Where it is unsafe (macOS), each worker loads its own.
     method = "fork" if sys.platform == "linux" else "spawn"
     pool = ProcessPoolExecutor(count, get_context(method), initializer=_begin, initargs=(os.getpid(),))

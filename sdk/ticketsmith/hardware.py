@@ -5,6 +5,9 @@ A T4 attaches to N1 machines; G2 machines carry the L4, never a T4.
 
 from dataclasses import dataclass
 
+from . import __version__
+from .errors import UsageError
+
 PARALLEL = 4  # pods of an experiment at a time
 HOURS = 24  # a workflow may take, unless it is told another limit
 
@@ -29,6 +32,10 @@ class Profile:
     train: Hardware
     benchmark: Hardware
 
+    def template(self, kind: str) -> str:
+        """What this version calls its template of a kind: what is running keeps the one that it started with."""
+        return f"ticketsmith-{kind}-{self.name}-v{__version__.replace('.', '-')}"
+
 
 T4 = Hardware(name="t4", cores=3, memory="8Gi", accelerator="nvidia-tesla-t4")  # n1-standard-4
 L4 = Hardware(name="l4", cores=3, memory="8Gi", accelerator="nvidia-l4")  # g2-standard-4
@@ -44,3 +51,10 @@ PROFILES = {
         Profile(name="local", train=CPU, benchmark=SMALL_T4),
     )
 }
+
+
+def profile_named(name: str) -> Profile:
+    """One of `PROFILES`. Raises UsageError."""
+    if name not in PROFILES:
+        raise UsageError(f"no profile {name!r}", f"one of {', '.join(PROFILES)}")
+    return PROFILES[name]

@@ -47,3 +47,11 @@ def test_every_dependency_of_the_project_is_pinned() -> None:
     }
     pinned = {pin.partition("==")[0] for pin in lines("requirements.txt")}
     assert wanted - {"ticketsmith"} <= pinned
+
+
+def test_the_image_has_the_laptops_versions() -> None:
+    """`images/requirements.txt` is the runner's part of `requirements.txt`: no line of its own, no command line."""
+    image = lines("images/requirements.txt")
+    assert set(image) <= set(lines("requirements.txt"))
+    names = {pin.partition("==")[0] for pin in image}
+    assert {"torch", "safetensors", "google-cloud-storage"} <= names and not {"hera", "pytest", "lightkube"} & names

@@ -50,3 +50,21 @@ def test_python_m_is_the_command() -> None:
         [sys.executable, "-m", "ticketsmith", "--version"], capture_output=True, text=True, timeout=60
     )
     assert done.stdout == "ticketsmith 0.1.0\n"
+
+
+def test_a_training_loads_no_compiler_and_no_library_for_its_data() -> None:
+    """Each of them takes longer to import than a short training takes; a pod imports anew."""
+    heavy = ["torch._dynamo", "torchvision", "sklearn", "scipy"]
+    script = (
+        "import sys, torch\n"
+        "from ticketsmith.lottery.spec import Training\n"
+        "from ticketsmith_runner import __main__, optimizer\n"
+        "from ticketsmith_runner.datasets import digits\n"
+        "digits.load('')\n"
+        "network = torch.nn.Linear(2, 2)\n"
+        "network(torch.ones(1, 2)).sum().backward()\n"
+        "optimizer.Optimizer(network, Training(steps=1, batch_size=1, learning_rate=0.1)).step(0.1)\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "[]\n", done.stderr

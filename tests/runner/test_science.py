@@ -9,6 +9,7 @@ from ticketsmith.lottery.spec import Training
 from ticketsmith_runner.data import split
 from ticketsmith_runner.loop import capture, train
 from ticketsmith_runner.network import build, draw, prunable
+from ticketsmith_runner.optimizer import Optimizer
 from ticketsmith_runner.seeds import generator
 from ticketsmith_runner.tensors import unpack
 
@@ -165,7 +166,7 @@ def test_a_masked_weight_stays_zero_under_momentum(optimizer: str) -> None:
     training = Training(steps=6, batch_size=4, optimizer=optimizer, learning_rate=0.1, momentum=0.9)
     network = nn.Linear(4, 2)
     mask = {"weight": torch.tensor([[True, False, True, True], [False, True, True, False]])}
-    state = capture(network, torch.optim.SGD(network.parameters()))
+    state = capture(network, Optimizer(network, training))
     state["weights/weight"] = torch.where(mask["weight"], state["weights/weight"], 0.0)
     inputs, labels = torch.randn(4, 4), torch.tensor([0, 1, 1, 0])
     trace = train(
@@ -178,7 +179,7 @@ def test_a_masked_weight_stays_zero_under_momentum(optimizer: str) -> None:
 def test_a_diverged_training_is_seen_kept_finite_and_reported() -> None:
     training = Training(steps=9, batch_size=4, learning_rate=0.1, evaluate_every=3)
     network = nn.Linear(4, 2)
-    state = capture(network, torch.optim.SGD(network.parameters()))
+    state = capture(network, Optimizer(network, training))
     losses = iter([0.5, float("nan")])
     trace = train(
         network, state, {}, training, span=range(9), keep=None,
@@ -204,3 +205,23 @@ def test_reloaded_weights_give_the_recorded_predictions(finished: Run) -> None:
         assert torch.equal(prediction, records["prediction"][r][tested].long())
         right = (prediction == finished.context.data.labels[example]).double().mean()
         assert float(right) == metrics.test_accuracy[r]
+
+
+@pytest.mark.parametrize(("optimizer", "momentum"), [("sgd", 0.9), ("sgd", 0.0), ("adam", 0.9)])
+def test_an_update_has_the_bytes_of_torchs_own_optimizer(optimizer: str, momentum: float) -> None:
+    training = Training(steps=9, batch_size=4, optimizer=optimizer, learning_rate=0.1, momentum=momentum)
+    ours, theirs = nn.Linear(40, 20), nn.Linear(40, 20)
+    theirs.load_state_dict(ours.state_dict())
+    mine = Optimizer(ours, training)
+    kinds = {"sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=momentum), "adam": torch.optim.Adam}
+    other = kinds[optimizer](theirs.parameters())
+    for rate in (0.1, 0.1, 0.03, 0.01):
+        inputs = torch.randn(8, 40)
+        for network in (ours, theirs):
+            network.zero_grad()
+            network(inputs).square().sum().backward()
+        mine = Optimizer(ours, training, mine.memory())  # as a rewound run does
+        mine.step(rate)
+        other.param_groups[0].update(lr=rate, fused=True, foreach=False)
+        other.step()
+        assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))

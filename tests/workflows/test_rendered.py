@@ -1,5 +1,6 @@
 """What is committed is what the templates render, and Argo's own schema knows every field of it."""
 
+import json
 import os
 from copy import deepcopy
 from pathlib import Path
@@ -12,21 +13,21 @@ from ticketsmith import __version__
 from ticketsmith_workflows import render
 from ticketsmith_workflows.__main__ import main
 
-from .conftest import LOADER, RENDERED, Document, read
+from .conftest import LOADER, RENDERED, Document, pods, read
 
 
 def test_committed_templates_are_current(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(RENDERED), "--check"]) == 0, capsys.readouterr().err
+    assert main(["render", str(RENDERED), "--check"]) == 0, capsys.readouterr().err
 
 
 def test_a_stale_a_missing_and_a_foreign_file_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path)]) == 0
-    assert main([str(tmp_path), "--check"]) == 0
+    assert main(["render", str(tmp_path)]) == 0
+    assert main(["render", str(tmp_path), "--check"]) == 0
     stale = tmp_path / "t4" / "imp.yaml"
     stale.write_text(stale.read_text().replace("image: ", "image: other/"))
     (tmp_path / "t4" / "old.yaml").write_text("kind: WorkflowTemplate\n")
     (tmp_path / "l4" / "imp.yaml").unlink()
-    assert main([str(tmp_path), "--check"]) == 1
+    assert main(["render", str(tmp_path), "--check"]) == 1
     said = capsys.readouterr().err
     assert all(name in said for name in ("t4/imp.yaml", "t4/old.yaml", "l4/imp.yaml", "fix: "))
     assert "l4/train.yaml" not in said
@@ -38,8 +39,17 @@ def test_a_pod_that_is_renamed_cannot_lose_the_field_that_hera_does_not_know(mon
         render.document("imp", "t4")
 
 
-def test_the_name_carries_the_version(template: Document) -> None:
-    assert template["metadata"]["name"].endswith("-v" + __version__.replace(".", "-"))
+def test_the_name_carries_profile_and_version(template: Document, request: pytest.FixtureRequest) -> None:
+    profile, kind = request.node.callspec.id.split("/")
+    assert template["metadata"]["name"] == f"ticketsmith-{kind}-{profile}-v{__version__.replace('.', '-')}"
+    assert template["metadata"]["labels"]["ticketsmith.dev/profile"] == profile
+
+
+def test_one_profile_is_printed_with_the_image_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["print", "--profile", "l4", "--image", "there/runner@sha256:1"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert {each["metadata"]["labels"]["ticketsmith.dev/profile"] for each in printed} == {"l4"}
+    assert {pod["container"]["image"] for each in printed for pod in pods(each)} == {"there/runner@sha256:1"}
 
 
 @pytest.fixture(scope="session")

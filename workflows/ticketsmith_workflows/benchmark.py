@@ -2,9 +2,10 @@
 
 from hera.workflows import Parameter, WorkflowTemplate
 
+from ticketsmith.hardware import Profile
+
 from . import pods
 from .finish import finish
-from .profiles import Profile
 from .settings import COHORT, RUN_ID, SPEC, STORE, of_run, workflow
 
 
@@ -12,12 +13,13 @@ def build(profile: Profile) -> WorkflowTemplate:
     """The template `ticketsmith-benchmark`."""
     with workflow(
         "benchmark",
+        profile,
         "Benchmark",
         "Measure the ticket of a finished run against dense; report.",
         [RUN_ID, SPEC, STORE, COHORT, Parameter(name="level", description="of the ticket: the last round taken")],
         entrypoint="benchmark",
         on_exit="finish",
-        workflow_metadata=of_run("benchmark"),
+        workflow_metadata=of_run("benchmark", profile),
     ) as template:
         pods.benchmark(profile.benchmark)
         finish()

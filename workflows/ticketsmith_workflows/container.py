@@ -6,11 +6,12 @@ from hera.workflows import ConfigMapEnvFrom, Container, EmptyDirVolume, Histogra
 from hera.workflows.models import Capabilities, Quantity, SecurityContext, Synchronization, Toleration
 
 from ticketsmith import __version__
+from ticketsmith.hardware import Hardware
 
-from .profiles import Hardware
 from .retry import SPOT_FIRST, retry
 
 IMAGE = f"ticketsmith/runner:{__version__}"  # an overlay puts the registry and the digest in its place
+IMAGE_USER = 65532
 CONFINED = SecurityContext(
     run_as_non_root=True,
     allow_privilege_escalation=False,

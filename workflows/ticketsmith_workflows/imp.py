@@ -6,9 +6,10 @@ The gate says which level comes next; a control trains beside the gate and the r
 from hera.workflows import DAG, Container, Parameter, Step, Steps, Task, WorkflowTemplate
 from hera.workflows.models import ContinueOn, Mutex, Synchronization, ValueFrom
 
+from ticketsmith.hardware import PARALLEL, Profile
+
 from . import pods
 from .finish import finish
-from .profiles import Profile
 from .settings import COHORT, RUN_ID, SPEC, STORE, of_run, workflow
 
 LAST = (  # of the branch that is not taken, nothing is asked: an expression tag would ask for both
@@ -22,13 +23,14 @@ def build(profile: Profile) -> WorkflowTemplate:
     """The template `ticketsmith-imp`."""
     with workflow(
         "imp",
+        profile,
         "Iterative magnitude pruning",
         "Train dense; prune, rewind and retrain until the target; measure the ticket; report.",
         [RUN_ID, SPEC, STORE, COHORT],
         entrypoint="experiment",
         on_exit="finish",
-        workflow_metadata=of_run("imp"),
-        parallelism=4,
+        workflow_metadata=of_run("imp", profile),
+        parallelism=PARALLEL,
     ) as template:
         experiment(profile)
         finish()

@@ -6,14 +6,15 @@ No value reaches a shell, and none can pass for a flag: each is one argument, `-
 from hera.workflows import Container, GCSArtifact, NoneArchiveStrategy, Parameter
 from hera.workflows.models import ConfigMapKeySelector, Mutex, SemaphoreRef, Synchronization, ValueFrom
 
+from ticketsmith.hardware import CPU, Hardware
 from ticketsmith.lottery.chains import NONE
 from ticketsmith.lottery.controls import CONTROLS
 
 from .container import container
-from .profiles import CPU, Hardware
 
 OUTPUTS = "/tmp/outputs"
 MINUTE, HOUR = 60, 3600
+FOUND = ("accuracy", "sparsity", "status")  # for those who watch; no step asks for them
 RUN = ["--spec={{inputs.parameters.spec}}", "--store={{workflow.parameters.store}}", f"--outputs={OUTPUTS}"]
 
 
@@ -25,7 +26,7 @@ def chain(hardware: Hardware) -> Container:
         hardware,
         part="{{inputs.parameters.arm}}",
         inputs=["spec", "level", "arm", "kinds"],
-        outputs=[_output(control, default="false") for control in CONTROLS],
+        outputs=[*(_output(control, default="false") for control in CONTROLS), *map(_output, FOUND)],
         deadline=6 * HOUR,
         synchronization=_budget(hardware),
     )
@@ -39,7 +40,7 @@ def gate() -> Container:
         CPU,
         part="gate",
         inputs=["spec", "level"],
-        outputs=[_output("status", default=NONE), _output("next", default=NONE)],
+        outputs=[_output("next"), *map(_output, FOUND)],
         deadline=15 * MINUTE,
     )
 
@@ -75,7 +76,7 @@ def _step(arm: str, kinds: str) -> list[str]:
     return ["step", *RUN, *where, f"--arm={arm}", f"--kinds={kinds}"]
 
 
-def _output(name: str, default: str) -> Parameter:
+def _output(name: str, default: str = NONE) -> Parameter:
     """The default is for a pod that was skipped or failed: without one, whatever refers to it hangs."""
     return Parameter(name=name, value_from=ValueFrom(path=f"{OUTPUTS}/{name}", default=default))
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import yaml
 
+from ticketsmith.hardware import PROFILES
+
 from . import benchmark, imp, sweep, train
-from .profiles import PROFILES
 
 BUILD = {"imp": imp.build, "train": train.build, "benchmark": benchmark.build, "sweep": sweep.build}
-HEAD = "# Rendered by `python -m ticketsmith_workflows`: do not edit.\n"
+HEAD = "# Rendered by `make render`: do not edit.\n"
 # New in Argo 4.1, unknown to Hera 7.1: how long a pod may wait for a machine before the attempt fails.
 PENDING = {"chain": "45m", "benchmark": "45m", "gate": "15m", "report": "15m"}
 
@@ -24,12 +25,14 @@ def render() -> Iterator[tuple[str, str]]:
         yield f"{profile}/kustomization.yaml", HEAD + _text(kind | files)
 
 
-def document(name: str, profile: str) -> dict[str, Any]:
+def document(name: str, profile: str, image: str | None = None) -> dict[str, Any]:
     """One template as a document. Raises KeyError for a pod whose name PENDING does not know."""
     rendered: dict[str, Any] = BUILD[name](PROFILES[profile]).to_dict()
     for template in rendered["spec"]["templates"]:
         if "container" in template:
             template["pendingTimeout"] = PENDING[template["name"]]
+            if image:
+                template["container"]["image"] = image
     return rendered
 
 

@@ -15,8 +15,12 @@ from hera.workflows.models import (
 )
 
 from ticketsmith import __version__
+from ticketsmith.hardware import HOURS, Profile
 
-DAY = 86400
+from .container import IMAGE_USER
+
+HOUR, DAY = 3600, 86400
+PROFILE = "ticketsmith.dev/profile"
 CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 # Argo's own two containers, which a controller's configuration may leave less confined than "restricted" demands.
 ARGO_CONFINED = {
@@ -29,15 +33,18 @@ STORE = Parameter(name="store", description="URL of the store, gs://bucket/prefi
 COHORT = Parameter(name="cohort", value="0", description="which replicates: counted in batches of the spec's number")
 
 
-def workflow(kind: str, title: str, description: str, arguments: list[Parameter], **more: Any) -> WorkflowTemplate:
+def workflow(
+    kind: str, profile: Profile, title: str, description: str, arguments: list[Parameter], **more: Any
+) -> WorkflowTemplate:
     """An empty template. Its name carries the version: what is running keeps the template that it started with."""
     of_kind = [Label(key="kind", value=kind), Label(key="status", value="{{workflow.status}}")]
     return WorkflowTemplate(
-        name=f"ticketsmith-{kind}-v{__version__.replace('.', '-')}",
+        name=profile.template(kind),
         labels={
             "app.kubernetes.io/name": "ticketsmith",
             "app.kubernetes.io/component": kind,
             "app.kubernetes.io/version": __version__,
+            PROFILE: profile.name,
         },
         annotations={
             "workflows.argoproj.io/title": title,
@@ -50,15 +57,15 @@ def workflow(kind: str, title: str, description: str, arguments: list[Parameter]
         executor=ExecutorConfig(service_account_name="ticketsmith-executor"),
         security_context=PodSecurityContext(
             run_as_non_root=True,
-            run_as_user=65532,
-            run_as_group=65532,
-            fs_group=65532,
+            run_as_user=IMAGE_USER,
+            run_as_group=IMAGE_USER,
+            fs_group=IMAGE_USER,
             seccomp_profile=SeccompProfile(type="RuntimeDefault"),
         ),
         pod_spec_patch=json.dumps(ARGO_CONFINED),
         artifact_repository_ref=ArtifactRepositoryRef(config_map="artifact-repositories", key="ticketsmith"),
         archive_logs=True,
-        active_deadline_seconds=3 * DAY,
+        active_deadline_seconds=HOURS * HOUR,
         ttl_strategy=TTLStrategy(seconds_after_success=3 * DAY, seconds_after_failure=14 * DAY),
         pod_gc=PodGC(strategy="OnPodSuccess", delete_delay_duration="600s"),
         metrics=[
@@ -75,8 +82,9 @@ def workflow(kind: str, title: str, description: str, arguments: list[Parameter]
     )
 
 
-def of_run(kind: str) -> WorkflowMetadata:
-    """How a workflow of one run is shown in lists: its run id as title and label."""
+def of_run(kind: str, profile: Profile) -> WorkflowMetadata:
+    """How a workflow of one run is shown in lists: its run id as title and label, and its profile."""
     run = "{{workflow.parameters.run-id}}"
     title = {"workflows.argoproj.io/title": f"{kind} {run}"}
-    return WorkflowMetadata(labels={"ticketsmith.dev/run": run, "ticketsmith.dev/kind": kind}, annotations=title)
+    labels = {"ticketsmith.dev/run": run, "ticketsmith.dev/kind": kind, PROFILE: profile.name}
+    return WorkflowMetadata(labels=labels, annotations=title)

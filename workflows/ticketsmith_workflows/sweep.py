@@ -3,10 +3,11 @@
 from hera.workflows import Parameter, Step, Steps, WorkflowTemplate
 from hera.workflows.models import WorkflowMetadata
 
+from ticketsmith.hardware import Profile
+
 from .finish import finish
 from .imp import experiment
-from .profiles import Profile
-from .settings import COHORT, STORE, workflow
+from .settings import COHORT, PROFILE, STORE, workflow
 
 LIST = '[{"run-id": ..., "spec": ...}, ...]'
 EACH = "{{workflow.parameters.experiments}}"  # given, never the output of a step that may be skipped
@@ -17,12 +18,13 @@ def build(profile: Profile) -> WorkflowTemplate:
     """The template `ticketsmith-sweep`."""
     with workflow(
         "sweep",
+        profile,
         "Sweep",
         "One experiment of iterative magnitude pruning for each spec of a list, and a report for each.",
         [Parameter(name="experiments", description=f"JSON: {LIST}"), STORE, COHORT],
         entrypoint="sweep",
         on_exit="finish",
-        workflow_metadata=WorkflowMetadata(labels={"ticketsmith.dev/kind": "sweep"}),
+        workflow_metadata=WorkflowMetadata(labels={"ticketsmith.dev/kind": "sweep", PROFILE: profile.name}),
         parallelism=16,
     ) as template:
         one = experiment(profile)

@@ -2,9 +2,10 @@
 
 from hera.workflows import Parameter, Step, Steps, WorkflowTemplate
 
+from ticketsmith.hardware import Profile
+
 from . import pods
 from .finish import finish
-from .profiles import Profile
 from .settings import COHORT, RUN_ID, SPEC, STORE, of_run, workflow
 
 
@@ -12,12 +13,13 @@ def build(profile: Profile) -> WorkflowTemplate:
     """The template `ticketsmith-train`."""
     with workflow(
         "train",
+        profile,
         "Dense training",
         "Train the dense network of a run, from which its rounds start; report.",
         [RUN_ID, SPEC, STORE, COHORT],
         entrypoint="train",
         on_exit="finish",
-        workflow_metadata=of_run("train"),
+        workflow_metadata=of_run("train", profile),
     ) as template:
         dense = {"spec": "{{inputs.parameters.spec}}", "level": "0", "arm": "dense", "kinds": "train"}
         chain = pods.chain(profile.train)

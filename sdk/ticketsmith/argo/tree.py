@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from ..preemption import FINAL, LOST, SIGNALS
 from . import Document
 
 End = Literal["waiting", "running", "done", "preempted", "retried", "failed"]
-SIGNALS = ("75", "137", "143")  # the runner's answer to SIGTERM, and the signals of a node that goes
-LOST = re.compile("(?i)imminent node shutdown|pod deleted|pod was rejected|preempt|NodeShutdown|Evicted")
-FINAL = re.compile("OOMKilled|(?i:deadline)|forbidden|^timeout$")  # an OOM kill is 137 too
 PARTS = ("chain", "gate", "benchmark", "report")
 
 
@@ -41,9 +39,9 @@ class Attempt:
             return "done"
         if self.phase in ("Pending", "Running"):
             return "running" if self.phase == "Running" else "waiting"
-        if FINAL.search(self.message):
+        if re.search(FINAL, self.message):
             return "failed"
-        if LOST.search(self.message) or self.exit_code in SIGNALS:
+        if re.search(LOST, self.message) or self.exit_code in SIGNALS:
             return "preempted"
         return "retried" if self.exit_code == "3" or self.phase == "Error" else "failed"
 

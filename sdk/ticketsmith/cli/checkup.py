@@ -13,7 +13,6 @@ from rich.text import Text
 from .. import __version__
 from ..argo import Argo, connect
 from ..errors import Denied, TicketSmithError, UsageError
-from ..executors.argo import template_name
 from ..hardware import PROFILES
 from ..stores import open_store
 from .deploy import differences
@@ -121,7 +120,7 @@ def permissions(argo: Argo) -> str:
 def templates(argo: Argo) -> str:
     """Are those of this version there, and as this version renders them?"""
     there = {each["metadata"]["name"] for each in argo.templates()}
-    profiles = [name for name in PROFILES if template_name("imp", name) in there]
+    profiles = [name for name in PROFILES if PROFILES[name].template("imp") in there]
     fix = f"`ticketsmith templates apply --profile {profiles[0] if profiles else 't4'} --image IMAGE`"
     if not profiles:
         others = f"; it has {', '.join(sorted(there))}" if there else ""

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 import typer
 import yaml
 
-from ..executors.argo import template_name, workflow_of
-from ..hardware import HOURS, PARALLEL, PROFILES
+from ..executors.argo import workflow_of
+from ..hardware import HOURS, PARALLEL, PROFILES, Profile
 from ..lottery.imp import imp
 from ..lottery.spec import Experiment
 from ..lottery.steps import Step
@@ -51,10 +51,10 @@ class Forecast:
         return f"{head}\nprofile {self.profile}: {self.gpu_pods} pods on {self.gpu}\nat most {bound}; {cost}"
 
 
-def forecast(spec: Experiment, kind: str, profile: str, hours: float | None, price: float | None) -> Forecast:
-    """The bound for a run of this kind. Raises KeyError for an unknown profile."""
+def forecast(spec: Experiment, kind: str, machines: Profile, hours: float | None, price: float | None) -> Forecast:
+    """The bound for a run of this kind."""
     steps = [step for step in imp(spec) if kind != "train" or step.level == 0]
-    pods, machines = _pods(steps), PROFILES[profile]
+    pods = _pods(steps)
     training = sum(part not in ("gate", "benchmark", "report") for _, _, part in pods)
     measuring = sum(part == "benchmark" for _, _, part in pods)
     gpu_pods = training * bool(machines.train.accelerator) + measuring * bool(machines.benchmark.accelerator)
@@ -62,7 +62,7 @@ def forecast(spec: Experiment, kind: str, profile: str, hours: float | None, pri
     gpu_hours = at_a_time * (hours or HOURS)
     return Forecast(
         run=run_id(spec),
-        profile=profile,
+        profile=machines.name,
         steps=len(steps),
         pods=len(pods),
         gpu_pods=gpu_pods,
@@ -77,7 +77,7 @@ def forecast(spec: Experiment, kind: str, profile: str, hours: float | None, pri
 
 def print_dry(plan: Forecast, spec: Experiment, store: Store, kind: str, seconds: int | None, output: Output) -> None:
     """Plan and Workflow on standard output: as YAML that `kubectl create -f -` takes, or as JSON."""
-    document = workflow_of(spec, store, template_name(kind, plan.profile), kind=kind, seconds=seconds)
+    document = workflow_of(spec, store, PROFILES[plan.profile].template(kind), kind=kind, seconds=seconds)
     if output is Output.json:
         typer.echo(json.dumps({"plan": asdict(plan), "workflow": document}, indent=2))
         return

@@ -28,15 +28,15 @@ def start(
     price: float | None,
 ) -> tuple[Submission | None, dict[str, Any]]:
     """The Workflow that works on the run, None if nothing is left to do; and what programs want to know of it."""
-    run, template = run_id(spec), chosen(argo, kind, profile)
-    plan = forecast(spec, kind, template.removeprefix(f"ticketsmith-{kind}-").partition("-")[0], hours, price)
+    run, machines = run_id(spec), chosen(argo, kind, profile)
+    plan = forecast(spec, kind, machines, hours, price)
     told: dict[str, Any] = {"run": run, "workflow": None, "new": False, "link": None, "plan": asdict(plan)}
     if complete(Ledger(store, run), spec, 0 if kind == "train" else None):
         typer.echo(f"{run} is finished: nothing was submitted", err=True)
         return None, told
     typer.echo(str(plan), err=True)
     seconds = None if hours is None else round(hours * 3600)
-    submission = submit(argo, store, spec, kind=kind, template=template, seconds=seconds)
+    submission = submit(argo, store, spec, kind=kind, template=machines.template(kind), seconds=seconds)
     state = "submitted" if submission.new else "at work already"
     typer.echo(f"{state}: workflow {submission.name} in namespace {argo.namespace}", err=True)
     return submission, told | {"workflow": submission.name, "new": submission.new, "link": argo.link(submission.name)}

@@ -102,12 +102,13 @@ def _submit(
     dry_run: bool,
 ) -> int:
     from ..executors.argo import check
+    from ..hardware import profile_named
     from ..stores import open_store
     from .forecast import EXAMPLE, forecast, print_dry
 
     check(opened := open_store(store), spec)
     if dry_run:
-        plan = forecast(spec, kind, profile or EXAMPLE, max_hours, price)
+        plan = forecast(spec, kind, profile_named(profile or EXAMPLE), max_hours, price)
         print_dry(plan, spec, opened, kind, None if max_hours is None else round(max_hours * 3600), output)
         return 0
     from ..argo import connect

@@ -22,7 +22,7 @@ def render(folder: Folder = "argo/base/rendered") -> int:
     """Write every template of every profile as YAML."""
     from ..renderer import render as run
 
-    return run([folder])[0]
+    return run(["render", folder])[0]
 
 
 @app.command()

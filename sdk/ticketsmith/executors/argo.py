@@ -7,7 +7,7 @@ from .. import __version__
 from ..argo import AlreadyThere, Argo, Document, ended
 from ..documents import canonical
 from ..errors import Conflict, UsageError
-from ..hardware import PROFILES
+from ..hardware import PROFILES, Profile, profile_named
 from ..ledger import spec_key
 from ..lottery.schedule import rounds
 from ..lottery.spec import Experiment
@@ -89,22 +89,19 @@ def check(store: Store, spec: Experiment) -> None:
         )
 
 
-def template_name(kind: str, profile: str) -> str:
-    """What this version calls a template."""
-    return f"ticketsmith-{kind}-{profile}-v{__version__.replace('.', '-')}"
-
-
-def chosen(argo: Argo, kind: str, profile: str | None) -> str:
-    """The template of this version for a profile; without one, for the only profile that is installed."""
+def chosen(argo: Argo, kind: str, profile: str | None) -> Profile:
+    """The profile, if this version's template for it is there; without one, the only one that is installed."""
     there = {each["metadata"]["name"] for each in argo.templates()}
-    profiles = [name for name in ([profile] if profile else PROFILES) if template_name(kind, name) in there]
+    asked = [profile_named(profile)] if profile else PROFILES.values()
+    profiles = [each for each in asked if each.template(kind) in there]
     if len(profiles) == 1:
-        return template_name(kind, profiles[0])
+        return profiles[0]
     if profiles:
         raise UsageError(
-            f"the namespace {argo.namespace!r} has templates for {', '.join(profiles)}", "choose one with --profile"
+            f"namespace {argo.namespace!r} has templates for {', '.join(each.name for each in profiles)}",
+            "choose one with --profile",
         )
-    wanted = template_name(kind, profile or "PROFILE")
+    wanted = profile_named(profile).template(kind) if profile else f"ticketsmith-{kind}-PROFILE"
     fix = f"`ticketsmith templates apply --profile {profile or 't4'}`, or `kubectl apply -k argo/overlays/...`"
     if others := sorted(name for name in there if name.startswith(f"ticketsmith-{kind}-{profile or ''}")):
         raise UsageError(f"no template {wanted} in namespace {argo.namespace!r}: {_other(others)}", fix)

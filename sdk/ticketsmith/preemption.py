@@ -1,0 +1,11 @@
+"""How the end of a pod is told apart: lost with its machine, or failed by itself. Templates and watchers read the same.
+
+Argo compares strings: these are regular expressions that Go (RE2) and Python read alike.
+"""
+
+SIGNALS = ("75", "137", "143")
+"""Exit codes: the runner's answer to SIGTERM, and the signals of a node that goes."""
+FINAL = "OOMKilled|(?i:deadline)|forbidden|^timeout$"
+"""Messages of an end that another attempt would meet again. An OOM kill is 137 too; 'timeout': no machine in time."""
+LOST = "(?i:imminent node shutdown|pod deleted|pod was rejected|preempt|NodeShutdown|Evicted)"
+"""Messages of a loss. A node that comes back may reject the pod that was bound to it, before anything has run."""

@@ -1,0 +1,87 @@
+"""The template as a whole: identities, limits, locks, labels; and the controls that the method knows."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ticketsmith.lottery.controls import CONTROLS
+
+from ..container import IMAGE_USER
+
+Document = dict[str, Any]
+LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+TAG = re.compile(r"\{\{.*?\}\}")
+RUN = "mnist-lenet300-0123456789ab"
+"""As long as a run id gets; fills the tags of a label."""
+CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def problems(document: Document) -> Iterator[str]:
+    """What is wrong with the template above its parts."""
+    spec = document["spec"]
+    yield from _identity(spec)
+    yield from _ends(spec)
+    yield from _locks(spec)
+    yield from _labels(document)
+    yield from _controls(spec)
+    for template in spec["templates"]:
+        if {"script", "containerSet", "data"} & template.keys():
+            yield f"{template['name']}: a source of its own, where a value could become code"
+        if "container" not in template and {"activeDeadlineSeconds", "timeout"} & template.keys():
+            yield f"{template['name']}: Argo refuses a time limit on steps and tasks"
+
+
+def _identity(spec: Document) -> Iterator[str]:
+    context = spec.get("securityContext", {})
+    if not context.get("runAsNonRoot") or context.get("runAsUser") != IMAGE_USER:
+        yield "pods do not run as the image's user"
+    if context.get("seccompProfile") != {"type": "RuntimeDefault"}:
+        yield "pods have no seccomp profile"
+    if spec.get("automountServiceAccountToken") is not False:
+        yield "pods get a token of Kubernetes"
+    if spec.get("executor", {}).get("serviceAccountName") in (None, spec.get("serviceAccountName")):
+        yield "runner and executor have one identity"
+    patch = json.loads(spec.get("podSpecPatch", "{}"))
+    own = {
+        each["name"]: each.get("securityContext")
+        for each in (*patch.get("initContainers", []), *patch.get("containers", []))
+    }
+    if own != {"init": CONFINED, "wait": CONFINED}:
+        yield "Argo's own containers are only as confined as its configuration says"
+
+
+def _ends(spec: Document) -> Iterator[str]:
+    if not spec.get("activeDeadlineSeconds"):
+        yield "nothing ends the workflow"
+    if not spec.get("podGC", {}).get("strategy") or not spec.get("ttlStrategy", {}).get("secondsAfterSuccess"):
+        yield "pods or workflows are kept for ever"
+    if spec.get("onExit") != "finish":
+        yield "no report is written when it ends"
+
+
+def _locks(spec: Document) -> Iterator[str]:
+    for each in (spec, *spec["templates"]):
+        if not each.get("synchronization", {}).keys() <= {"mutexes", "semaphores"}:
+            yield f"{each.get('name', 'spec')}: the singular fields of synchronization are gone from Argo 4"
+
+
+def _labels(document: Document) -> Iterator[str]:
+    spec = document["spec"]
+    found = [document["metadata"].get("labels", {}), spec.get("workflowMetadata", {}).get("labels", {})]
+    found += [each.get("metadata", {}).get("labels", {}) for each in spec["templates"]]
+    for key, value in (item for labels in found for item in labels.items()):
+        if not LABEL.fullmatch(TAG.sub(RUN, value)):
+            yield f"label {key}: {value!r} may not be valid"
+    for metric in spec.get("metrics", {}).get("prometheus", []):
+        if odd := {label["key"] for label in metric["labels"]} - {"kind", "status"}:
+            yield f"metric {metric['name']}: {', '.join(sorted(odd))} makes a series of every run"
+
+
+def _controls(spec: Document) -> Iterator[str]:
+    for each in spec["templates"]:
+        outputs = {output["name"] for output in each.get("outputs", {}).get("parameters", [])}
+        tasks = {task["name"] for task in each.get("dag", {}).get("tasks", [])}
+        there = {"chain": outputs, "round": tasks}.get(each["name"], set(CONTROLS))
+        if missing := set(CONTROLS) - there:
+            yield f"{each['name']}: the controls {', '.join(sorted(missing))} are missing"
