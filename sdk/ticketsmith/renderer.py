@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .errors import UsageError
+from .hardware import profile_named
 
 
 def render(arguments: Sequence[str]) -> tuple[int, str]:
@@ -19,6 +20,7 @@ def render(arguments: Sequence[str]) -> tuple[int, str]:
 
 def templates(profile: str, image: str | None) -> list[dict[str, Any]]:
     """The WorkflowTemplates of one profile. Raises UsageError if the renderer cannot: the reason was said before."""
+    profile_named(profile)
     code, text = render(["print", "--profile", profile, *(["--image", image] if image else [])])
     if code:
         raise UsageError(

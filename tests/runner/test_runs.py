@@ -1,5 +1,6 @@
 """Whole toy runs: resume does nothing, a replicate stands alone, a laptop and a pod leave the same bytes."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from ticketsmith.documents import canonical
 from ticketsmith.errors import Conflict, Diverged
 from ticketsmith.ledger import spec_key
 from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.results import TrainMetrics
 from ticketsmith.lottery.steps import Train
 from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner.data import read
@@ -95,9 +97,14 @@ def test_a_pod_tells_the_workflow_engine_how_far_it_is_and_what_follows(
     progress, outputs = tmp_path / "progress", tmp_path / "out" / "puts"
     common = ["--spec", key, "--store", run.ledger.store.url, "--outputs", str(outputs)]
     step = ["step", *common, "--cohort", "0", "--level", "2"]
-    runner([*step, "--arm", "random", "--kinds", "prune,rewind,train,gate"], ARGO_PROGRESS_FILE=str(progress))
+    said = runner([*step, "--arm", "random", "--kinds", "prune,rewind,train,gate"], ARGO_PROGRESS_FILE=str(progress))
     assert progress.read_text() == "15/20\n"  # the third of four steps was the only one to train
+    spent = json.loads(said.splitlines()[-1])
+    assert spent["event"] == "spent" and min(spent["start"], spent["store"], spent["work"]) > 0
     assert (outputs / "status").read_text() in ("PASS", "FAIL", "UNDECIDED")
+    metrics = TrainMetrics.model_validate_json(run.ledger.read(run["level-02/random/train"], "metrics.json"))
+    assert float((outputs / "accuracy").read_text()) == sum(metrics.test_accuracy) / len(metrics.test_accuracy)
+    assert float((outputs / "sparsity").read_text()) > 0.5
     assert {name: (outputs / name).read_text() for name in ("next", "reinit", "random")} == {
         "next": "none",
         "reinit": "true",
@@ -108,7 +115,8 @@ def test_a_pod_tells_the_workflow_engine_how_far_it_is_and_what_follows(
     assert {path.suffix for path in outputs.iterdir()} == {"", ".html", ".json", ".md"}
 
 
-def runner(argv: list[str], **variables: str) -> None:
+def runner(argv: list[str], **variables: str) -> str:
+    """Run it as a pod does; returns what it said."""
     environment = {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning", **variables}
     done = subprocess.run(
         [sys.executable, "-m", "ticketsmith_runner", *argv],
@@ -118,6 +126,7 @@ def runner(argv: list[str], **variables: str) -> None:
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def test_a_replicate_depends_on_nothing_but_its_own_number(finished: Run, start: Callable[..., Run]) -> None:

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 import httpx2
 
@@ -127,3 +128,8 @@ def parsed(line: bytes, where: str) -> Document:
     if not isinstance(document, dict):
         raise Retryable(f"{where} broke off in the middle of a message", "run the same command again")
     return document
+
+
+def quoted(name: str) -> str:
+    """A name as one part of a path, whatever is in it."""
+    return quote(name, safe="")

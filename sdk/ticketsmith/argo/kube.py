@@ -3,21 +3,17 @@
 import base64
 import gzip
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
-from urllib.parse import quote
 
 import httpx2
-from lightkube.config.client_adapter import ConnectionParams
-from lightkube.config.kubeconfig import KubeConfig, SingleConfig
-from lightkube.core.exceptions import ConfigError
 
 from ..errors import Retryable, UsageError
 from . import TEMPLATES, Document, Missing, ended, selector
-from .http import WATCH, Connection, parsed
+from .http import WATCH, Connection, parsed, quoted
+from .kubeconfig import client, kubeconfig
 from .pods import lines
 
 API = "apis/argoproj.io/v1alpha1"
@@ -111,7 +107,7 @@ class KubernetesApi:
         return bool(answer["status"]["allowed"])
 
     def quota(self) -> dict[str, str] | None:
-        core = f"api/v1/namespaces/{quote(self.namespace)}"
+        core = f"api/v1/namespaces/{quoted(self.namespace)}"
         limits: dict[str, str] = self.connection.call("GET", f"{core}/configmaps/ticketsmith-limits").get("data") or {}
         for each in self.connection.call("GET", f"{core}/resourcequotas").get("items") or []:
             used, hard = each["status"].get("used", {}), each["status"].get("hard", {})
@@ -127,7 +123,7 @@ class KubernetesApi:
         self.connection.call("PATCH", self._path("workflows", name), content=content, headers=headers)
 
     def _path(self, resource: str, *more: str) -> str:
-        return "/".join([API, "namespaces", quote(self.namespace), resource, *map(quote, more)])
+        return "/".join([API, "namespaces", quoted(self.namespace), resource, *map(quoted, more)])
 
 
 def from_environment(
@@ -136,30 +132,10 @@ def from_environment(
     sleep: Callable[[float], None] = time.sleep,
 ) -> KubernetesApi:
     """The cluster of the kubeconfig's current context. `transport` is the seam for tests."""
-    config = _config(environment)
-    try:
-        parameters = ConnectionParams(transport=transport).httpx_params(config)
-    except (ConfigError, OSError, AssertionError) as error:
-        raise UsageError(f"kubeconfig: {error}", "`kubectl config view` shows it; KUBECONFIG names another") from error
-    where = f"Kubernetes API at {config.cluster.server}"
-    connection = Connection(httpx2.Client(**parameters), where, HINTS, sleep)
+    config = kubeconfig(environment)
+    connection = Connection(client(config, transport), f"Kubernetes API at {config.cluster.server}", HINTS, sleep)
     namespace = environment.get("ARGO_NAMESPACE") or config.context.namespace or "ticketsmith"
     return KubernetesApi(connection, namespace, environment.get("ARGO_INSTANCEID"))
-
-
-def _config(environment: Mapping[str, str]) -> SingleConfig:
-    """That of KUBECONFIG or ~/.kube/config; in a pod without either, the pod's own."""
-    path = environment.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
-    try:
-        found = KubeConfig.from_file(path) if os.path.exists(path) else KubeConfig.from_service_account()
-        config = found.get()
-    except (ConfigError, KeyError, ValueError, TypeError, OSError) as error:
-        raise UsageError(
-            f"no cluster: ARGO_SERVER is not set and {path} is no kubeconfig ({error})",
-            "set ARGO_SERVER and ARGO_TOKEN, or KUBECONFIG (GKE: `gcloud container clusters get-credentials CLUSTER`)",
-        ) from error
-    assert config is not None
-    return config
 
 
 def _unpacked(workflow: Document) -> Document:

@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from urllib.parse import quote
 
 from . import Document
-from .http import Connection
+from .http import Connection, quoted
 
 EVERY = 2.0  # seconds between two rounds
 
@@ -14,7 +13,7 @@ def lines(
     connection: Connection, namespace: str, workflow: str, *, go_on: Callable[[], bool]
 ) -> Iterator[tuple[str, str]]:
     """(pod, line) of the main containers, oldest pod first; again for what is new, as long as `go_on` says so."""
-    path = f"api/v1/namespaces/{quote(namespace)}/pods"
+    path = f"api/v1/namespaces/{quoted(namespace)}/pods"
     labels = {"labelSelector": f"workflows.argoproj.io/workflow={workflow}"}
     said: Counter[str] = Counter()
     ended: set[str] = set()
@@ -25,7 +24,7 @@ def lines(
             name, state = pod["metadata"]["name"], _main(pod)
             if name in ended or not state or "waiting" in state:
                 continue
-            every = connection.lines(f"{path}/{quote(name)}/log", params={"container": "main"})
+            every = connection.lines(f"{path}/{quoted(name)}/log", params={"container": "main"})
             for line in list(every)[said[name] :]:
                 said[name] += 1
                 yield name, line.decode(errors="replace")

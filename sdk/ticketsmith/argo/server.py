@@ -6,13 +6,12 @@ Environment: https://argo-workflows.readthedocs.io/en/latest/cli/argo/. API: its
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from urllib.parse import quote
 
 import httpx2
 
 from ..errors import Retryable, UsageError
 from . import TEMPLATES, Document, Missing, selector
-from .http import WATCH, Connection, parsed
+from .http import WATCH, Connection, parsed, quoted
 
 HINTS = {
     0: "check ARGO_SERVER (host:port) and ARGO_SECURE; inside a cluster it is reached by "
@@ -42,7 +41,7 @@ class ArgoServer:
         path, name = self._path("workflow-templates"), template["metadata"]["name"]
         template = template | {"metadata": template["metadata"] | {"namespace": self.namespace}}
         try:
-            there = self.connection.call("GET", f"{path}/{quote(name)}")
+            there = self.connection.call("GET", f"{path}/{quoted(name)}")
         except Missing:
             options = {"dryRun": ["All"]} if dry_run else {}
             self.connection.call("POST", path, json={"template": template, "createOptions": options})
@@ -52,7 +51,7 @@ class ArgoServer:
             return
         version = {"resourceVersion": there["metadata"]["resourceVersion"]}
         body = {"name": name, "template": template | {"metadata": template["metadata"] | version}}
-        self.connection.call("PUT", f"{path}/{quote(name)}", json=body)
+        self.connection.call("PUT", f"{path}/{quoted(name)}", json=body)
 
     def create(self, workflow: Document, *, dry_run: bool = False) -> Document:
         body = {"workflow": workflow, "serverDryRun": dry_run}
@@ -75,7 +74,7 @@ class ArgoServer:
             "listOptions.resourceVersion": now["metadata"]["resourceVersion"],
             "listOptions.timeoutSeconds": str(WATCH),
         }
-        for event in self._stream(f"api/v1/workflow-events/{quote(self.namespace)}", options):
+        for event in self._stream(f"api/v1/workflow-events/{quoted(self.namespace)}", options):
             if event.get("type") == "DELETED":
                 raise Missing(f"{name} was deleted", "the store has what it wrote: `ticketsmith fetch`")
             yield event["object"]
@@ -101,14 +100,14 @@ class ArgoServer:
         return None
 
     def link(self, name: str) -> str | None:
-        return f"{self.url}workflows/{quote(self.namespace)}/{quote(name)}"
+        return f"{self.url}workflows/{quoted(self.namespace)}/{quoted(name)}"
 
     def _put(self, name: str, verb: str) -> None:
         body = {"name": name, "namespace": self.namespace}
         self.connection.call("PUT", self._path("workflows", name, verb), json=body)
 
     def _path(self, resource: str, *more: str) -> str:
-        return "/".join(["api/v1", resource, quote(self.namespace), *map(quote, more)])
+        return "/".join(["api/v1", resource, quoted(self.namespace), *map(quoted, more)])
 
     def _stream(self, path: str, options: Mapping[str, str], silence: float | None = WATCH + 15) -> Iterator[Document]:
         """Results of a stream of server-sent events: `data:` lines up to an empty one; `:` keeps the line alive."""

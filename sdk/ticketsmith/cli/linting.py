@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 import yaml
 
+from ..hardware import profile_named
 from ..renderer import render, templates
 from .options import Output
 
@@ -18,7 +19,7 @@ LIMIT = 120.0  # seconds for `argo lint`
 
 def lint_templates(profile: str, output: Output) -> int:
     """Print what is wrong; 1 if anything is. That `argo` is not there is said, and is no pass of its checks."""
-    code, problems = render(["lint", "--profile", profile])
+    code, problems = render(["lint", "--profile", profile_named(profile).name])
     found, argo = problems.splitlines(), shutil.which("argo")
     if argo:
         found += _argo_lint(argo, profile)

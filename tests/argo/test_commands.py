@@ -1,0 +1,279 @@
+"""Every command for a run on a cluster: what it prints, for people and for programs, and its exit code."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ticketsmith.lottery.spec import Experiment
+from ticketsmith.renderer import templates
+from ticketsmith.specs import run_id
+from ticketsmith.stores.local import LocalStore
+
+from ..fake_gcs import FakeGcs
+from .conftest import Command, of
+from .fake import FakeArgo
+from .test_submit import refused
+from .workflows import PREEMPTED, RUNNING, SUCCEEDED, pod, workflow
+
+COMMANDS = ["status", "watch", "logs", "stop", "terminate", "resume", "open"]
+
+
+@pytest.fixture
+def at_work(fake: FakeArgo, spec: Experiment) -> str:
+    """The id of a run in its first round, preempted once."""
+    run = run_id(spec)
+    dense = pod("chain", 0, "dense", SUCCEEDED, accuracy="0.9712")
+    fake.workflows[run] = workflow(run, dense, pod("chain", 1, "ticket", PREEMPTED, RUNNING), **of(spec))
+    return run
+
+
+@pytest.fixture
+def ended(fake: FakeArgo, spec: Experiment) -> str:
+    """The id of a run that failed in its first round."""
+    run = run_id(spec)
+    failed = pod("chain", 1, "ticket", {"phase": "Failed", "exit": "5", "message": "main: Error (exit code 5)"})
+    fake.workflows[run] = workflow(run, failed, phase="Failed", **of(spec))
+    return run
+
+
+def test_list_shows_each_workflow(command: Command, fake: FakeArgo, at_work: str) -> None:
+    fake.workflows["other"] = workflow("other", phase="Succeeded")
+    lines = command("list").out.splitlines()
+    assert lines[0].split() == ["run", "workflow", "kind", "phase", "created"] and len(lines) == 3
+    listed = command("list", "-o", "json").json
+    assert [(each["run"], each["phase"]) for each in listed] == [(at_work, "Running"), ("other", "Succeeded")]
+
+
+def test_an_empty_list_is_empty(command: Command) -> None:
+    done = command("list")
+    assert (done.code, done.out) == (0, "") and "no runs in namespace 'lab'" in done.err
+    assert command("list", "-o", "json").json == []
+
+
+def test_status_is_a_look_at_the_rounds(command: Command, fake: FakeArgo, at_work: str) -> None:
+    done = command("status", at_work)
+    assert done.out.splitlines()[0] == f"{at_work}: running, 1 preempted"
+    assert "97.12%" in done.out and "running 2/5 (1x preempted)" in done.out
+    assert done.out.splitlines()[-1] == f"http://{fake.address}/workflows/lab/{at_work}"
+    ticket = command("status", at_work, "-o", "json").json["parts"][1]
+    assert (ticket["arm"], ticket["attempts"], ticket["preemptions"], ticket["failures"]) == ("ticket", 2, 1, 0)
+
+
+def test_a_run_is_named_by_its_beginning_or_a_workflow(command: Command, fake: FakeArgo, at_work: str) -> None:
+    assert command("status", at_work[:-6]).code == 0
+    fake.workflows[f"{at_work}-2"] = workflow(f"{at_work}-2", run=at_work)
+    fake.workflows[f"{at_work}-2"]["metadata"]["creationTimestamp"] = "2026-01-02T00:00:00Z"
+    assert command("status", at_work, "-o", "json").json["workflow"] == f"{at_work}-2"
+    assert command("status", f"{at_work}-2").code == 0
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_unknown_run_is_named_with_those_that_are_there(command: Command, at_work: str, name: str) -> None:
+    refused(command(name, "no-such-run"), 2, "'no-such-run' matches 0 runs in namespace 'lab'", at_work)
+
+
+@pytest.mark.parametrize("name", ["list", *COMMANDS])
+def test_an_expired_token_is_told_by_every_command(command: Command, fake: FakeArgo, name: str) -> None:
+    fake.token = "Bearer of tomorrow"
+    refused(command(name, *([] if name == "list" else ["r"])), 4, "401", "kubectl create token")
+
+
+@pytest.mark.parametrize(("verb", "word"), [("stop", "stopping"), ("terminate", "terminating")])
+def test_a_run_is_ended_and_one_that_has_ended_is_not(
+    command: Command, fake: FakeArgo, at_work: str, verb: str, word: str
+) -> None:
+    done = command(verb, at_work)
+    assert done.out == f"{at_work}: {word}\n" and fake.sent == [{"name": at_work, "verb": verb}]
+    fake.workflows[at_work]["status"]["finishedAt"] = "2026-01-01T00:05:00Z"
+    refused(command(verb, at_work), 2, f"{at_work} has ended already", "ticketsmith resume")
+    assert len(fake.sent) == 1
+
+
+def test_resume_lets_a_suspended_run_go_on(command: Command, fake: FakeArgo, at_work: str) -> None:
+    assert command("resume", at_work).out == f"{at_work}: going on\n"
+    assert fake.sent == [{"name": at_work, "verb": "resume"}]
+
+
+def test_resume_of_a_run_that_failed_submits_it_again_as_it_was(
+    command: Command, fake: FakeArgo, gcs: FakeGcs, ended: str, finished: Path, spec: Experiment
+) -> None:
+    store = LocalStore(finished)
+    gcs.objects |= {f"runs/{key}": store.get(key) for key in store.list(f"{ended}/spec/")}
+    assert command("resume", ended, "-o", "json").json["workflow"] == f"{ended}-2"
+    again = fake.workflows[f"{ended}-2"]["spec"]
+    assert again["arguments"] == of(spec)["spec"]["arguments"]
+    assert again["workflowTemplateRef"] == of(spec)["spec"]["workflowTemplateRef"]
+
+
+@pytest.mark.usefixtures("filled")
+def test_resume_of_a_finished_run_submits_nothing(command: Command, fake: FakeArgo, ended: str) -> None:
+    assert command("resume", ended).out == f"{ended}: finished: nothing is left to do\n" and not fake.sent
+
+
+def test_watch_of_a_failed_run_has_the_exit_code_of_the_step(
+    command: Command, ended: str, gcs: FakeGcs, finished: Path
+) -> None:
+    store = LocalStore(finished)
+    gcs.objects |= {f"runs/{key}": store.get(key) for key in store.list(f"{ended}/spec/")}
+    done = command("watch", ended)
+    assert done.code == 5, done.err
+    assert "failed: level 1 ticket: main: Error (exit code 5)" in done.err and f"ticketsmith resume {ended}" in done.err
+
+
+def test_logs_are_for_people_or_as_they_are(command: Command, fake: FakeArgo, at_work: str) -> None:
+    lines = [
+        ("a", '{"event": "replicate", "step": "s", "done": 1, "of": 5}'),
+        ("a", '{"event": "spent", "start": 3.4, "store": 0.2, "work": 1.5}'),
+        ("a", 'time="2026-01-01T00:00:00Z" level=info msg="sub-process exited" argo=true'),
+        ("a", "Traceback of something"),
+    ]
+    fake.logs = [list(lines), list(lines)]
+    text = ["a: s 1/5", "a: start 3.4 s, store 0.2 s, work 1.5 s", "a: Traceback of something"]
+    assert command("logs", at_work).out.splitlines() == text
+    raw = [json.loads(line) for line in command("logs", at_work, "-o", "json").out.splitlines()]
+    assert [(each["pod"], each["line"]) for each in raw] == lines
+
+
+def test_logs_of_a_pod_that_is_gone_come_from_the_archive(
+    command: Command, fake: FakeArgo, gcs: FakeGcs, at_work: str
+) -> None:
+    document = fake.workflows[at_work]
+    gone = document["status"]["nodes"]["chain-0-dense-0"]
+    gone["outputs"] = {"artifacts": [{"name": "main-logs", "gcs": {"key": "argo/x/main.log"}}]}
+    document["status"]["artifactRepositoryRef"] = {"artifactRepository": {"gcs": {"bucket": "bucket"}}}
+    gcs.objects["argo/x/main.log"] = b"what it said\n"
+    fake.logs = [[("r-chain-1", "alive")]]
+    assert command("logs", at_work).out.splitlines() == ["chain-0-dense-0: what it said", "r-chain-1: alive"]
+
+
+def test_open_prints_the_page(command: Command, fake: FakeArgo, at_work: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert command("open", at_work).out == f"http://{fake.address}/workflows/lab/{at_work}\n"
+    assert opened == [f"http://{fake.address}/workflows/lab/{at_work}"]
+
+
+class TestFetch:
+    def test_the_whole_run_verified(
+        self, command: Command, filled: FakeGcs, spec: Experiment, finished: Path, tmp_path: Path
+    ) -> None:
+        done = command("fetch", run_id(spec), "--to", str(tmp_path / "to"))
+        assert done.code == 0, done.err
+        theirs, ours = LocalStore(finished), LocalStore(tmp_path / "to")
+        assert list(ours.list()) == list(theirs.list()) and all(ours.get(k) == theirs.get(k) for k in theirs.list())
+        again = command("fetch", run_id(spec), "--to", str(tmp_path / "to"), "-o", "json")
+        assert again.code == 0 and again.json["run"] == run_id(spec)
+
+    def test_a_file_that_was_altered_is_not_written(
+        self, command: Command, filled: FakeGcs, spec: Experiment, tmp_path: Path
+    ) -> None:
+        (key,) = (each for each in filled.objects if each.endswith("dense/train/weights.safetensors"))
+        filled.objects[key] = filled.objects[key][:-1] + b"!"
+        refused(command("fetch", run_id(spec), "--to", str(tmp_path)), 5, "weights.safetensors: expected sha256")
+        assert not (tmp_path / key.removeprefix("runs/")).exists()
+
+    def test_a_file_that_is_gone(self, command: Command, filled: FakeGcs, spec: Experiment, tmp_path: Path) -> None:
+        (key,) = (each for each in filled.objects if each.endswith("dense/train/metrics.json"))
+        del filled.objects[key]
+        refused(command("fetch", run_id(spec), "--to", str(tmp_path)), 5, "metrics.json: missing")
+
+    def test_other_bytes_at_home_are_kept(
+        self, command: Command, filled: FakeGcs, spec: Experiment, tmp_path: Path
+    ) -> None:
+        mine = tmp_path / run_id(spec) / "cohort-00/level-00/dense/train/metrics.json"
+        mine.parent.mkdir(parents=True)
+        mine.write_text("mine")
+        refused(command("fetch", run_id(spec), "--to", str(tmp_path)), 6, "metrics.json")
+        assert mine.read_text() == "mine"
+
+    @pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "a/../../../evil", "..\\evil"])
+    def test_a_manifest_cannot_lead_out_of_the_folder(
+        self, command: Command, filled: FakeGcs, spec: Experiment, tmp_path: Path, name: str
+    ) -> None:
+        (key,) = (each for each in filled.objects if each.endswith("dense/train/manifest.json"))
+        manifest = json.loads(filled.objects[key])
+        manifest["files"][name] = next(iter(manifest["files"].values()))
+        filled.objects[key] = json.dumps(manifest).encode()
+        done = command("fetch", run_id(spec), "--to", str(tmp_path / "to"))
+        assert done.code in (2, 5) and done.out == "" and "Traceback" not in done.err, done.err
+        assert not list(tmp_path.rglob("*evil*"))
+
+    def test_an_unknown_run(self, command: Command, gcs: FakeGcs) -> None:
+        refused(command("fetch", "no-such-run"), 2, "no-such-run")
+
+    def test_best_names_the_ticket_or_says_that_none_passed(
+        self, command: Command, filled: FakeGcs, spec: Experiment
+    ) -> None:
+        done = command("best", run_id(spec))
+        assert done.code in (0, 1)
+        assert ("weights:" in done.out) is (done.code == 0)
+
+
+class TestTemplates:
+    def test_apply_then_diff(self, command: Command, fake: FakeArgo) -> None:
+        flags = ("--profile", "cpu", "--image", "here/runner@sha256:1")
+        assert command("templates", "diff", *flags).code == 1
+        done = command("templates", "apply", *flags)
+        rendered = {each["metadata"]["name"]: each["spec"] for each in templates("cpu", "here/runner@sha256:1")}
+        assert done.code == 0 and len(done.out.splitlines()) == len(rendered) == 4
+        assert all(fake.templates[name]["spec"] == spec for name, spec in rendered.items())
+        assert command("templates", "diff", *flags).code == 0
+        assert command("templates", "diff", "--profile", "cpu").code == 0, "without --image, any will do"
+        assert command("templates", "diff", "--profile", "cpu", "--image", "another").code == 1
+
+    def test_a_dry_run_keeps_nothing(self, command: Command, fake: FakeArgo) -> None:
+        before = dict(fake.templates)
+        assert "valid" in command("templates", "apply", "--profile", "cpu", "--image", "i", "--dry-run").out
+        assert fake.templates == before
+
+    def test_without_an_image_nothing_is_applied(self, command: Command, fake: FakeArgo) -> None:
+        refused(command("templates", "apply", "--profile", "cpu"), 2, "--image: which one?", "make image")
+
+    def test_a_profile_that_is_none(self, command: Command) -> None:
+        done = command("templates", "apply", "--profile", "t5", "--image", "i")
+        refused(done, 2, "no profile 't5'")
+
+    def test_lint(self, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shutil, "which", lambda name: None)
+        done = command("templates", "lint", "--profile", "l4")
+        assert (done.code, done.out) == (0, "no problems found\n") and "argo lint: not run" in done.err
+
+
+class TestDoctor:
+    def test_what_is_well_what_is_not_and_what_cannot_be_told(self, command: Command, fake: FakeArgo) -> None:
+        fake.templates = {each["metadata"]["name"]: each for each in templates("l4", "an/image")}
+        done = command("doctor", "-o", "json")
+        found = {each["check"]: each["state"] for each in done.json}
+        assert found == {
+            "server": "ok",
+            "version": "ok",
+            "permissions": "unknown",
+            "templates": "ok",
+            "quota": "unknown",
+            "bucket": "ok",
+        }
+        assert done.code == 0
+
+    def test_each_failure_has_a_fix_and_the_first_is_the_exit_code(self, command: Command, fake: FakeArgo) -> None:
+        fake.faults["version"] = iter([403])
+        done = command("doctor", "--store", "gs://no-such-bucket/x")
+        assert done.code == 4, done.out
+        failed = [line for line in done.out.splitlines() if line.startswith("failed")]
+        assert [line.split()[1] for line in failed] == ["version:", "templates:", "bucket:"]
+        assert done.out.count("fix: ") == 3 and "not what ticketsmith 0.1.0 renders" in done.out
+
+    def test_an_old_argo_is_refused(self, command: Command, fake: FakeArgo, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("ticketsmith.argo.server.ArgoServer.version", lambda self: "v4.0.6")
+        done = command("doctor", "-o", "json")
+        (version,) = (each for each in done.json if each["check"] == "version")
+        assert version["state"] == "failed" and "4.0.7" in version["fix"] and done.code == 2
+
+    def test_out_of_reach_the_rest_is_not_asked_but_the_bucket_is(
+        self, command: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ARGO_SERVER", "127.0.0.1:1")
+        done = command("doctor", "-o", "json")
+        assert [(each["check"], each["state"]) for each in done.json] == [("server", "failed"), ("bucket", "ok")]
+        assert done.code == 3

@@ -1,0 +1,248 @@
+"""`ticketsmith submit`: the plan, the Workflow, one run however often it is submitted, and every wrong input."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ticketsmith.argo import server
+from ticketsmith.executors.argo import DEPTH, submit
+from ticketsmith.hardware import PROFILES
+from ticketsmith.ledger import spec_key
+from ticketsmith.lottery.spec import Experiment
+from ticketsmith.specs import run_id
+from ticketsmith.stores import open_store
+
+from ..fake_gcs import FakeGcs
+from .conftest import FLAGS, STORE, TOKEN, Command, Done, install, of
+from .fake import FakeArgo
+from .workflows import RUNNING, SUCCEEDED, pod, workflow
+
+IMP = ("submit", "imp", *FLAGS)
+
+
+def refused(done: Done, code: int, *said: str) -> None:
+    """The code, the problem and its fix on standard error, nothing on standard output, and no traceback."""
+    assert (done.code, done.out) == (code, ""), done.err
+    assert all(each in done.err for each in said), done.err
+    assert "\n  fix: " in done.err and "Traceback" not in done.err and "internal error" not in done.err
+
+
+def test_a_run_is_submitted_from_the_template_with_three_parameters(
+    command: Command, fake: FakeArgo, gcs: FakeGcs, spec: Experiment
+) -> None:
+    done = command(*IMP)
+    run = run_id(spec)
+    assert done.code == 0 and done.out.splitlines() == [run, f"http://{fake.address}/workflows/lab/{run}"]
+    assert "10 steps in 6 pods, at most 4 at a time" in done.err
+    assert "at most 96 GPU-hours (4 x 24 h, less with --max-hours); dollars: unknown without --price" in done.err
+    assert f"next:   ticketsmith watch {run}" in done.err
+    (sent,) = (each["workflow"] for each in fake.sent)
+    given = {each["name"]: each["value"] for each in sent["spec"]["arguments"]["parameters"]}
+    assert given == {"run-id": run, "spec": spec_key(run, spec), "store": STORE}
+    assert sent["metadata"]["name"] == run
+    assert sent["spec"]["workflowTemplateRef"] == {"name": PROFILES["t4"].template("imp")}
+    assert f"runs/{given['spec']}" in gcs.objects
+
+
+def test_the_same_run_submitted_twice_is_one(command: Command, fake: FakeArgo) -> None:
+    first, second = command(*IMP, "-o", "json"), command(*IMP, "-o", "json")
+    assert (first.json["new"], second.json["new"]) == (True, False)
+    assert first.json["workflow"] == second.json["workflow"] and len(fake.workflows) == 1
+    assert "at work already" in second.err
+
+
+def test_five_at_the_same_moment_are_one(fake: FakeArgo, gcs: FakeGcs, spec: Experiment) -> None:
+    where = {"ARGO_SERVER": fake.address, "ARGO_SECURE": "false", "ARGO_TOKEN": TOKEN, "ARGO_NAMESPACE": "lab"}
+
+    def once(_: int) -> bool:
+        argo, name = server.from_environment(where), PROFILES["t4"].template("imp")
+        return submit(argo, open_store(STORE), spec, kind="imp", template=name, seconds=None).new
+
+    with ThreadPoolExecutor(5) as pool:
+        assert sorted(pool.map(once, range(5))) == [False, False, False, False, True]
+
+
+def test_after_a_run_that_failed_the_next_workflow_counts_on(
+    command: Command, fake: FakeArgo, spec: Experiment
+) -> None:
+    run = run_id(spec)
+    fake.workflows[run] = workflow(run, phase="Failed", **of(spec))
+    assert command(*IMP, "-o", "json").json["workflow"] == f"{run}-2"
+    assert fake.workflows[f"{run}-2"]["metadata"]["labels"]["ticketsmith.dev/attempt"] == "2"
+
+
+def test_another_spec_of_the_same_run_at_work_is_a_conflict(command: Command, fake: FakeArgo, spec: Experiment) -> None:
+    assert command(*IMP).code == 0
+    refused(command(*IMP, "--set", "benchmark.rounds=3"), 6, "at work on this run with another spec", run_id(spec))
+
+
+def test_what_is_finished_is_not_submitted(command: Command, fake: FakeArgo, filled: FakeGcs) -> None:
+    done = command(*IMP, "--wait")
+    assert "is finished: nothing was submitted" in done.err and fake.workflows == {}
+    assert done.code in (0, 7) and "Winning Ticket" in done.out
+
+
+def test_dense_alone_is_another_workflow_of_the_same_run(command: Command, fake: FakeArgo, spec: Experiment) -> None:
+    told = command("submit", "dense", *FLAGS, "-o", "json").json
+    assert told["workflow"] == f"{run_id(spec)}-train" and told["plan"]["pods"] == 1
+    assert fake.sent[0]["workflow"]["spec"]["workflowTemplateRef"]["name"] == PROFILES["t4"].template("train")
+
+
+def test_a_dry_run_talks_to_nobody_and_prints_what_kubectl_takes(
+    command: Command, fake: FakeArgo, gcs: FakeGcs, spec: Experiment
+) -> None:
+    done = command(*IMP, "--dry-run", "--max-hours", "2", "--price", "0.5")
+    document = yaml.safe_load(done.out)
+    assert document["metadata"]["name"] == run_id(spec) and document["spec"]["activeDeadlineSeconds"] == 7200
+    assert "# at most 8 GPU-hours" in done.out and "$4.00 at $0.5" in done.out
+    assert not fake.calls and not gcs.calls
+    assert command(*IMP, "--dry-run", "-o", "json").json["workflow"]["kind"] == "Workflow"
+
+
+def test_a_machine_without_gpu_costs_no_gpu_hours(command: Command, fake: FakeArgo) -> None:
+    install(fake, "cpu")
+    told = command(*IMP, "--profile", "cpu", "--max-hours", "3", "-o", "json").json
+    assert (told["plan"]["gpu"], told["plan"]["gpu_hours"]) == (None, 0.0)
+
+
+def test_stdout_is_data_only(command: Command, fake: FakeArgo) -> None:
+    done = command(*IMP, "-o", "json")
+    assert set(done.json) == {"run", "workflow", "new", "link", "plan"} and "plan" not in done.err.split("\n")[0]
+
+
+class TestWrongInputs:
+    """Each: what is wrong, how it is mended, the documented exit code; and nothing was created."""
+
+    @pytest.fixture(autouse=True)
+    def _nothing_created(self, fake: FakeArgo) -> object:
+        yield
+        assert fake.workflows == {}
+
+    def test_an_unreachable_server(self, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ARGO_SERVER", "127.0.0.1:1")
+        refused(command(*IMP), 3, "cannot reach Argo Server at http://127.0.0.1:1", "port-forward", "ARGO_SERVER")
+
+    def test_an_expired_token(self, command: Command, fake: FakeArgo) -> None:
+        fake.token = "Bearer of tomorrow"
+        refused(command(*IMP), 4, "401", "token not valid", "kubectl create token")
+
+    def test_forbidden_by_rbac(self, command: Command, fake: FakeArgo) -> None:
+        fake.faults["create"] = iter([403])
+        refused(command(*IMP), 4, "403", "create rolebinding")
+
+    def test_no_template(self, command: Command, fake: FakeArgo) -> None:
+        fake.templates.clear()
+        refused(command(*IMP), 2, "no template ticketsmith-imp-PROFILE", "templates apply --profile t4")
+
+    def test_a_template_older_than_the_command_line(self, command: Command, fake: FakeArgo) -> None:
+        name = "ticketsmith-imp-t4-v0-0-9"
+        fake.templates = {name: {"metadata": {"name": name}}}
+        refused(command(*IMP), 2, f"it has {name}, and this is ticketsmith 0.1.0", "templates apply")
+
+    def test_two_profiles_and_no_choice(self, command: Command, fake: FakeArgo) -> None:
+        install(fake, "l4")
+        refused(command(*IMP), 2, "templates for t4, l4", "choose one with --profile")
+
+    def test_a_profile_that_is_none(self, command: Command) -> None:
+        refused(command(*IMP, "--profile", "t5"), 2, "no profile 't5'", "one of t4, l4, cpu, local")
+        refused(command(*IMP, "--profile", "t5", "--dry-run"), 2, "no profile 't5'")
+
+    def test_a_missing_bucket(self, command: Command) -> None:
+        refused(command(*IMP, "--store", "gs://no-such-bucket/runs"), 2, "no-such-bucket")
+
+    def test_a_store_that_pods_cannot_reach(self, command: Command) -> None:
+        refused(command(*IMP, "--store", "runs"), 2, "pods cannot reach 'runs'", "gs://bucket/prefix")
+
+    def test_a_sparsity_out_of_range(self, command: Command) -> None:
+        refused(command("submit", "imp", "--sparsity", "1.5"), 2, "pruning.sparsity: expected less than 1, got 1.5")
+
+    def test_more_rounds_than_argo_nests(self, command: Command) -> None:
+        flags = ("--sparsity", "0.99", "--set", "pruning.fraction=0.01")
+        problem = f"Argo nests templates 100 deep, which allows {DEPTH}"
+        refused(command("submit", "imp", *flags), 2, problem, "ticketsmith run imp")
+
+    def test_a_server_that_is_none(self, command: Command, fake: FakeArgo) -> None:
+        fake.faults["templates"] = iter(["html"])
+        refused(command(*IMP), 2, "did not answer with JSON")
+
+    def test_hours_and_prices_are_positive(self, command: Command) -> None:
+        refused(command(*IMP, "--max-hours", "0"), 2, "max-hours")
+        refused(command(*IMP, "--price", "-1"), 2, "price")
+
+
+def test_a_server_that_stumbles_is_asked_again(command: Command, fake: FakeArgo) -> None:
+    fake.faults["create"] = iter([503, "drop"])
+    assert command(*IMP).code == 0 and len(fake.workflows) == 1
+
+
+def test_an_answer_that_is_lost_is_not_a_second_run(command: Command, fake: FakeArgo, spec: Experiment) -> None:
+    """The Workflow was created, its answer never came: asked again, the API says that it is there."""
+    document = workflow(run_id(spec), phase="Pending", **of(spec))
+    fake.workflows[run_id(spec)] = document
+    fake.faults["list"] = iter([])
+    assert command(*IMP, "-o", "json").json["new"] is False
+
+
+def ended(spec: Experiment) -> list[object]:
+    """A run of one round, from its first state to its last."""
+    run, given = run_id(spec), of(spec)
+    done = pod("chain", 0, "dense", SUCCEEDED, accuracy="0.97")
+    done |= pod("gate", 1, "ticket", SUCCEEDED, status="PASS", sparsity="0.2")
+    return [
+        workflow(run, pod("chain", 0, "dense", RUNNING), **given),
+        "break",
+        workflow(run, done, phase="Succeeded", **given),
+    ]
+
+
+@pytest.mark.parametrize("flags", [["--watch"], ["--wait"], ["--watch", "--logs"]])
+def test_waiting_ends_with_the_verdict(
+    command: Command, fake: FakeArgo, filled: FakeGcs, spec: Experiment, flags: list[str]
+) -> None:
+    """The report of the finished run is taken away: it has to be asked for, and is, once the workflow has ended."""
+    kept = {key: filled.objects.pop(key) for key in list(filled.objects) if "/benchmark/" in key}
+    states = ended(spec)
+
+    def play() -> object:
+        yield from states[:2]
+        filled.objects.update(kept)
+        yield states[2]
+
+    fake.states[run_id(spec)] = play()
+    fake.logs = [[("pod-a", '{"event": "replicate", "step": "s", "done": 1, "of": 5}'), ("pod-a", "plain words")]] * 9
+    done = command(*IMP, *flags)
+    assert done.code in (0, 7), done.err
+    assert "Winning Ticket" in done.out
+    assert ("level 0 dense: running 2/5" in done.err) is ("--watch" in flags)
+    assert ("pod-a: s 1/5" in done.err) is ("--logs" in flags)
+
+
+def test_ctrl_c_lets_go_and_says_how_to_come_back(fake: FakeArgo, gcs: FakeGcs, spec: Experiment) -> None:
+    run = run_id(spec)
+    fake.states[run] = (time.sleep(0.2) or workflow(run, **of(spec)) for _ in iter(int, 1))
+    argv = [sys.executable, "-m", "ticketsmith", *IMP, "--watch"]
+    child = subprocess.Popen(argv, env=dict(os.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while not fake.calls["watch"] and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=30)
+    assert child.returncode == 130, said
+    assert f"detached, the run goes on. Back to it: ticketsmith watch {run}; end it: ticketsmith stop {run}" in said
+    assert "Traceback" not in said and fake.calls["steer"] == 0
+
+
+def test_the_step_summary_of_ci_gets_the_scorecard(
+    command: Command, filled: FakeGcs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    command(*IMP, "--wait")
+    assert "| Winning Ticket |" in (tmp_path / "summary.md").read_text()

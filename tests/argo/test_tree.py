@@ -1,0 +1,79 @@
+"""A Workflow, read: what is preempted, tried again and failed are told apart, and shown apart."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from ticketsmith.argo.tree import tree
+from ticketsmith.cli.board import Board
+
+from .workflows import PREEMPTED, RUNNING, SUCCEEDED, pod, workflow
+
+ENDS = [
+    ({"phase": "Pending"}, "waiting"),
+    ({"phase": "Running"}, "running"),
+    (SUCCEEDED, "done"),
+    ({"phase": "Failed", "exit": "75", "message": "main: Error (exit code 75)"}, "preempted"),
+    ({"phase": "Failed", "exit": "143", "message": "main: Error (exit code 143)"}, "preempted"),
+    ({"phase": "Failed", "exit": "137", "message": "main: Error (exit code 137)"}, "preempted"),
+    (PREEMPTED, "preempted"),
+    ({"phase": "Failed", "message": "Pod was terminated in response to imminent node shutdown."}, "preempted"),
+    ({"phase": "Failed", "message": "Pod was rejected: Predicate NodeAffinity failed"}, "preempted"),
+    ({"phase": "Failed", "exit": "3", "message": "main: Error (exit code 3)"}, "retried"),
+    ({"phase": "Error", "message": "failed to put file: 503"}, "retried"),
+    ({"phase": "Failed", "exit": "1", "message": "main: Error (exit code 1)"}, "failed"),
+    ({"phase": "Failed", "exit": "70", "message": "main: Error (exit code 70)"}, "failed"),
+    ({"phase": "Failed", "exit": "137", "message": "main: OOMKilled (exit code 137)"}, "failed"),
+    ({"phase": "Failed", "exit": "143", "message": "Pod was active on the node longer than the deadline"}, "failed"),
+    ({"phase": "Failed", "message": "timeout"}, "failed"),
+    ({"phase": "Error", "message": 'pods "x" is forbidden: violates PodSecurity'}, "failed"),
+]
+
+
+@pytest.mark.parametrize(("attempt", "end"), ENDS, ids=[f"{end}-{number}" for number, (_, end) in enumerate(ENDS)])
+def test_how_an_attempt_ended(attempt: dict[str, str], end: str) -> None:
+    (part,) = tree(workflow("r", pod("chain", 1, "ticket", attempt))).parts
+    assert [each.end for each in part.attempts] == [end]
+
+
+def test_attempts_are_counted_by_how_they_ended() -> None:
+    seen = tree(workflow("r", pod("chain", 1, "ticket", PREEMPTED, {"phase": "Failed", "exit": "3"}, SUCCEEDED)))
+    (part,) = seen.parts
+    assert (seen.count("preempted"), seen.count("retried"), seen.count("failed"), seen.count("done")) == (1, 1, 0, 1)
+    assert part.attempts[0].seconds == 30.0 and part.phase == "Succeeded"
+
+
+def test_a_workflow_that_the_controller_has_not_seen_is_pending() -> None:
+    seen = tree({"metadata": {"name": "r", "labels": {}}, "spec": {}})
+    assert (seen.phase, seen.parts, seen.run) == ("Pending", (), "r")
+
+
+def test_a_skipped_step_is_no_part() -> None:
+    node = {"id": "x", "type": "Skipped", "phase": "Skipped", "templateName": "chain", "inputs": None}
+    assert tree(workflow("r", {"x": node})).parts == ()
+
+
+def drawn(board: Board) -> str:
+    console = Console(width=100, file=StringIO())
+    console.print(board)
+    return str(console.file.getvalue())
+
+
+def test_the_board_shows_rounds_and_losses_and_says_each_change_once() -> None:
+    board = Board()
+    dense = pod("chain", 0, "dense", SUCCEEDED, accuracy="0.9712", status="none")
+    first = workflow("r", dense, pod("chain", 1, "ticket", PREEMPTED, RUNNING))
+    assert list(board.see(tree(first))) == ["level 0 dense: 97.12%", "level 1 ticket: running 2/5 (1x preempted)"]
+    assert list(board.see(tree(first))) == []
+    ticket = pod("chain", 1, "ticket", PREEMPTED, SUCCEEDED, accuracy="0.968", status="none")
+    gate = pod("gate", 1, "ticket", SUCCEEDED, status="UNDECIDED", sparsity="0.2")
+    control = pod("chain", 1, "reinit", {"phase": "Failed", "exit": "1", "message": "main: Error (exit code 1)"})
+    assert list(board.see(tree(workflow("r", dense, ticket, gate, control)))) == [
+        "level 1 ticket: 96.80% (1x preempted)",
+        "level 1 reinit: failed: main: Error (exit code 1)",
+        "level 1 gate: UNDECIDED",
+    ]
+    text = drawn(board)
+    assert "level  sparsity" in text and "20.0%" in text and "96.80% (1x preempted) UNDECIDED" in text
+    assert "running, 1 preempted, 1 failed" in text
