@@ -1,0 +1,202 @@
+"""A real cluster, whichever the environment names; without one, every test here is skipped and says why.
+
+KUBECONFIG                 of somebody who may do everything in the namespace
+ARGO_SERVER, ARGO_TOKEN …  of somebody who may use workflows
+STORAGE_EMULATOR_HOST      where the bucket is not Google's; pods must reach it too
+TICKETSMITH_TEST_IMAGE     the runner's image, as pods pull it
+TICKETSMITH_TEST_BUCKET    a bucket that tests may write [ticketsmith-artifacts]
+TICKETSMITH_TEST_FAULTS    a command that breaks the cluster: `kill t4`, `revive t4`, `restart workflow-controller`
+"""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NEEDED = ("KUBECONFIG", "ARGO_SERVER", "ARGO_TOKEN", "TICKETSMITH_TEST_IMAGE")
+ONE_ROUND = ("--sparsity", "0.2", "--replicates", "5", "--set", "training.steps=60")
+TWO_ROUNDS = ("--sparsity", "0.36", "--replicates", "5", "--set", "training.steps=60")
+LONG_BENCHMARK = (*ONE_ROUND, "--set", "benchmark.seconds=0.05")
+LIMIT = 360.0  # seconds for a run of two rounds; the wait for a lost node included
+
+
+@dataclass
+class Cluster:
+    """What tests do to a cluster, as a user, as its administrator, and as bad luck."""
+
+    namespace: str
+    store: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def ticketsmith(self, *arguments: str, limit: float = LIMIT, **environment: str) -> "Done":
+        """Run the command line to its end."""
+        whole = self.environment | {"TICKETSMITH_STORE": self.store} | environment
+        whole = {key: value for key, value in whole.items() if value}  # an empty one is none
+        argv = [sys.executable, "-m", "ticketsmith", *arguments]
+        child = subprocess.run(argv, env=whole, capture_output=True, text=True, timeout=limit, check=False)
+        return Done(child.returncode, child.stdout, child.stderr)
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Run the command line beside the test."""
+        whole = self.environment | {"TICKETSMITH_STORE": self.store} | environment
+        whole = {key: value for key, value in whole.items() if value}
+        argv = [sys.executable, "-m", "ticketsmith", *arguments]
+        return subprocess.Popen(argv, env=whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def kubectl(self, *arguments: str, limit: float = 120.0) -> str:
+        """As the administrator."""
+        argv = ["kubectl", "-n", self.namespace, *arguments]
+        child = subprocess.run(argv, capture_output=True, text=True, timeout=limit, check=False)
+        assert child.returncode == 0, child.stderr
+        return child.stdout
+
+    def fault(self, *arguments: str) -> None:
+        """Break something. Skips the test where nothing here can."""
+        command = os.environ.get("TICKETSMITH_TEST_FAULTS")
+        if not command:
+            pytest.skip("TICKETSMITH_TEST_FAULTS is not set: nothing here can break the cluster")
+        subprocess.run([command, *arguments], check=True, capture_output=True, timeout=120)
+
+    def status(self, run: str) -> dict[str, Any]:
+        done = self.ticketsmith("status", run, "-o", "json", limit=60)
+        assert done.code == 0, done.stderr
+        status: dict[str, Any] = json.loads(done.stdout)
+        return status
+
+    def part(self, run: str, part: str, level: int | None = None, arm: str | None = None) -> dict[str, Any] | None:
+        """One part of a run as it is now; None before it has begun."""
+        parts = [each for each in self.status(run)["parts"] if each["part"] == part]
+        return next((p for p in parts if level in (None, p["level"]) and arm in (None, p["arm"])), None)
+
+    def workflows(self, run: str) -> list[str]:
+        """Names of the workflows of a run."""
+        return self.kubectl("get", "workflows", "-l", f"ticketsmith.dev/run={run}", "-o", "name").split()
+
+    def pod(self, *, part: str, level: int | None = None) -> str | None:
+        """Name of the running pod of a part."""
+        labels = f"ticketsmith.dev/part={part}" + (f",ticketsmith.dev/level={level}" if level is not None else "")
+        running = ["--field-selector", "status.phase=Running", "-o", "name"]
+        return next(iter(self.kubectl("get", "pods", "-l", labels, *running).split()), None)
+
+    def forget(self) -> None:
+        """Delete the workflows of earlier tests, and none of anybody else: the same run may be submitted again."""
+        for each in json.loads(self.kubectl("get", "workflows", "-l", "ticketsmith.dev/kind", "-o", "json"))["items"]:
+            given = {one["name"]: one["value"] for one in each["spec"]["arguments"]["parameters"]}
+            if given.get("store", "").startswith(self.store.rpartition("/")[0]):
+                name = each["metadata"]["name"]
+                self.kubectl("delete", "workflow", name, "--wait=true")
+                self.kubectl("delete", "pods", "-l", f"workflows.argoproj.io/workflow={name}", "--now", "--wait=false")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+T = TypeVar("T")
+
+
+def until(see: Callable[[], T | None], *, limit: float = 120.0, every: float = 0.5) -> T:
+    """What `see` finally sees. Fails after `limit` seconds."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        if (found := see()) is not None:
+            return found
+        time.sleep(every)
+    raise AssertionError(f"not seen within {limit:g} s")
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The overlay `local`, validated by the API server with the full CRDs, then applied. The environment for users."""
+    missing = [name for name in NEEDED if not os.environ.get(name)] + ([] if shutil.which("kubectl") else ["kubectl"])
+    if missing:
+        pytest.skip(f"no cluster: {', '.join(missing)} not there (tests/e2e/conftest.py says what is needed)")
+    manifests = _kustomized(tmp_path_factory.mktemp("overlay"))
+    for options in (["--dry-run=server", "--validate=strict"], []):
+        argv = ["kubectl", "apply", "--server-side", "--force-conflicts", *options, "-f", "-"]
+        child = subprocess.run(argv, input=manifests, capture_output=True, text=True, timeout=120, check=False)
+        assert child.returncode == 0, child.stderr
+    return dict(os.environ)
+
+
+@pytest.fixture
+def cluster(installed: dict[str, str]) -> Cluster:
+    """The cluster with no workflow in it, and a part of the bucket that nobody has written to."""
+    bucket = os.environ.get("TICKETSMITH_TEST_BUCKET", "ticketsmith-artifacts")
+    store = f"gs://{bucket}/e2e/{secrets.token_hex(4)}"
+    made = Cluster(os.environ.get("ARGO_NAMESPACE", "argo"), store, installed)
+    made.forget()
+    return made
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[str, ...]], "Local"]:
+    """The same spec, run on this machine: once for each spec."""
+    runs: dict[tuple[str, ...], Local] = {}
+
+    def run(spec: tuple[str, ...]) -> Local:
+        if spec not in runs:
+            store = tmp_path_factory.mktemp("local")
+            argv = [sys.executable, "-m", "ticketsmith", "run", "imp", *spec, "--store", str(store), "-o", "json"]
+            child = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT, check=False)
+            assert child.returncode in (0, 1, 7), child.stderr
+            run = json.loads(child.stdout)["findings"]["run_id"]
+            runs[spec] = Local(run, store, child.returncode)
+        return runs[spec]
+
+    return run
+
+
+@dataclass(frozen=True)
+class Local:
+    """A finished run on this machine."""
+
+    run: str
+    store: Path
+    code: int
+
+
+def record(store: Path, run: str) -> dict[str, bytes]:
+    """Every byte of a run that two runs of one spec agree in."""
+    differing = ("volatile.json", "timing.json", "speed.json")
+    files = [path for path in (store / run).rglob("*") if path.is_file() and path.name not in differing]
+    return {path.relative_to(store).as_posix(): path.read_bytes() for path in files if "report" not in path.parts}
+
+
+def _kustomized(folder: Path) -> str:
+    """The overlay with the image under test, and the emulator's address for pods if there is one."""
+    name, _, tag = os.environ["TICKETSMITH_TEST_IMAGE"].rpartition(":")
+    overlay = os.path.relpath(ROOT / "argo/overlays/local", folder.resolve())
+    emulator = os.environ.get("STORAGE_EMULATOR_HOST")
+    literals = [f"STORAGE_EMULATOR_HOST={emulator}"] if emulator else []
+    document = {
+        "resources": [overlay],
+        "namespace": os.environ.get("ARGO_NAMESPACE", "argo"),
+        "configurations": [os.path.relpath(ROOT / "argo/overlays/local/images.yaml", folder.resolve())],
+        "images": [{"name": "localhost/ticketsmith/runner", "newName": name, "newTag": tag}],
+        "configMapGenerator": [
+            {"name": "ticketsmith-environment", "literals": literals, "options": {"disableNameSuffixHash": True}}
+        ],
+    }
+    (folder / "kustomization.yaml").write_text(json.dumps(document))
+    argv = ["kubectl", "kustomize", "--load-restrictor=LoadRestrictionsNone", str(folder)]
+    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout
