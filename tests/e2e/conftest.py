@@ -140,10 +140,15 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture
 def cluster(installed: dict[str, str]) -> Cluster:
-    """The cluster with no workflow in it, and a part of the bucket that nobody has written to."""
+    """The cluster without a workflow of ours, and a part of the bucket that nobody has written to."""
+    return fresh(installed)
+
+
+def fresh(environment: dict[str, str]) -> Cluster:
+    """A new prefix of the bucket; the workflows of earlier tests are gone."""
     bucket = os.environ.get("TICKETSMITH_TEST_BUCKET", "ticketsmith-artifacts")
     store = f"gs://{bucket}/e2e/{secrets.token_hex(4)}"
-    made = Cluster(os.environ.get("ARGO_NAMESPACE", "argo"), store, installed)
+    made = Cluster(os.environ.get("ARGO_NAMESPACE", "argo"), store, environment)
     made.forget()
     return made
 

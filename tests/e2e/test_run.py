@@ -1,33 +1,111 @@
 """A run on the cluster is the run on this machine: same id, same bytes, same verdict; and the same one twice is one."""
 
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from .conftest import TWO_ROUNDS, Cluster, Local, record
+import pytest
+
+from ..browser import chromium, complaints
+from .conftest import TWO_ROUNDS, Cluster, Done, Local, fresh, record
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
-def test_a_run_on_the_cluster_is_the_run_on_this_machine(
-    cluster: Cluster, local: Callable[[tuple[str, ...]], Local], tmp_path: Path
-) -> None:
-    """Five submissions at the same moment are one workflow; its benchmark runs where the T4 is, and nothing else."""
-    here = local(TWO_ROUNDS)
+@dataclass(frozen=True)
+class Ran:
+    """A run that was submitted five times at the same moment, and watched to its end."""
+
+    cluster: Cluster
+    here: Local
+    """The same run on this machine."""
+    submissions: list[int]
+    watched: Done
+    parts: dict[tuple[str, int | None, str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def ran(installed: dict[str, str], local: Callable[[tuple[str, ...]], Local]) -> Ran:
+    here, cluster = local(TWO_ROUNDS), fresh(installed)
     five = [cluster.start("submit", "imp", *TWO_ROUNDS, "-o", "json") for _ in range(5)]
-    told = [process.communicate(timeout=60) for process in five]
-    assert [process.returncode for process in five] == [0] * 5, told
-    assert len(cluster.workflows(here.run)) == 1
-
+    codes = [(process.communicate(timeout=60), process.returncode)[1] for process in five]
     watched = cluster.ticketsmith("watch", here.run)
-    assert watched.code == here.code, watched.stderr
-    assert "Winning Ticket" in watched.stdout and "level 2 gate:" in watched.stderr
+    parts = {(each["part"], each["level"], each["arm"]): each for each in cluster.status(here.run)["parts"]}
+    return Ran(cluster, here, codes, watched, parts)
 
-    parts = {(p["part"], p["level"], p["arm"]): p for p in cluster.status(here.run)["parts"]}
-    assert [key for key, part in parts.items() if part["node"] == "t4"] == [("benchmark", 2, "ticket")]
-    assert all(part["phase"] == "Succeeded" and part["attempts"] == 1 for part in parts.values())
-    assert parts["gate", 2, "ticket"]["sparsity"] and parts["chain", 2, "ticket"]["accuracy"]
 
-    fetched = cluster.ticketsmith("fetch", here.run, "--to", str(tmp_path))
+def test_five_submissions_at_the_same_moment_are_one_workflow(ran: Ran) -> None:
+    assert ran.submissions == [0] * 5
+    assert len(ran.cluster.workflows(ran.here.run)) == 1
+
+
+def test_watching_ends_with_the_verdict_of_this_machine(ran: Ran) -> None:
+    assert ran.watched.code == ran.here.code, ran.watched.stderr
+    assert "Winning Ticket" in ran.watched.stdout and "level 2 gate:" in ran.watched.stderr
+
+
+def test_nothing_but_the_benchmark_runs_where_the_t4_is(ran: Ran) -> None:
+    t4 = ran.cluster.kubectl("get", "nodes", "-l", "cloud.google.com/gke-accelerator=nvidia-tesla-t4", "-o", "name")
+    on_t4 = [key for key, part in ran.parts.items() if f"node/{part['node']}" in t4.split()]
+    assert on_t4 == [("benchmark", 2, "ticket")]
+
+
+def test_each_part_was_one_pod_and_tells_what_it_found(ran: Ran) -> None:
+    assert all((part["phase"], part["attempts"]) == ("Succeeded", 1) for part in ran.parts.values())
+    assert float(ran.parts["gate", 2, "ticket"]["sparsity"]) == pytest.approx(0.36, abs=1e-3)
+    assert 0.5 < float(ran.parts["chain", 2, "ticket"]["accuracy"]) <= 1
+
+
+def test_what_is_fetched_has_the_bytes_of_this_machine(ran: Ran, tmp_path: Path) -> None:
+    fetched = ran.cluster.ticketsmith("fetch", ran.here.run, "--to", str(tmp_path))
     assert fetched.code == 0, fetched.stderr
-    assert record(tmp_path, here.run) == record(here.store, here.run)
-    assert cluster.ticketsmith("report", here.run, "--store", str(tmp_path)).stdout.count("Winning Ticket") == 1
-    assert cluster.ticketsmith("submit", "imp", *TWO_ROUNDS, "--wait").code == here.code
-    assert len(cluster.workflows(here.run)) == 1
+    assert record(tmp_path, ran.here.run) == record(ran.here.store, ran.here.run)
+    assert "Winning Ticket" in ran.cluster.ticketsmith("report", ran.here.run, "--store", str(tmp_path)).stdout
+
+
+def test_what_is_finished_is_not_run_again(ran: Ran) -> None:
+    again = ran.cluster.ticketsmith("submit", "imp", *TWO_ROUNDS, "--wait")
+    assert again.code == ran.here.code and "nothing was submitted" in again.stderr
+    assert len(ran.cluster.workflows(ran.here.run)) == 1
+
+
+def test_the_pods_told_how_their_time_was_spent(ran: Ran) -> None:
+    """And nothing was torn: every chain, gate and report says it, in its archived or its live log."""
+    said = ran.cluster.ticketsmith("logs", ran.here.run).stdout.splitlines()
+    assert sum(": start " in line and ", work " in line for line in said) == len(ran.parts)
+
+
+def test_the_report_opens_in_argos_interface(ran: Ran) -> None:
+    """Under its content policy. TICKETSMITH_TEST_PICTURES names a folder for what was seen."""
+    address = str(ran.cluster.status(ran.here.run)["link"])
+    with chromium() as browser:
+        context = browser.new_context(viewport={"width": 1500, "height": 1250})
+        context.add_cookies([{"name": "authorization", "value": os.environ["ARGO_TOKEN"], "url": address}])
+        listed, page = context.new_page(), context.new_page()
+        said = complaints(page)
+        listed.goto(address.rpartition("/")[0])
+        listed.get_by_text(f"imp {ran.here.run}").first.wait_for(timeout=30_000)  # its title
+        page.goto(address)
+        page.locator("svg title", has_text="(report.html)").wait_for(state="attached", timeout=30_000)
+        _greeted(page)
+        drawn = " ".join(page.locator("svg title").all_text_contents())
+        assert all(f"({name})" in drawn for name in ("dense", "ticket", "reinit", "gate", "next-round", "benchmark"))
+        page.locator("g", has=page.locator("title", has_text="(report.html)")).last.click(timeout=30_000)
+        page.get_by_text("Continue").click(timeout=30_000)
+        report = page.frame_locator("iframe")
+        report.locator("td, th", has_text="Winning Ticket").first.wait_for(timeout=30_000)
+        assert report.locator("svg").count() >= 2
+        if folder := os.environ.get("TICKETSMITH_TEST_PICTURES"):
+            page.screenshot(path=Path(folder) / "argo.png")
+        assert said == []
+
+
+def _greeted(page: "Page") -> None:
+    """Close what greets a first visitor: three dialogs."""
+    for _ in range(3):
+        if page.locator(".modal-close").count():
+            page.locator(".modal-close").first.click(timeout=10_000)
+            page.wait_for_timeout(500)
