@@ -53,11 +53,11 @@ class Cluster:
         argv = [sys.executable, "-m", "ticketsmith", *arguments]
         return subprocess.Popen(argv, env=whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def kubectl(self, *arguments: str, limit: float = 120.0) -> str:
+    def kubectl(self, *arguments: str, input: str | None = None, check: bool = True, limit: float = 120.0) -> str:
         """As the administrator."""
         argv = ["kubectl", "-n", self.namespace, *arguments]
-        child = subprocess.run(argv, capture_output=True, text=True, timeout=limit, check=False)
-        assert child.returncode == 0, child.stderr
+        child = subprocess.run(argv, input=input, capture_output=True, text=True, timeout=limit, check=False)
+        assert child.returncode == 0 or not check, child.stderr
         return child.stdout
 
     def fault(self, *arguments: str) -> None:

@@ -1,24 +1,28 @@
-"""The README is run. Its blocks share one folder and follow one another, as they do for a reader.
+"""The README is run, and docs/cluster.md. Blocks share one folder and follow one another, as they do for a reader.
 
 Run: each line of a ```bash block, and each line after `$ ` of a ```console block.
 Said, not run: what `git clone`, `cd`, `make`, `pip install` do has been done by whoever runs this test.
 A comment above a block changes that: after `<!-- hours -->`, `<!-- network -->` or `<!-- cloud -->` it is parsed only,
-and a `ticketsmith run` in it dry-run; `<!-- shows: text -->` promises a text of the output.
+what can be dry-run is (`ticketsmith run` and `submit`, `kubectl create`), and other `ticketsmith` commands are held to
+their options; `<!-- shows: text -->` promises a text of the output.
 """
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"((?:<!--[^\n]*-->\n)*)```(bash|console)\n(.*?)```", re.DOTALL)
+CLOUD = {"WHO": "w", "REPO": "o/r", "TICKETSMITH_STORE": "gs://bucket/runs"}
 SET_UP = ("git clone", "cd ", "make ", "pip install", "uv pip install")
-OURS = re.compile(r"ticketsmith |python -m ticketsmith\b")
+OURS = re.compile(r"ticketsmith |python -m ticketsmith\b|kubectl .*create |kubectl apply .*-k ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +46,10 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
-README = [block for block in blocks((ROOT / "README.md").read_text()) if block.commands]
+README, CLUSTER = (
+    [block for block in blocks((ROOT / name).read_text()) if block.commands]
+    for name in ("README.md", "docs/cluster.md")
+)
 
 
 def test_some_blocks_are_run_and_some_are_out_of_reach() -> None:
@@ -53,28 +60,36 @@ def test_some_blocks_are_run_and_some_are_out_of_reach() -> None:
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder like a checkout: configs, no runs."""
     folder = tmp_path_factory.mktemp("readme")
-    (folder / "configs").symlink_to(ROOT / "configs")
+    for name in ("argo", "configs"):
+        (folder / name).symlink_to(ROOT / name)
     return folder
 
 
-@pytest.mark.parametrize("block", README, ids=lambda block: block.commands[0].partition(" #")[0].strip())
+@pytest.mark.parametrize("block", [*README, *CLUSTER], ids=lambda block: block.commands[0].partition(" #")[0].strip())
 def test_block(block: Block, reader: Path) -> None:
     script = "\n".join(block.commands)
     if block.out_of_reach:
         bash("-nc", script, reader)
         script = "\n".join(within_reach(each) for each in block.commands if OURS.match(each))
-    output = bash("-ec", script, reader)
+    output = bash("-ec", script, reader, **(CLOUD if block.out_of_reach else {}))
     assert not [text for text in block.shows if text not in output], output
 
 
 def within_reach(command: str) -> str:
     """What of our command can be tried without its hours, network or cloud."""
     command = command.partition(" #")[0].strip()
-    return f"{command} --dry-run" if re.search(r" run |\.(train|prune)\b", command) else f"{command} --help"
+    if command.startswith("kubectl"):
+        if which("kubectl") is None:
+            return f": no kubectl on PATH for {shlex.quote(command)}"
+        if " -k " in command:
+            return re.sub("apply .*-k", "kustomize", command)
+        return f"{command} --dry-run=client -o name"
+    return f"{command} --dry-run" if re.search(r" run | submit |\.(train|prune)\b", command) else f"{command} --help"
 
 
-def bash(flags: str, script: str, folder: Path) -> str:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "110"}
+def bash(flags: str, script: str, folder: Path, **more: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "TICKETSMITH_STORE"} | more
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "110"}
     argv = ["bash", flags, script]
     done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"

@@ -91,7 +91,7 @@ DEFECTS: list[tuple[Plant, str]] = [
     (lambda d: put(d, "gate/outputs/parameters/0/valueFrom/default", None), "has no default"),
     (
         lambda d: put(d, "report/outputs/artifacts/0/gcs/key", "{{workflow.parameters.run-id}}/report"),
-        "Argo overwrites",
+        "of its own pod",
     ),
     (lambda d: put(d, "report/outputs/artifacts/0/archive", None), "is an archive"),
     (lambda d: put(d, "spec/securityContext/runAsUser", 0), "image's user"),

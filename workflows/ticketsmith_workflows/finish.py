@@ -4,12 +4,10 @@ from hera.workflows import Step, Steps
 
 from . import pods
 
-RUN = {"run-id": "{{workflow.parameters.run-id}}", "spec": "{{workflow.parameters.spec}}"}
 
-
-def finish(run: dict[str, str] | None = None, with_param: str | None = None) -> Steps:
+def finish(spec: str = "{{workflow.parameters.spec}}", with_param: str | None = None) -> Steps:
     """A report of the workflow's run, or of each of a list."""
     report = pods.report()
     with Steps(name="finish") as steps:
-        Step(name="report", template=report, arguments=run or RUN, with_param=with_param)
+        Step(name="report", template=report, arguments={"spec": spec}, with_param=with_param)
     return steps

@@ -65,7 +65,7 @@ def report() -> Container:
         ["report", *RUN],
         CPU,
         part="report",
-        inputs=["run-id", "spec"],
+        inputs=["spec"],
         outputs=[_file("report", "report.html"), _file("scorecard", "report.json")],
         deadline=15 * MINUTE,
     )
@@ -82,8 +82,11 @@ def _output(name: str, default: str = NONE) -> Parameter:
 
 
 def _file(name: str, file: str) -> GCSArtifact:
-    """One file as it is: Argo's GCS driver knows no folders, and its interface opens no archives."""
-    key = f"argo/{{{{workflow.name}}}}/{{{{inputs.parameters.run-id}}}}/{file}"
+    """One file as it is: Argo's GCS driver knows no folders, and its interface opens no archives.
+
+    Its key is the attempt's own: a second one could not replace it, pods may create objects and not delete them.
+    """
+    key = f"argo/{{{{workflow.name}}}}/{{{{pod.name}}}}/{file}"
     return GCSArtifact(name=name, path=f"{OUTPUTS}/{file}", key=key, archive=NoneArchiveStrategy(), optional=True)
 
 

@@ -30,5 +30,5 @@ def build(profile: Profile) -> WorkflowTemplate:
         one = experiment(profile)
         with Steps(name="sweep"):
             Step(name="run", template=one, arguments=RUN, with_param=EACH)
-        finish(RUN, with_param=EACH)
+        finish(RUN["spec"], with_param=EACH)
     return template

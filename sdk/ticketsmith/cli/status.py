@@ -66,6 +66,7 @@ def as_json(seen: Tree) -> dict[str, Any]:
                 "failures": part.count("failed"),
                 "progress": part.attempts[-1].progress if part.attempts else None,
                 "node": part.attempts[-1].host if part.attempts else None,
+                "pods": [attempt.node for attempt in part.attempts],
                 "seconds": [attempt.seconds for attempt in part.attempts],
                 **{name: part.output(name) for name in ("accuracy", "sparsity", "status")},
             }

@@ -9,7 +9,7 @@ TAG = re.compile(r"\{\{(=?)(.*?)\}\}")
 QUOTED = re.compile(r"'[^']*'")
 NAME = re.compile(r"[a-zA-Z]+(?:\.[\w-]+)+")
 INDEX = re.compile(r"\['([\w-]+)'\]")  # a['b-c'].d, which a plain tag writes a.b-c.d
-ALWAYS = {"workflow.name", "workflow.status", "workflow.duration"}
+ALWAYS = {"pod.name", "workflow.name", "workflow.status", "workflow.duration"}
 ENDED = {"status", "duration", "exitCode"}  # known to a metric, which is written when its template has ended
 CALLS = ("steps", "dag")
 
