@@ -45,10 +45,11 @@ class Forecast:
         if self.gpu is None:
             return f"{head}\nprofile {self.profile}: no GPU; the workflow ends after {self.hours:g} h"
         bound = f"{self.gpu_hours:g} GPU-hours ({self.at_a_time} x {self.hours:g} h, less with --max-hours)"
+        pods = "1 pod" if self.gpu_pods == 1 else f"{self.gpu_pods} pods"
         cost = (
             "dollars: unknown without --price" if self.dollars is None else f"${self.dollars:,.2f} at ${self.price:g}"
         )
-        return f"{head}\nprofile {self.profile}: {self.gpu_pods} pods on {self.gpu}\nat most {bound}; {cost}"
+        return f"{head}\nprofile {self.profile}: {pods} on {self.gpu}\nat most {bound}; {cost}"
 
 
 def forecast(spec: Experiment, kind: str, machines: Profile, hours: float | None, price: float | None) -> Forecast:
