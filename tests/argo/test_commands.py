@@ -223,6 +223,26 @@ class TestTemplates:
         assert command("templates", "diff", "--profile", "cpu").code == 0, "without --image, any will do"
         assert command("templates", "diff", "--profile", "cpu", "--image", "another").code == 1
 
+    def test_what_a_server_writes_otherwise_is_no_difference(self, command: Command, fake: FakeArgo) -> None:
+        """Argo 4.1 behind an API server gives back 10 for 10.0, no `prefix: ''`, and a `name: ''` of its own."""
+        for document in templates("cpu", "an/image"):
+            for each in document["spec"]["templates"]:
+                each |= {"inputs": each.get("inputs", {}), "metadata": each.get("metadata", {})}
+                if "container" in each:
+                    each["container"] |= {
+                        "name": "",
+                        "envFrom": [{"configMapRef": each["container"]["envFrom"][0]["configMapRef"]}],
+                    }
+                for metric in each.get("metrics", {}).get("prometheus", []):
+                    metric["histogram"]["buckets"] = [int(bucket) for bucket in metric["histogram"]["buckets"]]
+            fake.templates[document["metadata"]["name"]] = document
+        assert command("templates", "diff", "--profile", "cpu", "--image", "an/image").code == 0
+        report = next(
+            t for t in fake.templates["ticketsmith-imp-cpu-v0-1-0"]["spec"]["templates"] if t["name"] == "report"
+        )
+        report["outputs"]["artifacts"][0]["archive"] = {}
+        assert "none: {}" in command("templates", "diff", "--profile", "cpu", "--image", "an/image").out
+
     def test_a_dry_run_keeps_nothing(self, command: Command, fake: FakeArgo) -> None:
         before = dict(fake.templates)
         assert "valid" in command("templates", "apply", "--profile", "cpu", "--image", "i", "--dry-run").out

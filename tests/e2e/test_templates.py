@@ -68,6 +68,16 @@ def test_dense_alone_is_the_first_step_of_the_run(cluster: Cluster) -> None:
     assert done.json["workflow"].endswith("-train") and done.json["verdict"] is None
 
 
+@pytest.mark.parametrize("transport", ["argo-server", "kube-apiserver"])
+def test_what_was_applied_is_what_is_rendered(cluster: Cluster, transport: str) -> None:
+    direct = {"ARGO_SERVER": ""} if transport == "kube-apiserver" else {}
+    assert cluster.ticketsmith("templates", "diff", "--profile", "local", **direct).code == 0
+    applied = cluster.ticketsmith("templates", "apply", "--profile", "local", "--image", "i", "--dry-run", **direct)
+    assert applied.code == 0, applied.stderr
+    doctor = cluster.ticketsmith("doctor", "-o", "json", **direct)
+    assert doctor.code == 0 and not [each for each in doctor.json if each["state"] == "failed"], doctor.stdout
+
+
 @pytest.fixture(scope="module")
 def user(installed: dict[str, str]) -> Iterator[str]:
     """Somebody who has the role `ticketsmith-user` and nothing else."""

@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..renderer import templates
 from .options import Output
 
+CHOICES = ("none", "emptyDir")  # `{}` is a value of these: `archive: {none: {}}`
 DIFFER = 1
 """Exit code where something differs, as of `kubectl diff`."""
 
@@ -59,11 +60,21 @@ def apply_templates(argo: Argo, profile: str, image: str | None, dry_run: bool, 
 
 
 def _text(template: Document | None, keep_image: bool) -> list[str]:
-    """What counts of a template, as lines: labels, annotations and spec."""
+    """What counts of a template, as lines: its spec."""
     if template is None:
         return []
     document: dict[str, Any] = json.loads(json.dumps({"spec": template["spec"]}))
     for each in document["spec"]["templates"]:
         if not keep_image and "container" in each:
             each["container"]["image"] = "ANY"
-    return yaml.safe_dump(document, sort_keys=True, width=10**6).splitlines(keepends=True)
+    return yaml.safe_dump(_plain(document), sort_keys=True, width=10**6).splitlines(keepends=True)
+
+
+def _plain(node: Any) -> Any:
+    """A document as any server would give it back: they drop what is empty, add it elsewhere, and write 10 for 10.0."""
+    if isinstance(node, dict):
+        plain = {key: _plain(value) for key, value in node.items()}
+        return {key: value for key, value in plain.items() if key in CHOICES or value not in ("", None, {}, [])}
+    if isinstance(node, list):
+        return [_plain(each) for each in node]
+    return int(node) if isinstance(node, float) and node.is_integer() else node
