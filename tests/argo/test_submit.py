@@ -228,7 +228,9 @@ def test_ctrl_c_lets_go_and_says_how_to_come_back(fake: FakeArgo, gcs: FakeGcs, 
     run = run_id(spec)
     fake.states[run] = (time.sleep(0.2) or workflow(run, **of(spec)) for _ in iter(int, 1))
     argv = [sys.executable, "-m", "ticketsmith", *IMP, "--watch"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child inherits it if it is ignored, as in CI
     child = subprocess.Popen(argv, env=dict(os.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     end = time.monotonic() + 60
     while not fake.calls["watch"] and time.monotonic() < end:
         time.sleep(0.05)
