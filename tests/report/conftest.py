@@ -30,6 +30,10 @@ class Fake:
 
     statuses: tuple[str, ...] = STATUSES
     control: str = "FAIL"
+    lead: tuple[float, float | None, float | None] = (0.008, 0.003, 0.013)
+    """The ticket minus a control: mean and 95 % interval."""
+    needed: int | None = 12
+    """Replicates that would settle an UNDECIDED."""
     words: str = "plain words"
     """Goes into every string that a runner chooses."""
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -145,7 +149,13 @@ def _verdict(step: Gate, fake: Fake, spec: Experiment) -> results.Verdict:
         loss_difference=results.Difference(
             mean=0.004, se_replicates=0.001, se_items=0.001, se=0.001, low=0.002, high=0.006
         ),
+        dividend=None if step.ticket is None else _lead(*fake.lead),
+        replicates_needed=fake.needed if status == "UNDECIDED" else None,
     )
+
+
+def _lead(mean: float, low: float | None, high: float | None) -> results.Difference:
+    return results.Difference(mean=mean, se_replicates=0.001, se_items=0.001, se=0.001, low=low, high=high)
 
 
 def summary(values: list[float], half: float) -> results.Summary:

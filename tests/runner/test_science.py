@@ -225,3 +225,17 @@ def test_an_update_has_the_bytes_of_torchs_own_optimizer(optimizer: str, momentu
         other.param_groups[0].update(lr=rate, fused=True, foreach=False)
         other.step()
         assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+
+
+def test_a_control_is_compared_with_the_ticket_of_its_level_replicate_by_replicate(finished: Run) -> None:
+    for level in LEVELS:
+        ticket, *controls = (
+            Verdict.model_validate_json(finished.ledger.read(finished[f"{level}/{arm}/gate"], "verdict.json"))
+            for arm in ARMS
+        )
+        assert ticket.dividend is None
+        for control in controls:
+            lead, pairs = control.dividend, zip(ticket.test_accuracy, control.test_accuracy, strict=True)
+            assert lead is not None and lead.low is not None and lead.high is not None
+            assert lead.mean == pytest.approx(sum(t - c for t, c in pairs) / 5, abs=1e-12)
+            assert lead.low < lead.mean < lead.high

@@ -6,14 +6,15 @@ from torch import Tensor
 
 from ticketsmith.documents import canonical
 from ticketsmith.errors import IntegrityError
-from ticketsmith.lottery.gate import diverged, judge
-from ticketsmith.lottery.results import Density, Sample, Samples, TrainMetrics, Verdict
+from ticketsmith.lottery.gate import diverged, judge, judge_accuracy
+from ticketsmith.lottery.results import Density, Difference, Sample, Samples, TrainMetrics, Verdict
 from ticketsmith.lottery.steps import Gate, Train
 
 from ..context import Artifacts, Context
-from ..statistics import difference, finite, of_test, summary
+from ..statistics import difference, finite, needed, of_test, summary
 
 DISAGREEMENTS, SHOWN = 8, 12  # samples: at most so many disagreements, and so many in all
+TWO_SIDED = 0.975  # of each bound of a two-sided 95 % interval
 Records = dict[str, Tensor]
 
 
@@ -42,6 +43,7 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
     accuracy = difference(examples, [c - d for d, c in zip(*right, strict=True)], rule.confidence)
     loss = difference(*finite(examples, _added_loss(dense, candidate)), rule.confidence)
     status, reason = judge(accuracy, loss, rule)
+    open_question = judge_accuracy(accuracy, rule)[0] == "UNDECIDED"
     if gone := [*_diverged(step.dense, dense, baseline), *_diverged(step.candidate, candidate, metrics)]:
         status, reason = "FAIL", "; ".join(gone)
     return Verdict(
@@ -64,7 +66,19 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
         dense_early_stop_step=summary(baseline.early_stop_step),
         difference=accuracy,
         loss_difference=loss,
+        dividend=_dividend(step, context, examples, right[1]),
+        replicates_needed=needed(accuracy, len(examples), rule) if open_question else None,
     )
+
+
+def _dividend(
+    step: Gate, context: Context, examples: list[NDArray[np.int64]], control: list[NDArray[np.float64]]
+) -> Difference | None:
+    """The ticket of the level minus this control."""
+    if step.ticket is None:
+        return None
+    ticket = _right(context.tensors(step.ticket, "records.safetensors"), context)
+    return difference(examples, [t - c for t, c in zip(ticket, control, strict=True)], TWO_SIDED)
 
 
 def _right(records: Records, context: Context) -> list[NDArray[np.float64]]:

@@ -18,7 +18,7 @@ def fetch(run: RunId, store: StoreUrl = "runs", to: Target = "runs", output: Out
 
 
 def best(run: RunId, store: StoreUrl = "runs", output: OutputKind = Output.text) -> int:
-    """Name the best ticket of a run: the sparsest that passed the gate. Exit code 1 if none did."""
+    """Name the best ticket of a run: the sparsest up to which every round passed. Exit code 1 if the first did not."""
     from ..runs import find, spec_of
     from ..stores import open_store
     from .winner import print_best

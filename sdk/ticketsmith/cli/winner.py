@@ -1,4 +1,4 @@
-"""`ticketsmith best`: the sparsest ticket that passed."""
+"""`ticketsmith best`: the sparsest ticket of the safe zone."""
 
 import json
 
@@ -9,23 +9,26 @@ from ..lottery.imp import imp
 from ..lottery.results import Verdict
 from ..lottery.spec import Experiment
 from ..lottery.steps import Gate
+from ..report.zones import zones
 from ..stores import Store
 from .options import Output
 
 NONE = 1
-"""Exit code where no round passed."""
+"""Exit code where the first round did not pass."""
 
 
 def print_best(store: Store, run: str, spec: Experiment, output: Output) -> int:
-    """The sparsest level whose ticket passed, and the keys of its weights and mask. Returns 1 if there is none."""
+    """The last level up to which every ticket passed, and the keys of its weights and mask; 1 if there is none.
+
+    A PASS beyond a level that did not pass is none: who looks at many levels finds one by chance.
+    """
     ledger = Ledger(store, run)
     gates = [s for s in imp(spec) if isinstance(s, Gate) and s.arm == "ticket" and ledger.done(s)]
-    judged = [(gate, Verdict.model_validate_json(ledger.read(gate, "verdict.json"))) for gate in gates]
-    passed = [(gate, verdict) for gate, verdict in judged if verdict.status == "PASS"]
-    if not passed:
+    judged = [Verdict.model_validate_json(ledger.read(gate, "verdict.json")) for gate in gates]
+    if (verdict := zones(judged).safe) is None:
         typer.echo(json.dumps({"run": run, "level": None}) if output is Output.json else _none(run, judged))
         return NONE
-    gate, verdict = passed[-1]
+    gate = next(gate for gate in gates if gate.level == verdict.level)
     found = {
         "run": run,
         "level": gate.level,
@@ -46,6 +49,6 @@ def print_best(store: Store, run: str, spec: Experiment, output: Output) -> int:
     return 0
 
 
-def _none(run: str, judged: list[tuple[Gate, Verdict]]) -> str:
-    said = ", ".join(f"level {gate.level} {verdict.status}" for gate, verdict in judged) or "no round was judged"
-    return f"{run}: no ticket passed ({said})"
+def _none(run: str, judged: list[Verdict]) -> str:
+    said = ", ".join(f"level {each.level} {each.status}" for each in judged) or "no round was judged"
+    return f"{run}: the first round did not pass ({said})"

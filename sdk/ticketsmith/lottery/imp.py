@@ -30,7 +30,7 @@ def imp(spec: Experiment, *, cohort: int = 0, last: int | None = None) -> Iterat
         yield ticket
 
         for control in spec.controls:  # in parallel with the ticket, where the executor can
-            for step in CONTROLS[control](spec, dense, mask):
+            for step in CONTROLS[control](spec, dense, ticket, mask):
                 yield step
                 gates += [step] if isinstance(step, Gate) else []
 

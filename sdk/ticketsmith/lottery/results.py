@@ -99,6 +99,10 @@ class Verdict(Record):
     dense_early_stop_step: Summary
     difference: Difference
     loss_difference: Difference
+    dividend: Difference | None = None
+    """Of a control: test accuracy of the ticket minus its own, paired; the bounds are a two-sided 95 % interval."""
+    replicates_needed: int | None = None
+    """Of an UNDECIDED: replicates in all that are likely (80 %) to settle it, if mean and spread stay as they are."""
 
 
 class Sample(Record):

@@ -80,12 +80,16 @@ class Train(Step):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gate(Step):
-    """Judge an arm against dense. Writes `verdict.json` and `samples.json`."""
+    """Judge an arm against dense; a control is compared with the `ticket` of its level as well.
+
+    Writes `verdict.json` and `samples.json`.
+    """
 
     kind: ClassVar[str] = "gate"
     dense: Train
     candidate: Train
     mask: Prune
+    ticket: Train | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -113,9 +113,16 @@ def _undecided(verdict: Verdict) -> str:
         return (
             f"the {level_of(verdict.confidence)} bounds of the accuracy change, {bounds(difference)} points, are "
             f"{width:.2f} wide and lie on both sides of the margin of {points(-margin)}, mostly for the spread "
-            f"over {source} (n = {len(verdict.replicates)})"
+            f"over {source} (n = {len(verdict.replicates)}); {_more(verdict)}"
         )
     return f"the gate says {verdict.reason.rstrip('.')}"
+
+
+def _more(verdict: Verdict) -> str:
+    needed, have = verdict.replicates_needed, len(verdict.replicates)
+    if needed is None:
+        return "no number of replicates is likely to settle it: ask for another margin, or more test examples"
+    return f"about {needed - have} more replicates, {needed} in all, are likely to settle it"
 
 
 def _diverged(findings: Findings, level: int) -> str:

@@ -7,6 +7,7 @@ from importlib.resources import files
 from . import levels, scorecard
 from .curve import NARROW, WIDE, curve
 from .decision import Decision, decide, remarks
+from .dividend import dividend
 from .figures import figures
 from .findings import Findings
 from .forest import forest
@@ -105,7 +106,8 @@ def _levels(findings: Findings) -> str:
     html = _table(levels.verdicts(findings)) + f'<p class="note">{escape(note)}</p>'
     if findings.spec.controls:
         html += "<h3>Controls</h3>" + _table(levels.controls(findings))
-        html += '<p class="note">Ticket minus control is in points, paired over replicates; se is its standard error, not an interval.</p>'
+        html += f"<p>{escape(dividend(findings) or '')}</p>" if dividend(findings) else ""
+        html += '<p class="note">Ticket minus control is in points, paired over replicates and examples, with a 95 % interval.</p>'
     every = _table(levels.replicates(findings)) if findings.shown else ""
     at = f" at level {findings.shown.level}" if findings.shown else ""
     return html + (f"<details><summary>Every replicate{at}</summary>{every}</details>" if every else "")

@@ -2,6 +2,7 @@
 
 from ..documents import canonical
 from .decision import decide, remarks
+from .dividend import dividend
 from .findings import Findings
 from .limits import limits
 from .scorecard import scorecard
@@ -24,6 +25,7 @@ def render(findings: Findings) -> bytes:
                 "safe_sparsity": found.safe.sparsity if found.safe else None,
                 "breaking_sparsity": found.breaking.sparsity if found.breaking else None,
             },
+            "dividend": dividend(findings),
             "limits": limits(findings),
             "findings": findings.model_dump(mode="json", exclude={"schema_version"}),
         }

@@ -1,8 +1,5 @@
 """The tables that go level by level: verdicts, controls, early stopping, and every replicate at one level."""
 
-from math import sqrt
-from statistics import fmean, stdev
-
 from ..lottery.results import Verdict
 from .findings import Findings
 from .numbers import NONE, accuracy, bounds, percent, points, removed, signed, updates
@@ -26,7 +23,7 @@ def verdicts(findings: Findings) -> Table:
 
 
 def controls(findings: Findings) -> Table:
-    """One row per level: accuracy of each control, and the ticket's lead over it, paired over replicates."""
+    """One row per level: accuracy of each control, and what the ticket has over it, with a 95 % interval."""
     arms = findings.spec.controls
     heads = ["Level", "Sparsity"]
     for arm in arms:
@@ -40,17 +37,6 @@ def controls(findings: Findings) -> Table:
         for ticket in findings.arm("ticket")
     ]
     return Table(heads=heads, numeric=[False, True, *[True, True, False] * len(arms)], rows=rows)
-
-
-def ticket_minus(ticket: Verdict, control: Verdict) -> str:
-    """Mean difference of the replicates that both arms have, with its standard error from two on."""
-    other = dict(zip(control.replicates, control.test_accuracy, strict=True))
-    pairs = zip(ticket.replicates, ticket.test_accuracy, strict=True)
-    leads = [value - other[replicate] for replicate, value in pairs if replicate in other]
-    if not leads:
-        return NONE
-    se = f" (se {100 * stdev(leads) / sqrt(len(leads)):.2f})" if len(leads) > 1 else ""
-    return points(fmean(leads)) + se
 
 
 def early_stops(findings: Findings) -> Table:
@@ -81,7 +67,12 @@ def _beside(findings: Findings, arm: str, ticket: Verdict) -> list[str]:
     control = findings.verdict(arm, ticket.level)
     if control is None:
         return [NONE, NONE, NOT_JUDGED]
-    return [accuracy(control.accuracy), ticket_minus(ticket, control), control.status]
+    return [accuracy(control.accuracy), _lead(control), control.status]
+
+
+def _lead(control: Verdict) -> str:
+    lead = control.dividend
+    return f"{points(lead.mean)} {bounds(lead)}" if lead else NONE
 
 
 def _loss(verdict: Verdict) -> str:

@@ -6,6 +6,7 @@ from html import escape
 
 from . import levels, scorecard
 from .decision import decide, remarks
+from .dividend import dividend
 from .figures import figures
 from .findings import Findings
 from .limits import limits
@@ -66,6 +67,7 @@ def _judged(findings: Findings) -> Iterator[str]:
     yield from _table(levels.verdicts(findings))
     if findings.spec.controls:
         yield from _table(levels.controls(findings))
+        yield f"{plain(dividend(findings) or '')}\n"
     yield "### Early stopping\n"
     yield from _table(levels.early_stops(findings))
 

@@ -1,0 +1,48 @@
+"""The lottery dividend: said in one plain sentence, and never where its interval includes 0."""
+
+from collections.abc import Callable
+
+import pytest
+
+from ticketsmith.report import levels
+from ticketsmith.report.dividend import dividend
+from ticketsmith.report.html import render as html
+from ticketsmith.report.markdown import render as markdown
+
+from .conftest import Run
+
+OVER = "over Random Re-init, the best control"
+SENTENCES = [
+    ((0.008, 0.003, 0.013), f"Lottery dividend at 48.8 %: +0.80 points [+0.30, +1.30] {OVER}."),
+    ((0.002, -0.001, 0.005), f"No dividend at 48.8 %: +0.20 points [−0.10, +0.50] {OVER}; the interval includes 0."),
+    ((-0.004, -0.006, -0.002), f"No dividend at 48.8 %: −0.40 points [−0.60, −0.20] {OVER}; the control is better."),
+    ((0.008, None, None), f"Lottery dividend at 48.8 %: +0.80 points {OVER}; one replicate has no interval."),
+]
+
+
+@pytest.mark.parametrize(("lead", "sentence"), SENTENCES)
+def test_the_sentence(build: Callable[..., Run], lead: tuple[float, float, float], sentence: str) -> None:
+    said = dividend(build(lead=lead).findings)
+    assert said and said.replace("\N{NO-BREAK SPACE}", " ") == sentence
+
+
+def test_it_stands_in_every_report_and_in_the_table(build: Callable[..., Run]) -> None:
+    findings = build().findings
+    said = dividend(findings)
+    assert said and said in html(findings).decode()
+    assert "Lottery dividend at 48.8" in markdown(findings).decode()
+    assert {row[3] for row in levels.controls(findings).rows} == {"+0.80 [+0.30, +1.30]"}
+
+
+def test_without_a_control_there_is_nothing_to_say(build: Callable[..., Run]) -> None:
+    assert dividend(build(options={"controls": []}).findings) is None
+
+
+@pytest.mark.parametrize(("needed", "said"), [
+    (12, "about 7 more replicates, 12 in all, are likely to settle it"),
+    (None, "no number of replicates is likely to settle it"),
+])  # fmt: skip
+def test_an_open_question_says_what_would_settle_it(build: Callable[..., Run], needed: int | None, said: str) -> None:
+    from ticketsmith.report.decision import decide
+
+    assert said in decide(build(statuses=("PASS", "PASS", "UNDECIDED"), needed=needed).findings).sentence
