@@ -18,13 +18,10 @@ from torch import Tensor
 
 from ticketsmith.errors import Diverged
 from ticketsmith.lottery.results import Difference, Summary
-from ticketsmith.lottery.spec import GateRule
 
 from .records import TEST
 
 Floats = NDArray[np.float64]
-POWER = 0.8
-ENOUGH = 1000  # replicates: nobody buys more
 
 
 def t_quantile(p: float, df: int) -> float:
@@ -66,27 +63,6 @@ def difference(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats], 
     return Difference(
         mean=mean, se_replicates=of_replicates, se_items=of_items, se=se, low=mean - half, high=mean + half
     )
-
-
-def needed(found: Difference, replicates: int, rule: GateRule) -> int | None:
-    """Replicates in all with which a gate on accuracy is likely to say PASS or FAIL; None if no number of them is.
-
-    As if the true difference and the spreads were those that were found: the error over training seeds shrinks with
-    the root of the number, the error over test examples stays. Sample size for a non-inferiority trial at a power of
-    80 %: Julious, Statistics in Medicine 23 (2004), https://doi.org/10.1002/sim.1783; with t quantiles.
-
-    >>> near = Difference(mean=-0.004, se_replicates=0.001, se_items=0.0001, se=0.001, low=-0.006, high=-0.002)
-    >>> needed(near, 5, GateRule(margin=0.005))
-    33
-    """
-    if found.se_replicates is None:
-        return None
-    distance = abs(found.mean + rule.margin)
-    for n in range(replicates + 1, ENOUGH + 1):
-        se = max(found.se_replicates * sqrt(replicates / n), found.se_items)
-        if distance >= (t_quantile(rule.confidence, n - 1) + t_quantile(POWER, n - 1)) * se:
-            return n
-    return None
 
 
 def finite(

@@ -7,43 +7,70 @@ import pytest
 
 from ticketsmith.lottery.results import Difference
 from ticketsmith.lottery.spec import GateRule
-from ticketsmith_runner.statistics import ENOUGH, needed, t_quantile
+from ticketsmith_runner.forecast import ENOUGH, Spread, needed, spread
+from ticketsmith_runner.statistics import difference, t_quantile
 
 RULE = GateRule(margin=0.005)
+NOTHING = Spread(between=0.0, within=0.0, examples=1000, per_example=1.0)
 
 
-def found(mean: float, seeds: float, items: float = 0.0) -> Difference:
-    se = max(seeds, items)
-    return Difference(mean=mean, se_replicates=seeds, se_items=items, se=se, low=mean - 2 * se, high=mean + 2 * se)
+def found(mean: float, seeds: float) -> Difference:
+    return Difference(
+        mean=mean, se_replicates=seeds, se_items=0.0, se=seeds, low=mean - 2 * seeds, high=mean + 2 * seeds
+    )
 
 
 @pytest.mark.parametrize("mean", [0.0, -0.003, -0.008])
 def test_four_in_five_studies_of_that_size_are_settled(mean: float) -> None:
     """Studies are simulated with the true difference and spread that were found; 2,000 of them, one seed."""
-    spread = 0.004
-    n = needed(found(mean, spread / sqrt(5)), 5, RULE)
+    of_seeds = 0.004
+    n = needed(found(mean, of_seeds / sqrt(5)), NOTHING, 5, RULE)
     assert n is not None and 5 < n < 200
-    draws = np.random.default_rng(0).normal(mean, spread, (2000, n))
+    draws = np.random.default_rng(0).normal(mean, of_seeds, (2000, n))
     half = t_quantile(RULE.confidence, n - 1) * draws.std(axis=1, ddof=1) / sqrt(n)
     low, high = draws.mean(axis=1) - half, draws.mean(axis=1) + half
-    settled = ((low > -RULE.margin) | (high < -RULE.margin)).mean()
-    assert 0.76 < settled < 0.9
+    assert 0.76 < ((low > -RULE.margin) | (high < -RULE.margin)).mean() < 0.9
+
+
+def two_way(replicates: int, of_items: float, noise: float) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Replicates on one shared test set: what an example always does, and what it does once."""
+    random = np.random.default_rng(1)
+    always = random.normal(0, of_items, 2000)
+    deltas = [always + random.normal(0, noise, 2000) for _ in range(replicates)]
+    return [np.arange(2000)] * replicates, deltas
+
+
+@pytest.mark.parametrize(("of_items", "noise"), [(0.3, 0.0), (0.0, 0.3), (0.1, 0.3)])
+def test_the_error_over_test_examples_is_foreseen(of_items: float, noise: float) -> None:
+    """From 5 replicates to 40: what is the same in every replicate stays, the rest averages out."""
+    seen, later = spread(*two_way(5, of_items, noise)), difference(*two_way(40, of_items, noise), 0.95)
+    assert seen.error(1) == pytest.approx(difference(*two_way(5, of_items, noise), 0.95).se_items, rel=1e-9)
+    assert seen.error(8) == pytest.approx(later.se_items, rel=0.15)
+
+
+def test_an_example_that_was_tested_once_leaves_its_parts_together() -> None:
+    examples = [np.array([0, 1]), np.array([2, 3])]
+    got = spread(examples, [np.array([1.0, 0.0]), np.array([0.0, -1.0])])
+    assert (got.between, got.within, got.per_example) == (0.0, pytest.approx(2 / 3), 1.0)
 
 
 def test_the_nearer_to_the_margin_the_more() -> None:
-    counts = [needed(found(mean, 0.001), 5, RULE) for mean in (-0.001, -0.003, -0.004, -0.0045)]
+    counts = [needed(found(mean, 0.001), NOTHING, 5, RULE) for mean in (-0.001, -0.003, -0.004, -0.0045)]
     assert counts == sorted(counts, key=lambda n: n or ENOUGH + 1) and counts[0] == 6
 
 
 def test_at_the_margin_no_number_settles_it() -> None:
-    assert needed(found(-0.005, 0.001), 5, RULE) is None
+    assert needed(found(-0.005, 0.001), NOTHING, 5, RULE) is None
 
 
 def test_more_seeds_do_not_enlarge_the_test_set() -> None:
-    assert needed(found(-0.003, 0.001, items=0.0001), 5, RULE) is not None
-    assert needed(found(-0.003, 0.001, items=0.002), 5, RULE) is None
+    same = Spread(between=0.004, within=0.0, examples=1000, per_example=5.0)  # an error of 0.2 points, for ever
+    once = Spread(between=0.0, within=0.02, examples=1000, per_example=5.0)  # the same error, of training
+    assert same.error(1) == once.error(1) == pytest.approx(0.002)
+    assert needed(found(-0.003, 0.001), same, 5, RULE) is None
+    assert needed(found(-0.003, 0.001), once, 5, RULE) is not None
 
 
 def test_one_replicate_has_no_spread() -> None:
     one = Difference(mean=0.0, se_replicates=None, se_items=0.001, se=None, low=None, high=None)
-    assert needed(one, 1, RULE) is None
+    assert needed(one, NOTHING, 1, RULE) is None

@@ -11,7 +11,8 @@ from ticketsmith.lottery.results import Density, Difference, Sample, Samples, Tr
 from ticketsmith.lottery.steps import Gate, Train
 
 from ..context import Artifacts, Context
-from ..statistics import difference, finite, needed, of_test, summary
+from ..forecast import needed, spread
+from ..statistics import difference, finite, of_test, summary
 
 DISAGREEMENTS, SHOWN = 8, 12  # samples: at most so many disagreements, and so many in all
 TWO_SIDED = 0.975  # of each bound of a two-sided 95 % interval
@@ -40,10 +41,11 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
     density = Density.model_validate_json(context.ledger.read(step.mask, "density.json"))
     examples = [example.astype(np.int64) for example in of_test(dense, "example")]
     right = [_right(records, context) for records in (dense, candidate)]
-    accuracy = difference(examples, [c - d for d, c in zip(*right, strict=True)], rule.confidence)
+    changes = [c - d for d, c in zip(*right, strict=True)]
+    accuracy = difference(examples, changes, rule.confidence)
     loss = difference(*finite(examples, _added_loss(dense, candidate)), rule.confidence)
     status, reason = judge(accuracy, loss, rule)
-    open_question = judge_accuracy(accuracy, rule)[0] == "UNDECIDED"
+    undecided = judge_accuracy(accuracy, rule)[0] == "UNDECIDED"
     if gone := [*_diverged(step.dense, dense, baseline), *_diverged(step.candidate, candidate, metrics)]:
         status, reason = "FAIL", "; ".join(gone)
     return Verdict(
@@ -67,7 +69,7 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
         difference=accuracy,
         loss_difference=loss,
         dividend=_dividend(step, context, examples, right[1]),
-        replicates_needed=needed(accuracy, len(examples), rule) if open_question else None,
+        replicates_needed=needed(accuracy, spread(examples, changes), len(examples), rule) if undecided else None,
     )
 
 

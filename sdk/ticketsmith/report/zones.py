@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ..lottery.results import Record, Verdict
+from ..lottery.scan import safe
 from .numbers import removed
 
 RULE = (
@@ -28,9 +29,6 @@ class Zones(Record):
 
 def zones(ticket: Sequence[Verdict]) -> Zones:
     """The zones of the ticket's verdicts, which come by level; a level that was not judged ends the safe zone."""
-    safe = None
-    for expected, verdict in enumerate(ticket, start=1):
-        if verdict.level != expected or verdict.status != "PASS":
-            break
-        safe = verdict
-    return Zones(safe=safe, breaking=next((verdict for verdict in ticket if verdict.status == "FAIL"), None))
+    count = safe(each.level == level and each.status == "PASS" for level, each in enumerate(ticket, start=1))
+    breaking = next((verdict for verdict in ticket if verdict.status == "FAIL"), None)
+    return Zones(safe=ticket[count - 1] if count else None, breaking=breaking)

@@ -1,0 +1,63 @@
+"""How many replicates an open question needs, as if what was found so far were the truth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ticketsmith.lottery.results import Difference
+from ticketsmith.lottery.spec import GateRule
+
+from .statistics import Floats, t_quantile
+
+POWER = 0.8
+ENOUGH = 1000  # replicates: nobody buys more
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Variances of the differences on single test examples, after Searle, Casella & McCulloch, Variance Components."""
+
+    between: float
+    """Of what an example does in every replicate: more replicates leave it as it is."""
+    within: float
+    """Of what it does in one replicate: it averages out."""
+    examples: int
+    per_example: float
+    """Replicates that test an example, on average."""
+
+    def error(self, times: float) -> float:
+        """Standard error over test examples with `times` as many replicates as there are."""
+        return sqrt((self.between + self.within / (self.per_example * times)) / self.examples)
+
+
+def spread(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats]) -> Spread:
+    """The components by moments. Where each example was tested once they cannot be told apart: all counts as within."""
+    which, place, counts = np.unique(np.concatenate(examples), return_inverse=True, return_counts=True)
+    cells = np.concatenate(deltas)
+    averages = np.bincount(place, weights=cells) / counts
+    of_averages, n = float(averages.var(ddof=1)), len(which)
+    if len(cells) == n:
+        return Spread(between=0.0, within=of_averages, examples=n, per_example=1.0)
+    within = float(((cells - averages[place]) ** 2).sum() / (len(cells) - n))
+    between = max(0.0, of_averages - within * float((1 / counts).mean()))
+    return Spread(between=between, within=within, examples=n, per_example=len(cells) / n)
+
+
+def needed(found: Difference, spread: Spread, replicates: int, rule: GateRule) -> int | None:
+    """Replicates in all with which a gate on accuracy is likely to say PASS or FAIL; None if no number of them is.
+
+    Sample size for a non-inferiority trial at a power of 80 %: Julious, Statistics in Medicine 23 (2004),
+    https://doi.org/10.1002/sim.1783, with t quantiles.
+    """
+    if found.se_replicates is None or found.se is None:
+        return None
+    distance = abs(found.mean + rule.margin)
+    together = found.se / (max(found.se_replicates, spread.error(1)) or 1.0)  # 1, or more where both errors count
+    for n in range(replicates + 1, ENOUGH + 1):
+        se = together * max(found.se_replicates * sqrt(replicates / n), spread.error(n / replicates))
+        if distance >= (t_quantile(rule.confidence, n - 1) + t_quantile(POWER, n - 1)) * se:
+            return n
+    return None
