@@ -6,17 +6,22 @@
 `argo` is the rest of the pod's wall time: scheduling, its two containers beside ours, outputs, the upload of the log.
 """
 
+import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
 SHARES = ("start", "store", "work")
 
 
-def main(run: str) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Print one line for each kind of pod: the median of its pods and, in brackets, the smallest and the largest."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", help="id of a finished run, or its beginning")
+    run = parser.parse_args(argv).run
     spent = {_tail(pod): event for pod, event in _events(run) if event.get("event") == "spent"}
     rows: dict[str, list[dict[str, float]]] = {}
     for part in json.loads(_ticketsmith("status", run, "-o", "json"))["parts"]:
@@ -51,4 +56,4 @@ def _tail(name: str) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

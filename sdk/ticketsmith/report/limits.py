@@ -45,7 +45,8 @@ def _speed(findings: Findings) -> list[str]:
 
 def _always(findings: Findings) -> list[str]:
     said = [
-        "Every interval and bound speaks for one level by itself; none is corrected for several looks.",
+        "Every interval and bound speaks for one level by itself. The safe zone speaks for all its levels: they are "
+        "judged in a fixed order, and the first that does not pass ends it.",
         "The verdicts hold for this task, network and training protocol; nothing here shows that they carry over.",
         "Memory, energy and cost were not measured.",
     ]
