@@ -149,6 +149,13 @@ def _verdict(step: Gate, fake: Fake, spec: Experiment) -> results.Verdict:
         loss_difference=results.Difference(
             mean=0.004, se_replicates=0.001, se_items=0.001, se=0.001, low=0.002, high=0.006
         ),
+        behaviour=results.Behaviour(
+            churn=summary([0.010, 0.012, 0.008, 0.011, 0.009], 0.002),
+            calibration_error=summary([0.021] * 5, 0.001),
+            dense_calibration_error=summary([0.019] * 5, 0.001),
+            worst_class=8,
+            worst_class_change=summary([-0.02] * 5, 0.004),
+        ),
         dividend=None if step.ticket is None else _lead(*fake.lead),
         replicates_needed=fake.needed if status == "UNDECIDED" else None,
     )

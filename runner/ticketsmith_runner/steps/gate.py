@@ -10,6 +10,7 @@ from ticketsmith.lottery.gate import diverged, judge, judge_accuracy
 from ticketsmith.lottery.results import Density, Difference, Sample, Samples, TrainMetrics, Verdict
 from ticketsmith.lottery.steps import Gate, Train
 
+from ..behaviour import behaviour
 from ..context import Artifacts, Context
 from ..forecast import needed, spread
 from ..statistics import difference, finite, of_test, summary
@@ -68,6 +69,7 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
         dense_early_stop_step=summary(baseline.early_stop_step),
         difference=accuracy,
         loss_difference=loss,
+        behaviour=behaviour(dense, candidate, context.data.examples.labels.astype(np.int64)),
         dividend=_dividend(step, context, examples, right[1]),
         replicates_needed=needed(accuracy, spread(examples, changes), len(examples), rule) if undecided else None,
     )

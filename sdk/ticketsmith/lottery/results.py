@@ -76,6 +76,20 @@ class Difference(Record):
     high: float | None
 
 
+class Behaviour(Record):
+    """What accuracy does not show, on the test split, over replicates. Nothing here is judged."""
+
+    churn: Summary
+    """Share of the predictions that are not those of dense."""
+    calibration_error: Summary
+    """Expected calibration error: how far confidence is from accuracy."""
+    dense_calibration_error: Summary
+    worst_class: int
+    """The class that lost most; chosen by looking, so that its interval flatters nobody and proves little."""
+    worst_class_change: Summary
+    """Change of the accuracy on that class."""
+
+
 class Verdict(Record):
     """`verdict.json` of a gate step."""
 
@@ -99,6 +113,7 @@ class Verdict(Record):
     dense_early_stop_step: Summary
     difference: Difference
     loss_difference: Difference
+    behaviour: Behaviour | None = None
     dividend: Difference | None = None
     """Of a control: test accuracy of the ticket minus its own, paired; the bounds are a two-sided 95 % interval."""
     replicates_needed: int | None = None

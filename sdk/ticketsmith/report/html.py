@@ -49,6 +49,7 @@ def _sections(findings: Findings) -> Iterator[str]:
     yield _section("Scorecard", _table(scorecard.table(findings), "scorecard") + note)
     if findings.verdicts:
         yield _section("Level by level", _levels(findings))
+        yield _section("Beyond accuracy", _behaviours(findings))
         yield _section("Early stopping", _early_stops(findings))
     yield _section("Speed", _speed(findings))
     if findings.samples:
@@ -106,11 +107,20 @@ def _levels(findings: Findings) -> str:
     html = _table(levels.verdicts(findings)) + f'<p class="note">{escape(note)}</p>'
     if findings.spec.controls:
         html += "<h3>Controls</h3>" + _table(levels.controls(findings))
-        html += f"<p>{escape(dividend(findings) or '')}</p>" if dividend(findings) else ""
+        html += f'<p class="dividend">{escape(said)}</p>' if (said := dividend(findings)) else ""
         html += '<p class="note">Ticket minus control is in points, paired over replicates and examples, with a 95 % interval.</p>'
     every = _table(levels.replicates(findings)) if findings.shown else ""
     at = f" at level {findings.shown.level}" if findings.shown else ""
     return html + (f"<details><summary>Every replicate{at}</summary>{every}</details>" if every else "")
+
+
+def _behaviours(findings: Findings) -> str:
+    note = (
+        "Changed predictions: share of the test split on which the ticket does not say what dense says. Calibration "
+        "error: mean distance of confidence and accuracy, in 15 bins. Worst class: the one that lost most, chosen by "
+        "looking. Means over replicates with 95\N{NO-BREAK SPACE}% t intervals; none of it is judged."
+    )
+    return _table(levels.behaviours(findings)) + f'<p class="note">{note}</p>'
 
 
 def _early_stops(findings: Findings) -> str:

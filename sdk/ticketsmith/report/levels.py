@@ -49,6 +49,25 @@ def early_stops(findings: Findings) -> Table:
     return Table(heads=heads, numeric=[False, *[True] * 4], rows=rows)
 
 
+def behaviours(findings: Findings) -> Table:
+    """One row per level: what accuracy does not show, ticket against dense."""
+    heads = ["Level", "Sparsity", "Changed predictions", "Calibration error", "Of dense", "Worst class", "Its change"]
+    rows = [
+        [
+            str(v.level),
+            removed(v.sparsity),
+            accuracy(each.churn),
+            accuracy(each.calibration_error),
+            accuracy(each.dense_calibration_error),
+            str(each.worst_class),
+            points(each.worst_class_change.mean),
+        ]
+        for v in findings.arm("ticket")
+        if (each := v.behaviour)
+    ]
+    return Table(heads=heads, numeric=[False, True, True, True, True, False, True], rows=rows)
+
+
 def replicates(findings: Findings) -> Table:
     """Every replicate at the level the scorecard shows."""
     shown = findings.shown

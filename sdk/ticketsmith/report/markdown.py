@@ -67,7 +67,10 @@ def _judged(findings: Findings) -> Iterator[str]:
     yield from _table(levels.verdicts(findings))
     if findings.spec.controls:
         yield from _table(levels.controls(findings))
-        yield f"{plain(dividend(findings) or '')}\n"
+        if said := dividend(findings):
+            yield f"{plain(said)}\n"
+    yield "### Beyond accuracy\n"
+    yield from _table(levels.behaviours(findings))
     yield "### Early stopping\n"
     yield from _table(levels.early_stops(findings))
 
