@@ -31,6 +31,7 @@ from ticketsmith.stores import open_store
 from . import handoff
 from .context import Context
 from .execute import execute
+from .planner import prepare
 from .spent import Spent, TimedStore
 from .walk import walk
 from .workers import workers
@@ -74,7 +75,9 @@ def _report(ledger: Ledger, spec: Experiment, outputs: Path | None) -> None:
 
 def _steps(ledger: Ledger, spec: Experiment, spent: Spent, options: argparse.Namespace) -> None:
     context = Context(spec=spec, task=task(spec.task), ledger=ledger, data_root=options.data_root, progress=_progress)
-    _ = context.data  # wrong data ends the run here, before any work; and the workers share what is loaded
+    # Wrong data or a trainer that does not fit end the run here, before any work; the workers share what is loaded.
+    _ = context.data
+    prepare(context, None if options.command == "all" else options.level)
     with workers(options.workers) as pool:
         context = replace(context, workers=pool)
         spent.begin()

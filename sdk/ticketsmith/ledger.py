@@ -1,6 +1,7 @@
 """The record of a run in a store: what each step wrote, from what, with digests. Nothing counts before its manifest.
 
     <run-id>/spec/<digest>.json                            the whole spec, benchmark options included
+    <run-id>/trainers.json                                 which trainer each level has, and why; written once
     <run-id>/cohort-00/level-02/ticket/train/<artifact>    what a step wrote
     <run-id>/cohort-00/level-02/ticket/train/volatile.json digests of the artifacts that differ by nature (timings)
     <run-id>/cohort-00/level-02/ticket/train/manifest.json written last: digests, also of the parents' manifests
@@ -10,7 +11,7 @@ Two runs of one spec on one kind of CPU agree in every byte but the volatile art
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -22,6 +23,7 @@ from .stores import Store
 
 MANIFEST = "manifest.json"
 VOLATILE = "volatile.json"
+TRAINERS = "trainers.json"
 SECTIONS = {"parents": dict, "files": dict, "volatile": list}  # of a manifest
 
 
@@ -76,6 +78,11 @@ class Ledger:
             raise self._broken(step, f"{name} is corrupted: expected {_text(expected)}, got {_text(got)}")
         return data
 
+    def settle(self, name: str, propose: Callable[[], bytes]) -> bytes:
+        """What the whole run agrees on under `name`: what was settled first, else what `propose` gives."""
+        key = f"{self.run_id}/{name}"
+        return self.store.get(key) if self.store.exists(key) else self._put_volatile(key, propose())
+
     def manifest(self, step: Step) -> dict[str, Any]:
         """The manifest of a committed step. Raises IntegrityError if it is that of another."""
         manifest = self._document(step, MANIFEST)
@@ -105,7 +112,7 @@ class Ledger:
             raise self._broken(step, f"{name} is missing") from None
 
     def _put_volatile(self, key: str, data: bytes) -> bytes:
-        """Write what differs by nature. If a killed attempt left one already, that one stands."""
+        """Write what may differ by nature. If another attempt left one already, that one stands."""
         try:
             self.store.put_once(key, data)
             return data

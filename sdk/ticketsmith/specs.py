@@ -20,7 +20,7 @@ from .yaml12 import read_yaml
 
 SHOWN = 100  # problems of one spec, more than it has fields
 ROUNDS = 999  # of pruning; a fraction near zero would take billions
-FOLDERS = {"model": "ticketsmith_runner.models", "criterion": "ticketsmith_runner.criteria"}
+MODELS, CRITERIA, TRAINERS = (f"ticketsmith_runner.{folder}" for folder in ("models", "criteria", "trainers"))
 
 
 def read_spec(path: str | None, overrides: Mapping[str, Any]) -> Experiment:
@@ -160,11 +160,12 @@ def _without(document: Mapping[str, Any], loc: Sequence[int | str]) -> dict[str,
 
 def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
     """What the schema cannot know: names of files, whole cohorts, room in the training split."""
-    for where, folder, name in (
-        ("model.name", FOLDERS["model"], spec.model.name),
-        ("pruning.criterion", FOLDERS["criterion"], spec.pruning.criterion),
+    for where, choices, name in (
+        ("model.name", names(MODELS), spec.model.name),
+        ("pruning.criterion", names(CRITERIA), spec.pruning.criterion),
+        ("training.trainer", ["auto", *names(TRAINERS)], spec.training.trainer),
     ):
-        if name not in (choices := names(folder)):
+        if name not in choices:
             yield f"{where}: expected one of {', '.join(choices)}, got {name!r}. {guess(name, choices)}".rstrip()
     if len(set(spec.controls)) < len(spec.controls):
         yield f"controls: expected each one once, got {_short(list(spec.controls))}"

@@ -22,6 +22,8 @@ from ticketsmith_runner.data import read
 from ticketsmith_runner.loop import train
 from ticketsmith_runner.steps.train import replicate
 from ticketsmith_runner.tensors import unpack
+from ticketsmith_runner.trainers import Batches
+from ticketsmith_runner.trainers.eager import Eager
 
 from .conftest import Run
 
@@ -201,8 +203,8 @@ def test_train_is_a_function_of_its_arguments() -> None:
         torch.rand(7)
         training = Training(steps=3, batch_size=4, learning_rate=0.1)
         trace = train(
-            network, state, {}, training, span=range(3), keep=None,
-            batches=lambda u: (inputs, labels), look=lambda n: (0.0, 0.0),
+            Eager(network, state, {}, training), training, span=range(3), keep=None,
+            batches=Batches(inputs, labels, lambda u: torch.arange(4)), look=lambda n: (0.0, 0.0),
         )  # fmt: skip
         finals.append(trace.final["weights/weight"])
     assert torch.equal(*finals)

@@ -7,11 +7,13 @@ from torch import nn
 from ticketsmith.lottery.results import Density, TrainMetrics, Verdict
 from ticketsmith.lottery.spec import Training
 from ticketsmith_runner.data import split
-from ticketsmith_runner.loop import capture, train
+from ticketsmith_runner.loop import train
 from ticketsmith_runner.network import build, draw, prunable
 from ticketsmith_runner.optimizer import Optimizer
 from ticketsmith_runner.seeds import generator
 from ticketsmith_runner.tensors import unpack
+from ticketsmith_runner.trainers import Batches
+from ticketsmith_runner.trainers.eager import Eager
 
 from .conftest import Run
 
@@ -41,8 +43,8 @@ def test_every_weight_that_is_not_masked_moves_negative_ones_too() -> None:
     state["weights/weight"] = torch.where(mask["weight"], state["weights/weight"], 0.0)
     inputs, labels = torch.randn(8, 6), torch.randint(0, 3, (8,))
     trace = train(
-        network, state, mask, training, span=range(3), keep=None,
-        batches=lambda u: (inputs, labels), look=lambda n: (0.0, 0.0),
+        Eager(network, state, mask, training), training, span=range(3), keep=None,
+        batches=Batches(inputs, labels, lambda u: torch.arange(8)), look=lambda n: (0.0, 0.0),
     )  # fmt: skip
     assert (state["weights/weight"] < 0).any()
     assert torch.equal(trace.final["weights/weight"] != state["weights/weight"], mask["weight"])
@@ -146,10 +148,11 @@ def test_a_rewound_training_is_the_uninterrupted_one_when_nothing_is_pruned() ->
         )
         network = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
         start = {f"weights/{name}": value.clone() for name, value in network.state_dict().items()}
-        common = {"batches": lambda u: (inputs[u::9][:7], labels[u::9][:7]), "look": lambda n: (1.0, 1.0)}
-        whole = train(network, start, {}, training, span=range(9), keep=4, **common)
+        batches = Batches(inputs, labels, lambda u: torch.arange(64)[u::9][:7])
+        common = {"batches": batches, "look": lambda n: (1.0, 1.0)}
+        whole = train(Eager(network, start, {}, training), training, span=range(9), keep=4, **common)
         assert whole.kept is not None
-        rest = train(network, whole.kept, {}, training, span=range(4, 9), keep=None, **common)
+        rest = train(Eager(network, whole.kept, {}, training), training, span=range(4, 9), keep=None, **common)
         assert all(torch.equal(rest.final[name], value) for name, value in whole.final.items())
 
 
@@ -166,12 +169,14 @@ def test_a_masked_weight_stays_zero_under_momentum(optimizer: str) -> None:
     training = Training(steps=6, batch_size=4, optimizer=optimizer, learning_rate=0.1, momentum=0.9)
     network = nn.Linear(4, 2)
     mask = {"weight": torch.tensor([[True, False, True, True], [False, True, True, False]])}
-    state = capture(network, Optimizer(network, training))
+    state = Eager(
+        network, {f"weights/{name}": value for name, value in network.state_dict().items()}, {}, training
+    ).weights()
     state["weights/weight"] = torch.where(mask["weight"], state["weights/weight"], 0.0)
     inputs, labels = torch.randn(4, 4), torch.tensor([0, 1, 1, 0])
     trace = train(
-        network, state, mask, training, span=range(6), keep=None,
-        batches=lambda u: (inputs, labels), look=lambda n: (0.0, 0.0),
+        Eager(network, state, mask, training), training, span=range(6), keep=None,
+        batches=Batches(inputs, labels, lambda u: torch.arange(4)), look=lambda n: (0.0, 0.0),
     )  # fmt: skip
     assert torch.equal(trace.final["weights/weight"] != 0, mask["weight"])
 
@@ -179,11 +184,14 @@ def test_a_masked_weight_stays_zero_under_momentum(optimizer: str) -> None:
 def test_a_diverged_training_is_seen_kept_finite_and_reported() -> None:
     training = Training(steps=9, batch_size=4, learning_rate=0.1, evaluate_every=3)
     network = nn.Linear(4, 2)
-    state = capture(network, Optimizer(network, training))
+    state = Eager(
+        network, {f"weights/{name}": value for name, value in network.state_dict().items()}, {}, training
+    ).weights()
     losses = iter([0.5, float("nan")])
     trace = train(
-        network, state, {}, training, span=range(9), keep=None,
-        batches=lambda u: (torch.randn(4, 4), torch.tensor([0, 1, 1, 0])), look=lambda n: (next(losses), 1.0),
+        Eager(network, state, {}, training), training, span=range(9), keep=None,
+        batches=Batches(torch.randn(4, 4), torch.tensor([0, 1, 1, 0]), lambda u: torch.arange(4)),
+        look=lambda n: (next(losses), 1.0),
     )  # fmt: skip
     assert (trace.diverged_at, trace.looks, trace.losses, trace.early_stop_step) == (6, [3, 6], [0.5, None], 3)
     assert all(torch.equal(trace.final[name], trace.early[name]) for name in trace.final)

@@ -3,6 +3,7 @@
 import math
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +13,16 @@ from ticketsmith.documents import canonical
 from ticketsmith.lottery.results import TrainMetrics
 from ticketsmith.lottery.steps import Train
 
+from .. import trainers
 from ..context import Artifacts, Context
 from ..data import Data, Split, split
-from ..loop import Batches, Look, State, Trace, train, weights
+from ..loop import Look, Trace, train
 from ..network import build, draw
+from ..planner import settled
 from ..records import score, stack_ragged, take
 from ..seeds import generator, permutation
 from ..tensors import member, pack, stack, unpack
+from ..trainers import Batches, Forward, State, weights
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Replicate:
 
 def run(step: Train, context: Context) -> Artifacts:
     """`weights`, `records` (and `kept`) as safetensors with a leading R, `metrics.json`, volatile `timing.json`."""
-    members = context.each(replicate, step)
+    members = context.each(partial(replicate, trainer=settled(context)[step.level]), step)
     files = {
         "weights.safetensors": pack(stack([unpack(m.weights) for m in members])),
         "records.safetensors": pack(stack_ragged([unpack(m.records) for m in members])),
@@ -48,16 +52,15 @@ def run(step: Train, context: Context) -> Artifacts:
     return Artifacts(files=files, volatile={"timing.json": canonical({"seconds": [m.seconds for m in members]})})
 
 
-def replicate(context: Context, step: Train, r: int) -> Replicate:
+def replicate(context: Context, step: Train, r: int, *, trainer: str) -> Replicate:
     """Train replicate `r` of the cohort. Depends on its own number and seed, never on its neighbours."""
     began = time.perf_counter()
     spec, data, number = context.spec, context.data, context.replicates(step)[r]
     parts = split(context.task, spec.seed, number)
     network = build(spec.model, context.task)
+    mask = {} if step.mask is None else member(context.tensors(step.mask, "mask.safetensors"), r)
     trace = train(
-        network,
-        _start(context, step, r, network),
-        {} if step.mask is None else member(context.tensors(step.mask, "mask.safetensors"), r),
+        trainers.trainer(trainer).start(network, _start(context, step, r, network), mask, spec.training),
         spec.training,
         span=range(step.start, step.stop),
         keep=step.keep,
@@ -89,19 +92,18 @@ def _start(context: Context, step: Train, r: int, network: nn.Module) -> State:
 
 
 def _batches(data: Data, parts: Split, size: int, seed: int, number: int) -> Batches:
-    """Update -> (inputs, labels). Each epoch is one shuffle from its own stream; its last, short batch is left out."""
+    """Each epoch is one shuffle from its own stream; its last, short batch is left out."""
     per_epoch, pool = len(parts.train) // size, torch.from_numpy(parts.train)
     orders: dict[int, Tensor] = {}
 
-    def batch(update: int) -> tuple[Tensor, Tensor]:
+    def chosen(update: int) -> Tensor:
         epoch, position = divmod(update, per_epoch)
         if epoch not in orders:
             orders.clear()
             orders[epoch] = pool[torch.from_numpy(permutation(len(pool), seed, number, f"order/{epoch}"))]
-        chosen = orders[epoch][position * size : (position + 1) * size]
-        return data.inputs[chosen], data.labels[chosen]
+        return orders[epoch][position * size : (position + 1) * size]
 
-    return batch
+    return Batches(data.inputs, data.labels, chosen)
 
 
 def _look(data: Data, parts: Split) -> Look:
@@ -109,9 +111,8 @@ def _look(data: Data, parts: Split) -> Look:
     chosen = torch.from_numpy(parts.validation)
     inputs, labels = data.inputs[chosen], data.labels[chosen]
 
-    def look(network: nn.Module) -> tuple[float, float]:
-        with torch.inference_mode():
-            logits = network(inputs)
+    def look(forward: Forward) -> tuple[float, float]:
+        logits = forward(inputs)
         return float(cross_entropy(logits, labels)), float((logits.argmax(1) == labels).double().mean())
 
     return look

@@ -35,6 +35,7 @@ class Training(Part):
     momentum: Fraction = Field(0.0, description="SGD only")
     schedule: Literal["constant", "cosine"] = Field("constant", description="cosine falls to 0 at update T")
     evaluate_every: Count = Field(100, description="updates between two looks at the validation split")
+    trainer: str = Field("auto", description="file in ticketsmith_runner/trainers; auto: by network and density")
 
 
 class Pruning(Part):

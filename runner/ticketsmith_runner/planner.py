@@ -1,0 +1,112 @@
+"""Which trainer each level has: a fixed rule on network and planned density, never on a clock.
+
+A noisy timing must not change a digit on resume, and all arms of a level must be trained alike. So the choice follows
+from the spec, is settled once per run, and holds for every cohort, pod and resumption.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+
+from ticketsmith.documents import canonical
+from ticketsmith.errors import UsageError
+from ticketsmith.ledger import TRAINERS
+from ticketsmith.lottery.schedule import kept, rounds
+from ticketsmith.lottery.spec import Experiment, Training
+from ticketsmith.lottery.task import Task
+
+from .context import Context
+from .network import build, draw, prunable
+from .trainers import Batches, trainer, weights
+
+SPARSE = 0.5  # density below which skipping zeros beats dense kernels: benchmarks/README.md has the table
+TOLERANCE = 1e-5  # of the probe, on weights and logits of order 1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A trainer and the reason for it, as it stands in the record."""
+
+    trainer: str
+    reason: str
+
+
+def settled(context: Context) -> dict[int, str]:
+    """Level -> trainer for the whole run. Raises UsageError if the trainer that was asked for cannot do it."""
+    return {int(level): choice["trainer"] for level, choice in json.loads(settle(context)).items()}
+
+
+def prepare(context: Context, level: int | None) -> None:
+    """Settle the choices and import what one level (None: every level) needs, before workers are forked."""
+    for at, name in settled(context).items():
+        if level in (None, at):
+            trainer(name)
+
+
+def settle(context: Context) -> bytes:
+    """The run's `trainers.json`: level -> trainer and reason."""
+
+    def propose() -> bytes:
+        choices = vetted(plan(context.spec, context.task), lambda name: difference(name, context.spec, context.task))
+        return canonical({str(level): asdict(choice) for level, choice in choices.items()})
+
+    return context.ledger.settle(TRAINERS, propose)
+
+
+def plan(spec: Experiment, task: Task) -> dict[int, Choice]:
+    """The rule. Pure: same spec, same choices."""
+    network = build(spec.model, task)
+    return {level: _choice(spec.training, network, left) for level, left in _densities(spec, network).items()}
+
+
+def vetted(choices: Mapping[int, Choice], probe: Callable[[str], float]) -> dict[int, Choice]:
+    """The same, with `eager` in place of a trainer whose first update here is not that of `eager`: see `difference`."""
+    veto = {name: probe(name) for name in {choice.trainer for choice in choices.values()} - {"eager"}}
+    return {
+        level: Choice("eager", f"{choice.trainer} differs from it by {veto[choice.trainer]:.0e} on this machine")
+        if veto.get(choice.trainer, 0) > TOLERANCE
+        else choice
+        for level, choice in choices.items()
+    }
+
+
+def difference(name: str, spec: Experiment, task: Task) -> float:
+    """The largest difference, in a weight or logit, after one update of a trainer and of `eager` on drawn data."""
+    draws = torch.Generator().manual_seed(0)
+    size = min(spec.training.batch_size, 256)
+    inputs = torch.randn(size, *task.shape, generator=draws)
+    labels = torch.randint(0, task.classes, (size,), generator=draws)
+    batches = Batches(inputs, labels, lambda update: torch.arange(size))
+    start = draw(build(spec.model, task), draws)
+    mask = {layer: torch.rand(start[layer].shape, generator=draws) < 0.5 for layer in prunable(build(spec.model, task))}
+    state = {f"weights/{key}": value * mask.get(key, torch.tensor(1)) for key, value in start.items()}
+    after = []
+    for each in ("eager", name):
+        trained = trainer(each).start(
+            build(spec.model, task), state, mask, Training(steps=1, batch_size=size, learning_rate=0.1)
+        )
+        trained.advance(range(1), batches)
+        after.append({**weights(trained.weights()), "logits": trained.forward(inputs)})
+    return max(float((after[0][key] - after[1][key]).abs().max()) for key in after[0])
+
+
+def _densities(spec: Experiment, network: nn.Module) -> dict[int, float]:
+    sizes = prunable(network)
+    output, whole = list(sizes)[-1], sum(sizes.values())
+    levels = range(1, 1 + rounds(spec.pruning))
+    return {0: 1.0} | {level: sum(kept(sizes, output, spec.pruning, level).values()) / whole for level in levels}
+
+
+def _choice(training: Training, network: nn.Module, density: float) -> Choice:
+    if training.trainer != "auto":
+        if reason := trainer(training.trainer).refuses(network):
+            raise UsageError(f"training.trainer: {training.trainer} cannot train this network: {reason}", "take auto")
+        return Choice(training.trainer, "asked for by the spec")
+    name = "csr-mlp" if density < SPARSE else "dense-mlp"
+    if reason := trainer(name).refuses(network):
+        return Choice("eager", reason)
+    side = "below" if density < SPARSE else "not below"
+    return Choice(name, f"a chain of Linear and ReLU with {density:.1%} of its weights left, {side} {SPARSE:.0%}")

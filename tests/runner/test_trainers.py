@@ -1,0 +1,213 @@
+"""Every trainer trains the same network: the same first update, nothing where the mask has nothing, the same record."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from ticketsmith.errors import UsageError
+from ticketsmith.lottery.spec import Training
+from ticketsmith.names import names
+from ticketsmith.specs import merge, read_spec, task
+from ticketsmith_runner import planner
+from ticketsmith_runner.execute import execute
+from ticketsmith_runner.models.mlp import build
+from ticketsmith_runner.tensors import unpack
+from ticketsmith_runner.trainers import Batches, Mask, State, Trainer, trainer
+from ticketsmith_runner.workers import workers
+
+from .conftest import TINY, Run
+
+EVERY = names("ticketsmith_runner.trainers")
+OPTIMIZERS = [("sgd", 0.0), ("sgd", 0.9), ("adam", 0.0)]
+
+
+def problem(density: float, seed: int = 0) -> tuple[State, Mask, Batches]:
+    """A small chain under a random mask, and learnable data: the label is the largest of the first four inputs."""
+    draws = torch.Generator().manual_seed(seed)
+    network = build((1, 5, 4), 4, (70, 9))
+    start = {name: torch.randn(value.shape, generator=draws) * 0.3 for name, value in network.state_dict().items()}
+    mask = {
+        name: torch.rand(value.shape, generator=draws) < density for name, value in start.items() if "weight" in name
+    }
+    state = {f"weights/{name}": value * mask.get(name, torch.tensor(1)) for name, value in start.items()}
+    inputs = torch.randn(600, 1, 5, 4, generator=draws)
+    orders = torch.randint(0, 600, (400, 70), generator=draws)  # 70: a full stretch of lanes and a short one
+    return state, mask, Batches(inputs, inputs.flatten(1)[:, :4].argmax(1), lambda update: orders[update])
+
+
+def begun(name: str, training: Training, state: State, mask: Mask) -> Trainer:
+    return trainer(name).start(build((1, 5, 4), 4, (70, 9)), state, mask, training)
+
+
+def apart(ours: State, theirs: State) -> float:
+    assert ours.keys() == theirs.keys()
+    return max(float((ours[name] - theirs[name]).abs().max()) for name in ours)
+
+
+@pytest.mark.parametrize(("optimizer", "momentum"), OPTIMIZERS)
+@pytest.mark.parametrize("density", [1.0, 0.3, 0.05])
+@pytest.mark.parametrize("name", EVERY)
+def test_the_first_update_is_that_of_eager(name: str, density: float, optimizer: str, momentum: float) -> None:
+    """Weights and the optimizer's memory; from warm memory, as Adam's first step is the sign of a gradient."""
+    state, mask, batches = problem(density)
+    training = Training(steps=400, batch_size=70, optimizer=optimizer, momentum=momentum, learning_rate=1e-2)
+    reference = begun("eager", training, state, mask)
+    reference.advance(range(3), batches)
+    ours, theirs = (begun(each, training, reference.capture(), mask) for each in (name, "eager"))
+    for each in (ours, theirs):
+        each.advance(range(3, 4), batches)
+    assert apart(ours.capture(), theirs.capture()) < 1e-6
+    assert float((ours.forward(batches.inputs) - theirs.forward(batches.inputs)).abs().max()) < 1e-5
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_whole_training_ends_as_well_as_that_of_eager(name: str) -> None:
+    found = {}
+    for each in (name, "eager"):
+        right = []
+        for seed in range(5):
+            state, mask, batches = problem(0.4, seed)
+            ours = begun(each, Training(steps=400, batch_size=70, optimizer="adam", learning_rate=3e-3), state, mask)
+            ours.advance(range(400), batches)
+            right += (ours.forward(batches.inputs).argmax(1) == batches.labels).tolist()
+        found[each] = sum(right) / len(right)
+    assert found["eager"] > 0.95
+    assert found[name] == pytest.approx(found["eager"], abs=0.0015)
+
+
+@pytest.mark.parametrize(("optimizer", "momentum"), OPTIMIZERS)
+@pytest.mark.parametrize("name", EVERY)
+def test_masked_weights_and_their_memory_are_exactly_zero(name: str, optimizer: str, momentum: float) -> None:
+    state, mask, batches = problem(0.3)
+    training = Training(steps=400, batch_size=70, optimizer=optimizer, momentum=momentum, learning_rate=1e-2)
+    ours = begun(name, training, state, mask)
+    ours.advance(range(20), batches)
+    after = ours.capture()
+    for layer, alive in mask.items():
+        everything = [value for key, value in after.items() if key.endswith(layer) and value.shape == alive.shape]
+        assert len(everything) == 1 + {"adam": 2, "sgd": int(momentum > 0)}[optimizer]
+        assert all(not value[~alive].any() for value in everything)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_training_in_stretches_or_from_its_own_state_has_the_same_bytes(name: str) -> None:
+    state, mask, batches = problem(0.3)
+    training = Training(steps=400, batch_size=70, optimizer="adam", learning_rate=1e-2, schedule="cosine")
+    whole, pieces = begun(name, training, state, mask), begun(name, training, state, mask)
+    whole.advance(range(12), batches)
+    pieces.advance(range(5), batches)
+    again = begun(name, training, pieces.capture(), mask)
+    again.advance(range(5, 12), batches)
+    assert apart(whole.capture(), again.capture()) == 0
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_an_empty_layer_empty_rows_and_a_single_weight_train(name: str) -> None:
+    """A fully pruned layer leaves a constant; its biases still learn."""
+    state, _, batches = problem(1.0)
+    mask = {"1.weight": torch.zeros(70, 20, dtype=torch.bool), "3.weight": torch.zeros(9, 70, dtype=torch.bool)}
+    mask["3.weight"][4, 2] = True
+    state = {key: value * mask.get(key.removeprefix("weights/"), torch.tensor(1)) for key, value in state.items()}
+    training = Training(steps=9, batch_size=70, learning_rate=0.1)
+    ours, theirs = (begun(each, training, state, mask) for each in (name, "eager"))
+    for each in (ours, theirs):
+        each.advance(range(9), batches)
+    assert apart(ours.capture(), theirs.capture()) < 1e-6
+    assert float((ours.forward(batches.inputs) - theirs.forward(batches.inputs)).abs().max()) < 1e-5
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_divergence_is_not_hidden(name: str) -> None:
+    """A comparison with NaN that picks the other side would turn it into a number."""
+    state, mask, batches = problem(0.3)
+    ours = begun(name, Training(steps=400, batch_size=70, learning_rate=1e30), state, mask)
+    ours.advance(range(4), batches)
+    assert not ours.forward(batches.inputs).isfinite().all()
+
+
+@pytest.mark.parametrize("network", [
+    nn.Sequential(nn.Linear(4, 3), nn.Sigmoid(), nn.Linear(3, 2)),
+    nn.Sequential(nn.Linear(4, 3), nn.ReLU()),
+    nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)),
+    nn.Sequential(nn.Linear(4, 3, bias=False), nn.ReLU(), nn.Linear(3, 2)),
+    nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4), nn.Linear(4, 2)),
+    nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2)),
+    nn.Linear(4, 2),
+], ids=str)  # fmt: skip
+def test_what_is_no_chain_is_left_to_eager(network: nn.Module) -> None:
+    assert trainer("eager").refuses(network) is None
+    assert all(trainer(name).refuses(network) for name in EVERY if name != "eager")
+
+
+def test_one_layer_used_twice_is_no_chain() -> None:
+    """Tied weights."""
+    twice = nn.Linear(4, 4)
+    assert trainer("csr-mlp").refuses(nn.Sequential(twice, nn.ReLU(), twice))
+
+
+def test_dense_levels_get_dense_kernels_and_sparse_ones_the_sparse_step() -> None:
+    spec = read_spec(None, {"pruning": {"sparsity": 0.8}})
+    choices = planner.plan(spec, task(spec.task))
+    assert [choices[level].trainer for level in (0, 3, 4, 8)] == ["dense-mlp", "dense-mlp", "csr-mlp", "csr-mlp"]
+    assert "41.5% of its weights left" in choices[4].reason
+
+
+def test_a_trainer_that_is_asked_for_trains_every_level(start: Callable[..., Run]) -> None:
+    run = start({"training": {"trainer": "eager"}})
+    assert set(planner.settled(run.context).values()) == {"eager"}
+
+
+def test_the_choice_is_settled_once(start: Callable[..., Run]) -> None:
+    """A later version of the rule, or a veto on another machine, does not mix trainers within a run."""
+    run = start()
+    first = planner.settled(run.context)
+    other = replace(run.context, spec=read_spec(None, merge(TINY, {"training": {"trainer": "eager"}})))
+    assert planner.settled(other) == first
+    assert json.loads(run.ledger.store.get(f"{run.ledger.run_id}/trainers.json"))["0"]["trainer"] == first[0]
+
+
+def test_a_trainer_that_differs_from_eager_is_vetoed_and_the_record_says_so() -> None:
+    wrong = {"csr-mlp": 0.03, "dense-mlp": 1e-9}
+    chosen = {level: planner.Choice(name, "the rule") for level, name in enumerate(EVERY)}
+    kept = planner.vetted(chosen, wrong.__getitem__)
+    assert [choice.trainer for choice in kept.values()] == ["eager", "dense-mlp", "eager"]
+    assert kept[0].reason == "csr-mlp differs from it by 3e-02 on this machine"
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_no_trainer_is_vetoed_here(name: str) -> None:
+    spec = read_spec(None, TINY)
+    assert planner.difference(name, spec, task(spec.task)) < planner.TOLERANCE
+
+
+def test_a_trainer_that_cannot_train_the_network_is_a_usage_error(start: Callable[..., Run]) -> None:
+    run = start({"training": {"trainer": "csr-mlp"}})
+    with pytest.raises(UsageError, match="csr-mlp cannot train this network"):
+        planner._choice(run.spec.training, nn.Linear(2, 2), 1.0)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_replicate_does_not_depend_on_its_cohort_or_on_the_number_of_workers(
+    start: Callable[..., Run], name: str
+) -> None:
+    def weights(root: str, count: int, more: dict[str, Any]) -> dict[str, torch.Tensor]:
+        run = start({"training": {"trainer": name}, **more}, root)
+        with workers(count) as pool:
+            run.context = replace(run.context, workers=pool)
+            for key in (
+                "level-00/dense/train",
+                "level-01/ticket/prune",
+                "level-01/ticket/rewind",
+                "level-01/ticket/train",
+            ):
+                execute(run[key], run.context)
+        return unpack(run.ledger.read(run["level-01/ticket/train"], "weights.safetensors"))
+
+    alone, together, more = weights("a", 1, {}), weights("b", 3, {}), weights("c", 2, {"replicates": 10})
+    assert all(torch.equal(alone[key], together[key]) for key in alone)
+    assert all(torch.equal(alone[key], more[key][:5]) for key in alone)
