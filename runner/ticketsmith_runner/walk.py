@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from ticketsmith.lottery.chains import stops, undecided
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.steps import Benchmark, Gate, Prune, Report, Step
 
@@ -19,15 +20,17 @@ LANES = 2  # threads that wait for workers and write artifacts: one for the tick
 def walk(context: Context, tell: Tell, *, until: int | None = None) -> None:
     """Run every step of the spec that is not done yet; with `until`, only the steps up to that level (0: dense).
 
-    With `stop_on_fail`, the round in which the ticket fails is the last; benchmark and report follow it.
+    While the ticket is undecided at the target, and the spec allows, another cohort follows. With `stop_on_fail`, the
+    round in which the ticket fails is the last. Benchmark and report come at the end.
     """
     last: int | None = None
+    cohorts = 1
     done: set[str] = set()
     running: dict[Future[None], Step] = {}
     with ThreadPoolExecutor(LANES) as pool:
         try:
             while True:
-                steps = [s for s in imp(context.spec, last=last) if until is None or s.level <= until]
+                steps = [s for s in imp(context.spec, cohorts=cohorts, last=last) if until is None or s.level <= until]
                 started = done | {step.key for step in running.values()}
                 ready = _ready(steps, done, started, context.spec.stop_on_fail)
                 for step, _ in zip(ready, range(LANES - len(running)), strict=False):
@@ -38,16 +41,14 @@ def walk(context: Context, tell: Tell, *, until: int | None = None) -> None:
                     step = running.pop(future)
                     future.result()
                     done.add(step.key)
-                    if context.spec.stop_on_fail and failed(step, context):
-                        last = step.level
+                    if isinstance(step, Gate):
+                        status = verdict(step, context.ledger).status
+                        cohorts += undecided(context.spec, step, status)
+                        if stops(context.spec, step, status):
+                            last = step.level
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def failed(step: Step, context: Context) -> bool:
-    """Is this a ticket's gate, and does it say FAIL?"""
-    return isinstance(step, Gate) and step.arm == "ticket" and verdict(step, context.ledger).status == "FAIL"
 
 
 def _ready(steps: list[Step], done: set[str], started: set[str], gated: bool) -> Iterator[Step]:

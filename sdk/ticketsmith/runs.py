@@ -2,6 +2,7 @@
 
 from .errors import UsageError
 from .ledger import MANIFEST, Ledger
+from .lottery.chains import undecided
 from .lottery.imp import imp
 from .lottery.results import Verdict
 from .lottery.spec import Experiment
@@ -43,17 +44,33 @@ def spec_of(store: Store, run_id: str) -> Experiment:
     return max(specs, key=lambda spec: len(done(ledger, spec)))
 
 
+def steps(ledger: Ledger, spec: Experiment, last: int | None = None) -> list[Step]:
+    """The steps of a run, with as many cohorts as its verdicts have called for so far."""
+    cohorts = 1
+    while cohorts < spec.looks and (gate := _target(spec, cohorts)) and ledger.done(gate):
+        verdict = Verdict.model_validate_json(ledger.read(gate, "verdict.json"))
+        if not undecided(spec, gate, verdict.status):
+            break
+        cohorts += 1
+    return list(imp(spec, cohorts=cohorts, last=last))
+
+
+def _target(spec: Experiment, cohorts: int) -> Step:
+    """The ticket's last gate of the last cohort."""
+    return [step for step in imp(spec, cohorts=cohorts) if isinstance(step, Gate)][-1]
+
+
 def done(ledger: Ledger, spec: Experiment) -> list[Step]:
     """The steps of a spec that are committed. The report is none of them: it is derived, and written anew."""
-    return [step for step in imp(spec) if not step.derived and ledger.done(step)]
+    return [step for step in steps(ledger, spec) if not step.derived and ledger.done(step)]
 
 
 def complete(ledger: Ledger, spec: Experiment, until: int | None = None) -> bool:
     """Is there nothing left to run, up to level `until`? After an early stop, the rounds that it saved do not count."""
     there = set(ledger.store.list(f"{ledger.run_id}/"))
     last = _stopped_at(ledger, spec, there) if spec.stop_on_fail else None
-    steps = [s for s in imp(spec, last=last) if not s.derived and (until is None or s.level <= until)]
-    return all(_manifest(ledger, step) in there for step in steps)
+    wanted = [s for s in steps(ledger, spec, last) if not s.derived and (until is None or s.level <= until)]
+    return all(_manifest(ledger, step) in there for step in wanted)
 
 
 def _stopped_at(ledger: Ledger, spec: Experiment, there: set[str]) -> int | None:

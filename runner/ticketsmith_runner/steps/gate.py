@@ -1,6 +1,7 @@
 """Judge an arm against dense, paired by replicate and by test example."""
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from ticketsmith.lottery.steps import Gate, Train
 from ..behaviour import behaviour
 from ..context import Artifacts, Context
 from ..forecast import needed, spread
+from ..looks import nominal
 from ..statistics import difference, finite, of_test, summary
 
 DISAGREEMENTS, SHOWN = 8, 12  # samples: at most so many disagreements, and so many in all
@@ -22,7 +24,7 @@ Records = dict[str, Tensor]
 
 def run(step: Gate, context: Context) -> Artifacts:
     """`verdict.json` and `samples.json`. Raises IntegrityError if the records of both arms do not pair."""
-    dense, candidate = (context.tensors(train, "records.safetensors") for train in (step.dense, step.candidate))
+    dense, candidate = (_records(trains, context) for trains in _pooled(step))
     for column in ("example", "role"):
         if not dense[column].equal(candidate[column]):
             raise IntegrityError(
@@ -37,8 +39,9 @@ def run(step: Gate, context: Context) -> Artifacts:
 
 
 def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -> Verdict:
-    rule = context.spec.gate
-    baseline, metrics = _metrics(step.dense, context), _metrics(step.candidate, context)
+    looks = context.spec.looks
+    rule = context.spec.gate.model_copy(update={"confidence": nominal(context.spec.gate.confidence, looks)})
+    baseline, metrics = (_metrics(trains, context) for trains in _pooled(step))
     density = Density.model_validate_json(context.ledger.read(step.mask, "density.json"))
     examples = [example.astype(np.int64) for example in of_test(dense, "example")]
     right = [_right(records, context) for records in (dense, candidate)]
@@ -47,7 +50,7 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
     loss = difference(*finite(examples, _added_loss(dense, candidate)), rule.confidence)
     status, reason = judge(accuracy, loss, rule)
     undecided = judge_accuracy(accuracy, rule)[0] == "UNDECIDED"
-    if gone := [*_diverged(step.dense, dense, baseline), *_diverged(step.candidate, candidate, metrics)]:
+    if gone := [*_diverged("dense", dense, baseline), *_diverged(step.arm, candidate, metrics)]:
         status, reason = "FAIL", "; ".join(gone)
     return Verdict(
         arm=step.arm,
@@ -60,6 +63,8 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
         margin=rule.margin,
         loss_margin=rule.loss_margin,
         confidence=rule.confidence,
+        look=step.cohort + 1,
+        looks=looks,
         replicates=metrics.replicates,
         test_accuracy=metrics.test_accuracy,
         dense_test_accuracy=baseline.test_accuracy,
@@ -81,7 +86,8 @@ def _dividend(
     """The ticket of the level minus this control."""
     if step.ticket is None:
         return None
-    ticket = _right(context.tensors(step.ticket, "records.safetensors"), context)
+    tickets = [gate.ticket for gate in step.pooled if gate.ticket]
+    ticket = _right(_records(tickets, context), context)
     return difference(examples, [t - c for t, c in zip(ticket, control, strict=True)], TWO_SIDED)
 
 
@@ -99,11 +105,11 @@ def _added_loss(dense: Records, candidate: Records) -> list[NDArray[np.float64]]
         return [c - d for d, c in losses]
 
 
-def _diverged(train: Train, records: Records, metrics: TrainMetrics) -> list[str]:
+def _diverged(arm: str, records: Records, metrics: TrainMetrics) -> list[str]:
     """A sentence if a replicate diverged on validation, or ended with a test loss that is not finite."""
     losses = zip(metrics.diverged_at, of_test(records, "loss"), strict=True)
     at = [metrics.stop if look is None and not np.isfinite(loss).all() else look for look, loss in losses]
-    sentence = diverged(train.arm, metrics.replicates, at)
+    sentence = diverged(arm, metrics.replicates, at)
     return [sentence] if sentence else []
 
 
@@ -119,7 +125,7 @@ def _samples(step: Gate, context: Context, dense: Records, candidate: Records) -
     pixels, labels = context.data.examples.pixels, context.data.examples.labels
     _, height, width = pixels.shape
     return Samples(
-        replicate=context.replicates(step)[0],
+        replicate=0,
         height=height,
         width=width,
         agreement=float((said == says).mean()),
@@ -140,5 +146,23 @@ def _grey(pixels: NDArray[np.uint8], peak: int) -> str:
     return (pixels.astype(np.uint16) * 255 // peak).astype(np.uint8).tobytes().hex()
 
 
-def _metrics(step: Train, context: Context) -> TrainMetrics:
-    return TrainMetrics.model_validate_json(context.ledger.read(step, "metrics.json"))
+def _pooled(step: Gate) -> tuple[list[Train], list[Train]]:
+    """The dense trainings and the candidates of every cohort up to this one."""
+    return [gate.dense for gate in step.pooled], [gate.candidate for gate in step.pooled]
+
+
+def _records(trains: list[Train], context: Context) -> Records:
+    """The records of all cohorts, one after the other, with a leading R."""
+    each = [context.tensors(train, "records.safetensors") for train in trains]
+    return {name: torch.cat([records[name] for records in each]) for name in each[0]}
+
+
+def _metrics(trains: list[Train], context: Context) -> TrainMetrics:
+    """The metrics of all cohorts: those lists that have an entry for each replicate are joined."""
+    each = [TrainMetrics.model_validate_json(context.ledger.read(train, "metrics.json")) for train in trains]
+    joined = {
+        name: [entry for metrics in each for entry in getattr(metrics, name)]
+        for name in TrainMetrics.model_fields
+        if name not in ("start", "stop", "looks")
+    }
+    return each[-1].model_copy(update=joined)

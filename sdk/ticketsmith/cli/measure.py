@@ -7,10 +7,10 @@ from rich.table import Table
 from ..errors import UsageError
 from ..executors.local import run
 from ..ledger import Ledger
-from ..lottery.imp import imp
 from ..lottery.results import Speed
 from ..lottery.spec import Experiment
 from ..lottery.steps import Benchmark, Gate
+from ..runs import steps
 from ..stores import Store
 from .options import Output
 from .progress import complain
@@ -29,10 +29,14 @@ def measure(store: Store, run_id: str, spec: Experiment, data_root: str, output:
 
 def benchmark_step(ledger: Ledger, spec: Experiment) -> Benchmark:
     """The benchmark of the last round that the run took."""
-    taken = [step.level for step in imp(spec) if isinstance(step, Gate) and step.arm == "ticket" and ledger.done(step)]
+    taken = [
+        step.level
+        for step in steps(ledger, spec)
+        if isinstance(step, Gate) and step.arm == "ticket" and ledger.done(step)
+    ]
     if not taken:
         raise UsageError(f"{ledger.run_id} has no ticket yet", "finish the run with `ticketsmith run imp` first")
-    return next(step for step in imp(spec, last=taken[-1]) if isinstance(step, Benchmark))
+    return next(step for step in steps(ledger, spec, taken[-1]) if isinstance(step, Benchmark))
 
 
 def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:

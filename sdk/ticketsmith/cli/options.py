@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from ..lottery.spec import Experiment
 
 
+AUTO = "auto"
+
+
 class Output(StrEnum):
     """What is printed on standard output."""
 
@@ -31,7 +34,13 @@ AnyRun = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Id of a run
 Config = Annotated[str | None, typer.Option(help="Spec in YAML. Without: the defaults of the task.")]
 Task = Annotated[str | None, typer.Option(help="Data set, network and protocol. [default: digits-mlp]")]
 Sparsity = Annotated[float | None, typer.Option(help="Share of the weights to remove, in (0, 1). [default: 0.8]")]
-Replicates = Annotated[int | None, typer.Option(help="Independent repetitions. [default: the task's]")]
+Replicates = Annotated[
+    str | None,
+    typer.Option(metavar="N|auto", help="Independent repetitions; auto: until decided. [default: the task's number]"),
+]
+MaxReplicates = Annotated[
+    int | None, typer.Option(help="Buy cohorts until decided, so many replicates in all at most. [auto: 4 cohorts]")
+]
 Seed = Annotated[int | None, typer.Option(help="Root of every random stream. [default: 0]")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any spec field, e.g. gate.margin=0.01.")
@@ -39,9 +48,37 @@ Set = Annotated[
 StopOnFail = Annotated[bool, typer.Option("--stop-on-fail", help="No further rounds after a FAIL.")]
 
 
-def read(config: str | None, assignments: list[str] | None, flags: dict[str, Any]) -> "Experiment":
+COHORTS = 4  # that `--replicates auto` buys at most
+
+
+def read(
+    config: str | None,
+    assignments: list[str] | None,
+    flags: dict[str, Any],
+    replicates: str | None = None,
+    max_replicates: int | None = None,
+) -> "Experiment":
     """The spec that the flags describe: `--config` below, `--set` above it, the named flags on top."""
     from ..specs import assign, merge, overrides, read_spec
 
+    flags = {**flags, "replicates": _count(replicates), "max_replicates": max_replicates}
     given = {key: value for key, value in flags.items() if value is not None}
-    return read_spec(config, merge(overrides(assign(assignments or [])), overrides(given)))
+    above = merge(overrides(assign(assignments or [])), overrides(given))
+    spec = read_spec(config, above)
+    if replicates == AUTO and spec.max_replicates is None:
+        return read_spec(config, merge(above, {"max_replicates": COHORTS * spec.replicates}))
+    return spec
+
+
+def _count(replicates: str | None) -> int | None:
+    """`--replicates` as a number; None where the task's holds. Raises UsageError."""
+    if replicates is None or replicates == AUTO:
+        return None
+    try:
+        return int(replicates)
+    except ValueError:
+        from ..errors import UsageError
+
+        raise UsageError(
+            f"--replicates: expected a number or {AUTO}, got {replicates!r}", "for example --replicates 20"
+        ) from None

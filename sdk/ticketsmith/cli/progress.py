@@ -21,7 +21,7 @@ class Rounds:
     """What has happened so far, level by level; knows how to show itself."""
 
     def __init__(self, spec: Experiment, until: int | None) -> None:
-        steps = [step for step in imp(spec) if until is None or step.level <= until]
+        self.cohorts, steps = 1, [step for step in imp(spec) if until is None or step.level <= until]
         self.arms = ["dense" if until == 0 else "ticket", *(() if until == 0 else spec.controls)]
         self.cells: dict[tuple[int, str], str] = {}
         self.running: dict[str, str] = {}
@@ -41,6 +41,9 @@ class Rounds:
         if kind == "text":
             return str(event["text"])
         level, arm, name = _place(key)
+        if (cohorts := _cohort(key) + 1) > self.cohorts:
+            self.bar.update(self.task, total=cohorts * (self.bar.tasks[0].total or 0) / self.cohorts)
+            self.cohorts = cohorts
         if kind == "start":
             self.running[key] = name
         elif kind == "replicate":
@@ -77,8 +80,12 @@ class Rounds:
 def _place(key: str) -> tuple[int, str, str]:
     """Level, arm and a name of a step. From its key alone: after an early stop there are steps that no plan has."""
     _, level, arm, kind, *_ = key.split("/")
-    number = int(level.removeprefix("level-"))
-    return number, arm, f"level {number} {arm} {kind}"
+    number, cohort = int(level.removeprefix("level-")), _cohort(key)
+    return number, arm, f"cohort {cohort} " * (cohort > 0) + f"level {number} {arm} {kind}"
+
+
+def _cohort(key: str) -> int:
+    return int(key.partition("/")[0].removeprefix("cohort-"))
 
 
 def watched(

@@ -8,6 +8,7 @@ import typer
 from .options import (
     Config,
     DataRoot,
+    MaxReplicates,
     Output,
     OutputKind,
     Replicates,
@@ -35,6 +36,7 @@ def imp(
     task: Task = None,
     sparsity: Sparsity = None,
     replicates: Replicates = None,
+    max_replicates: MaxReplicates = None,
     seed: Seed = None,
     set: Set = None,
     stop_on_fail: StopOnFail = False,
@@ -48,8 +50,8 @@ def imp(
 
     Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED at the target sparsity; 2 wrong usage or spec; see the README for others.
     """
-    flags = {"pruning.sparsity": sparsity, "stop_on_fail": stop_on_fail or None}
-    spec = read(config, set, {"task": task, "replicates": replicates, "seed": seed, **flags})
+    flags = {"task": task, "pruning.sparsity": sparsity, "seed": seed, "stop_on_fail": stop_on_fail or None}
+    spec = read(config, set, flags, replicates, max_replicates)
     return _start(spec, store, data_root, workers, output, dry_run, until=None)
 
 
@@ -59,6 +61,7 @@ def dense(
     task: Task = None,
     sparsity: Sparsity = None,
     replicates: Replicates = None,
+    max_replicates: MaxReplicates = None,
     seed: Seed = None,
     set: Set = None,
     store: StoreUrl = "runs",
@@ -68,7 +71,7 @@ def dense(
     dry_run: DryRun = False,
 ) -> int:
     """The dense baseline alone. `run imp` with the same spec goes on from there."""
-    spec = read(config, set, {"task": task, "pruning.sparsity": sparsity, "replicates": replicates, "seed": seed})
+    spec = read(config, set, {"task": task, "pruning.sparsity": sparsity, "seed": seed}, replicates, max_replicates)
     return _start(spec, store, data_root, workers, output, dry_run, until=0)
 
 

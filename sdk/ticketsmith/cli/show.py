@@ -7,11 +7,11 @@ from .. import report
 from ..errors import UsageError
 from ..ledger import Ledger
 from ..lottery.gate import EXIT_CODES
-from ..lottery.imp import imp
 from ..lottery.results import Verdict
 from ..lottery.spec import Experiment
 from ..lottery.steps import Gate
 from ..report import terminal
+from ..runs import steps
 from ..specs import task
 from ..stores import Store
 from .options import Output
@@ -38,7 +38,7 @@ def show(store: Store, run: str, spec: Experiment, output: Output) -> None:
 
 def verdict_of(ledger: Ledger, spec: Experiment) -> Verdict | None:
     """The ticket's verdict at the target sparsity; after an early stop, the FAIL that ended the run."""
-    gates = [step for step in imp(spec) if isinstance(step, Gate) and step.arm == "ticket"]
+    gates = [step for step in steps(ledger, spec) if isinstance(step, Gate) and step.arm == "ticket"]
     done = [step for step in gates if ledger.done(step)]
     if not done:
         return None

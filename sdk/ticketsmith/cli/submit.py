@@ -62,8 +62,8 @@ def imp(
 
     Exit code: 0 once submitted. With --watch or --wait: 0 PASS, 1 FAIL, 7 UNDECIDED; that of the step that failed.
     """
-    flags = {"task": task, "replicates": replicates, "seed": seed, "pruning.sparsity": sparsity}
-    spec = read(config, set, flags | {"stop_on_fail": stop_on_fail or None})
+    flags = {"task": task, "pruning.sparsity": sparsity, "seed": seed, "stop_on_fail": stop_on_fail or None}
+    spec = read(config, set, flags, replicates)
     return _submit(spec, "imp", store, profile, max_hours, price, (watch, wait, logs), output, dry_run)
 
 
@@ -86,7 +86,7 @@ def dense(
     dry_run: DryRun = False,
 ) -> int:
     """The dense baseline alone. `submit imp` with the same spec goes on from there."""
-    spec = read(config, set, {"task": task, "replicates": replicates, "seed": seed, "pruning.sparsity": sparsity})
+    spec = read(config, set, {"task": task, "pruning.sparsity": sparsity, "seed": seed}, replicates)
     return _submit(spec, "train", store, profile, max_hours, price, (watch, wait, logs), output, dry_run)
 
 

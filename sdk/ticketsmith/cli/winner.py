@@ -5,11 +5,11 @@ import json
 import typer
 
 from ..ledger import Ledger
-from ..lottery.imp import imp
 from ..lottery.results import Verdict
 from ..lottery.spec import Experiment
 from ..lottery.steps import Gate
 from ..report.zones import zones
+from ..runs import steps
 from ..stores import Store
 from .options import Output
 
@@ -23,7 +23,7 @@ def print_best(store: Store, run: str, spec: Experiment, output: Output) -> int:
     A PASS beyond a level that did not pass is none: who looks at many levels finds one by chance.
     """
     ledger = Ledger(store, run)
-    gates = [s for s in imp(spec) if isinstance(s, Gate) and s.arm == "ticket" and ledger.done(s)]
+    gates = [s for s in steps(ledger, spec) if isinstance(s, Gate) and s.arm == "ticket" and ledger.done(s)]
     judged = [Verdict.model_validate_json(ledger.read(gate, "verdict.json")) for gate in gates]
     if (verdict := zones(judged).safe) is None:
         typer.echo(json.dumps({"run": run, "level": None}) if output is Output.json else _none(run, judged))

@@ -82,6 +82,11 @@ def check(store: Store, spec: Experiment) -> None:
             f"--store: pods cannot reach {store.url!r}, a folder of this machine",
             "give a bucket: --store gs://bucket/prefix, or set TICKETSMITH_STORE",
         )
+    if spec.looks > 1:
+        raise UsageError(
+            "replicates: a workflow does not buy further cohorts yet",
+            "give their number (--replicates 20, without max_replicates), or use `ticketsmith run imp`",
+        )
     if (count := rounds(spec.pruning)) > DEPTH:
         raise UsageError(
             f"{count} rounds: Argo nests templates 100 deep, which allows {DEPTH}",

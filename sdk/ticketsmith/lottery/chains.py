@@ -23,11 +23,23 @@ def chain(spec: Experiment, *, cohort: int, level: int, arm: str, kinds: Sequenc
     """
     last = min(level, rounds(spec.pruning))
     at = (level, arm)
-    steps = [s for s in imp(spec, cohort=cohort, last=last) if (s.level, s.arm) == at and s.kind in kinds]
+    every = imp(spec, cohorts=cohort + 1, last=last)
+    steps = [s for s in every if s.cohort == cohort and (s.level, s.arm) == at and s.kind in kinds]
     if [step.kind for step in steps] != list(kinds):
         problem = f"the spec has no chain {','.join(kinds)} of arm {arm} at level {level}"
         raise UsageError(problem, "list its steps, in order, with `ticketsmith run imp --dry-run`")
     return steps
+
+
+def stops(spec: Experiment, step: Step, status: Status | None) -> bool:
+    """Does this verdict end the rounds?"""
+    return spec.stop_on_fail and step.arm == "ticket" and status == "FAIL"
+
+
+def undecided(spec: Experiment, step: Step, status: Status) -> bool:
+    """Does this verdict call for another cohort? Only the ticket's at the target does, while one may be bought."""
+    last = step.arm == "ticket" and step.level == rounds(spec.pruning)
+    return last and status == "UNDECIDED" and step.cohort + 1 < spec.looks
 
 
 def follows(spec: Experiment, step: Step, status: Status | None) -> dict[str, str]:
@@ -35,7 +47,6 @@ def follows(spec: Experiment, step: Step, status: Status | None) -> dict[str, st
 
     `next` is the level of the next round, or `none`; each control is `true` if it runs beside the ticket.
     """
-    stop = spec.stop_on_fail and step.arm == "ticket" and status == "FAIL"
-    more = step.level < rounds(spec.pruning) and not stop
+    more = step.level < rounds(spec.pruning) and not stops(spec, step, status)
     controls = {name: str(name in spec.controls).lower() for name in CONTROLS}
     return {"status": status or NONE, "next": str(step.level + 1) if more else NONE, **controls}

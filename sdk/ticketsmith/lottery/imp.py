@@ -1,18 +1,43 @@
 """Iterative magnitude pruning: Frankle & Carbin, The Lottery Ticket Hypothesis, ICLR 2019 (arXiv 1803.03635)."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 
 from .controls import CONTROLS
 from .schedule import rounds
 from .spec import Experiment
 from .steps import Benchmark, Gate, Prune, Report, Rewind, Step, Train
 
+Earlier = Mapping[tuple[int, str], Gate]
+"""The gates of the cohort before, by level and arm."""
 
-def imp(spec: Experiment, *, cohort: int = 0, last: int | None = None) -> Iterator[Step]:
+
+def imp(spec: Experiment, *, cohorts: int = 1, last: int | None = None) -> Iterator[Step]:
     """Yield the steps of an experiment, in order. Pure: same spec, same steps.
 
-    `last` ends the rounds at that level: an executor passes it after a gate said FAIL, if `stop_on_fail` is set.
+    An executor asks for one more of the `cohorts` of replicates while the gate at the target is undecided, and passes
+    `last`, the level that ends the rounds, after a gate said FAIL if `stop_on_fail` is set.
     """
+    gates: list[Gate] = []
+    for cohort in range(cohorts):
+        gates = yield from search(spec, cohort, {(gate.level, gate.arm): gate for gate in gates}, last)
+
+    if gates:
+        last_gate = gates[-1]  # the ticket's, at the sparsest level
+        speed = Benchmark(
+            cohort=last_gate.cohort,
+            level=last_gate.level,
+            arm="ticket",
+            variant=spec.benchmark.digest,
+            dense=last_gate.dense,
+            ticket=last_gate.candidate,
+            mask=last_gate.mask,
+        )
+        yield speed
+        yield Report(cohort=speed.cohort, level=speed.level, arm="ticket", gates=tuple(gates), benchmark=speed)
+
+
+def search(spec: Experiment, cohort: int, earlier: Earlier, last: int | None) -> Generator[Step, None, list[Gate]]:
+    """Train dense; then, round by round, prune, rewind, retrain and judge, for one cohort. Returns its gates."""
     k, T = spec.pruning.rewind_to, spec.training.steps
     dense = ticket = Train(cohort=cohort, level=0, arm="dense", start=0, stop=T, keep=k)
     yield dense
@@ -30,15 +55,12 @@ def imp(spec: Experiment, *, cohort: int = 0, last: int | None = None) -> Iterat
         yield ticket
 
         for control in spec.controls:  # in parallel with the ticket, where the executor can
-            for step in CONTROLS[control](spec, dense, ticket, mask):
+            for step in CONTROLS[control](spec, dense, ticket, mask, earlier.get((level, control))):
                 yield step
                 gates += [step] if isinstance(step, Gate) else []
 
-        gates += [Gate(cohort=cohort, level=level, arm="ticket", dense=dense, candidate=ticket, mask=mask)]
-        yield gates[-1]
-
-    if mask is not None:
-        at, variant = mask.level, spec.benchmark.digest
-        speed = Benchmark(cohort=cohort, level=at, arm="ticket", variant=variant, dense=dense, ticket=ticket, mask=mask)
-        yield speed
-        yield Report(cohort=cohort, level=at, arm="ticket", gates=tuple(gates), benchmark=speed)
+        before = earlier.get((level, "ticket"))
+        gate = Gate(cohort=cohort, level=level, arm="ticket", dense=dense, candidate=ticket, mask=mask, earlier=before)
+        gates.append(gate)
+        yield gate
+    return gates

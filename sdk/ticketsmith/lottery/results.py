@@ -104,6 +104,11 @@ class Verdict(Record):
     margin: float
     loss_margin: float | None
     confidence: float
+    """Of each bound at this look, stricter than the spec's where there are several looks."""
+    look: int = 1
+    """Which look at growing data this is: cohorts that are judged here."""
+    looks: int = 1
+    """Looks at most; the spec's confidence is that of all of them together."""
     replicates: list[int]
     test_accuracy: list[float]
     dense_test_accuracy: list[float]

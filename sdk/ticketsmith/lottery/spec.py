@@ -83,6 +83,9 @@ class Experiment(Part):
     task: str = Field("digits-mlp", description="file in ticketsmith/tasks")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="root of every named random stream")
     replicates: Count = Field(description="independent repetitions; whole cohorts where the task is cross-fitted")
+    max_replicates: Count | None = Field(
+        None, description="buy cohorts of `replicates` until decided, up to this many in all; null: one cohort"
+    )
     controls: tuple[Literal["reinit", "random"], ...] = Field(("reinit",), description="arms beside the ticket")
     model: Model = Model()
     training: Training
@@ -99,6 +102,20 @@ class Experiment(Part):
                 f"got {self.pruning.rewind_to}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _whole_cohorts(self) -> "Experiment":
+        most, cohort = self.max_replicates, self.replicates
+        if most is not None and (most % cohort or most < cohort):
+            raise ValueError(f"max_replicates: expected a multiple of replicates ({cohort}), got {most}")
+        if self.looks > 1 and self.stop_on_fail:
+            raise ValueError("stop_on_fail: expected false with max_replicates: later cohorts judge every round")
+        return self
+
+    @property
+    def looks(self) -> int:
+        """How often the gates may judge at most: once for each cohort."""
+        return (self.max_replicates or self.replicates) // self.replicates
 
     def identity(self) -> dict[str, object]:
         """The part of the spec that decides results, every default written out."""

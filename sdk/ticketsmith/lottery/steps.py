@@ -80,9 +80,9 @@ class Train(Step):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gate(Step):
-    """Judge an arm against dense; a control is compared with the `ticket` of its level as well.
+    """Judge an arm against dense, over this cohort and all before; a control is compared with the `ticket` as well.
 
-    Writes `verdict.json` and `samples.json`.
+    `earlier` is the same gate of the cohort before. Writes `verdict.json` and `samples.json`.
     """
 
     kind: ClassVar[str] = "gate"
@@ -90,6 +90,12 @@ class Gate(Step):
     candidate: Train
     mask: Prune
     ticket: Train | None = None
+    earlier: "Gate | None" = None
+
+    @property
+    def pooled(self) -> tuple["Gate", ...]:
+        """This gate and those of the cohorts before, oldest first."""
+        return (*(self.earlier.pooled if self.earlier else ()), self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

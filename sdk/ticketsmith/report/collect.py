@@ -14,13 +14,15 @@ from ..lottery.schedule import rounds
 from ..lottery.spec import Experiment
 from ..lottery.steps import Benchmark, Gate, Report, Step, Train
 from ..lottery.task import Task
+from ..runs import steps
 from .findings import Divergence, Findings
 
 
 def collect(ledger: Ledger, spec: Experiment, task: Task) -> Findings:
     """The findings of a run as far as it got. Raises IntegrityError if an artifact is not what it was."""
     done, missing, stopped_at = _walk(ledger, spec)
-    gates = sorted((s for s in done if isinstance(s, Gate)), key=lambda gate: _order(gate, spec))
+    newest = {(s.level, s.arm): s for s in done if isinstance(s, Gate)}  # it judges the cohorts before as well
+    gates = sorted(newest.values(), key=lambda gate: _order(gate, spec))
     verdicts = [_verdict(ledger, gate) for gate in gates]
     metrics = {
         s: TrainMetrics.model_validate_json(ledger.read(s, "metrics.json")) for s in done if isinstance(s, Train)
@@ -48,10 +50,10 @@ def collect(ledger: Ledger, spec: Experiment, task: Task) -> Findings:
 def _walk(ledger: Ledger, spec: Experiment) -> tuple[list[Step], list[Step], int | None]:
     """Steps done, steps missing, and the level whose FAIL ended the rounds. The report itself counts as neither."""
     stopped_at = _stopped_at(ledger, spec) if spec.stop_on_fail else None
-    steps = [step for step in imp(spec, last=stopped_at) if not isinstance(step, Report)]
-    done = [step for step in steps if ledger.done(step)]
+    every = [step for step in steps(ledger, spec, stopped_at) if not isinstance(step, Report)]
+    done = [step for step in every if ledger.done(step)]
     kept = set(done)
-    return done, [step for step in steps if step not in kept], stopped_at
+    return done, [step for step in every if step not in kept], stopped_at
 
 
 def _stopped_at(ledger: Ledger, spec: Experiment) -> int | None:

@@ -43,6 +43,8 @@ def remarks(findings: Findings) -> list[str]:
     """What a reader of the decision must know beside it."""
     said = []
     verdict = findings.verdict("ticket", findings.target)
+    if verdict and verdict.looks > 1:
+        said.append(_looks(findings, verdict))
     if verdict and verdict.status == "PASS":
         if findings.speed and not gain(findings.speed):
             said.append("It saves weights, not time: no speed-up was measured.")
@@ -51,6 +53,15 @@ def remarks(findings: Findings) -> list[str]:
             if control and control.status == "PASS":
                 said.append(f"The {arm} control passes as well: {_SHOWS[arm]}.")
     return said
+
+
+def _looks(findings: Findings, verdict: Verdict) -> str:
+    took = "Decided" if verdict.status != "UNDECIDED" else "Still open"
+    each, together = level_of(verdict.confidence), level_of(findings.spec.gate.confidence)
+    return (
+        f"{took} after {len(verdict.replicates)} replicates, look {verdict.look} of {verdict.looks} at most: "
+        f"each look is held to {each}, and all of them together to {together}."
+    )
 
 
 _SHOWS = {

@@ -98,7 +98,8 @@ def _curve(findings: Findings) -> str:
 
 
 def _levels(findings: Findings) -> str:
-    confidence = level_of(findings.spec.gate.confidence)
+    shown = findings.shown
+    confidence = level_of(shown.confidence if shown else findings.spec.gate.confidence)
     margin = f"{100 * findings.spec.gate.margin:.2f}"
     note = (
         f"Change is ticket minus dense, paired over replicates, with one-sided {confidence} bounds. "

@@ -22,7 +22,7 @@ def level_of(confidence: float) -> str:
     >>> level_of(0.95), level_of(0.975)
     ('95\\xa0%', '97.5\\xa0%')
     """
-    return f"{100 * confidence:.6g}{SPACE}%"
+    return f"{100 * confidence:.4g}{SPACE}%"
 
 
 def removed(sparsity: float) -> str:
