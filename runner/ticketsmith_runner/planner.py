@@ -102,9 +102,14 @@ def _densities(spec: Experiment, network: nn.Module) -> dict[int, float]:
 
 def _choice(training: Training, network: nn.Module, density: float) -> Choice:
     if training.trainer != "auto":
-        if reason := trainer(training.trainer).refuses(network):
+        reason = trainer(training.trainer).refuses(network)
+        if training.precision != "float32" and training.trainer != "eager":
+            reason = f"it does not know {training.precision}"
+        if reason:
             raise UsageError(f"training.trainer: {training.trainer} cannot train this network: {reason}", "take auto")
         return Choice(training.trainer, "asked for by the spec")
+    if training.precision != "float32":
+        return Choice("eager", f"{training.precision} is asked for, which the others do not know")
     name = "csr-mlp" if density < SPARSE else "dense-mlp"
     if reason := trainer(name).refuses(network):
         return Choice("eager", reason)

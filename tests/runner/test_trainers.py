@@ -157,6 +157,38 @@ def test_dense_levels_get_dense_kernels_and_sparse_ones_the_sparse_step() -> Non
     assert "41.5% of its weights left" in choices[4].reason
 
 
+def test_bfloat16_is_an_option_of_eager_alone(start: Callable[..., Run]) -> None:
+    run = start({"training": {"precision": "bfloat16"}})
+    assert set(planner.settled(run.context).values()) == {"eager"}
+    for name in EVERY:
+        forced = read_spec(None, merge(TINY, {"training": {"precision": "bfloat16", "trainer": name}}))
+        if name == "eager":
+            assert planner.plan(forced, run.context.task)[0].trainer == "eager"
+        else:
+            with pytest.raises(UsageError, match="does not know bfloat16"):
+                planner.plan(forced, run.context.task)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_convolution_with_batch_norm_trains_under_a_mask(precision: str) -> None:
+    """Buffers are part of the state, masks stay exact, and the two precisions are not the same arithmetic."""
+    torch.manual_seed(0)
+    layers = (nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(48, 4))
+    network = nn.Sequential(*layers)
+    _, _, batches = problem(1.0)
+    mask = {"0.weight": torch.rand(8, 1, 3, 3) < 0.5, "4.weight": torch.rand(4, 48) < 0.5}
+    state = {f"weights/{key}": value * mask.get(key, torch.tensor(1)) for key, value in network.state_dict().items()}
+    training = Training(steps=200, batch_size=70, optimizer="adam", learning_rate=1e-2, precision=precision)
+    ours = trainer("eager").start(network, state, mask, training)
+    ours.advance(range(200), batches)
+    after = ours.weights()
+    assert all(torch.equal(after[f"weights/{name}"] != 0, alive) for name, alive in mask.items())
+    assert after["weights/1.running_mean"].any()
+    logits = ours.forward(batches.inputs)
+    assert (logits.argmax(1) == batches.labels).float().mean() > 0.8
+    assert logits.dtype == torch.float32
+
+
 def test_a_trainer_that_is_asked_for_trains_every_level(start: Callable[..., Run]) -> None:
     run = start({"training": {"trainer": "eager"}})
     assert set(planner.settled(run.context).values()) == {"eager"}

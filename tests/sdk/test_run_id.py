@@ -37,6 +37,7 @@ OTHER: dict[str, Any] = {
     "training.momentum": 0.1,
     "training.schedule": "constant",
     "training.evaluate_every": 21,
+    "training.precision": "bfloat16",
     "training.trainer": "eager",
     "pruning.sparsity": 0.81,
     "pruning.fraction": 0.21,

@@ -35,6 +35,9 @@ class Training(Part):
     momentum: Fraction = Field(0.0, description="SGD only")
     schedule: Literal["constant", "cosine"] = Field("constant", description="cosine falls to 0 at update T")
     evaluate_every: Count = Field(100, description="updates between two looks at the validation split")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: autocast, other arithmetic, by the eager trainer alone"
+    )
     trainer: str = Field("auto", description="file in ticketsmith_runner/trainers; auto: by network and density")
 
 
