@@ -3,6 +3,7 @@
     all    --spec KEY --store URL                                      every step that is not done
     step   --spec KEY --store URL --cohort 0 --level 2 --arm ticket --kinds prune,rewind,train
     report --spec KEY --store URL                                      the report of what is there so far
+    certify --spec KEY --store URL --name lth-lenet --budget small     a finished run against a published result
 
 Standard output carries one JSON event a line, standard error is for people.
 """
@@ -29,6 +30,7 @@ from ticketsmith.specs import read_stored, task
 from ticketsmith.stores import open_store
 
 from . import handoff
+from .certify import certify
 from .context import Context
 from .execute import execute
 from .planner import prepare
@@ -61,9 +63,12 @@ def _run(options: argparse.Namespace) -> None:
     if options.command == "report":
         spent.begin()
         _report(ledger, spec, options.outputs)
+    elif options.command == "certify":
+        found = certify(options.name, options.budget, ledger, spec)
+        tell({"event": "certificate", "certificate": found.model_dump(mode="json")})
     else:
         _steps(ledger, spec, spent, options)
-    if options.command != "all":
+    if options.command in ("step", "report"):
         tell(spent.event())
 
 
@@ -124,16 +129,18 @@ def _stop(signum: int, frame: object) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ticketsmith_runner", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("all", "step", "report"):
+    for name in ("all", "step", "report", "certify"):
         command = commands.add_parser(name)
         command.add_argument("--spec", required=True, help="key of the spec in the store")
         command.add_argument("--store", required=True, help="URL of the store")
-    for name in ("all", "step"):
+    for name in ("all", "step", "certify"):
         commands.choices[name].add_argument("--data-root", default="data", help="folder of the data sets")
         commands.choices[name].add_argument("--workers", type=int, default=1, help="processes of one thread each")
     for name in ("step", "report"):
         commands.choices[name].add_argument("--outputs", type=Path, help="folder for what a workflow engine reads")
     commands.choices["all"].add_argument("--until", type=int, help="last level to run; 0: dense only")
+    for name in ("name", "budget"):
+        commands.choices["certify"].add_argument(f"--{name}", required=True)
     one = commands.choices["step"]
     one.add_argument("--cohort", type=int, required=True)
     one.add_argument("--level", type=int, required=True)

@@ -1,0 +1,129 @@
+"""Hold a finished run to a published result: what each measure is, and its mean and interval over replicates."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ticketsmith import __version__
+from ticketsmith.certificates import Certified, Checked, Claim, Measure, certificate
+from ticketsmith.ledger import Ledger
+from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.results import Density, TrainMetrics
+from ticketsmith.lottery.schedule import rounds
+from ticketsmith.lottery.spec import Experiment
+from ticketsmith.lottery.steps import Step
+
+from .statistics import summary
+
+
+@dataclass(frozen=True)
+class Level:
+    """What a run found at one level. At level 0 the ticket is dense, and there is no control."""
+
+    dense: TrainMetrics
+    ticket: TrainMetrics
+    reinit: TrainMetrics | None
+    density: Density | None
+
+
+def certify(name: str, budget: str, ledger: Ledger, spec: Experiment) -> Certified:
+    """The certificate of a finished run. Claims beyond its last full round are untried, not passed."""
+    claims = certificate(name).claims
+    last = rounds(spec.pruning) - 1  # the last round lands on the target, off the published schedule
+    return Certified(
+        name=name,
+        source=certificate(name).source,
+        budget=budget,
+        run=ledger.run_id,
+        version=__version__,
+        checked=[check(claim, _level(claim.level, ledger, spec)) for claim in claims if claim.level <= last],
+        untried=[claim.text for claim in claims if claim.level > last],
+    )
+
+
+def check(claim: Claim, level: Level) -> Checked:
+    """A claim against what was found."""
+    ours = summary(MEASURES[claim.measure](level))
+    return Checked(
+        text=claim.text,
+        level=claim.level,
+        published=claim.published,
+        low=claim.low,
+        high=claim.high,
+        ours=ours,
+        passed=claim.low <= ours.mean <= claim.high,
+    )
+
+
+def _remaining(level: Level) -> list[float]:
+    """% of the prunable weights, counted from the mask: the same in every replicate."""
+    return [100 * (1 - level.density.sparsity)] if level.density else []
+
+
+def _early_stop(level: Level) -> list[float]:
+    """Change of the early-stop iteration against dense, in %."""
+    pairs = zip(level.ticket.early_stop_step, level.dense.early_stop_step, strict=True)
+    return [100 * (ticket / dense - 1) for ticket, dense in pairs]
+
+
+def _early_stop_of_reinit(level: Level) -> list[float]:
+    """Early-stop iteration of the control over that of the ticket."""
+    pairs = zip(_reinit(level).early_stop_step, level.ticket.early_stop_step, strict=True)
+    return [control / ticket for control, ticket in pairs]
+
+
+def _accuracy(level: Level) -> list[float]:
+    """Test accuracy at the early-stop iteration, in %."""
+    return [100 * accuracy for accuracy in level.dense.early_stop_test_accuracy]
+
+
+def _gain(level: Level) -> list[float]:
+    """Ticket minus dense, in points, each at its early-stop iteration."""
+    return _points(level.ticket, level.dense)
+
+
+def _gain_of_reinit(level: Level) -> list[float]:
+    """Re-initialised control minus dense, in points, each at its early-stop iteration."""
+    return _points(_reinit(level), level.dense)
+
+
+def _lead(level: Level) -> list[float]:
+    """Ticket minus re-initialised control, in points, each at its early-stop iteration."""
+    return _points(level.ticket, _reinit(level))
+
+
+MEASURES: dict[Measure, Callable[[Level], list[float]]] = {
+    "remaining": _remaining,
+    "dense accuracy": _accuracy,
+    "early stop": _early_stop,
+    "early stop of re-init": _early_stop_of_reinit,
+    "gain": _gain,
+    "gain of re-init": _gain_of_reinit,
+    "lead": _lead,
+}
+
+
+def _points(ours: TrainMetrics, theirs: TrainMetrics) -> list[float]:
+    pairs = zip(ours.early_stop_test_accuracy, theirs.early_stop_test_accuracy, strict=True)
+    return [100 * (a - b) for a, b in pairs]
+
+
+def _reinit(level: Level) -> TrainMetrics:
+    assert level.reinit is not None, "every budget trains the control"
+    return level.reinit
+
+
+def _level(number: int, ledger: Ledger, spec: Experiment) -> Level:
+    steps = {(step.level, step.arm, step.kind): step for step in imp(spec)}
+
+    def metrics(step: Step) -> TrainMetrics:
+        return TrainMetrics.model_validate_json(ledger.read(step, "metrics.json"))
+
+    dense = metrics(steps[0, "dense", "train"])
+    if number == 0:
+        return Level(dense, dense, None, None)
+    return Level(
+        dense,
+        metrics(steps[number, "ticket", "train"]),
+        metrics(steps[number, "reinit", "train"]),
+        Density.model_validate_json(ledger.read(steps[number, "ticket", "prune"], "density.json")),
+    )

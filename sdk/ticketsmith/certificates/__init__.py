@@ -1,0 +1,73 @@
+"""One file per published result that `ticketsmith reproduce` holds this implementation to. Free of torch.
+
+A claim passes if the mean of our replicates lies within the tolerance that stands here, in the source, before anything
+is trained. The interval says how sure that is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from ..lottery.results import Record, Summary
+from ..names import load
+
+Measure = Literal[
+    "remaining", "dense accuracy", "early stop", "early stop of re-init", "gain", "gain of re-init", "lead"
+]
+"""`ticketsmith_runner.certify` says what each is, and its unit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One published figure."""
+
+    text: str
+    measure: Measure
+    level: int
+    published: float
+    low: float
+    high: float
+    """Tolerance, both ends included."""
+    basis: str
+    """Where the figure and the tolerance come from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """What each file holds, as `CERTIFICATE`."""
+
+    summary: str
+    source: str
+    budgets: Mapping[str, Mapping[str, Any]]
+    """Spec fields by the name of the budget."""
+    claims: tuple[Claim, ...]
+
+
+class Checked(Record):
+    """A claim, and what was found."""
+
+    text: str
+    level: int
+    published: float
+    low: float
+    high: float
+    ours: Summary
+    passed: bool
+
+
+class Certified(Record):
+    """`ticketsmith reproduce -o json`."""
+
+    name: str
+    source: str
+    budget: str
+    run: str
+    version: str
+    checked: list[Checked]
+    untried: list[str]
+    """Claims about levels that this budget does not reach."""
+
+
+def certificate(name: str) -> Certificate:
+    """A certificate by its name. Raises UsageError with the choices."""
+    return cast(Certificate, load(__name__, name).CERTIFICATE)
