@@ -1,141 +1,227 @@
-"""Training a network the usual way and here, interleaved: seconds for one epoch of one replicate.
+"""How fast the runner trains, against a conventional loop: seconds for a replicate and epoch.
 
-    python benchmarks/training.py --data-root data [-o json]
+    python benchmarks/training.py --data-root data            # a table
+    python benchmarks/training.py --open-lth CHECKOUT -o json  # against open_lth too; rows
 
-The conventional loop is what a tutorial has, in one process: torchvision's MNIST with its usual transforms, a
-DataLoader without workers, `torch.optim`, and the mask multiplied in after each update. Ours is the runner's own
-`train()`, the same network, optimizer, batch size and mask, in one process or in two at a time (then a replicate takes
-half of the wall time). Looks at the validation split are left out of both. A ratio is the median over rounds of the
-ratio of the two times in a round, with a 95 % bootstrap interval; the order within a round rotates.
+The conventional loop is what a tutorial has: torchvision's data set with its usual transforms, a DataLoader without
+workers, torch.optim, in one process. The planner's choice runs as in a run: one process a core, one thread each, and a
+replicate takes half of what two take together. A further row is against two conventional loops side by side.
+Calls of a round follow each other, and the order of a round rotates; a ratio is the median over rounds, with a 95 %
+bootstrap interval.
+
+lenet300 is the task mnist-lenet300 (batches of 60, Adam), lenet300-sgd has open_lth's batches of 128 and SGD; conv2 and
+resnet20 train on noise of CIFAR-10's size. A density of 1 has no mask.
 """
 
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
+import nets
 import numpy as np
+import peers
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from ticketsmith.specs import read_spec, task
+from ticketsmith.lottery.spec import Model, Training
+from ticketsmith.specs import task
 from ticketsmith_runner.data import read
-from ticketsmith_runner.loop import train
-from ticketsmith_runner.network import build, draw, prunable
+from ticketsmith_runner.models import mlp
+from ticketsmith_runner.network import draw, prunable
+from ticketsmith_runner.planner import choose
 from ticketsmith_runner.timing import measure, ratio
+from ticketsmith_runner.trainers import Batches, trainer
 from ticketsmith_runner.workers import single_thread, workers
 
-EPOCH, BATCH, UPDATES = 55_000, 60, 200  # examples of an epoch; a sample of its updates is timed
-DENSITIES = (1.0, 0.2, 0.05)
-TASK = "mnist-lenet300"
-SPEC = read_spec(None, {"task": TASK})
+WORKERS = 2
 
-Epoch = Callable[[], object]
+
+@dataclass(frozen=True)
+class Case:
+    """A network, its protocol, and how many updates stand for an epoch."""
+
+    name: str
+    densities: tuple[float, ...]
+    training: Training
+    updates: int
+    examples: int
+    """In an epoch."""
+
+    @property
+    def scale(self) -> float:
+        """Epochs in the updates that are timed."""
+        return self.examples / self.training.batch_size / self.updates
+
+
+ADAM = Training(steps=10**6, batch_size=60, optimizer="adam", learning_rate=1.2e-3)
+SGD = Training(steps=10**6, batch_size=128, learning_rate=0.1)
+MOMENTUM = Training(steps=10**6, batch_size=128, learning_rate=0.1, momentum=0.9)
+CASES = {
+    case.name: case
+    for case in (
+        Case("lenet300", (1.0, 0.5, 0.2, 0.05, 0.02), ADAM, 200, 55_000),
+        Case("lenet300-sgd", (1.0, 0.2, 0.05, 0.02), SGD, 100, 60_000),
+        Case("conv2", (1.0, 0.2), MOMENTUM, 2, 10_000),
+        Case("resnet20", (1.0, 0.2), MOMENTUM, 3, 10_000),
+    )
+}
+Row = dict[str, object]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print a table, or rows of `case`, `density`, `workers`, `against`, `ratio`, `low`, `high` and `seconds`."""
+    """Print a table, or rows of `case`, `density`, `workers`, `ratio`, `low`, `high`, `seconds` and `trainer`.
+
+    Rows without `against` are the planner's choice against one conventional loop.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", default="data", help="folder with torchvision's MNIST")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--open-lth", help="a checkout of facebookresearch/open_lth")
+    parser.add_argument("--case", choices=list(CASES), action="append", help="[default: all]")
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     options = parser.parse_args(argv)
-    rows = [row for density in DENSITIES for row in compare(density, options.data_root, options.rounds)]
-    if options.output == "json":
-        print(json.dumps(rows, indent=2))
-        return
-    print(f"{'case':10}{'density':>9}{'workers':>9}{'s/epoch':>9}   ratio to the conventional loop")
-    for row in rows:
-        interval = f"{row['ratio']:5.1f}x [{row['low']:.1f}, {row['high']:.1f}]" if row["against"] else "reference"
-        print(f"{row['case']:10}{row['density']:9.2f}{row['workers']:9d}{row['seconds']:9.2f}   {interval}")
+    rows = []
+    for name in options.case or CASES:
+        for density in CASES[name].densities:
+            rows += compare(CASES[name], density, options.data_root, options.open_lth, options.rounds)
+    print(json.dumps(rows, indent=2) if options.output == "json" else table(rows))
 
 
-def compare(density: float, root: str, rounds: int) -> list[dict[str, object]]:
-    """The conventional loop against ours, with one process and with two."""
-    with workers(2) as pool:
+def compare(case: Case, density: float, root: str, open_lth: str | None, rounds: int) -> list[Row]:
+    """All calls of one case and density, interleaved; and the ratios that follow."""
+    name = choose(case.training, network(case.name), density).trainer
+    ours, loop = partial(train, case, density, root), partial(conventional, case, density, root)
+    with workers(WORKERS) as pool:
         assert pool is not None
-
-        def two() -> None:
-            for done in [pool.submit(ours, density, root) for _ in range(2)]:
-                done.result()
-
-        two()  # both have read their data
-        calls: dict[str, Epoch] = {
-            "conventional": lambda: conventional(density, root),
-            "1": lambda: ours(density, root),
-            "2": two,
+        calls: dict[str, Callable[[], object]] = {
+            "loop": loop,
+            "loops": lambda: together(pool, loop),
+            "ours": lambda: together(pool, partial(ours, name)),
+            "one": partial(ours, name),
         }
+        if name != "eager":
+            calls["eager"] = partial(ours, "eager")
+        else:
+            calls["plain"] = partial(ours, "plain")
+            calls["bfloat16"] = partial(ours, "bfloat16")
+        if open_lth and case.name == "lenet300-sgd":
+            peer = peers.OpenLth(open_lth, root, density)
+            calls["open_lth"] = lambda: peer(case.updates)
         times = measure(calls, rounds, 0.0)
-    scale = EPOCH / BATCH / UPDATES
-    reference = {
-        "case": "lenet300",
-        "density": density,
-        "workers": 1,
-        "against": None,
-        "ratio": 1.0,
-        "low": 1.0,
-        "high": 1.0,
-    }
-    rows: list[dict[str, object]] = [reference | {"seconds": scale * _median(times["conventional"])}]
-    for name in ("1", "2"):
-        per_replicate = [[call / int(name) for call in each] for each in times[name]]
-        found, low, high = ratio(times["conventional"], per_replicate)
-        row = {"workers": int(name), "against": "conventional loop", "ratio": found, "low": low, "high": high}
-        rows.append(reference | row | {"seconds": scale * _median(per_replicate)})
-    return rows
+    each = {key: [[call / (WORKERS if key in ("loops", "ours") else 1) for call in calls] for calls in value]
+            for key, value in times.items()}  # fmt: skip
+    head = {"case": case.name, "density": density, "trainer": name}
+
+    def row(candidate: str, workers: int, baseline: str, against: str | None = None, **more: object) -> Row:
+        found, low, high = ratio(each[baseline], each[candidate])
+        seconds = case.scale * float(np.median([np.median(calls) for calls in each[candidate]]))
+        named = {"against": against} if against else {}
+        return head | more | {"workers": workers, "ratio": found, "low": low, "high": high, "seconds": seconds} | named
+
+    found = [row("ours", WORKERS, "loop"), row("ours", WORKERS, "loops", "two conventional loops side by side")]
+    found += [row("one", 1, "loop", "one conventional loop")]
+    if "eager" in each:
+        found += [row("eager", 1, "loop", "one conventional loop", trainer="eager")]
+    if "plain" in each:
+        found += [row("one", 1, "plain", "eager without channels_last")]
+        found += [row("bfloat16", 1, "plain", "eager without channels_last", trainer="eager, bfloat16")]
+    if "open_lth" in each:
+        found += [row("ours", WORKERS, "open_lth", "one process of open_lth"), row("one", 1, "open_lth", "open_lth")]
+    return found
 
 
-def ours(density: float, root: str) -> None:
-    """The runner's loop: examples resident in memory, batches by index."""
+def together(pool: Executor, call: Callable[[], object]) -> None:
+    for done in [pool.submit(call) for _ in range(WORKERS)]:
+        done.result()
+
+
+def train(case: Case, density: float, root: str, name: str) -> None:
+    """The runner's updates. `plain` and `bfloat16` are eager: without channels_last, and in that precision."""
     single_thread()
-    data = read("mnist", task(TASK).digest, root)
-    network, mask = _start(density)
-    order = torch.from_numpy(np.random.default_rng(0).permutation(EPOCH))
+    ours, mask = start(case.name, density)
+    inputs, labels = examples(case.name, root)
+    order = torch.from_numpy(np.random.default_rng(0).permutation(len(labels)))
+    size = case.training.batch_size
+    batches = Batches(inputs, labels, lambda update: order[update * size : (update + 1) * size])
+    state = {f"weights/{key}": value for key, value in ours.state_dict().items()}
+    training = case.training.model_copy(update={"precision": "bfloat16"} if name == "bfloat16" else {})
+    made = trainer("eager" if name in ("plain", "bfloat16") else name).start(ours, state, mask, training)
+    if name == "plain":
+        ours.to(memory_format=torch.contiguous_format)
+        batches = Batches(inputs.flatten(2), labels, batches.chosen)  # what is no image keeps its layout
+        ours.insert(0, nn.Unflatten(2, (32, 32)))  # type: ignore[operator]
+    made.advance(range(case.updates), batches)
 
-    def batch(update: int) -> tuple[Tensor, Tensor]:
-        chosen = order[update * BATCH : (update + 1) * BATCH]
-        return data.inputs[chosen], data.labels[chosen]
 
-    training = SPEC.training.model_copy(update={"evaluate_every": UPDATES})
-    state = {f"weights/{name}": value for name, value in network.state_dict().items()}
-    train(network, state, mask, training, span=range(UPDATES), keep=None, batches=batch, look=lambda _: (0.0, 0.0))
-
-
-def conventional(density: float, root: str) -> None:
-    """What a tutorial has."""
-    from torchvision import transforms
-    from torchvision.datasets import MNIST
-
+def conventional(case: Case, density: float, root: str) -> None:
+    """The loop of a tutorial, on torchvision's own data sets."""
     single_thread()
-    usual = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
-    images = MNIST(root, train=True, transform=usual)
-    loader = torch.utils.data.DataLoader(images, batch_size=BATCH, shuffle=True)
-    network, mask = _start(density)
-    optimizer = torch.optim.Adam(network.parameters(), lr=SPEC.training.learning_rate)
-    masked = [(p, mask[name].float()) for name, p in network.named_parameters() if name in mask]
-    for _, (inputs, labels) in zip(range(UPDATES), loader, strict=False):
-        optimizer.zero_grad()
-        cross_entropy(network(inputs), labels).backward()
-        optimizer.step()
-        with torch.no_grad():
-            for parameter, ones in masked:
-                parameter.mul_(ones)
+    ours, mask = start(case.name, density)
+    peers.conventional(ours, mask, images(case.name, root), case.training, case.updates)
 
 
-def _start(density: float) -> tuple[nn.Module, dict[str, Tensor]]:
-    """The network of the task with a random mask of this density in every layer; dense has none."""
-    network = build(SPEC.model, task(TASK))
-    generator = torch.Generator().manual_seed(0)
-    draw(network, generator)
+def network(name: str) -> nn.Module:
+    if name.startswith("lenet300"):
+        return mlp.build((1, 28, 28), 10, Model().hidden)
+    return {"conv2": nets.conv2, "resnet20": nets.resnet20}[name]()
+
+
+def start(name: str, density: float) -> tuple[nn.Module, dict[str, Tensor]]:
+    """A network with a random mask of this density in every layer; dense has none."""
+    ours, generator = network(name), torch.Generator().manual_seed(0)
+    draw(ours, generator)
     if density == 1.0:
-        return network, {}
-    parameters = dict(network.named_parameters())
-    mask = {name: torch.rand(parameters[name].shape, generator=generator) < density for name in prunable(network)}
-    return network, mask
+        return ours, {}
+    parameters = dict(ours.named_parameters())
+    return ours, {layer: torch.rand(parameters[layer].shape, generator=generator) < density for layer in prunable(ours)}
 
 
-def _median(rounds: list[list[float]]) -> float:
-    return float(np.median([np.median(each) for each in rounds]))
+@lru_cache
+def examples(name: str, root: str) -> tuple[Tensor, Tensor]:
+    """Resident inputs and labels: MNIST, or noise of CIFAR-10's size."""
+    if name.startswith("lenet300"):
+        data = read("mnist", task("mnist-lenet300").digest, root)
+        return data.inputs[:60_000], data.labels[:60_000]
+    pixels, labels = noise()
+    return (torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 - 0.5) / 0.25, torch.from_numpy(labels)
+
+
+@lru_cache
+def images(name: str, root: str) -> torch.utils.data.Dataset[object]:
+    """torchvision's data set with its usual transforms."""
+    from torchvision import datasets, transforms
+
+    grey = name.startswith("lenet300")
+    normal = transforms.Normalize((0.1307,), (0.3081,)) if grey else transforms.Normalize((0.5,) * 3, (0.25,) * 3)
+    usual = transforms.Compose([transforms.ToTensor(), normal])
+    if grey:
+        return datasets.MNIST(root, train=True, transform=usual)
+    there = datasets.CIFAR10.__new__(datasets.CIFAR10)  # CIFAR-10's own class around noise: nothing is downloaded
+    there.data, there.targets = noise()
+    there.transform, there.target_transform = usual, None
+    return there
+
+
+@lru_cache
+def noise() -> tuple["np.ndarray", "np.ndarray"]:
+    draws = np.random.default_rng(0)
+    return draws.integers(0, 256, (10_000, 32, 32, 3), dtype=np.uint8), draws.integers(0, 10, 10_000)
+
+
+def table(rows: list[Row]) -> str:
+    """A line for each row."""
+    lines = [f"{'case':14}{'density':>8}{'workers':>8}{'s/epoch':>9}  {'ratio':24}{'trainer':17}against"]
+    for row in rows:
+        interval = f"{row['ratio']:.1f}x [{row['low']:.1f}, {row['high']:.1f}]"
+        against = row.get("against", "one conventional loop")
+        lines.append(
+            f"{row['case']:14}{row['density']:8.2f}{row['workers']:8d}{row['seconds']:9.2f}  "
+            f"{interval:24}{row['trainer']:17}{against}"
+        )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

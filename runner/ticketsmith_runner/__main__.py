@@ -3,6 +3,7 @@
     all    --spec KEY --store URL                                      every step that is not done
     step   --spec KEY --store URL --cohort 0 --level 2 --arm ticket --kinds prune,rewind,train
     report --spec KEY --store URL                                      the report of what is there so far
+    stability --spec KEY --store URL --after 0,18,36                   what lies between two ends of one beginning
     certify --spec KEY --store URL --name lth-lenet --budget small     a finished run against a published result
 
 Standard output carries one JSON event a line, standard error is for people.
@@ -24,13 +25,13 @@ from ticketsmith.errors import TicketSmithError
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.chains import chain
 from ticketsmith.lottery.spec import Experiment
+from ticketsmith.lottery.stability import CONNECTIVITY, stability
 from ticketsmith.lottery.steps import Step
 from ticketsmith.report import write as report
 from ticketsmith.specs import read_stored, task
 from ticketsmith.stores import open_store
 
 from . import handoff
-from .certify import certify
 from .context import Context
 from .execute import execute
 from .planner import prepare
@@ -64,6 +65,8 @@ def _run(options: argparse.Namespace) -> None:
         spent.begin()
         _report(ledger, spec, options.outputs)
     elif options.command == "certify":
+        from .certify import certify  # it loads scipy, which no step of a pod's chain should wait for
+
         found = certify(options.name, options.budget, ledger, spec)
         tell({"event": "certificate", "certificate": found.model_dump(mode="json")})
     else:
@@ -82,12 +85,16 @@ def _steps(ledger: Ledger, spec: Experiment, spent: Spent, options: argparse.Nam
     context = Context(spec=spec, task=task(spec.task), ledger=ledger, data_root=options.data_root, progress=_progress)
     # Wrong data or a trainer that does not fit end the run here, before any work; the workers share what is loaded.
     _ = context.data
-    prepare(context, None if options.command == "all" else options.level)
+    prepare(context, options.level if options.command == "step" else None)
     with workers(options.workers) as pool:
         context = replace(context, workers=pool)
         spent.begin()
         if options.command == "all":
             walk(context, tell, until=options.until)
+        elif options.command == "stability":
+            for step in stability(spec, [int(update) for update in options.after.split(",")]):
+                execute(step, context)
+                tell({"event": "done", "step": step.key, "connectivity": json.loads(ledger.read(step, CONNECTIVITY))})
         else:
             _chain(context, options)
 
@@ -129,16 +136,17 @@ def _stop(signum: int, frame: object) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ticketsmith_runner", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("all", "step", "report", "certify"):
+    for name in ("all", "step", "stability", "report", "certify"):
         command = commands.add_parser(name)
         command.add_argument("--spec", required=True, help="key of the spec in the store")
         command.add_argument("--store", required=True, help="URL of the store")
-    for name in ("all", "step", "certify"):
+    for name in ("all", "step", "stability", "certify"):
         commands.choices[name].add_argument("--data-root", default="data", help="folder of the data sets")
         commands.choices[name].add_argument("--workers", type=int, default=1, help="processes of one thread each")
     for name in ("step", "report"):
         commands.choices[name].add_argument("--outputs", type=Path, help="folder for what a workflow engine reads")
     commands.choices["all"].add_argument("--until", type=int, help="last level to run; 0: dense only")
+    commands.choices["stability"].add_argument("--after", required=True, help="comma-separated updates")
     for name in ("name", "budget"):
         commands.choices["certify"].add_argument(f"--{name}", required=True)
     one = commands.choices["step"]

@@ -59,7 +59,7 @@ def settle(context: Context) -> bytes:
 def plan(spec: Experiment, task: Task) -> dict[int, Choice]:
     """The rule. Pure: same spec, same choices."""
     network = build(spec.model, task)
-    return {level: _choice(spec.training, network, left) for level, left in _densities(spec, network).items()}
+    return {level: choose(spec.training, network, left) for level, left in _densities(spec, network).items()}
 
 
 def vetted(choices: Mapping[int, Choice], probe: Callable[[str], float]) -> dict[int, Choice]:
@@ -100,7 +100,8 @@ def _densities(spec: Experiment, network: nn.Module) -> dict[int, float]:
     return {0: 1.0} | {level: sum(kept(sizes, output, spec.pruning, level).values()) / whole for level in levels}
 
 
-def _choice(training: Training, network: nn.Module, density: float) -> Choice:
+def choose(training: Training, network: nn.Module, density: float) -> Choice:
+    """The trainer of one network at one density. Raises UsageError if the one that is asked for cannot train it."""
     if training.trainer != "auto":
         reason = trainer(training.trainer).refuses(network)
         if training.precision != "float32" and training.trainer != "eager":

@@ -220,7 +220,7 @@ def test_no_trainer_is_vetoed_here(name: str) -> None:
 def test_a_trainer_that_cannot_train_the_network_is_a_usage_error(start: Callable[..., Run]) -> None:
     run = start({"training": {"trainer": "csr-mlp"}})
     with pytest.raises(UsageError, match="csr-mlp cannot train this network"):
-        planner._choice(run.spec.training, nn.Linear(2, 2), 1.0)
+        planner.choose(run.spec.training, nn.Linear(2, 2), 1.0)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -64,8 +64,8 @@ def replicate(context: Context, step: Train, r: int, *, trainer: str) -> Replica
         spec.training,
         span=range(step.start, step.stop),
         keep=step.keep,
-        batches=_batches(data, parts, spec.training.batch_size, spec.seed, number),
-        look=_look(data, parts),
+        batches=ordered(data, parts, spec.training.batch_size, spec.seed, number),
+        look=looking(data, parts),
     )
     network.load_state_dict(weights(trace.early))
     early, _ = score(take(network, data, parts), data)
@@ -91,7 +91,7 @@ def _start(context: Context, step: Train, r: int, network: nn.Module) -> State:
     return {f"weights/{name}": value for name, value in drawn.items()}
 
 
-def _batches(data: Data, parts: Split, size: int, seed: int, number: int) -> Batches:
+def ordered(data: Data, parts: Split, size: int, seed: int, number: int, stream: str = "order") -> Batches:
     """Each epoch is one shuffle from its own stream; its last, short batch is left out."""
     per_epoch, pool = len(parts.train) // size, torch.from_numpy(parts.train)
     orders: dict[int, Tensor] = {}
@@ -100,13 +100,13 @@ def _batches(data: Data, parts: Split, size: int, seed: int, number: int) -> Bat
         epoch, position = divmod(update, per_epoch)
         if epoch not in orders:
             orders.clear()
-            orders[epoch] = pool[torch.from_numpy(permutation(len(pool), seed, number, f"order/{epoch}"))]
+            orders[epoch] = pool[torch.from_numpy(permutation(len(pool), seed, number, f"{stream}/{epoch}"))]
         return orders[epoch][position * size : (position + 1) * size]
 
     return Batches(data.inputs, data.labels, chosen)
 
 
-def _look(data: Data, parts: Split) -> Look:
+def looking(data: Data, parts: Split) -> Look:
     """Loss and accuracy on the validation split."""
     chosen = torch.from_numpy(parts.validation)
     inputs, labels = data.inputs[chosen], data.labels[chosen]

@@ -7,7 +7,7 @@ import typer
 
 from .. import __version__
 from ..errors import TicketSmithError, UsageError
-from . import artifacts, doctor, remote, reproduce, results, run, submit, templates
+from . import artifacts, doctor, remote, reproduce, results, rewinding, run, submit, templates
 
 INTERRUPTED = 130
 
@@ -24,6 +24,7 @@ app.command()(results.report)
 app.command()(results.gate)
 app.command()(results.benchmark)
 app.command()(reproduce.reproduce)
+app.command()(rewinding.rewind_point)
 app.add_typer(submit.app, name="submit")
 app.command("list")(remote.list_runs)
 app.command()(remote.status)

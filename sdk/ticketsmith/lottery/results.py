@@ -125,6 +125,18 @@ class Verdict(Record):
     """Of an UNDECIDED: replicates in all that are likely (80 %) to settle it, if mean and spread stay as they are."""
 
 
+class Connectivity(Record):
+    """`connectivity.json` of a stability step: the straight line between two ends that share the first updates."""
+
+    after: int
+    """Updates that both ends share."""
+    replicates: list[int]
+    errors: list[list[float]]
+    """Share of the validation split that is wrong, (R, points of the line, both ends included)."""
+    instability: Summary
+    """Largest error on the line minus the mean error of its ends, as a fraction, over replicates."""
+
+
 class Sample(Record):
     """One test example with what each net said of it."""
 

@@ -99,6 +99,22 @@ class Gate(Step):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Stability(Step):
+    """Train two copies from update `after` on, each with its own data order, and look at what lies between them.
+
+    Writes `connectivity.json`.
+    """
+
+    kind: ClassVar[str] = "stability"
+    after: int
+    stop: int
+
+    @property
+    def key(self) -> str:
+        return f"{super().key}/{self.after:09d}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Benchmark(Step):
     """Measure dense and ticket on this machine. Writes volatile `speed.json`.
 

@@ -1,0 +1,50 @@
+"""Convolutional networks of the literature, for `benchmarks/training.py`: no task of the product has one yet.
+
+    python benchmarks/nets.py
+
+Nothing to run here. Conv-2 is that of the Lottery Ticket Hypothesis paper (figure 2), ResNet-20 that of He et al. 2016,
+section 4.2, with parameter-free shortcuts.
+"""
+
+import argparse
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad, relu
+
+
+def conv2() -> nn.Module:
+    """(B, 3, 32, 32) -> (B, 10); 4.3 M weights."""
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(64 * 16 * 16, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10),
+    )  # fmt: skip
+
+
+def resnet20() -> nn.Module:
+    """(B, 3, 32, 32) -> (B, 10); 0.27 M weights."""
+    blocks: list[nn.Module] = []
+    for inside, outside in ((16, 16), (16, 32), (32, 64)):
+        blocks += [Block(inside, outside), Block(outside, outside), Block(outside, outside)]
+    stem = (nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
+    return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+
+
+class Block(nn.Module):
+    """Two convolutions and a shortcut, which halves the image where the channels double."""
+
+    def __init__(self, inside: int, outside: int) -> None:
+        super().__init__()
+        self.stride, self.more = outside // inside, outside - inside
+        self.first = nn.Conv2d(inside, outside, 3, self.stride, padding=1, bias=False)
+        self.second = nn.Conv2d(outside, outside, 3, padding=1, bias=False)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(outside), nn.BatchNorm2d(outside)])
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        inner = self.norms[1](self.second(relu(self.norms[0](self.first(inputs)))))
+        short = pad(inputs[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.more))
+        return relu(torch.add(inner, short))
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()

@@ -1,0 +1,75 @@
+"""`ticketsmith rewind-point`: the earliest update that is worth rewinding to."""
+
+import json
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import Config, DataRoot, Output, OutputKind, Replicates, Seed, Set, StoreUrl, Task, Workers, read
+
+if TYPE_CHECKING:
+    from ..lottery.results import Connectivity
+
+NONE = 1
+"""Exit code where no update that was tried is stable."""
+After = Annotated[list[int] | None, typer.Option(help="Updates to try; repeat for several. [default: 0 to 20 %]")]
+
+
+def rewind_point(
+    config: Config = None,
+    task: Task = None,
+    replicates: Replicates = None,
+    seed: Seed = None,
+    set: Set = None,
+    after: After = None,
+    store: StoreUrl = "runs",
+    data_root: DataRoot = "data",
+    workers: Workers = None,
+    output: OutputKind = Output.text,
+) -> int:
+    """Find the earliest update k from which training ends in one valley, whatever the data order (arXiv 1912.05671).
+
+    Exit code: 0 and the spec field to set, or 1 if none of the updates is stable.
+    """
+    from ..errors import UsageError
+    from ..executors.local import run
+    from ..lottery.results import Connectivity
+    from ..lottery.stability import STABLE, candidates, earliest
+    from .progress import complain
+
+    spec = read(config, set, {"task": task, "seed": seed}, replicates)
+    tried = after or candidates(spec)
+    if wrong := [update for update in tried if not 0 <= update < spec.training.steps]:
+        raise UsageError(f"--after: expected updates from 0 to {spec.training.steps - 1}, got {wrong[0]}", "try 0")
+    found: list[Connectivity] = []
+
+    def listen(event: dict[str, object]) -> None:
+        if "connectivity" in event:
+            found.append(each := Connectivity.model_validate(event["connectivity"]))
+            if output is Output.text:
+                typer.echo(_line(each, STABLE))
+        else:
+            complain(event)
+
+    command = ["stability", "--after", ",".join(map(str, tried))]
+    count = workers or os.cpu_count() or 1
+    if code := run(spec, command, store=store, data_root=data_root, workers=count, listen=listen):
+        return code
+    best = earliest(found)
+    if output is Output.json:
+        tables = [each.model_dump(mode="json") for each in found]
+        typer.echo(json.dumps({"rewind_to": best.after if best else None, "tried": tables}, indent=2))
+    elif best:
+        typer.echo(f"rewind to update {best.after}: --set pruning.rewind_to={best.after}")
+    else:
+        typer.echo(f"none is stable (an error that rises by less than {STABLE:.0%}): try later ones with --after")
+    return 0 if best else NONE
+
+
+def _line(each: "Connectivity", limit: float) -> str:
+    rise = each.instability
+    interval = "" if rise.low is None or rise.high is None else f" [{100 * rise.low:.2f}, {100 * rise.high:.2f}]"
+    worst = rise.mean if rise.high is None else rise.high
+    word = "stable" if worst < limit else "not stable"
+    return f"update {each.after:>6}: the error rises by {100 * rise.mean:.2f}{interval} points between two ends, {word}"

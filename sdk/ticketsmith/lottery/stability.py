@@ -1,0 +1,36 @@
+"""Where to rewind to: the earliest update from which training ends in one valley, whatever the order of the data.
+
+Frankle, Dziugaite, Roy & Carbin, Linear Mode Connectivity and the Lottery Ticket Hypothesis, ICML 2020
+(arXiv 1912.05671): a network is stable at update k if two copies trained from there on, with different orders, are
+connected by a straight line on which the error rises by less than 2 %.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from .results import Connectivity
+from .spec import Experiment
+from .steps import Stability
+
+CONNECTIVITY = "connectivity.json"
+POINTS, STABLE = 30, 0.02
+SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)  # of the training; later than that little is left to be saved
+
+
+def candidates(spec: Experiment) -> list[int]:
+    """The updates to try where none are given."""
+    return sorted({round(share * spec.training.steps) for share in SHARES})
+
+
+def stability(spec: Experiment, after: Sequence[int]) -> Iterator[Stability]:
+    """One step for each update to try. Pure."""
+    for update in sorted(set(after)):
+        yield Stability(cohort=0, level=0, arm="dense", after=update, stop=spec.training.steps)
+
+
+def earliest(found: Sequence[Connectivity]) -> Connectivity | None:
+    """The first that is stable: the upper end of its interval, where there is one, lies below the limit."""
+    for each in sorted(found, key=lambda each: each.after):
+        worst = each.instability.high if each.instability.high is not None else each.instability.mean
+        if worst < STABLE:
+            return each
+    return None
