@@ -40,7 +40,7 @@ def test_a_run_is_submitted_from_the_template_with_three_parameters(
     done = command(*IMP)
     run = run_id(spec)
     assert done.code == 0 and done.out.splitlines() == [run, f"http://{fake.address}/workflows/lab/{run}"]
-    assert "10 steps in 6 pods, at most 4 at a time" in done.err
+    assert "14 steps in 7 pods, at most 4 at a time" in done.err
     assert "at most 96 GPU-hours (4 x 24 h, less with --max-hours); dollars: unknown without --price" in done.err
     assert f"next:   ticketsmith watch {run}" in done.err
     (sent,) = (each["workflow"] for each in fake.sent)

@@ -8,7 +8,12 @@ from ticketsmith.specs import read_spec
 
 
 def steps(**overrides: object) -> list[Step]:
-    return list(imp(read_spec(None, {"pruning": {"sparsity": 0.36, "rewind_to": 7}, **overrides})))
+    fields = {"pruning": {"sparsity": 0.36, "rewind_to": 7}, "controls": ["reinit"], **overrides}
+    return list(imp(read_spec(None, fields)))
+
+
+def test_both_controls_run_unless_told_otherwise() -> None:
+    assert {step.arm for step in imp(read_spec(None, {}))} == {"dense", "ticket", "reinit", "random"}
 
 
 def test_the_order_of_two_rounds() -> None:

@@ -67,7 +67,9 @@ def build(tmp_path: Path) -> Callable[..., Run]:
 
 
 def make_run(store: LocalStore, fake: Fake) -> Run:
-    options = {"replicates": 5, "pruning": {"sparsity": 0.48, "fraction": 0.2}} | dict(fake.options)
+    options = {"replicates": 5, "controls": ["reinit"], "pruning": {"sparsity": 0.48, "fraction": 0.2}} | dict(
+        fake.options
+    )
     spec = specs.read_spec(None, options)
     run = Run(ledger=Ledger(store, specs.run_id(spec)), spec=spec, task=specs.task(spec.task))
     gone: set[str] = set()

@@ -27,7 +27,7 @@ OTHER: dict[str, Any] = {
     "seed": 1,
     "replicates": 15,
     "max_replicates": 20,
-    "controls": ["reinit", "random"],
+    "controls": ["reinit"],
     "model.name": "another",
     "model.hidden": [300, 101],
     "training.steps": 361,

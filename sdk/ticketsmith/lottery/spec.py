@@ -89,7 +89,9 @@ class Experiment(Part):
     max_replicates: Count | None = Field(
         None, description="buy cohorts of `replicates` until decided, up to this many in all; null: one cohort"
     )
-    controls: tuple[Literal["reinit", "random"], ...] = Field(("reinit",), description="arms beside the ticket")
+    controls: tuple[Literal["reinit", "random"], ...] = Field(
+        ("reinit", "random"), description="arms beside the ticket"
+    )
     model: Model = Model()
     training: Training
     pruning: Pruning = Pruning()
