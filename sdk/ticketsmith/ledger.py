@@ -80,8 +80,13 @@ class Ledger:
 
     def settle(self, name: str, propose: Callable[[], bytes]) -> bytes:
         """What the whole run agrees on under `name`: what was settled first, else what `propose` gives."""
+        there = self.settled(name)
+        return self._put_volatile(f"{self.run_id}/{name}", propose()) if there is None else there
+
+    def settled(self, name: str) -> bytes | None:
+        """What the whole run agreed on under `name`, or None."""
         key = f"{self.run_id}/{name}"
-        return self.store.get(key) if self.store.exists(key) else self._put_volatile(key, propose())
+        return self.store.get(key) if self.store.exists(key) else None
 
     def manifest(self, step: Step) -> dict[str, Any]:
         """The manifest of a committed step. Raises IntegrityError if it is that of another."""

@@ -10,6 +10,7 @@ from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.results import Verdict
 from ticketsmith.report import collect
+from ticketsmith.report.decision import remarks
 from ticketsmith.runs import complete, steps
 from ticketsmith.specs import task
 from ticketsmith_runner.looks import nominal
@@ -106,3 +107,7 @@ def test_the_report_shows_the_newest_verdicts_and_says_how_many_looks_it_took(st
     findings = collect(run.ledger, run.spec, task(run.spec.task))
     assert [(each.arm, each.look) for each in findings.verdicts] == [("ticket", 3), ("reinit", 3)]
     assert not findings.missing
+    said = "Still open after 15 replicates, look 3 of 3 at most: each look is held to 97.68\u00a0%"
+    assert any(remark.startswith(said) for remark in remarks(findings)), remarks(findings)
+    assert "cohort-02/level-01/ticket/gate" in findings.inputs
+    assert findings.trainers == {"0": "dense-mlp", "1": "dense-mlp"}

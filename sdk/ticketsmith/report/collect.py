@@ -1,5 +1,6 @@
 """Gather the findings of a run: walk its steps in order and take what is done."""
 
+import json
 from hashlib import sha256
 from itertools import chain
 from math import sqrt
@@ -7,7 +8,7 @@ from statistics import fmean, stdev
 
 from .. import __version__
 from ..documents import canonical
-from ..ledger import Ledger
+from ..ledger import TRAINERS, Ledger
 from ..lottery.imp import imp
 from ..lottery.results import Samples, Speed, Summary, TrainMetrics, Verdict
 from ..lottery.schedule import rounds
@@ -28,10 +29,11 @@ def collect(ledger: Ledger, spec: Experiment, task: Task) -> Findings:
         s: TrainMetrics.model_validate_json(ledger.read(s, "metrics.json")) for s in done if isinstance(s, Train)
     }
     inputs = {step.key: ledger.digest(step) for step in done}
+    trainers = {level: each["trainer"] for level, each in json.loads(ledger.settled(TRAINERS) or b"{}").items()}
     speed = next((ledger.read(s, "speed.json") for s in done if isinstance(s, Benchmark)), None)
     return Findings(
         run_id=ledger.run_id,
-        digest=_digest(spec, task, inputs, speed),
+        digest=_digest(spec, task, inputs, speed, trainers),
         version=__version__,
         task=task.summary,
         spec=spec,
@@ -41,6 +43,7 @@ def collect(ledger: Ledger, spec: Experiment, task: Task) -> Findings:
         verdicts=verdicts,
         speed=Speed.model_validate_json(speed) if speed else None,
         samples=_samples(ledger, gates),
+        trainers=trainers,
         diverged=list(chain.from_iterable(_diverged(step, each) for step, each in metrics.items())),
         inputs=inputs,
         missing=[step.key for step in missing],
@@ -69,12 +72,13 @@ def _order(gate: Gate, spec: Experiment) -> tuple[int, int]:
     return gate.level, ("ticket", *spec.controls).index(gate.arm)
 
 
-def _digest(spec: Experiment, task: Task, inputs: dict[str, str], speed: bytes | None) -> str:
+def _digest(spec: Experiment, task: Task, inputs: dict[str, str], speed: bytes | None, trainers: dict[str, str]) -> str:
     """Everything that the report is made of; a speed lies outside its step's manifest, so its bytes count as well."""
     whole = {
         "spec": spec.model_dump(mode="json"),
         "task": task.summary,
         "steps": inputs,
+        "trainers": trainers,
         "speed": sha256(speed).hexdigest() if speed else None,
     }
     return sha256(canonical(whole)).hexdigest()

@@ -54,4 +54,5 @@ def _replicates(findings: Findings) -> Figure:
     lost = len({each.replicate for each in findings.diverged})
     arms = 2 + len(findings.spec.controls)
     basis = f"of each of {arms} arms; {lost or 'none'} diverged"
-    return Figure(name="Replicates", value=str(findings.spec.replicates), basis=basis)
+    count = len(findings.shown.replicates) if findings.shown else findings.spec.replicates
+    return Figure(name="Replicates", value=str(count), basis=basis)

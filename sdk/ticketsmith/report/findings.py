@@ -39,6 +39,8 @@ class Findings(Record):
     speed: Speed | None
     samples: Samples | None
     """Of the ticket at the level `shown`."""
+    trainers: dict[str, str]
+    """Level to the trainer that made its updates; empty before the first training."""
     diverged: list[Divergence]
     inputs: dict[str, str]
     """Steps that are done, with the digest of their manifests."""

@@ -23,11 +23,21 @@ def provenance(findings: Findings) -> dict[str, str]:
         "Report inputs, SHA-256": findings.digest,
         "Steps done": f"{len(findings.inputs)} of {len(findings.inputs) + len(findings.missing)}",
     }
+    if findings.trainers:
+        facts["Trained by"] = _trainers(findings.trainers)
     if findings.speed:
         machine = findings.speed.machine
         facts["Speed measured on"] = f"{machine.cpu}, {machine.cores} cores, {machine.device}, {machine.date}"
         facts["Versions there"] = ", ".join(f"{name} {version}" for name, version in sorted(machine.versions.items()))
     return facts
+
+
+def _trainers(of_level: dict[str, str]) -> str:
+    """`dense-mlp (level 0, 1, 2), csr-mlp (level 3, 4)`: sparse levels skip the weights that are gone."""
+    levels: dict[str, list[int]] = {}
+    for level, name in sorted(of_level.items(), key=lambda each: int(each[0])):
+        levels.setdefault(name, []).append(int(level))
+    return ", ".join(f"{name} (level {', '.join(map(str, numbers))})" for name, numbers in levels.items())
 
 
 def _lines(section: dict[str, Any], indent: str) -> Iterator[str]:
