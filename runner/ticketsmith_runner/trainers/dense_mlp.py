@@ -18,6 +18,7 @@ class DenseMlp(Eager):
     def __init__(self, network: nn.Module, state: State, mask: Mask, training: Training) -> None:
         super().__init__(network, state, mask, training)
         self.layers = list((linears(network) or {}).values())
+        self.certain = torch.eye(self.layers[-1].out_features)  # the probabilities that a label stands for
         for parameter in network.parameters():
             parameter.grad = torch.zeros_like(parameter)
 
@@ -29,8 +30,7 @@ class DenseMlp(Eager):
         for layer in hidden:
             seen.append(torch.addmm(layer.bias, seen[-1], layer.weight.T).relu_())
         slope = torch.addmm(output.bias, seen[-1], output.weight.T).softmax(1)  # of the loss, (B, fan-out)
-        slope[torch.arange(len(labels)), labels] -= 1
-        slope /= len(labels)
+        slope.sub_(self.certain[labels]).div_(len(labels))
         for layer, read in zip(reversed(self.layers), reversed(seen), strict=True):
             torch.mm(slope.T, read, out=layer.weight.grad)
             torch.sum(slope, 0, out=layer.bias.grad)
