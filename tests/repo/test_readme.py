@@ -1,4 +1,4 @@
-"""The README is run, and docs/cluster.md. Blocks share one folder and follow one another, as they do for a reader.
+"""The README is run, and other pages with commands. Blocks share one folder and follow one another, as they do for a reader.
 
 Run: each line of a ```bash block, and each line after `$ ` of a ```console block.
 Said, not run: what `git clone`, `cd`, `make`, `pip install` do has been done by whoever runs this test.
@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from shutil import which
 
@@ -46,9 +47,9 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
-README, CLUSTER = (
+README, *MORE = (
     [block for block in blocks((ROOT / name).read_text()) if block.commands]
-    for name in ("README.md", "docs/cluster.md")
+    for name in ("README.md", "docs/cluster.md", "docs/certificates.md", "benchmarks/README.md")
 )
 
 
@@ -65,7 +66,9 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("block", [*README, *CLUSTER], ids=lambda block: block.commands[0].partition(" #")[0].strip())
+@pytest.mark.parametrize(
+    "block", [*README, *chain(*MORE)], ids=lambda block: block.commands[0].partition(" #")[0].strip()
+)
 def test_block(block: Block, reader: Path) -> None:
     script = "\n".join(block.commands)
     if block.out_of_reach:
