@@ -3,8 +3,8 @@
 Run: each line of a ```bash block, and each line after `$ ` of a ```console block.
 Said, not run: what `git clone`, `cd`, `make`, `pip install` do has been done by whoever runs this test.
 A comment above a block changes that: after `<!-- hours -->`, `<!-- network -->` or `<!-- cloud -->` it is parsed only,
-what can be dry-run is (`ticketsmith run`, `submit`, `reproduce`, `kubectl create`), and other `ticketsmith` commands are held to
-their options; `<!-- shows: text -->` promises a text of the output.
+what can be dry-run is (`ticketsmith run`, `submit`, `reproduce`; `kubectl create`), and other `ticketsmith` commands
+are held to their options; `<!-- shows: text -->` promises a text of the output.
 """
 
 import os
@@ -87,7 +87,8 @@ def within_reach(command: str) -> str:
         if " -k " in command:
             return re.sub("apply .*-k", "kustomize", command)
         return f"{command} --dry-run=client -o name"
-    return f"{command} --dry-run" if re.search(r" run | submit | reproduce |\.(train|prune)\b", command) else f"{command} --help"
+    dry = re.search(r" run | submit | reproduce |\.(train|prune)\b", command)
+    return f"{command} --dry-run" if dry else f"{command} --help"
 
 
 def bash(flags: str, script: str, folder: Path, **more: str) -> str:

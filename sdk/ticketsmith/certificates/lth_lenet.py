@@ -7,7 +7,6 @@ Accuracies are those at the early-stop iteration, as in the paper. The schedule 
 
 from . import Certificate, Claim
 
-TASK = {"task": "mnist-lenet300", "controls": ["reinit"]}
 REMAINING = (80.04, 64.06, 51.28, 41.05, 32.87, 26.32, 21.07, 16.88, 13.52, 10.83, 8.68, 6.95, 5.57, 4.47, 3.58)
 """% of the weights that are left after each round but the last, which lands on the target that is asked for."""
 
