@@ -6,7 +6,7 @@ from .lottery.chains import undecided
 from .lottery.imp import imp
 from .lottery.results import Verdict
 from .lottery.spec import Experiment
-from .lottery.steps import Gate, Step
+from .lottery.steps import Gate, Stability, Step
 from .specs import read_stored
 from .stores import Store
 
@@ -28,13 +28,19 @@ def find(store: Store, name: str) -> str:
 
 
 def chosen(store: Store, name: str | None) -> list[str]:
-    """The run called `name`, or every run. Raises UsageError if there is none."""
-    runs = [find(store, name)] if name else run_ids(store)
+    """The run called `name`, or every run that has begun to search. Raises UsageError if there is none."""
+    runs = [find(store, name)] if name else _searches(store)
     if not runs:
         raise UsageError(
             f"no runs in {store.url!r}", "start one with `ticketsmith run imp`, or give a folder with --store"
         )
     return runs
+
+
+def _searches(store: Store) -> list[str]:
+    """Runs with more in them than a spec and a look for a rewind point."""
+    steps = (key for key in store.list() if "/level-" in key and f"/{Stability.kind}/" not in key)
+    return sorted({key.partition("/")[0] for key in steps})
 
 
 def spec_of(store: Store, run_id: str) -> Experiment:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ticketsmith.lottery.controls import CONTROLS
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.steps import Gate, Prune, Rewind, Step, Train
 from ticketsmith.specs import read_spec
@@ -44,7 +45,7 @@ def test_pure() -> None:
 
 def test_every_step_reads_only_what_came_before() -> None:
     seen: set[str] = set()
-    for step in steps(controls=["reinit", "random"]):
+    for step in steps(controls=list(CONTROLS), training={"schedule": "step"}):
         assert {parent.key for parent in step.parents} <= seen
         seen.add(step.key)
 
@@ -61,6 +62,16 @@ def test_the_ticket_restarts_at_k_and_the_reinit_control_at_zero() -> None:
         (1, "ticket"): (7, 360, None),
         (1, "reinit"): (0, 360, None),
     }
+
+
+def test_what_is_not_rewound_goes_on_from_the_training_that_chose_the_mask() -> None:
+    """Renda et al., arXiv 2003.02389: the same masks, weights and updates; only the learning rate tells them apart."""
+    every = steps(controls=["lr-rewind", "finetune"], training={"schedule": "step"})
+    for arm, held in (("lr-rewind", False), ("finetune", True)):
+        (rewound,) = [s for s in every if isinstance(s, Rewind) and (s.level, s.arm) == (2, arm)]
+        (trained,) = [s for s in every if isinstance(s, Train) and (s.level, s.arm) == (2, arm)]
+        assert (str(rewound.trained), rewound.kept) == ("cohort-00/level-01/ticket/train", None)
+        assert (trained.start, trained.stop, trained.held) == (7, 360, held)
 
 
 def test_each_round_prunes_what_the_round_before_trained() -> None:

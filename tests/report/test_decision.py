@@ -43,7 +43,7 @@ def test_undecided_says_which_evidence_is_missing(build):
     assert sentence(build(statuses=("UNDECIDED",) * 3)) == (
         "INCONCLUSIVE at 48.8 %: the 95 % bounds of the accuracy change, [-0.81, -0.03] points, are 0.78 wide and lie "
         "on both sides of the margin of -0.50, mostly for the spread over training seeds (n = 5); "
-        "about 7 more replicates, 12 in all, are likely to settle it."
+        "about 7 more replicates, 12 in all, are likely to settle it, for 1.9 min of one core."
     )
 
 

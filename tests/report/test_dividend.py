@@ -39,7 +39,7 @@ def test_without_a_control_there_is_nothing_to_say(build: Callable[..., Run]) ->
 
 
 @pytest.mark.parametrize(("needed", "said"), [
-    (12, "about 7 more replicates, 12 in all, are likely to settle it"),
+    (12, "about 7 more replicates, 12 in all, are likely to settle it, for 1.9 min of one core"),
     (None, "no number of replicates is likely to settle it"),
 ])  # fmt: skip
 def test_an_open_question_says_what_would_settle_it(build: Callable[..., Run], needed: int | None, said: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from ticketsmith import specs
+from ticketsmith.lottery.controls import CONTROLS
 from ticketsmith.lottery.results import Sample, Samples
 from ticketsmith.lottery.steps import Gate
 from ticketsmith.report import html, markdown, step_summary
@@ -126,9 +127,10 @@ def test_the_axis_spans_what_it_shows(build):
 
 
 def test_labels_keep_their_distance(build):
-    picture = ElementTree.fromstring(curve(build(options={"controls": ["reinit", "random"]}).findings, NARROW))
+    every = {"controls": list(CONTROLS), "training": {"schedule": "step"}}
+    picture = ElementTree.fromstring(curve(build(options=every).findings, NARROW))
     places = sorted(float(each.get("y")) for each in picture.iterfind("text") if each.get("class").startswith("label"))
-    assert len(places) == 5
+    assert len(places) == 7
     assert min(below - above for above, below in pairwise(places)) >= 16.9
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,8 +19,9 @@ from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.results import TrainMetrics
 from ticketsmith.lottery.steps import Train
 from ticketsmith.stores.local import LocalStore
+from ticketsmith_runner import steps
 from ticketsmith_runner.data import read
-from ticketsmith_runner.loop import train
+from ticketsmith_runner.loop import Trace, train
 from ticketsmith_runner.steps.train import replicate
 from ticketsmith_runner.tensors import unpack
 from ticketsmith_runner.trainers import Batches
@@ -148,18 +150,21 @@ def test_replicates_differ(finished: Run) -> None:
     assert all(not torch.equal(stacked[0], stacked[r]) for r in range(1, 5))
 
 
-def test_dense_and_controls_see_the_same_batches(finished: Run) -> None:
+def test_every_arm_sees_the_same_batches(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Paired arms: what differs between them is mask and start, never the data."""
-    seen: dict[str, list[list[int]]] = {}
-    from ticketsmith_runner.data import split
-    from ticketsmith_runner.steps.train import _batches
+    seen: list[list[list[int]]] = []
 
-    data = finished.context.data
-    for arm in ("dense", "reinit"):
-        batches = _batches(data, split(finished.context.task, 0, 2), 32, 0, 2)
-        seen[arm] = [batches(update)[1].tolist() for update in range(60)]
-    assert seen["dense"] == seen["reinit"]
-    assert seen["dense"][0] != seen["dense"][39]  # another epoch, another order
+    def spy(*given: Any, batches: Batches, **more: Any) -> Trace:
+        seen.append([batches(update)[1].tolist() for update in range(60)])
+        return train(*given, batches=batches, **more)
+
+    monkeypatch.setattr(steps.train, "train", spy)
+    for key in ("level-00/dense", "level-01/ticket", "level-01/reinit", "level-02/random"):
+        step = finished[f"{key}/train"]
+        assert isinstance(step, Train)
+        replicate(finished.context, step, 2, trainer="eager")
+    assert len(seen) == 4 and all(each == seen[0] for each in seen)
+    assert seen[0][0] != seen[0][41]  # the same place in another epoch
 
 
 def test_other_data_than_the_run_id_says_is_refused() -> None:

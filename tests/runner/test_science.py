@@ -1,5 +1,7 @@
 """The method, held to the defects found in other tools (each test names the one it guards against)."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -110,6 +112,27 @@ def test_the_reinit_control_is_drawn_from_its_own_named_stream(finished: Run, le
     for r in range(5):
         drawn = draw(build(finished.spec.model, finished.context.task), generator(0, r, f"reinit/{level}"))
         assert all(torch.equal(start[f"weights/{name}"][r], drawn[name] * alive[r]) for name, alive in mask.items())
+
+
+@pytest.mark.parametrize(("k", "alike"), [(0, False), (9, True)])
+def test_fine_tuning_and_lr_rewinding_go_on_from_the_trained_survivors(
+    k: int, alike: bool, start: Callable[..., Run]
+) -> None:
+    """Renda et al., arXiv 2003.02389. Where k lies in the schedule's last step they are one training."""
+    training = {"schedule": "step", "steps": 12}
+    run = start({"controls": ["lr-rewind", "finetune"], "training": training, "pruning": {"rewind_to": k}})
+    run.go()
+    for level, before in ((1, "level-00/dense"), (2, "level-01/ticket")):
+        mask = tensors(run, f"level-0{level}/ticket/prune", "mask.safetensors")
+        trained = tensors(run, f"{before}/train", "weights.safetensors")
+        ended = []
+        for arm in ("lr-rewind", "finetune"):
+            begun = tensors(run, f"level-0{level}/{arm}/rewind", "start.safetensors")
+            assert not [name for name in begun if name.startswith("optimizer/")]
+            for name, value in trained.items():
+                assert torch.equal(begun[f"weights/{name}"], value * mask.get(name, torch.tensor(1)))
+            ended.append(run.ledger.read(run[f"level-0{level}/{arm}/train"], "weights.safetensors"))
+        assert (ended[0] == ended[1]) is alike
 
 
 def test_the_random_control_has_the_tickets_counts_layer_by_layer(finished: Run) -> None:

@@ -94,8 +94,12 @@ def test_what_no_schema_knows_is_listed_at_once_too() -> None:
         ({"replicates": 3}, "replicates: expected a multiple of 5 (digits-mlp is cross-fitted"),
         ({"model": {"name": "os"}}, "model.name: expected one of mlp, got 'os'"),
         ({"pruning": {"criterion": "taylor"}}, "pruning.criterion: expected one of magnitude, got 'taylor'"),
-        ({"controls": ["reinitt"]}, "controls.0: expected 'reinit' or 'random', got 'reinitt'"),
+        ({"controls": ["lucky"]}, "controls.0: expected 'reinit', 'random', 'lr-rewind' or 'finetune', got 'lucky'"),
         ({"controls": "reinit"}, "controls: expected a valid array, got 'reinit'"),
+        (
+            {"controls": ["finetune"], "training": {"schedule": "cosine"}},
+            "controls: finetune keeps the last learning rate; with",
+        ),
         ({"pruning": {"rewind_to": 360}}, "pruning.rewind_to: expected fewer than training.steps (360), got 360"),
         ({"pruning": {"rewind_to": -1}}, "pruning.rewind_to: expected greater than or equal to 0, got -1"),
         ({"training": {"batch_size": 99999}}, "training.batch_size: expected at most the 1317 training examples"),

@@ -7,6 +7,7 @@ from hera.workflows import DAG, Container, Parameter, Step, Steps, Task, Workflo
 from hera.workflows.models import ContinueOn, Mutex, Synchronization, ValueFrom
 
 from ticketsmith.hardware import PARALLEL, Profile
+from ticketsmith.lottery.controls import CONTROLS
 
 from . import pods
 from .finish import finish
@@ -56,7 +57,8 @@ def _round(train: Container, gate: Container) -> DAG:
     outputs = [Parameter(name="last", value_from=ValueFrom(expression=LAST))]
     with DAG(name="round", inputs=inputs, outputs=outputs) as dag:
         Task(name="ticket", template=train, arguments=_at(here, arm="ticket", kinds="prune,rewind,train"))
-        for control, kinds in (("reinit", "rewind,train,gate"), ("random", "prune,rewind,train,gate")):
+        for control in CONTROLS:
+            kinds = "prune,rewind,train,gate" if control == "random" else "rewind,train,gate"
             Task(
                 name=control,
                 template=train,

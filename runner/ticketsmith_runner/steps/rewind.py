@@ -1,4 +1,4 @@
-"""Put the survivors back to where they were after update k, or draw them afresh for the control."""
+"""Put the survivors back to where they were after update k; for a control, leave or draw them anew."""
 
 from torch import Tensor
 
@@ -19,7 +19,10 @@ def run(step: Rewind, context: Context) -> Artifacts:
 
 def _start(step: Rewind, context: Context, r: int) -> dict[str, Tensor]:
     mask = member(context.tensors(step.mask, "mask.safetensors"), r)
-    if step.kept is None:
+    if step.trained is not None:
+        trained = member(context.tensors(step.trained, "weights.safetensors"), r)
+        source = {f"weights/{name}": value for name, value in trained.items()}
+    elif step.kept is None:
         stream = generator(context.spec.seed, context.replicates(step)[r], f"reinit/{step.level}")
         drawn = draw(build(context.spec.model, context.task), stream)
         source = {f"weights/{name}": value for name, value in drawn.items()}

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from ticketsmith.documents import canonical
 from ticketsmith.lottery.results import TrainMetrics
+from ticketsmith.lottery.schedule import hold
 from ticketsmith.lottery.steps import Train
 
 from .. import trainers
@@ -59,9 +60,10 @@ def replicate(context: Context, step: Train, r: int, *, trainer: str) -> Replica
     parts = split(context.task, spec.seed, number)
     network = build(spec.model, context.task)
     mask = {} if step.mask is None else member(context.tensors(step.mask, "mask.safetensors"), r)
+    training = hold(spec.training) if step.held else spec.training
     trace = train(
-        trainers.trainer(trainer).start(network, _start(context, step, r, network), mask, spec.training),
-        spec.training,
+        trainers.trainer(trainer).start(network, _start(context, step, r, network), mask, training),
+        training,
         span=range(step.start, step.stop),
         keep=step.keep,
         batches=ordered(data, parts, spec.training.batch_size, spec.seed, number),

@@ -11,26 +11,54 @@ Control = Callable[[Experiment, Train, Train, Prune, Gate | None], Iterator[Step
 
 def reinit(spec: Experiment, dense: Train, ticket: Train, mask: Prune, earlier: Gate | None) -> Iterator[Step]:
     """The ticket's mask over freshly drawn weights, trained in full: is it the structure or the initial values?"""
-    cohort, level, arm = mask.cohort, mask.level, "reinit"
-    drawn = Rewind(cohort=cohort, level=level, arm=arm, mask=mask, kept=None)
-    trained = Train(cohort=cohort, level=level, arm=arm, start=0, stop=spec.training.steps, weights=drawn, mask=mask)
-    yield from (drawn, trained)
-    yield Gate(
-        cohort=cohort, level=level, arm=arm, dense=dense, candidate=trained, mask=mask, ticket=ticket, earlier=earlier
-    )
+    drawn = Rewind(cohort=mask.cohort, level=mask.level, arm="reinit", mask=mask, kept=None)
+    yield drawn
+    yield from _trained_and_judged(spec, dense, ticket, drawn, earlier, start=0)
 
 
 def random(spec: Experiment, dense: Train, ticket: Train, mask: Prune, earlier: Gate | None) -> Iterator[Step]:
     """A random mask with the ticket's counts, layer by layer, over the ticket's own weights: does magnitude matter?"""
-    cohort, level, arm = mask.cohort, mask.level, "random"
-    drawn = Prune(cohort=cohort, level=level, arm=arm, like=mask)
-    rewound = Rewind(cohort=cohort, level=level, arm=arm, mask=drawn, kept=dense)
-    start, stop = spec.pruning.rewind_to, spec.training.steps
-    trained = Train(cohort=cohort, level=level, arm=arm, start=start, stop=stop, weights=rewound, mask=drawn)
-    yield from (drawn, rewound, trained)
+    drawn = Prune(cohort=mask.cohort, level=mask.level, arm="random", like=mask)
+    rewound = Rewind(cohort=mask.cohort, level=mask.level, arm="random", mask=drawn, kept=dense)
+    yield from (drawn, rewound)
+    yield from _trained_and_judged(spec, dense, ticket, rewound, earlier)
+
+
+def lr_rewind(spec: Experiment, dense: Train, ticket: Train, mask: Prune, earlier: Gate | None) -> Iterator[Step]:
+    """The survivors as they were trained, the learning rate back at update k: must the weights be rewound at all?
+
+    Renda, Frankle & Carbin, arXiv 2003.02389, section 2, on the ticket's masks; the optimizer's memory starts empty.
+    """
+    trained = Rewind(cohort=mask.cohort, level=mask.level, arm="lr-rewind", mask=mask, kept=None, trained=mask.trained)
+    yield trained
+    yield from _trained_and_judged(spec, dense, ticket, trained, earlier)
+
+
+def finetune(spec: Experiment, dense: Train, ticket: Train, mask: Prune, earlier: Gate | None) -> Iterator[Step]:
+    """The survivors as they were trained, trained on at the last learning rate, as long as the ticket. Same source."""
+    trained = Rewind(cohort=mask.cohort, level=mask.level, arm="finetune", mask=mask, kept=None, trained=mask.trained)
+    yield trained
+    yield from _trained_and_judged(spec, dense, ticket, trained, earlier, held=True)
+
+
+CONTROLS: dict[str, Control] = {"reinit": reinit, "random": random, "lr-rewind": lr_rewind, "finetune": finetune}
+
+
+def _trained_and_judged(
+    spec: Experiment,
+    dense: Train,
+    ticket: Train,
+    weights: Rewind,
+    earlier: Gate | None,
+    *,
+    start: int | None = None,
+    held: bool = False,
+) -> Iterator[Step]:
+    cohort, level, arm, mask = weights.cohort, weights.level, weights.arm, weights.mask
+    begin = spec.pruning.rewind_to if start is None else start
+    end = spec.training.steps
+    trained = Train(cohort=cohort, level=level, arm=arm, weights=weights, mask=mask, start=begin, stop=end, held=held)
+    yield trained
     yield Gate(
-        cohort=cohort, level=level, arm=arm, dense=dense, candidate=trained, mask=drawn, ticket=ticket, earlier=earlier
+        cohort=cohort, level=level, arm=arm, dense=dense, candidate=trained, mask=mask, ticket=ticket, earlier=earlier
     )
-
-
-CONTROLS: dict[str, Control] = {"reinit": reinit, "random": random}

@@ -70,7 +70,18 @@ def learning_rate(training: Training, update: int) -> float:
     >>> half = Training(steps=100, batch_size=1, learning_rate=0.1, schedule="cosine")
     >>> [round(learning_rate(half, update), 3) for update in (0, 50, 100)]
     [0.1, 0.05, 0.0]
+    >>> steep = Training(steps=100, batch_size=1, learning_rate=0.1, schedule="step")
+    >>> [learning_rate(steep, update) for update in (0, 49, 50, 74, 75, 99)]
+    [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
     """
     if training.schedule == "constant":
         return training.learning_rate
+    if training.schedule == "step":  # He et al., arXiv 1512.03385, section 4.2
+        return training.learning_rate / (1, 1, 10, 100)[4 * update // training.steps]
     return training.learning_rate * 0.5 * (1 + math.cos(math.pi * update / training.steps))
+
+
+def hold(training: Training) -> Training:
+    """The same training at the learning rate of its last update throughout."""
+    last = learning_rate(training, training.steps - 1)
+    return training.model_copy(update={"schedule": "constant", "learning_rate": last})

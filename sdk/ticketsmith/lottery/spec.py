@@ -33,7 +33,9 @@ class Training(Part):
     optimizer: Literal["sgd", "adam"] = Field("sgd", description="update rule")
     learning_rate: Annotated[float, Field(gt=0)] = Field(description="at update 0")
     momentum: Fraction = Field(0.0, description="SGD only")
-    schedule: Literal["constant", "cosine"] = Field("constant", description="cosine falls to 0 at update T")
+    schedule: Literal["constant", "step", "cosine"] = Field(
+        "constant", description="step: a tenth from T/2 on, a hundredth from 3T/4 on; cosine: falls to 0 at update T"
+    )
     evaluate_every: Count = Field(100, description="updates between two looks at the validation split")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: autocast, other arithmetic, by the eager trainer alone"
@@ -89,7 +91,7 @@ class Experiment(Part):
     max_replicates: Count | None = Field(
         None, description="buy cohorts of `replicates` until decided, up to this many in all; null: one cohort"
     )
-    controls: tuple[Literal["reinit", "random"], ...] = Field(
+    controls: tuple[Literal["reinit", "random", "lr-rewind", "finetune"], ...] = Field(
         ("reinit", "random"), description="arms beside the ticket"
     )
     model: Model = Model()
@@ -106,6 +108,12 @@ class Experiment(Part):
                 f"pruning.rewind_to: expected fewer than training.steps ({self.training.steps}), "
                 f"got {self.pruning.rewind_to}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_rate_to_go_on_with(self) -> "Experiment":
+        if "finetune" in self.controls and self.training.schedule == "cosine":
+            raise ValueError("controls: finetune keeps the last learning rate; with training.schedule cosine it is 0")
         return self
 
     @model_validator(mode="after")

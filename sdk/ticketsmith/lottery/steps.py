@@ -1,7 +1,7 @@
 """The steps of an experiment: frozen records that say what a step reads, and under which key it writes.
 
 A step is known by cohort / level / arm / kind. A *level* is a round of pruning (0 is dense). An *arm* is one
-line of training: `dense`, the `ticket`, or a control (`reinit`, `random`). A *cohort* is a batch of replicates that
+line of training: `dense`, the `ticket`, or a control (`reinit`, ...). A *cohort* is a batch of replicates that
 is trained together; every tensor and every metric a step writes has the replicate as its leading dimension.
 """
 
@@ -53,18 +53,21 @@ class Prune(Step):
 class Rewind(Step):
     """Set the survivors back. Writes `start.safetensors`: weights (and optimizer state) under the mask.
 
-    With `kept`, survivors become bit-equal to theta_k of the dense training (k = `pruning.rewind_to`); without,
-    they are drawn afresh: the random re-initialisation control.
+    With `kept`, survivors become bit-equal to theta_k of the dense training (k = `pruning.rewind_to`); with `trained`
+    they stay what that training left; with neither they are drawn afresh: the random re-initialisation control.
     """
 
     kind: ClassVar[str] = "rewind"
     mask: Prune
     kept: "Train | None"
+    trained: "Train | None" = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Train(Step):
     """Train from update `start` to update `stop`. Retraining is training with a mask.
+
+    If `held`, the learning rate is that of the last update throughout.
 
     Writes `weights.safetensors`, `records.safetensors` (per example), `metrics.json`, volatile `timing.json`; the
     dense training also writes `kept.safetensors`, the state at update `keep`.
@@ -76,6 +79,7 @@ class Train(Step):
     keep: int | None = None
     weights: Rewind | None = None
     mask: Prune | None = None
+    held: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -30,10 +30,11 @@ def collect(ledger: Ledger, spec: Experiment, task: Task) -> Findings:
     }
     inputs = {step.key: ledger.digest(step) for step in done}
     trainers = {level: each["trainer"] for level, each in json.loads(ledger.settled(TRAINERS) or b"{}").items()}
+    seconds = _replicate_seconds({s: json.loads(ledger.read(s, "timing.json"))["seconds"] for s in metrics})
     speed = next((ledger.read(s, "speed.json") for s in done if isinstance(s, Benchmark)), None)
     return Findings(
         run_id=ledger.run_id,
-        digest=_digest(spec, task, inputs, speed, trainers),
+        digest=_digest(spec, task, inputs, speed, trainers, seconds),
         version=__version__,
         task=task.summary,
         spec=spec,
@@ -44,6 +45,7 @@ def collect(ledger: Ledger, spec: Experiment, task: Task) -> Findings:
         speed=Speed.model_validate_json(speed) if speed else None,
         samples=_samples(ledger, gates),
         trainers=trainers,
+        replicate_seconds=seconds,
         diverged=list(chain.from_iterable(_diverged(step, each) for step, each in metrics.items())),
         inputs=inputs,
         missing=[step.key for step in missing],
@@ -72,14 +74,22 @@ def _order(gate: Gate, spec: Experiment) -> tuple[int, int]:
     return gate.level, ("ticket", *spec.controls).index(gate.arm)
 
 
-def _digest(spec: Experiment, task: Task, inputs: dict[str, str], speed: bytes | None, trainers: dict[str, str]) -> str:
-    """Everything that the report is made of; a speed lies outside its step's manifest, so its bytes count as well."""
+def _digest(
+    spec: Experiment,
+    task: Task,
+    inputs: dict[str, str],
+    speed: bytes | None,
+    trainers: dict[str, str],
+    seconds: float | None,
+) -> str:
+    """Everything that the report is made of; times lie outside their steps' manifests, so they count as well."""
     whole = {
         "spec": spec.model_dump(mode="json"),
         "task": task.summary,
         "steps": inputs,
         "trainers": trainers,
         "speed": sha256(speed).hexdigest() if speed else None,
+        "seconds": seconds,
     }
     return sha256(canonical(whole)).hexdigest()
 
@@ -94,6 +104,12 @@ def _dense(verdicts: list[Verdict], metrics: dict[Train, TrainMetrics]) -> Summa
             se = stdev(values) / sqrt(len(values)) if len(values) > 1 else None
             return Summary(mean=fmean(values), se=se, low=None, high=None, n=len(values))
     return None
+
+
+def _replicate_seconds(timings: dict[Train, list[float]]) -> float | None:
+    """Everything that was trained, by the replicates that it was trained for."""
+    replicates = sum(len(seconds) for step, seconds in timings.items() if step.arm == "dense")
+    return sum(chain.from_iterable(timings.values())) / replicates if replicates else None
 
 
 def _samples(ledger: Ledger, gates: list[Gate]) -> Samples | None:

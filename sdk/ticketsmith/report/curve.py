@@ -157,6 +157,8 @@ SHAPES = {
     "ticket": "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0Z",
     "reinit": "M-4 -4h8v8h-8Z",
     "random": "M0 -5L5 4H-5Z",
+    "lr-rewind": "M0 -5.5L5.5 0L0 5.5L-5.5 0Z",
+    "finetune": "M0 5L5 -4H-5Z",
 }
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from ..lottery.results import Record, Verdict
 from .findings import Findings
-from .numbers import bounds, level_of, points, removed, signed
+from .numbers import bounds, duration, level_of, points, removed, signed
 from .speed import gain
 from .zones import zones
 
@@ -36,7 +36,9 @@ def decide(findings: Findings) -> Decision:
     if verdict.status == "FAIL":
         why = _failed(verdict) + _diverged(findings, verdict.level) + _fallback(findings)
         return Decision(word="DO NOT ADOPT", sparsity=verdict.sparsity, why=why)
-    return Decision(word="INCONCLUSIVE", sparsity=verdict.sparsity, why=_undecided(verdict) + _fallback(findings))
+    return Decision(
+        word="INCONCLUSIVE", sparsity=verdict.sparsity, why=_undecided(verdict, findings) + _fallback(findings)
+    )
 
 
 def remarks(findings: Findings) -> list[str]:
@@ -67,6 +69,8 @@ def _looks(findings: Findings, verdict: Verdict) -> str:
 _SHOWS = {
     "reinit": "this run does not show that the initial values matter",
     "random": "this run does not show that it matters which weights are kept",
+    "lr-rewind": "this run does not show that the weights must be rewound",
+    "finetune": "this run does not show that the weights must be rewound",
 }
 
 
@@ -113,7 +117,7 @@ def _failed(verdict: Verdict) -> str:
     return f"the gate says {verdict.reason.rstrip('.')}"
 
 
-def _undecided(verdict: Verdict) -> str:
+def _undecided(verdict: Verdict, findings: Findings) -> str:
     """Which evidence is missing: how wide the bounds are against the margin, and what makes them wide."""
     difference, margin = verdict.difference, verdict.margin
     if difference.low is None or difference.high is None:
@@ -124,16 +128,18 @@ def _undecided(verdict: Verdict) -> str:
         return (
             f"the {level_of(verdict.confidence)} bounds of the accuracy change, {bounds(difference)} points, are "
             f"{width:.2f} wide and lie on both sides of the margin of {points(-margin)}, mostly for the spread "
-            f"over {source} (n = {len(verdict.replicates)}); {_more(verdict)}"
+            f"over {source} (n = {len(verdict.replicates)}); {_more(verdict, findings)}"
         )
     return f"the gate says {verdict.reason.rstrip('.')}"
 
 
-def _more(verdict: Verdict) -> str:
+def _more(verdict: Verdict, findings: Findings) -> str:
     needed, have = verdict.replicates_needed, len(verdict.replicates)
     if needed is None:
         return "no number of replicates is likely to settle it: ask for another margin, or more test examples"
-    return f"about {needed - have} more replicates, {needed} in all, are likely to settle it"
+    each = findings.replicate_seconds
+    cost = f", for {duration(each * (needed - have))} of one core" if each else ""
+    return f"about {needed - have} more replicates, {needed} in all, are likely to settle it{cost}"
 
 
 def _diverged(findings: Findings, level: int) -> str:

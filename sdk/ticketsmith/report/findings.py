@@ -41,6 +41,8 @@ class Findings(Record):
     """Of the ticket at the level `shown`."""
     trainers: dict[str, str]
     """Level to the trainer that made its updates; empty before the first training."""
+    replicate_seconds: float | None
+    """Training of one more replicate, over all arms and levels, on one core. Null before the first."""
     diverged: list[Divergence]
     inputs: dict[str, str]
     """Steps that are done, with the digest of their manifests."""

@@ -91,6 +91,19 @@ def milliseconds(seconds: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 
+def duration(seconds: float) -> str:
+    """Time, in the unit that a reader would choose.
+
+    >>> duration(4.32), duration(75), duration(5400), duration(3e5)
+    ('4.3 s', '75 s', '90 min', '83 h')
+    """
+    unit, value = next(((u, seconds / size) for u, size in _UNITS if seconds < 100 * size), ("days", seconds / 86400))
+    return f"{value:,.1f} {unit}" if value < 10 else f"{value:,.0f} {unit}"
+
+
+_UNITS = (("s", 1), ("min", 60), ("h", 3600))
+
+
 def _between(summary: Summary, scale: float, decimals: int) -> str:
     if summary.low is None or summary.high is None:
         return ""

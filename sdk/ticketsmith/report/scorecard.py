@@ -6,7 +6,14 @@ from .numbers import NONE, accuracy, removed
 from .speed import REFERENCE, relative
 from .table import Table
 
-NAMES = {"dense": "Dense Baseline", "ticket": "Winning Ticket", "reinit": "Random Re-init", "random": "Random Mask"}
+NAMES = {
+    "dense": "Dense Baseline",
+    "ticket": "Winning Ticket",
+    "reinit": "Random Re-init",
+    "random": "Random Mask",
+    "lr-rewind": "LR Rewinding",
+    "finetune": "Fine-tuning",
+}
 NOT_JUDGED = "not judged"
 
 
