@@ -31,7 +31,7 @@ def test_it_stands_in_every_report_and_in_the_table(build: Callable[..., Run]) -
     said = dividend(findings)
     assert said and said in html(findings).decode()
     assert "Lottery dividend at 48.8" in markdown(findings).decode()
-    assert {row[3] for row in levels.controls(findings).rows} == {"+0.80 [+0.30, +1.30]"}
+    assert {row[4] for row in levels.controls(findings).rows} == {"+0.80 [+0.30, +1.30]"}
 
 
 def test_without_a_control_there_is_nothing_to_say(build: Callable[..., Run]) -> None:

@@ -25,7 +25,7 @@ class Size:
 
 
 WIDE = Size(width=920, height=420, left=58, labels=190)
-NARROW = Size(width=370, height=380, left=36, labels=112)
+NARROW = Size(width=370, height=380, left=36, labels=124)
 
 
 def curve(findings: Findings, size: Size = WIDE) -> str:

@@ -23,20 +23,14 @@ def verdicts(findings: Findings) -> Table:
 
 
 def controls(findings: Findings) -> Table:
-    """One row per level: accuracy of each control, and what the ticket has over it, with a 95 % interval."""
-    arms = findings.spec.controls
-    heads = ["Level", "Sparsity"]
-    for arm in arms:
-        heads += [NAMES[arm], "Ticket minus it", "Verdict"]
+    """One row per level and control: its accuracy, and what the ticket has over it, with a 95 % interval."""
     rows = [
-        [
-            str(ticket.level),
-            removed(ticket.sparsity),
-            *(cell for arm in arms for cell in _beside(findings, arm, ticket)),
-        ]
+        [str(ticket.level), removed(ticket.sparsity), NAMES[arm], *_beside(findings, arm, ticket)]
         for ticket in findings.arm("ticket")
+        for arm in findings.spec.controls
     ]
-    return Table(heads=heads, numeric=[False, True, *[True, True, False] * len(arms)], rows=rows)
+    heads = ["Level", "Sparsity", "Control", "Test accuracy", "Ticket minus it", "Verdict"]
+    return Table(heads=heads, numeric=[False, True, False, True, True, False], rows=rows)
 
 
 def early_stops(findings: Findings) -> Table:
