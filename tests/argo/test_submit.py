@@ -51,6 +51,12 @@ def test_a_run_is_submitted_from_the_template_with_three_parameters(
     assert f"runs/{given['spec']}" in gcs.objects
 
 
+def test_the_plan_counts_every_cohort_that_may_be_bought(command: Command, fake: FakeArgo) -> None:
+    once, auto = (command(*IMP, "--replicates", n, "--dry-run", "-o", "json").json["plan"] for n in ("5", "auto"))
+    assert (once["pods"], auto["pods"]) == (7, 4 * 5 + 2)  # a benchmark and a report in all
+    assert once["run"] != auto["run"] and not fake.workflows
+
+
 def test_the_same_run_submitted_twice_is_one(command: Command, fake: FakeArgo) -> None:
     first, second = command(*IMP, "-o", "json"), command(*IMP, "-o", "json")
     assert (first.json["new"], second.json["new"]) == (True, False)

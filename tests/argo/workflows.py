@@ -9,12 +9,17 @@ RUNNING = {"phase": "Running", "progress": "2/5"}
 
 
 def pod(
-    template: str, level: int | None, arm: str = "ticket", *attempts: dict[str, str], **outputs: str
+    template: str,
+    level: int | None,
+    arm: str = "ticket",
+    *attempts: dict[str, str],
+    cohort: int = 0,
+    **outputs: str,
 ) -> dict[str, Document]:
     """The nodes of a part: a Retry and its pods. An attempt is `phase`, `exit`, `message`, `progress`, `host`."""
-    inputs = {"level": str(level)} if level is not None else {"run-id": "r"}
+    inputs = {"cohort": str(cohort), "level": str(level)} if level is not None else {"run-id": "r"}
     inputs |= {"arm": arm} if template == "chain" else {}
-    name = f"{template}-{level}-{arm}"
+    name = f"{template}-{cohort}-{level}-{arm}"
     common = {"templateName": template, "inputs": {"parameters": _parameters(inputs)}}
     pods = {f"{name}-{number}": _attempt(f"{name}-{number}", number, each) for number, each in enumerate(attempts)}
     last = attempts[-1]["phase"] if attempts else "Pending"

@@ -51,7 +51,9 @@ def test_a_chain_that_the_spec_lacks_is_refused(level: int, arm: str, kinds: tup
 def test_the_gate_says_which_level_comes_next(status: str, following: str) -> None:
     (gate,) = chain(SPEC, cohort=0, level=1, arm="ticket", kinds=["gate"])
     said = follows(SPEC, gate, status)  # type: ignore[arg-type]
-    assert said == {"status": status, "next": following, "reinit": "true"} | dict.fromkeys(OTHERS, "false")
+    assert said == {"status": status, "next": following, "again": "none", "reinit": "true"} | dict.fromkeys(
+        OTHERS, "false"
+    )
 
 
 def test_a_fail_stops_only_where_it_was_asked_and_a_control_never() -> None:
@@ -63,3 +65,23 @@ def test_a_fail_stops_only_where_it_was_asked_and_a_control_never() -> None:
 def test_after_the_last_round_comes_none() -> None:
     (gate,) = chain(SPEC, cohort=0, level=rounds(SPEC.pruning), arm="ticket", kinds=["gate"])
     assert follows(SPEC, gate, "PASS")["next"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("cohort", "level", "status", "again"),
+    [
+        (0, 4, "UNDECIDED", "1"),
+        (1, 4, "UNDECIDED", "2"),
+        (2, 4, "UNDECIDED", "none"),
+        (0, 4, "PASS", "none"),
+        (0, 4, "FAIL", "none"),
+        (0, 3, "UNDECIDED", "none"),
+    ],
+)
+def test_another_cohort_follows_an_open_question_at_the_target(
+    cohort: int, level: int, status: str, again: str
+) -> None:
+    spec = read_spec(None, {"pruning": {"sparsity": 0.5}, "replicates": 5, "max_replicates": 15, "controls": []})
+    assert rounds(spec.pruning) == 4
+    (gate,) = chain(spec, cohort=cohort, level=level, arm="ticket", kinds=["gate"])
+    assert follows(spec, gate, status)["again"] == again  # type: ignore[arg-type]

@@ -25,11 +25,15 @@ Values = dict[str, str]
 
 
 class Walker:
-    """One workflow of a template: who runs, in which order, with which values. `fails` is the level that FAILs."""
+    """One workflow of a template: who runs, in which order, with which values.
 
-    def __init__(self, document: Document, spec: Experiment, fails: int | None = None) -> None:
+    `fails` is the level that FAILs; the last round of the first `open` cohorts is UNDECIDED.
+    """
+
+    def __init__(self, document: Document, spec: Experiment, fails: int | None = None, open: int = 0) -> None:
         self.templates = {each["name"]: each for each in document["spec"]["templates"]}
-        self.spec, self.fails, self.globals = spec, fails, {f"workflow.parameters.{k}": v for k, v in RUN.items()}
+        self.spec, self.fails, self.open = spec, fails, open
+        self.globals = {f"workflow.parameters.{k}": v for k, v in RUN.items()}
         self.steps: list[Step] = []
         self.reports = 0
         given = {each["name"]: RUN[each["name"]] for each in document["spec"]["arguments"]["parameters"]}
@@ -48,7 +52,10 @@ class Walker:
         for group in groups:
             for child in group:
                 self.child(child, scope, "steps" if "steps" in template else "tasks")
-        return {each["name"]: last(each, scope) for each in template.get("outputs", {}).get("parameters", [])}
+        return {
+            each["name"]: result(each["valueFrom"]["expression"], scope)
+            for each in template.get("outputs", {}).get("parameters", [])
+        }
 
     def child(self, child: Document, scope: Values, kind: str) -> None:
         if "when" in child and not holds(filled(child["when"], scope)):
@@ -73,6 +80,8 @@ class Walker:
     def status(self, step: Step) -> Status | None:
         if not isinstance(step, Gate):
             return None
+        if step.cohort < self.open and step.level == rounds(self.spec.pruning):
+            return "UNDECIDED"
         return "FAIL" if step.arm == "ticket" and step.level == self.fails else "PASS"
 
 
@@ -96,11 +105,12 @@ def holds(when: str) -> bool:
     return (comparison[1] == comparison[3]) == (comparison[2] == "==")
 
 
-def last(output: Document, scope: Values) -> str:
-    """The one expression in use: a ternary over two references."""
-    wanted, word, yes, no = re.fullmatch(  # type: ignore[union-attr]
-        r"(\S+) == '(\w+)' \? (\S+) : (\S+)", output["valueFrom"]["expression"]
-    ).groups()
+def result(expression: str, scope: Values) -> str:
+    """The two expressions in use: a reference, and a ternary over two of them."""
+    ternary = re.fullmatch(r"(\S+) == '(\w+)' \? (\S+) : (\S+)", expression)
+    if not ternary:
+        return scope[dotted(expression)]
+    wanted, word, yes, no = ternary.groups()
     return scope[dotted(yes if scope[dotted(wanted)] == word else no)]
 
 
@@ -132,6 +142,13 @@ def test_an_early_stop_is_imp_up_to_that_level(fails: int) -> None:
     assert rounds(spec.pruning) == 5
     assert keys(walked.steps) == keys(list(imp(spec, last=fails)))
     assert [step.level for step in walked.steps if isinstance(step, Benchmark)] == [fails]
+
+
+@pytest.mark.parametrize("undecided", [0, 1, 2, 9])
+def test_cohorts_follow_while_the_last_round_is_undecided(undecided: int) -> None:
+    spec = spec_with(replicates=5, max_replicates=15)
+    walked = Walker(read(RENDERED / "t4" / "imp.yaml"), spec, open=undecided)
+    assert keys(walked.steps) == keys(list(imp(spec, cohorts=min(undecided + 1, spec.looks))))
 
 
 def test_every_pod_finds_its_parents_done(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,9 @@ def container(
     synchronization: Synchronization | None = None,
 ) -> Container:
     """A template of one container. `part` tells its pods apart in labels and metrics; `deadline` is per attempt, s."""
-    level = {"ticketsmith.dev/level": "{{inputs.parameters.level}}"} if "level" in inputs else {}
+    where = {
+        f"ticketsmith.dev/{each}": f"{{{{inputs.parameters.{each}}}}}" for each in ("cohort", "level") if each in inputs
+    }
     return Container(
         name=name,
         image=IMAGE,
@@ -44,7 +46,7 @@ def container(
         env_from=[ConfigMapEnvFrom(name="ticketsmith-environment", prefix="", optional=True)],
         volumes=[EmptyDirVolume(name="scratch", mount_path="/tmp", size_limit=Quantity("4Gi"))],
         security_context=CONFINED,
-        labels={"ticketsmith.dev/part": part, **level},
+        labels={"ticketsmith.dev/part": part, **where},
         active_deadline_seconds=deadline,
         retry_strategy=retry(),
         metrics=[_duration(part)],

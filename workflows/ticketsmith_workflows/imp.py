@@ -13,10 +13,16 @@ from . import pods
 from .finish import finish
 from .settings import COHORT, RUN_ID, SPEC, STORE, of_run, workflow
 
+OVER = "tasks['gate'].outputs.parameters['next'] == 'none'"
 LAST = (  # of the branch that is not taken, nothing is asked: an expression tag would ask for both
-    "tasks['gate'].outputs.parameters['next'] == 'none' "
-    "? inputs.parameters['level'] : tasks['next-round'].outputs.parameters['last']"
+    f"{OVER} ? inputs.parameters['level'] : tasks['next-round'].outputs.parameters['last']"
 )
+AGAIN = f"{OVER} ? tasks['gate'].outputs.parameters['again'] : tasks['next-round'].outputs.parameters['again']"
+NEWEST = (
+    "steps['rounds'].outputs.parameters['again'] == 'none' "
+    "? inputs.parameters['cohort'] : steps['next-cohort'].outputs.parameters['cohort']"
+)
+SPEC_HERE = {"spec": "{{inputs.parameters.spec}}"}
 MAY_FAIL = ContinueOn(failed=True, error=True)
 
 
@@ -40,22 +46,35 @@ def build(profile: Profile) -> WorkflowTemplate:
 
 def experiment(profile: Profile) -> Steps:
     """One run from dense to benchmark; no other workflow works on it meanwhile."""
-    train, measure = pods.chain(profile.train), pods.benchmark(profile.benchmark)
-    rounds = _round(train, pods.gate())
+    measure, cohort = pods.benchmark(profile.benchmark), _cohort(pods.chain(profile.train))
     one = Synchronization(mutexes=[Mutex(name="ticketsmith-{{inputs.parameters.run-id}}")])
-    inputs = [Parameter(name="run-id"), Parameter(name="spec")]
-    with Steps(name="experiment", inputs=inputs, synchronization=one) as steps:
+    ended = "{{steps.cohorts.outputs.parameters.%s}}"
+    with Steps(name="experiment", inputs=_inputs("run-id", "spec"), synchronization=one) as steps:
+        Step(name="cohorts", template=cohort, arguments=SPEC_HERE | {"cohort": "{{workflow.parameters.cohort}}"})
+        Step(name="benchmark", template=measure, arguments=_at(ended % "last", cohort=ended % "cohort"))
+    return steps
+
+
+def _cohort(train: Container) -> Steps:
+    """One cohort of replicates, and another one while the ticket's last gate asks for it."""
+    rounds, again = _round(train, pods.gate()), "{{steps.rounds.outputs.parameters.again}}"
+    outputs = [_output("last", "steps['rounds'].outputs.parameters['last']"), _output("cohort", NEWEST)]
+    with Steps(name="cohort", inputs=_inputs("spec", "cohort"), outputs=outputs) as steps:
         Step(name="dense", template=train, arguments=_at("0", arm="dense", kinds="train"))
         Step(name="rounds", template=rounds, arguments=_at("1"))
-        Step(name="benchmark", template=measure, arguments=_at("{{steps.rounds.outputs.parameters.last}}"))
+        Step(
+            name="next-cohort",
+            template="cohort",
+            arguments=SPEC_HERE | {"cohort": again},
+            when=f"'{again}' != 'none'",
+        )
     return steps
 
 
 def _round(train: Container, gate: Container) -> DAG:
     here, beside = "{{inputs.parameters.level}}", "'{{tasks.ticket.outputs.parameters.%s}}' == 'true'"
-    inputs = [Parameter(name="spec"), Parameter(name="level")]
-    outputs = [Parameter(name="last", value_from=ValueFrom(expression=LAST))]
-    with DAG(name="round", inputs=inputs, outputs=outputs) as dag:
+    outputs = [_output("last", LAST), _output("again", AGAIN)]
+    with DAG(name="round", inputs=_inputs("spec", "cohort", "level"), outputs=outputs) as dag:
         Task(name="ticket", template=train, arguments=_at(here, arm="ticket", kinds="prune,rewind,train"))
         for control in CONTROLS:
             kinds = "prune,rewind,train,gate" if control == "random" else "rewind,train,gate"
@@ -78,5 +97,13 @@ def _round(train: Container, gate: Container) -> DAG:
     return dag
 
 
-def _at(level: str, **more: str) -> dict[str, str]:
-    return {"spec": "{{inputs.parameters.spec}}", "level": level, **more}
+def _inputs(*names: str) -> list[Parameter]:
+    return [Parameter(name=name) for name in names]
+
+
+def _output(name: str, expression: str) -> Parameter:
+    return Parameter(name=name, value_from=ValueFrom(expression=expression))
+
+
+def _at(level: str, cohort: str = "{{inputs.parameters.cohort}}", **more: str) -> dict[str, str]:
+    return SPEC_HERE | {"cohort": cohort, "level": level, **more}

@@ -25,7 +25,7 @@ def chain(hardware: Hardware) -> Container:
         [*_step("{{inputs.parameters.arm}}", "{{inputs.parameters.kinds}}"), f"--workers={hardware.cores}"],
         hardware,
         part="{{inputs.parameters.arm}}",
-        inputs=["spec", "level", "arm", "kinds"],
+        inputs=["spec", "cohort", "level", "arm", "kinds"],
         outputs=[*(_output(control, default="false") for control in CONTROLS), *map(_output, FOUND)],
         deadline=6 * HOUR,
         synchronization=_budget(hardware),
@@ -33,14 +33,14 @@ def chain(hardware: Hardware) -> Container:
 
 
 def gate() -> Container:
-    """The gate of a ticket, which says whether there is a next round. Needs no GPU."""
+    """The gate of a ticket, which says whether another round follows, or another cohort. Needs no GPU."""
     return container(
         "gate",
         _step("ticket", "gate"),
         CPU,
         part="gate",
-        inputs=["spec", "level"],
-        outputs=[_output("next"), *map(_output, FOUND)],
+        inputs=["spec", "cohort", "level"],
+        outputs=[_output("next"), _output("again"), *map(_output, FOUND)],
         deadline=15 * MINUTE,
     )
 
@@ -52,7 +52,7 @@ def benchmark(hardware: Hardware) -> Container:
         _step("ticket", "benchmark"),
         hardware,
         part="benchmark",
-        inputs=["spec", "level"],
+        inputs=["spec", "cohort", "level"],
         deadline=HOUR,
         synchronization=_budget(hardware, Mutex(name=f"ticketsmith-benchmark-{hardware.name}")),
     )
@@ -72,7 +72,7 @@ def report() -> Container:
 
 
 def _step(arm: str, kinds: str) -> list[str]:
-    where = ["--cohort={{workflow.parameters.cohort}}", "--level={{inputs.parameters.level}}"]
+    where = ["--cohort={{inputs.parameters.cohort}}", "--level={{inputs.parameters.level}}"]
     return ["step", *RUN, *where, f"--arm={arm}", f"--kinds={kinds}"]
 
 

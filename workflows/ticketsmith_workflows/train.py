@@ -21,9 +21,9 @@ def build(profile: Profile) -> WorkflowTemplate:
         on_exit="finish",
         workflow_metadata=of_run("train", profile),
     ) as template:
-        dense = {"spec": "{{inputs.parameters.spec}}", "level": "0", "arm": "dense", "kinds": "train"}
+        here = {name: f"{{{{inputs.parameters.{name}}}}}" for name in ("spec", "cohort")}
         chain = pods.chain(profile.train)
-        with Steps(name="train", inputs=[Parameter(name="spec")]):
-            Step(name="dense", template=chain, arguments=dense)
+        with Steps(name="train", inputs=[Parameter(name=name) for name in here]):
+            Step(name="dense", template=chain, arguments=here | {"level": "0", "arm": "dense", "kinds": "train"})
         finish()
     return template

@@ -60,6 +60,7 @@ class Part:
 
     name: str
     """`chain`, `gate`, `benchmark` or `report`."""
+    cohort: int
     level: int
     arm: str
     phase: str
@@ -70,7 +71,8 @@ class Part:
     def title(self) -> str:
         if self.name == "report":
             return "report"
-        return f"level {self.level} {self.arm if self.name == 'chain' else self.name}"
+        cohort = f"cohort {self.cohort} " if self.cohort else ""
+        return f"{cohort}level {self.level} {self.arm if self.name == 'chain' else self.name}"
 
     def count(self, end: End) -> int:
         """Attempts that ended so."""
@@ -95,9 +97,9 @@ class Tree:
     finished: str
     parts: tuple[Part, ...]
 
-    def of(self, name: str, level: int | None = None, arm: str | None = None) -> Part | None:
-        """The part of this name, level and arm, if it has begun."""
-        found = (part for part in self.parts if part.name == name)
+    def of(self, name: str, level: int | None = None, arm: str | None = None, cohort: int | None = None) -> Part | None:
+        """The part of this name, level, arm and cohort, if it has begun."""
+        found = (part for part in self.parts if part.name == name and cohort in (None, part.cohort))
         return next((p for p in found if level in (None, p.level) and arm in (None, p.arm)), None)
 
     def count(self, end: End) -> int:
@@ -117,7 +119,7 @@ def tree(workflow: Document) -> Tree:
         message=status.get("message") or "",
         created=metadata.get("creationTimestamp") or "",
         finished=status.get("finishedAt") or "",
-        parts=tuple(sorted(_parts(nodes), key=lambda part: (part.level, PARTS.index(part.name)))),
+        parts=tuple(sorted(_parts(nodes), key=_place)),
     )
 
 
@@ -129,15 +131,26 @@ def _parts(nodes: dict[str, Document]) -> Iterator[Part]:
         children = [nodes[child] for child in node.get("children") or [] if child in nodes]
         pods = [node] if node["type"] == "Pod" else [child for child in children if child["type"] == "Pod"]
         given = _parameters(node.get("inputs"))
-        last = max((int(each) for each in [given.get("level", "")] if each.isdigit()), default=99)
         yield Part(
             name=node["templateName"],
-            level=last,
+            cohort=_number(given.get("cohort", "0")),
+            level=_number(given.get("level", "")),
             arm=given.get("arm", "ticket"),
             phase=node["phase"],
             attempts=tuple(map(_attempt, sorted(pods, key=lambda pod: str(pod.get("startedAt"))))),
             outputs=_parameters(node.get("outputs")),
         )
+
+
+def _place(part: Part) -> tuple[bool, int, int, int]:
+    """Cohort by cohort, level by level; benchmark and report are of no cohort, and come last."""
+    late = part.name in ("benchmark", "report")
+    return late, part.cohort, part.level, PARTS.index(part.name)
+
+
+def _number(value: str) -> int:
+    """99 for a tag that Argo has not replaced, as in a part that was never reached."""
+    return int(value) if value.isdigit() else 99
 
 
 def _attempt(pod: Document) -> Attempt:

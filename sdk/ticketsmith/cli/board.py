@@ -36,15 +36,18 @@ class Board:
 
 
 def table(tree: Tree) -> Table:
-    """Levels by arms: accuracy and verdict where a round is done, what it does where it is not."""
-    controls = sorted({part.arm for part in tree.parts if part.name == "chain"} - {"dense", "ticket"})
-    drawn = Table("level", "sparsity", "ticket", *controls, box=None, pad_edge=False, header_style="bold")
-    for level in sorted({part.level for part in tree.parts if part.name == "chain"}):
-        gate = tree.of("gate", level)
+    """Levels by arms: accuracy and verdict where a round is done, what it does where it is not. Cohorts one by one."""
+    chains = [part for part in tree.parts if part.name == "chain"]
+    controls = sorted({part.arm for part in chains} - {"dense", "ticket"})
+    several = ["cohort"] if any(part.cohort for part in chains) else []
+    drawn = Table(*several, "level", "sparsity", "ticket", *controls, box=None, pad_edge=False, header_style="bold")
+    for cohort, level in sorted({(part.cohort, part.level) for part in chains}):
+        gate = tree.of("gate", level, cohort=cohort)
         sparsity = _share(gate.output("sparsity") if gate else None) if level else "0.0%"
-        ticket = tree.of("chain", level, "ticket" if level else "dense")
-        cells = [_cell(ticket, gate), *(_cell(tree.of("chain", level, arm), None) for arm in controls if level)]
-        drawn.add_row(str(level) if level else "dense", sparsity, *cells)
+        ticket = tree.of("chain", level, "ticket" if level else "dense", cohort)
+        beside = [_cell(tree.of("chain", level, arm, cohort), None) for arm in controls if level]
+        where = [str(cohort)] * len(several) + [str(level) if level else "dense"]
+        drawn.add_row(*where, sparsity, _cell(ticket, gate), *beside)
     return drawn
 
 

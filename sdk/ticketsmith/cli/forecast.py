@@ -53,11 +53,12 @@ class Forecast:
 
 
 def forecast(spec: Experiment, kind: str, machines: Profile, hours: float | None, price: float | None) -> Forecast:
-    """The bound for a run of this kind."""
-    steps = [step for step in imp(spec) if kind != "train" or step.level == 0]
+    """The bound for a run of this kind, with every cohort that it may buy."""
+    cohorts = 1 if kind == "train" else spec.looks
+    steps = [step for step in imp(spec, cohorts=cohorts) if kind != "train" or step.level == 0]
     pods = _pods(steps)
-    training = sum(part not in ("gate", "benchmark", "report") for _, _, part in pods)
-    measuring = sum(part == "benchmark" for _, _, part in pods)
+    training = sum(part not in ("gate", "benchmark", "report") for *_, part in pods)
+    measuring = sum(part == "benchmark" for *_, part in pods)
     gpu_pods = training * bool(machines.train.accelerator) + measuring * bool(machines.benchmark.accelerator)
     at_a_time = min(PARALLEL, gpu_pods if machines.train.accelerator else min(1, gpu_pods))
     gpu_hours = at_a_time * (hours or HOURS)
@@ -86,7 +87,7 @@ def print_dry(plan: Forecast, spec: Experiment, store: Store, kind: str, seconds
     yaml.safe_dump(document, sys.stdout, sort_keys=False)
 
 
-def _pods(steps: list[Step]) -> set[tuple[int, str, str]]:
+def _pods(steps: list[Step]) -> set[tuple[int, int, str, str]]:
     """The pods of a run: one for the chain of each arm and level, one for a ticket's gate, benchmark, report."""
     alone = ("gate", "benchmark", "report")
-    return {(s.level, s.arm, s.kind if s.arm == "ticket" and s.kind in alone else "chain") for s in steps}
+    return {(s.cohort, s.level, s.arm, s.kind if s.arm == "ticket" and s.kind in alone else "chain") for s in steps}

@@ -57,6 +57,7 @@ def as_json(seen: Tree) -> dict[str, Any]:
         "parts": [
             {
                 "part": part.name,
+                "cohort": None if part.name == "report" else part.cohort,
                 "level": None if part.name == "report" else part.level,
                 "arm": part.arm,
                 "phase": part.phase,

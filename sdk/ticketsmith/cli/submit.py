@@ -6,6 +6,7 @@ import typer
 
 from .options import (
     Config,
+    MaxReplicates,
     Output,
     OutputKind,
     Replicates,
@@ -45,6 +46,7 @@ def imp(
     task: Task = None,
     sparsity: Sparsity = None,
     replicates: Replicates = None,
+    max_replicates: MaxReplicates = None,
     seed: Seed = None,
     set: Set = None,
     stop_on_fail: StopOnFail = False,
@@ -63,7 +65,7 @@ def imp(
     Exit code: 0 once submitted. With --watch or --wait: 0 PASS, 1 FAIL, 7 UNDECIDED; that of the step that failed.
     """
     flags = {"task": task, "pruning.sparsity": sparsity, "seed": seed, "stop_on_fail": stop_on_fail or None}
-    spec = read(config, set, flags, replicates)
+    spec = read(config, set, flags, replicates, max_replicates)
     return _submit(spec, "imp", store, profile, max_hours, price, (watch, wait, logs), output, dry_run)
 
 
@@ -73,6 +75,7 @@ def dense(
     task: Task = None,
     sparsity: Sparsity = None,
     replicates: Replicates = None,
+    max_replicates: MaxReplicates = None,
     seed: Seed = None,
     set: Set = None,
     store: StoreUrl = "runs",
@@ -86,7 +89,7 @@ def dense(
     dry_run: DryRun = False,
 ) -> int:
     """The dense baseline alone. `submit imp` with the same spec goes on from there."""
-    spec = read(config, set, {"task": task, "pruning.sparsity": sparsity, "seed": seed}, replicates)
+    spec = read(config, set, {"task": task, "pruning.sparsity": sparsity, "seed": seed}, replicates, max_replicates)
     return _submit(spec, "train", store, profile, max_hours, price, (watch, wait, logs), output, dry_run)
 
 

@@ -15,7 +15,7 @@ from ..specs import run_id
 from ..stores import Store
 
 DEPTH = 90
-"""Rounds at most: each is a template inside the one before, and Argo nests no deeper than 100."""
+"""Rounds at most: each is a template inside the one before, as cohorts are, and Argo nests no deeper than 100."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +82,10 @@ def check(store: Store, spec: Experiment) -> None:
             f"--store: pods cannot reach {store.url!r}, a folder of this machine",
             "give a bucket: --store gs://bucket/prefix, or set TICKETSMITH_STORE",
         )
-    if spec.looks > 1:
+    if (count := rounds(spec.pruning)) + spec.looks > DEPTH + 1:
+        cohorts = f" in {spec.looks} cohorts" if spec.looks > 1 else ""
         raise UsageError(
-            "replicates: a workflow does not buy further cohorts yet",
-            "give their number (--replicates 20, without max_replicates), or use `ticketsmith run imp`",
-        )
-    if (count := rounds(spec.pruning)) > DEPTH:
-        raise UsageError(
-            f"{count} rounds: Argo nests templates 100 deep, which allows {DEPTH}",
+            f"{count} rounds{cohorts}: Argo nests templates 100 deep, which allows {DEPTH}",
             f"prune faster (--set pruning.fraction={spec.pruning.fraction * 2:g}), or use `ticketsmith run imp`",
         )
 

@@ -45,8 +45,10 @@ def undecided(spec: Experiment, step: Step, status: Status) -> bool:
 def follows(spec: Experiment, step: Step, status: Status | None) -> dict[str, str]:
     """What follows a chain that ended with `step` and, if that is a gate, its status.
 
-    `next` is the level of the next round, or `none`; each control is `true` if it runs beside the ticket.
+    `next` is the level of the next round, or `none`; `again` the cohort that follows the last round, or `none`; each
+    control is `true` if it runs beside the ticket.
     """
     more = step.level < rounds(spec.pruning) and not stops(spec, step, status)
     controls = {name: str(name in spec.controls).lower() for name in CONTROLS}
-    return {"status": status or NONE, "next": str(step.level + 1) if more else NONE, **controls}
+    again = str(step.cohort + 1) if status and undecided(spec, step, status) else NONE
+    return {"status": status or NONE, "next": str(step.level + 1) if more else NONE, "again": again, **controls}
