@@ -132,9 +132,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         pytest.skip(f"no cluster: {', '.join(missing)} not there (tests/e2e/conftest.py says what is needed)")
     manifests = _kustomized(tmp_path_factory.mktemp("overlay"))
     for options in (["--dry-run=server", "--validate=strict"], []):
-        argv = ["kubectl", "apply", "--server-side", "--force-conflicts", *options, "-f", "-"]
-        child = subprocess.run(argv, input=manifests, capture_output=True, text=True, timeout=120, check=False)
-        assert child.returncode == 0, child.stderr
+        _kubectl("apply", "--server-side", "--force-conflicts", *options, "-f", "-", input=manifests)
+    _pull()
     return dict(os.environ)
 
 
@@ -185,6 +184,31 @@ def record(store: Path, run: str) -> dict[str, bytes]:
     differing = ("volatile.json", "timing.json", "speed.json")
     files = [path for path in (store / run).rglob("*") if path.is_file() and path.name not in differing]
     return {path.relative_to(store).as_posix(): path.read_bytes() for path in files if "report" not in path.parts}
+
+
+def _pull() -> None:
+    """The image on every node: gigabytes, for which no test's limit should have to make room."""
+    namespace, app = os.environ.get("ARGO_NAMESPACE", "argo"), {"app": "ticketsmith-image"}
+    confined = {"allowPrivilegeEscalation": False, "runAsNonRoot": True, "capabilities": {"drop": ["ALL"]}}
+    confined |= {"seccompProfile": {"type": "RuntimeDefault"}}
+    idle = {"name": "idle", "image": os.environ["TICKETSMITH_TEST_IMAGE"], "securityContext": confined}
+    idle |= {"command": ["python", "-c", "import time; time.sleep(3600)"]}
+    spec = {"containers": [idle], "tolerations": [{"operator": "Exists"}], "terminationGracePeriodSeconds": 0}
+    document = {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "ticketsmith-image", "namespace": namespace},
+        "spec": {"selector": {"matchLabels": app}, "template": {"metadata": {"labels": app}, "spec": spec}},
+    }
+    _kubectl("apply", "-f", "-", input=json.dumps(document))
+    where = ("daemonset/ticketsmith-image", "--namespace", namespace)
+    _kubectl("rollout", "status", *where, "--timeout=600s", limit=660)
+    _kubectl("delete", *where, "--wait=true")
+
+
+def _kubectl(*argv: str, input: str | None = None, limit: float = 120) -> None:
+    child = subprocess.run(["kubectl", *argv], input=input, capture_output=True, text=True, timeout=limit, check=False)
+    assert child.returncode == 0, child.stderr
 
 
 def _kustomized(folder: Path) -> str:
