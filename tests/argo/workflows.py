@@ -19,7 +19,7 @@ def pod(
     """The nodes of a part: a Retry and its pods. An attempt is `phase`, `exit`, `message`, `progress`, `host`."""
     inputs = {"cohort": str(cohort), "level": str(level)} if level is not None else {"run-id": "r"}
     inputs |= {"arm": arm} if template == "chain" else {}
-    name = f"{template}-{cohort}-{level}-{arm}"
+    name = f"{template}-{level}-{arm}" + (f"-of-{cohort}" if cohort else "")
     common = {"templateName": template, "inputs": {"parameters": _parameters(inputs)}}
     pods = {f"{name}-{number}": _attempt(f"{name}-{number}", number, each) for number, each in enumerate(attempts)}
     last = attempts[-1]["phase"] if attempts else "Pending"
