@@ -1,8 +1,13 @@
 """Every trainer trains the same network: the same first update, nothing where the mask has nothing, the same record."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +23,7 @@ from ticketsmith_runner.execute import execute
 from ticketsmith_runner.models.mlp import build
 from ticketsmith_runner.tensors import unpack
 from ticketsmith_runner.trainers import Batches, Mask, State, Trainer, trainer
+from ticketsmith_runner.trainers.csr_mlp import CsrMlp
 from ticketsmith_runner.workers import workers
 
 from .conftest import TINY, Run
@@ -63,6 +69,49 @@ def test_the_first_update_is_that_of_eager(name: str, density: float, optimizer:
         each.advance(range(3, 4), batches)
     assert apart(ours.capture(), theirs.capture()) < 1e-6
     assert float((ours.forward(batches.inputs) - theirs.forward(batches.inputs)).abs().max()) < 1e-5
+
+
+@pytest.mark.parametrize("density", [0.4, 0.05])
+def test_rows_that_are_cut_to_fit_the_cache_sum_to_the_same(density: float) -> None:
+    draws = torch.Generator().manual_seed(0)
+    shape, hidden = (1, 20, 31), (40, 9)
+    start = {
+        name: torch.randn(v.shape, generator=draws) * 0.1 for name, v in build(shape, 4, hidden).state_dict().items()
+    }
+    mask = {name: torch.rand(v.shape, generator=draws) < density for name, v in start.items() if "weight" in name}
+    state = {f"weights/{name}": value * mask.get(name, torch.tensor(1)) for name, value in start.items()}
+    inputs, labels = torch.randn(70, *shape, generator=draws), torch.randint(0, 4, (70,), generator=draws)
+    batches = Batches(inputs, labels, lambda update: torch.arange(70))
+    training = Training(steps=400, batch_size=70, optimizer="sgd", momentum=0.9, learning_rate=1e-2)
+    ours, theirs = (
+        trainer(each).start(build(shape, 4, hidden), state, mask, training) for each in ("csr-mlp", "eager")
+    )
+    assert isinstance(ours, CsrMlp) and len(ours.layout.targets) > 2 * sum(len(m) for m in ours.layout.alive.values())
+    assert apart(ours.weights(), state) == 0  # what is packed is unpacked
+    for each in (ours, theirs):
+        each.advance(range(2), batches)
+    assert apart(ours.capture(), theirs.capture()) < 1e-6
+
+
+def test_what_is_compiled_now_and_what_is_found_compiled_leave_the_same_bytes(tmp_path: Path) -> None:
+    """numba links two copies of a function, optimized twice and once: with fast-math they fused other products."""
+    argv = [sys.executable, "-c", "from tests.runner.test_trainers import digest; print(digest())"]
+    variables = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    said = [subprocess.run(argv, env=variables, check=True, capture_output=True, text=True).stdout for _ in "12"]
+    assert list(tmp_path.rglob("*.nbc")) and said[0] == said[1]
+
+
+def digest() -> str:
+    """Of a state after some updates by the sparse trainer, with either optimizer."""
+    whole = sha256()
+    for optimizer in ("sgd", "adam"):
+        state, mask, batches = problem(0.4)
+        training = Training(steps=400, batch_size=70, optimizer=optimizer, momentum=0.9, learning_rate=1e-2)
+        trained = begun("csr-mlp", training, state, mask)
+        trained.advance(range(50), batches)
+        for value in trained.capture().values():
+            whole.update(value.numpy().tobytes())
+    return whole.hexdigest()
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -1,13 +1,14 @@
 """The sparse step, compiled by numba: weights outside the mask are not stored, read, or multiplied.
 
 A chain of layers is one sparse matrix. A *unit* is an input or a neuron; inputs come first, then the neurons layer by
-layer, so that a row (the weights into one neuron) only reads units before its own.
+layer, so that a row (the weights into one neuron) only reads units before its own. A *segment* is a stretch of a row:
+the first layer's rows are cut, so that the inputs which a run of segments reads stay in the processor's first cache.
 
-F: input units.  R: rows, one for each neuron.  H: hidden ones, before the others.  first: rows that read inputs.
-P: weights that exist.  L: examples side by side, what the inner loops run over.  U: updates.  B: batch.
+F: input units.  R: rows, one for each neuron.  H: hidden ones, before the others.  S: segments.  P: weights that exist.
+L: examples side by side, what the inner loops run over.  U: updates.  B: batch.
 
-`a * b + c` may be contracted to one rounding, and only the two sums over lanes may be reordered: the same bytes on one
-kind of processor. Comparisons are written to let NaN through: divergence must be seen.
+Every sum has its order and every rounding its place, in `_lanes` and here. There is no fast-math: it leaves both to a
+compiler that may decide otherwise the next time. Comparisons are written to let NaN through: divergence must be seen.
 """
 
 from collections.abc import Callable
@@ -16,35 +17,34 @@ from typing import Any
 import numba
 import numpy as np
 
-L = 64
+from ._lanes import L, dots, spread, sums, weigh
+
 _NEAR = 16  # examples gathered at a time: their rows stay in the cache
 _ZERO = np.float32(0)
 
 Compile = Callable[[Callable[..., Any]], Callable[..., Any]]
-compiled: Compile = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-reordered: Compile = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+compiled: Compile = numba.njit(nogil=True, cache=True, error_model="numpy")
 
 
 @compiled
-def train(inputs, labels, orders, rates, roots, decay, adam, shape, live, rows, columns, values, biases, slots):
+def train(inputs, labels, orders, rates, roots, decay, adam, layout, values, biases, slots):
     """Updates of `values` (P,), `biases` (R,) and `slots` (2, P + R), in place.
 
-    inputs (N, pixels), of which the network reads `live` (F,); labels (N,); orders (U, B): the examples of each update;
-    rates, roots (U,): see `_adam` and `_sgd`.
+    inputs (N, pixels); labels (N,); orders (U, B): the examples of each update; rates, roots (U,): see `_adam` and
+    `_sgd`; layout: see `csr_mlp.Layout.compiled`.
     """
-    F, H, first = shape
-    R = len(rows) - 1
-    units, slopes = np.zeros((F + R, L), np.float32), np.zeros((R, L), np.float32)
-    P = len(values)
+    live, layers, segments, targets, columns = layout
+    F, H, R, P = len(live), layers[-2, 1] if len(layers) > 1 else 0, len(biases), len(values)
+    units, slopes = _lanes_for(F + R), _lanes_for(R)
     gradient = np.zeros(P + R, np.float32)
     for u in range(len(orders)):
         gradient[:] = 0
         for begin in range(0, orders.shape[1], L):
             chosen = orders[u, begin : begin + L]
             _gather(inputs, chosen, live, units)
-            _forward(rows, columns, values, biases, F, H, units)
+            _forward(layers, segments, targets, columns, values, biases, F, H, units)
             _loss(units[F + H :], labels, chosen, orders.shape[1], slopes[H:])
-            _backward(rows, columns, values, F, H, first, units, slopes, gradient[:P], gradient[P:])
+            _backward(layers, segments, targets, columns, values, F, H, units, slopes, gradient[:P], gradient[P:])
         if adam:
             _adam(values, gradient[:P], slots[0, :P], slots[1, :P], rates[u], roots[u])
             _adam(biases, gradient[P:], slots[0, P:], slots[1, P:], rates[u], roots[u])
@@ -54,50 +54,55 @@ def train(inputs, labels, orders, rates, roots, decay, adam, shape, live, rows, 
 
 
 @compiled
-def predict(inputs, shape, live, rows, columns, values, biases):
+def predict(inputs, layout, values, biases):
     """inputs (n, pixels) to logits (n, C)."""
-    F, H, _ = shape
-    R, n = len(rows) - 1, len(inputs)
-    units, logits = np.zeros((F + R, L), np.float32), np.empty((n, R - H), np.float32)
+    live, layers, segments, targets, columns = layout
+    F, H, R, n = len(live), layers[-2, 1] if len(layers) > 1 else 0, len(biases), len(inputs)
+    units, logits = _lanes_for(F + R), np.empty((n, R - H), np.float32)
     every = np.arange(n)
     for begin in range(0, n, L):
         chosen = every[begin : begin + L]
         _gather(inputs, chosen, live, units)
-        _forward(rows, columns, values, biases, F, H, units)
+        _forward(layers, segments, targets, columns, values, biases, F, H, units)
         logits[begin : begin + L] = units[F + H :, : len(chosen)].T
     return logits
 
 
 @compiled
-def _gather(inputs, chosen, live, units):
-    """Examples into lanes; lanes without one repeat the last."""
-    for q in range(0, L, _NEAR):
-        for f in range(len(live)):
-            for lane in range(q, q + _NEAR):
-                units[f, lane] = inputs[chosen[min(lane, len(chosen) - 1)], live[f]]
+def _lanes_for(rows):
+    """(rows, L) zeros on a boundary of 64 bytes: a vector that crosses one costs two loads."""
+    flat = np.zeros(rows * L + 16, np.float32)
+    skip = -(flat.ctypes.data >> 2) % 16
+    return flat[skip : skip + rows * L].reshape(rows, L)
 
 
 @compiled
-def _forward(rows, columns, values, biases, F, H, units):
-    """Every neuron's value, hidden ones through ReLU. Four weights a pass: one load and store of the sum."""
-    total = np.empty(L, np.float32)
-    for r in range(len(biases)):
-        for q in range(L):
-            total[q] = biases[r]
-        p, end = rows[r], rows[r + 1]
-        while p + 4 <= end:
-            a, b, c, d = values[p], values[p + 1], values[p + 2], values[p + 3]
-            i, j, k, m = columns[p], columns[p + 1], columns[p + 2], columns[p + 3]
+def _gather(inputs, chosen, live, units):
+    """Examples into lanes; lanes without one repeat the last."""
+    flat, begins = inputs.reshape(-1), np.empty(L, np.uint64)
+    for lane in range(L):
+        begins[lane] = chosen[min(lane, len(chosen) - 1)] * inputs.shape[1]
+    for q in range(0, L, _NEAR):
+        for f in range(len(live)):
+            pixel = np.uint64(live[f])  # unsigned: an index that may be negative is checked each time
+            for lane in range(q, q + _NEAR):
+                units[f, lane] = flat[begins[lane] + pixel]
+
+
+@compiled
+def _forward(layers, segments, targets, columns, values, biases, F, H, units):
+    """Every neuron's value, hidden ones through ReLU."""
+    s, r = 0, 0
+    for layer in range(len(layers)):
+        last, end = layers[layer]
+        for k in range(r, end):
+            units[F + k] = biases[k]
+        for t in range(s, last):
+            weigh(values, columns, segments[t], segments[t + 1], units, F + targets[t])
+        for k in range(r, min(end, H)):
             for q in range(L):
-                total[q] = total[q] + a * units[i, q] + b * units[j, q] + c * units[k, q] + d * units[m, q]
-            p += 4
-        while p < end:
-            a, i = values[p], columns[p]
-            for q in range(L):
-                total[q] += a * units[i, q]
-            p += 1
-        for q in range(L):
-            units[F + r, q] = _ZERO if r < H and total[q] <= _ZERO else total[q]
+                units[F + k, q] = _ZERO if units[F + k, q] <= _ZERO else units[F + k, q]
+        s, r = last, end
 
 
 @compiled
@@ -118,39 +123,21 @@ def _loss(logits, labels, chosen, B, slopes):
 
 
 @compiled
-def _backward(rows, columns, values, F, H, first, units, slopes, gradient, shift):
+def _backward(layers, segments, targets, columns, values, F, H, units, slopes, gradient, shift):
     """Add the gradients of values (P,) and biases (R,). Rows that read inputs alone pass nothing further down."""
     slopes[:H] = 0
-    for r in range(len(rows) - 2, -1, -1):
-        slope = slopes[r]
-        if r < H:
+    last, end = layers[-1]
+    for layer in range(len(layers) - 1, -1, -1):
+        s, r = (layers[layer - 1, 0], layers[layer - 1, 1]) if layer else (0, 0)
+        for k in range(r, min(end, H)):
             for q in range(L):
-                if units[F + r, q] <= _ZERO:
-                    slope[q] = _ZERO
-        shift[r] += _sum(slope)
-        for p in range(rows[r], rows[r + 1]):
-            gradient[p] += _dot(slope, units[columns[p]])
-        if r >= first:
-            for p in range(rows[r], rows[r + 1]):
-                below, value = slopes[columns[p] - F], values[p]
-                for q in range(L):
-                    below[q] += value * slope[q]
-
-
-@reordered
-def _sum(lanes):
-    total = _ZERO
-    for q in range(L):
-        total += lanes[q]
-    return total
-
-
-@reordered
-def _dot(a, b):
-    total = _ZERO
-    for q in range(L):
-        total += a[q] * b[q]
-    return total
+                slopes[k, q] = _ZERO if units[F + k, q] <= _ZERO else slopes[k, q]
+        sums(slopes, r, end, shift)
+        for t in range(s, last):
+            dots(gradient, columns, segments[t], segments[t + 1], units, slopes, targets[t])
+            if layer:
+                spread(values, columns, segments[t], segments[t + 1], slopes, targets[t], F)
+        last, end = s, r
 
 
 @compiled

@@ -24,6 +24,10 @@ from . import _csr  # noqa: E402  looks for what is compiled as it is imported
 __all__ = ["refuses", "start"]
 
 
+NEAR = 128  # inputs: their lanes take 32 KB, as much as the first cache of most processors
+LEAST = 4  # weights in a segment, on average
+
+
 def slots(training: Training) -> tuple[str, ...]:
     """torch's names of what an optimizer remembers of each weight."""
     if training.optimizer == "adam":
@@ -36,46 +40,74 @@ class Layout:
     """Where the weights of a chain lie in one sparse matrix; see `_csr` for the letters."""
 
     alive: dict[str, NDArray[np.bool_]]
-    """Layer -> (fan-out, fan-in): the weights that exist, in the order of `values`."""
+    """Layer -> (fan-out, fan-in): the weights that exist."""
     inputs: NDArray[np.int64]
     """(F,): the inputs that any weight reads."""
-    rows: NDArray[np.int64]
-    """(R + 1,): the weights of row r are rows[r] to rows[r + 1]."""
-    columns: NDArray[np.int64]
+    layers: NDArray[np.int64]
+    """(layers, 2): segments and rows up to the end of each layer."""
+    segments: NDArray[np.int64]
+    """(S + 1,): the weights of segment s are segments[s] to segments[s + 1]."""
+    targets: NDArray[np.int64]
+    """(S,): the row of each segment."""
+    columns: NDArray[np.int32]
     """(P,): the unit that each weight reads."""
+    order: NDArray[np.int64]
+    """(P,): the place of each weight in the dense tensors, row by row."""
 
     @classmethod
     def of(cls, alive: dict[str, NDArray[np.bool_]]) -> "Layout":
-        first = next(iter(alive.values()))
-        inputs = np.flatnonzero(first.any(0))
-        columns, counts, begin = [np.searchsorted(inputs, np.nonzero(first)[1])], [first.sum(1)], len(inputs)
-        for below, layer in zip(list(alive.values()), list(alive.values())[1:], strict=False):
-            columns.append(begin + np.nonzero(layer)[1])
-            counts.append(layer.sum(1))
-            begin += len(below)
-        rows = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
-        return cls(alive, inputs, rows, np.concatenate(columns))
+        masks = list(alive.values())
+        inputs = np.flatnonzero(masks[0].any(0))
+        heights = [len(mask) for mask in masks]
+        above = np.concatenate([[0], np.cumsum(heights)])  # rows before each layer
+        places = [np.nonzero(mask) for mask in masks]
+        layer = np.repeat(np.arange(len(masks)), [len(rows) for rows, _ in places])
+        row = np.concatenate([rows for rows, _ in places]) + above[layer]
+        read = [np.searchsorted(inputs, places[0][1]), *(columns for _, columns in places[1:])]
+        column = np.concatenate(read) + np.concatenate([[0], len(inputs) + above[:-2]])[layer]
+        block = np.where(layer == 0, column // _width(len(inputs), len(places[0][0]) / heights[0]), 0)
+        order = np.lexsort((column, row, block, layer))
+        row, block = row[order], block[order]
+        starts = np.flatnonzero(np.diff(row, prepend=-1) | np.diff(block, prepend=-1))
+        ends = np.searchsorted(layer[starts], np.arange(len(masks)), side="right")
+        return cls(
+            alive=alive,
+            inputs=inputs,
+            layers=np.stack([ends, above[1:]], axis=1),
+            segments=np.append(starts, len(row)),
+            targets=row[starts],
+            columns=column[order].astype(np.int32),
+            order=order,
+        )
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """F, H, first."""
-        heights = [len(layer) for layer in self.alive.values()]
-        return len(self.inputs), sum(heights[:-1]), heights[0]
+    def compiled(self) -> tuple[NDArray[np.int64] | NDArray[np.int32], ...]:
+        """What the compiled step knows of it."""
+        return self.inputs, self.layers, self.segments, self.targets, self.columns
 
     def pack(self, tensors: dict[str, Tensor]) -> NDArray[np.float32]:
-        """Parameters by name to (P + R,): weights first, then biases. What is missing is zero."""
+        """Parameters by name to (P + R,): weights first, then biases."""
         found = [tensors[f"{name}.weight"].numpy()[mask] for name, mask in self.alive.items()]
-        return np.concatenate([*found, *(tensors[f"{name}.bias"].numpy() for name in self.alive)]).astype(np.float32)
+        biases = [tensors[f"{name}.bias"].numpy() for name in self.alive]
+        return np.concatenate([np.concatenate(found)[self.order], *biases]).astype(np.float32)
 
     def unpack(self, packed: NDArray[np.float32]) -> dict[str, Tensor]:
         """The inverse: dense tensors, zero where no weight exists."""
-        tensors, at, shift = {}, 0, int(self.rows[-1])
+        weights = np.empty(len(self.order), np.float32)
+        weights[self.order] = packed[: len(weights)]
+        tensors, at, shift = {}, 0, len(weights)
         for name, mask in self.alive.items():
             dense = np.zeros(mask.shape, np.float32)
-            dense[mask] = packed[at : (at := at + int(mask.sum()))]
+            dense[mask] = weights[at : (at := at + int(mask.sum()))]
             tensors[f"{name}.weight"] = torch.from_numpy(dense)
             tensors[f"{name}.bias"] = torch.from_numpy(packed[shift : (shift := shift + len(mask))].copy())
         return tensors
+
+
+def _width(inputs: int, per_row: float) -> int:
+    """Inputs that a segment spans: few, to keep them near, unless next to no weights would be left in it."""
+    blocks = max(1, min(-(-inputs // NEAR), int(per_row / LEAST)))
+    return max(1, -(-inputs // blocks))
 
 
 class CsrMlp:
@@ -99,12 +131,12 @@ class CsrMlp:
         _csr.train(
             batches.inputs.flatten(1).numpy(), batches.labels.numpy(), orders,
             rates.astype(np.float32), roots.astype(np.float32), np.float32(self.training.momentum), adam,
-            *self._matrix(), self.slots,
+            *self._network(), self.slots,
         )  # fmt: skip
         self.updates += len(span)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return torch.from_numpy(_csr.predict(inputs.flatten(1).numpy(), *self._matrix()))
+        return torch.from_numpy(_csr.predict(inputs.flatten(1).numpy(), *self._network()))
 
     def weights(self) -> State:
         return {f"weights/{name}": value for name, value in self.layout.unpack(self.parameters).items()}
@@ -126,11 +158,9 @@ class CsrMlp:
                 self.updates = 1  # SGD's momentum has no count: it only matters that it is not the first
         self.updates = next((int(value) for kind, _, value in kept if kind == "step"), self.updates)
 
-    def _matrix(self) -> tuple[object, ...]:
-        weights, at = self.layout, int(self.layout.rows[-1])
-        return (
-            weights.shape, weights.inputs, weights.rows, weights.columns, self.parameters[:at], self.parameters[at:]
-        )  # fmt: skip
+    def _network(self) -> tuple[object, ...]:
+        at = len(self.layout.order)
+        return self.layout.compiled, self.parameters[:at], self.parameters[at:]
 
 
 start = CsrMlp
