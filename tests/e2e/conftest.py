@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 NEEDED = ("KUBECONFIG", "ARGO_SERVER", "ARGO_TOKEN", "TICKETSMITH_TEST_IMAGE")
 ONE_ROUND = ("--sparsity", "0.2", "--replicates", "5", "--set", "training.steps=60")
 TWO_ROUNDS = ("--sparsity", "0.36", "--replicates", "5", "--set", "training.steps=60")
+LONG_TRAINING = ("--sparsity", "0.2", "--replicates", "5", "--set", "training.steps=20000")
+"""Some ten seconds in a pod: time to take it away while it trains."""
 LONG_BENCHMARK = (*ONE_ROUND, "--set", "benchmark.seconds=0.05")
 LIMIT = 360.0  # seconds for a run of two rounds; the wait for a lost node included
 

@@ -8,7 +8,7 @@ import pytest
 
 from ticketsmith.stores import open_store
 
-from .conftest import LONG_BENCHMARK, ONE_ROUND, TWO_ROUNDS, Cluster, Local, record, until
+from .conftest import LONG_BENCHMARK, LONG_TRAINING, ONE_ROUND, TWO_ROUNDS, Cluster, Local, record, until
 
 Runs = Callable[[tuple[str, ...]], Local]
 
@@ -71,8 +71,8 @@ def test_a_t4_node_that_is_preempted_in_the_benchmark_is_waited_for(
 
 
 def test_a_drained_node_gives_its_pods_back(cluster: Cluster, local: Runs, whole: Callable[[Local], None]) -> None:
-    here = local(ONE_ROUND)
-    run = submitted(cluster, ONE_ROUND)
+    here = local(LONG_TRAINING)
+    run = submitted(cluster, LONG_TRAINING)
     until(lambda: cluster.pod(part="ticket", level=1))
     try:
         drain = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s")

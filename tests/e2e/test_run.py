@@ -72,21 +72,6 @@ def test_what_is_finished_is_not_run_again(ran: Ran) -> None:
     assert len(ran.cluster.workflows(ran.here.run)) == 1
 
 
-def test_an_open_question_buys_another_cohort(
-    installed: dict[str, str], local: Callable[[tuple[str, ...]], Local], tmp_path: Path
-) -> None:
-    """`--replicates auto`: no margin at all, so that the first five replicates cannot decide."""
-    few = ("--sparsity", "0.2", "--set", "training.steps=60", "--set", "controls=[]", "--set", "gate.margin=0")
-    spec = (*few, "--replicates", "5", "--max-replicates", "10")
-    here, cluster = local(spec), fresh(installed)
-    ended = cluster.ticketsmith("submit", "imp", *spec, "--wait")
-    assert ended.code == here.code, ended.stderr
-    judged = [(part["cohort"], part["level"]) for part in cluster.status(here.run)["parts"] if part["part"] == "gate"]
-    assert judged == [(0, 1), (1, 1)]
-    assert cluster.ticketsmith("fetch", here.run, "--to", str(tmp_path)).code == 0
-    assert record(tmp_path, here.run) == record(here.store, here.run)
-
-
 def test_the_pods_told_how_their_time_was_spent(ran: Ran) -> None:
     """And nothing was torn: every chain, gate and report says it, in its archived or its live log."""
     said = ran.cluster.ticketsmith("logs", ran.here.run).stdout.splitlines()
@@ -124,3 +109,18 @@ def _greeted(page: "Page") -> None:
         if page.locator(".modal-close").count():
             page.locator(".modal-close").first.click(timeout=10_000)
             page.wait_for_timeout(500)
+
+
+def test_an_open_question_buys_another_cohort(
+    installed: dict[str, str], local: Callable[[tuple[str, ...]], Local], tmp_path: Path
+) -> None:
+    """`--replicates auto`: no margin at all, so that the first five replicates cannot decide."""
+    few = ("--sparsity", "0.2", "--set", "training.steps=60", "--set", "controls=[]", "--set", "gate.margin=0")
+    spec = (*few, "--replicates", "5", "--max-replicates", "10")
+    here, cluster = local(spec), fresh(installed)
+    ended = cluster.ticketsmith("submit", "imp", *spec, "--wait")
+    assert ended.code == here.code, ended.stderr
+    judged = [(part["cohort"], part["level"]) for part in cluster.status(here.run)["parts"] if part["part"] == "gate"]
+    assert judged == [(0, 1), (1, 1)]
+    assert cluster.ticketsmith("fetch", here.run, "--to", str(tmp_path)).code == 0
+    assert record(tmp_path, here.run) == record(here.store, here.run)
