@@ -7,7 +7,7 @@ from hera.workflows import DAG, Container, Parameter, Step, Steps, Task, Workflo
 from hera.workflows.models import ContinueOn, Mutex, Synchronization, ValueFrom
 
 from ticketsmith.hardware import PARALLEL, Profile
-from ticketsmith.lottery.controls import CONTROLS
+from ticketsmith.lottery.controls import IN_WORKFLOWS
 
 from . import pods
 from .finish import finish
@@ -76,7 +76,7 @@ def _round(train: Container, gate: Container) -> DAG:
     outputs = [_output("last", LAST), _output("again", AGAIN)]
     with DAG(name="round", inputs=_inputs("spec", "cohort", "level"), outputs=outputs) as dag:
         Task(name="ticket", template=train, arguments=_at(here, arm="ticket", kinds="prune,rewind,train"))
-        for control in CONTROLS:
+        for control in IN_WORKFLOWS:
             kinds = "prune,rewind,train,gate" if control == "random" else "rewind,train,gate"
             Task(
                 name=control,
