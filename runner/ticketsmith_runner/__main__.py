@@ -5,6 +5,7 @@
     report --spec KEY --store URL                                      the report of what is there so far
     stability --spec KEY --store URL --after 0,18,36                   what lies between two ends of one beginning
     certify --spec KEY --store URL --name lth-lenet --budget small     a finished run against a published result
+    pack --spec KEY --store URL --cohort 0 --level 8 --to my.ticket    the measured ticket as a package
 
 Standard output carries one JSON event a line, standard error is for people.
 """
@@ -26,7 +27,7 @@ from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.chains import chain
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.stability import CONNECTIVITY, stability
-from ticketsmith.lottery.steps import Step
+from ticketsmith.lottery.steps import Benchmark, Gate, Step
 from ticketsmith.report import write as report
 from ticketsmith.specs import read_stored, task
 from ticketsmith.stores import open_store
@@ -69,6 +70,8 @@ def _run(options: argparse.Namespace) -> None:
 
         found = certify(options.name, options.budget, ledger, spec)
         tell({"event": "certificate", "certificate": found.model_dump(mode="json")})
+    elif options.command == "pack":
+        _pack(ledger, spec, options)
     else:
         _steps(ledger, spec, spent, options)
     if options.command in ("step", "report"):
@@ -79,6 +82,16 @@ def _report(ledger: Ledger, spec: Experiment, outputs: Path | None) -> None:
     for suffix, key in report(ledger, spec, task(spec.task)).items():
         if outputs:
             handoff.put(outputs, f"report.{suffix}", ledger.store.get(key))
+
+
+def _pack(ledger: Ledger, spec: Experiment, options: argparse.Namespace) -> None:
+    from .packing import pack  # and the runtime
+
+    kinds = ("gate", "benchmark")
+    gate, measured = chain(spec, cohort=options.cohort, level=options.level, arm="ticket", kinds=kinds)
+    assert isinstance(gate, Gate) and isinstance(measured, Benchmark)
+    context = Context(spec=spec, task=task(spec.task), ledger=ledger, data_root=options.data_root)
+    pack(measured, gate, context, options.to)
 
 
 def _steps(ledger: Ledger, spec: Experiment, spent: Spent, options: argparse.Namespace) -> None:
@@ -136,11 +149,11 @@ def _stop(signum: int, frame: object) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ticketsmith_runner", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("all", "step", "stability", "report", "certify"):
+    for name in ("all", "step", "stability", "report", "certify", "pack"):
         command = commands.add_parser(name)
         command.add_argument("--spec", required=True, help="key of the spec in the store")
         command.add_argument("--store", required=True, help="URL of the store")
-    for name in ("all", "step", "stability", "certify"):
+    for name in ("all", "step", "stability", "certify", "pack"):
         commands.choices[name].add_argument("--data-root", default="data", help="folder of the data sets")
         commands.choices[name].add_argument("--workers", type=int, default=1, help="processes of one thread each")
     for name in ("step", "report"):
@@ -149,9 +162,11 @@ def _parser() -> argparse.ArgumentParser:
     commands.choices["stability"].add_argument("--after", required=True, help="comma-separated updates")
     for name in ("name", "budget"):
         commands.choices["certify"].add_argument(f"--{name}", required=True)
+    for name in ("step", "pack"):
+        commands.choices[name].add_argument("--cohort", type=int, required=True)
+        commands.choices[name].add_argument("--level", type=int, required=True)
+    commands.choices["pack"].add_argument("--to", type=Path, required=True, help="file that is not there yet")
     one = commands.choices["step"]
-    one.add_argument("--cohort", type=int, required=True)
-    one.add_argument("--level", type=int, required=True)
     one.add_argument("--arm", required=True)
     one.add_argument("--kinds", required=True, help="comma-separated, in order")
     return parser

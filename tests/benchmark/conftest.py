@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-Forward = Callable[[Tensor], Tensor]
+from ticketsmith_runner.backends import Forward
+
 Masks = dict[str, Tensor]
 Pair = tuple[nn.Sequential, nn.Sequential, Masks]
 
@@ -28,11 +29,11 @@ class Clock:
 class Fake:
     """A back-end that does what it is given."""
 
-    make: Callable[[nn.Module, nn.Module, Masks], Forward]
+    make: Callable[[nn.Module, nn.Module, Masks], Callable[[Tensor], Tensor]]
     DENSE: bool = False
 
     def build(self, dense: nn.Module, masked: nn.Module, masks: Masks) -> Forward:
-        return self.make(dense, masked, masks)
+        return Forward(self.make(dense, masked, masks))
 
 
 def _chain(widths: Sequence[int], keep: Sequence[Tensor] | float, seed: int = 0) -> Pair:

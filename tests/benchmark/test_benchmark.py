@@ -104,6 +104,20 @@ def test_a_faster_ticket_has_an_exact_ratio_by_a_fake_clock(measured, clock):
     ]
 
 
+def test_each_batch_size_has_its_choice_and_the_largest_is_the_headline(measured, clock):
+    def ticket(dense, masked, masks):
+        def forward(inputs):
+            clock.now += 0.25 if len(inputs) == 2 else 1.0
+            return masked(inputs)
+
+        return forward
+
+    speed = measured(0.5, ticket=ticket)
+
+    assert [(row.batch_size, row.backend) for row in speed.choices] == [(2, "ticket"), (8, "dense")]
+    assert speed.headline == speed.choices[-1]
+
+
 def test_no_speed_up_chooses_dense_at_exactly_one(measured, clock):
     speed = measured(0.5, ticket=_timed(clock, "ticket", 0.5, lambda dense, masked: masked))
 

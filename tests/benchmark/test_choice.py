@@ -51,12 +51,6 @@ def test_the_masked_network_sets_the_noise_floor_and_is_never_chosen():
     assert choose(rows, ["dense"]).backend == "dense"
 
 
-def test_the_largest_batch_decides():
-    rows = [_row("dense", 1, 1), _row("compact", 1, 0.9), *(_row(n, 3, 3, batch_size=1) for n in ("dense", "compact"))]
-
-    assert choose(rows, ["dense"]) == rows[0]
-
-
 def test_without_a_speed_up_the_best_dense_backend_is_chosen():
     rows = [_row("eager", 0.5, 0.5, p50=2.0), _row("compiled", 1, 1), _row("masked", 0.5, 0.5)]
 

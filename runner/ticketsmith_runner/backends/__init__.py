@@ -1,13 +1,30 @@
 """One file per way to run a network: is it a dense opponent of the ticket, and how is its forward pass built?"""
 
 from collections.abc import Callable
-from typing import Protocol, cast
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
+import torch
 from torch import Tensor, nn
 
 from ticketsmith.names import load, names
 
-Forward = Callable[[Tensor], Tensor]
+
+@dataclass(frozen=True, eq=False)
+class Forward:
+    """A forward pass, (B, *inputs) -> (B, classes), into fresh memory; it is called under inference mode."""
+
+    call: Callable[[Any], Any]
+    arrays: bool = False
+    """Does it take and give numpy arrays (B, features) instead of tensors? That is its own world: nothing is copied."""
+
+    def prepare(self, inputs: Tensor) -> Any:
+        """The batch as `call` takes it, which is done before any time is taken."""
+        return inputs.flatten(1).numpy() if self.arrays else inputs
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        outputs = self.call(self.prepare(inputs))
+        return torch.from_numpy(outputs) if self.arrays else cast(Tensor, outputs)
 
 
 class NotApplicable(Exception):
@@ -25,10 +42,7 @@ class Backend(Protocol):
         """Does it run the dense network (and is what a ticket has to beat) or the ticket?"""
 
     def build(self, dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
-        """A forward pass, (B, *inputs) -> (B, classes), into a fresh tensor; it is called under inference mode.
-
-        Both networks are in eval mode; `masks` is weight name -> bool, shaped like the weight. Raises NotApplicable.
-        """
+        """Both networks are in eval mode; `masks` is weight name -> bool, like the weight. Raises NotApplicable."""
 
 
 def every() -> dict[str, Backend]:

@@ -18,18 +18,16 @@ def speed_rows(size: int, latencies: Mapping[str, Rounds], dense: Collection[str
 
 
 def choose(rows: list[SpeedRow], dense: Collection[str]) -> SpeedRow:
-    """At the largest batch: the fastest row that is surely faster than dense, else the best dense row.
+    """Of rows of one batch size: the fastest that is surely faster than dense, else the best dense one.
 
     Sure is an interval above LEAST_GAIN and above that of the control: the masked network is the same dense work, so
     whatever it seems to gain is noise. The control itself is never chosen.
     """
-    largest = max(row.batch_size for row in rows)
-    last = [row for row in rows if row.batch_size == largest]
-    floor = max([LEAST_GAIN, *(row.high for row in last if row.backend == CONTROL)])
-    faster = [row for row in last if row.backend not in {CONTROL, *dense} and row.low > floor]
+    floor = max([LEAST_GAIN, *(row.high for row in rows if row.backend == CONTROL)])
+    faster = [row for row in rows if row.backend not in {CONTROL, *dense} and row.low > floor]
     if faster:
         return max(faster, key=lambda row: row.ratio)
-    return min((row for row in last if row.backend in dense), key=lambda row: row.p50)
+    return min((row for row in rows if row.backend in dense), key=lambda row: row.p50)
 
 
 def _row(name: str, size: int, latencies: Rounds, baseline: Rounds) -> SpeedRow:

@@ -10,4 +10,4 @@ DENSE = False
 
 def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
     """The masked network without its dead inputs and units. Raises NotApplicable."""
-    return compact(masked, masks)
+    return Forward(compact(masked, masks))

@@ -9,4 +9,4 @@ DENSE = True
 
 def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
     """The dense network itself."""
-    return dense
+    return Forward(dense)

@@ -9,4 +9,4 @@ DENSE = False
 
 def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
     """The masked network itself."""
-    return masked
+    return Forward(masked)

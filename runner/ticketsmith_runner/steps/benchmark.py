@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
 from statistics import median_low
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,24 +34,35 @@ from ..network import build
 from ..tensors import member
 from ..timing import Clock, Rounds, batches, measure
 
+OPPONENTS = ("llvmlite", "onnxruntime", "openvino")
+"""Packages whose versions belong to a time, beside torch and numpy."""
+TUNING = ("MKL_", "OPENBLAS_", "OMP_", "KMP_", "DNNL_", "ONEDNN_")
+"""How environment variables begin that make dense kernels faster or slower."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Subject:
-    """What is measured: one replicate's dense network and ticket, with the examples it was not trained on."""
+class Networks:
+    """One replicate: its dense network, its ticket, and the masks."""
 
     replicate: int
     """Number over all cohorts."""
     dense: nn.Module
     masked: nn.Module
     masks: dict[str, Tensor]
-    inputs: Tensor
-    """(n, *shape), the test split."""
 
     @property
     def sparsity(self) -> float:
         """Removed share of the prunable weights, from the mask."""
         kept = sum(int(mask.sum()) for mask in self.masks.values())
         return 1 - kept / sum(mask.numel() for mask in self.masks.values())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject(Networks):
+    """What is measured: the networks, with the examples they were not trained on."""
+
+    inputs: Tensor
+    """(n, *shape), the test split."""
 
 
 def run(
@@ -76,7 +90,7 @@ def benchmark(subject: Subject, options: BenchmarkOptions, backends: Mapping[str
     rows: list[SpeedRow] = []
     for size in sizes:
         rows += speed_rows(size, _latencies(admitted.forwards, batches(subject.inputs, size), options, clock), dense)
-    headline = choose(rows, dense)
+    choices = [choose([row for row in rows if row.batch_size == size], dense) for size in sizes]
     return Speed(
         machine=_machine(),
         replicate=subject.replicate,
@@ -84,8 +98,9 @@ def benchmark(subject: Subject, options: BenchmarkOptions, backends: Mapping[str
         max_abs_difference=admitted.differences,
         rows=rows,
         refused=admitted.refused,
-        chosen=headline.backend,
-        headline=headline,
+        chosen=choices[-1].backend,
+        headline=choices[-1],
+        choices=choices,
     )
 
 
@@ -101,9 +116,13 @@ def median_replicate(metrics: TrainMetrics) -> int:
     return next(r for r, loss in best.items() if loss == middle)
 
 
-def _subject(step: Benchmark, context: Context) -> Subject:
+def networks(step: Benchmark, context: Context, replicate: int | None = None) -> Networks:
+    """Of one replicate of the cohort, by default the one with the median validation loss.
+
+    Raises IntegrityError if the ticket has weights outside its mask.
+    """
     metrics = TrainMetrics.model_validate_json(context.ledger.read(step.ticket, "metrics.json"))
-    r = median_replicate(metrics)
+    r = median_replicate(metrics) if replicate is None else metrics.replicates.index(replicate)
     masks = member(context.tensors(step.mask, "mask.safetensors"), r)
     ticket = _weights(step.ticket, context, r)
     if strays := [name for name, mask in masks.items() if ticket[name][~mask].any()]:
@@ -111,14 +130,14 @@ def _subject(step: Benchmark, context: Context) -> Subject:
             f"{step.ticket.key}: weights outside the mask of {step.mask.key} are not zero: {', '.join(strays)}",
             "the ticket was not trained under this mask: move its level away and run the same command again",
         )
-    test = split(context.task, context.spec.seed, metrics.replicates[r]).test
-    return Subject(
-        replicate=metrics.replicates[r],
-        dense=_network(_weights(step.dense, context, r), context),
-        masked=_network(ticket, context),
-        masks=masks,
-        inputs=context.data.inputs[torch.from_numpy(test)],
-    )
+    dense = _network(_weights(step.dense, context, r), context)
+    return Networks(replicate=metrics.replicates[r], dense=dense, masked=_network(ticket, context), masks=masks)
+
+
+def _subject(step: Benchmark, context: Context) -> Subject:
+    chosen = networks(step, context)
+    test = split(context.task, context.spec.seed, chosen.replicate).test
+    return Subject(**vars(chosen), inputs=context.data.inputs[torch.from_numpy(test)])
 
 
 def _weights(step: Train, context: Context, r: int) -> dict[str, Tensor]:
@@ -135,13 +154,16 @@ def _latencies(
     forwards: Mapping[str, Forward], parts: list[Tensor], options: BenchmarkOptions, clock: Clock
 ) -> dict[str, Rounds]:
     """Each back-end on the same batches, over and over."""
-    calls = {name: _call(forward, cycle(parts)) for name, forward in forwards.items()}
+    calls = {
+        name: _call(forward, cycle([forward.prepare(part) for part in parts])) for name, forward in forwards.items()
+    }
     with torch.inference_mode():  # entered once: within every call it would be part of the time
         return measure(calls, options.rounds, options.seconds, clock)
 
 
-def _call(forward: Forward, parts: Iterator[Tensor]) -> Callable[[], Tensor]:
-    return lambda: forward(next(parts))
+def _call(forward: Forward, parts: Iterator[Any]) -> Callable[[], object]:
+    call = forward.call
+    return lambda: call(next(parts))
 
 
 @contextmanager
@@ -165,7 +187,9 @@ def _machine() -> Machine:
             "python": platform.python_version(),
             "ticketsmith": ticketsmith.__version__,
             "torch": torch.__version__,
+            **{name: version(name) for name in OPPONENTS if find_spec(name)},
         },
+        environment={name: value for name, value in sorted(os.environ.items()) if name.startswith(TUNING)},
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -7,7 +7,7 @@ import typer
 
 from .. import __version__
 from ..errors import TicketSmithError, UsageError
-from . import artifacts, doctor, remote, reproduce, results, rewinding, run, submit, templates
+from . import artifacts, doctor, packages, remote, reproduce, results, rewinding, run, submit, templates
 
 INTERRUPTED = 130
 
@@ -23,6 +23,8 @@ app.add_typer(run.app, name="run")
 app.command()(results.report)
 app.command()(results.gate)
 app.command()(results.benchmark)
+app.command()(packages.pack)
+app.command()(packages.verify)
 app.command()(reproduce.reproduce)
 app.command()(rewinding.rewind_point)
 app.add_typer(submit.app, name="submit")

@@ -56,6 +56,9 @@ def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
     console.print(table)
     for refusal in speed.refused:
         console.print(f"{refusal.backend}: not timed, {refusal.reason}", markup=False)
+    for row in speed.choices:
+        best = speed.opponent(row.batch_size)
+        typer.echo(f"batch {row.batch_size}: {row.backend}, {row.ratio:.2f}x; the best dense one is {best}")
     typer.echo(f"chosen: {speed.chosen}; {speed.sparsity:.1%} sparse, replicate {speed.replicate}, {_where(speed)}")
 
 

@@ -167,6 +167,8 @@ class Machine(Record):
     device: str
     threads: int
     versions: dict[str, str]
+    environment: dict[str, str] = {}
+    """Variables that tune dense kernels, where they are set."""
     date: str
     """UTC, ISO 8601."""
 
@@ -209,3 +211,10 @@ class Speed(Record):
     """Fastest back-end at the largest batch size; a dense one if nothing surely beats dense."""
     headline: SpeedRow
     """The row shown in the scorecard: the chosen back-end at the largest batch size."""
+    choices: list[SpeedRow] = []
+    """The chosen back-end at every batch size, smallest first."""
+
+    def opponent(self, batch_size: int) -> str:
+        """The best dense back-end at a batch size: the one that ratios are to."""
+        rows = (row for row in self.rows if row.batch_size == batch_size)
+        return next(row.backend for row in rows if row.ratio == row.low == row.high == 1)

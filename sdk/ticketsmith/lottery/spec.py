@@ -75,7 +75,7 @@ class BenchmarkOptions(Part):
 
     batch_sizes: tuple[Count, ...] = Field((1, 16, 64, 256), min_length=1, description="examples per call")
     rounds: Count = Field(30, description="interleaved rounds; every back-end is timed once in each")
-    seconds: Annotated[float, Field(gt=0, le=3600)] = Field(0.01, description="time per back-end, batch and round")
+    seconds: Annotated[float, Field(gt=0, le=3600)] = Field(0.005, description="time per back-end, batch and round")
 
     @property
     def digest(self) -> str:

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from ..lottery.results import Record, Verdict
+from ..lottery.results import Record, Speed, Verdict
 from .findings import Findings
-from .numbers import bounds, duration, level_of, points, removed, signed
+from .numbers import bounds, duration, level_of, points, removed, signed, times
 from .speed import gain
 from .zones import zones
 
@@ -48,13 +48,21 @@ def remarks(findings: Findings) -> list[str]:
     if verdict and verdict.looks > 1:
         said.append(_looks(findings, verdict))
     if verdict and verdict.status == "PASS":
-        if findings.speed and not gain(findings.speed):
-            said.append("It saves weights, not time: no speed-up was measured.")
+        if findings.speed:
+            said.append(_time(findings.speed))
         for arm in findings.spec.controls:
             control = findings.verdict(arm, findings.target)
             if control and control.status == "PASS":
                 said.append(f"The {arm} control passes as well: {_SHOWS[arm]}.")
     return said
+
+
+def _time(speed: Speed) -> str:
+    if not gain(speed):
+        return "It saves weights, not time: no speed-up was measured."
+    row = speed.headline
+    best = speed.opponent(row.batch_size)
+    return f"It saves time: {times(row.ratio)} the throughput of {best}, the best dense one, at batch {row.batch_size}."
 
 
 def _looks(findings: Findings, verdict: Verdict) -> str:

@@ -1,0 +1,138 @@
+"""A ticket's speed against the fastest dense runtime, one thread, whole network, everything a call costs included.
+
+    python benchmarks/inference.py --data-root data
+    python benchmarks/inference.py --nets mlp1024 --all -o json
+
+`digits` (64-300-100-10) and `lenet300` are tickets that `ticketsmith run` finds here, at the rounds whose sparsity is
+nearest to the column. `mlp1024` and `ffn768` are pruned by magnitude, layer by layer, untrained. Outputs of every
+back-end are checked against the masked network before it is timed; dense runtimes serve the dense network.
+
+A row is the chosen back-end against the best of PyTorch, ONNX Runtime and OpenVINO, all fp32 and in this process;
+ratio of median latencies over interleaved rounds with its 95 % bootstrap interval. `--all` adds every other back-end.
+"""
+
+import argparse
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from ticketsmith.ledger import Ledger
+from ticketsmith.lottery.spec import BenchmarkOptions
+from ticketsmith.lottery.steps import Benchmark, Prune, Train
+from ticketsmith.runs import run_ids, spec_of, steps
+from ticketsmith.specs import task
+from ticketsmith.stores import open_store
+from ticketsmith_runner.backends import every
+from ticketsmith_runner.context import Context
+from ticketsmith_runner.steps.benchmark import Subject, benchmark, networks
+
+SPARSITIES = (0.7, 0.8, 0.9, 0.95)
+TASKS = {"digits": "digits-mlp", "lenet300": "mnist-lenet300"}
+SIZES = {"mlp1024": (784, 1024, 1024, 10), "ffn768": (768, 3072, 768)}
+TRAINING = {"digits": [], "lenet300": ["--set=training.steps=3000", "--replicates=1", "--set=controls=[]"]}
+OPTIONS = BenchmarkOptions(batch_sizes=(1, 16, 64, 256), rounds=15, seconds=0.02)
+
+
+def main() -> None:
+    """Print a row per net, sparsity and batch size."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--nets", default=",".join((*TASKS, *SIZES)), help="comma-separated")
+    parser.add_argument("--data-root", default="data", help="folder with torchvision's MNIST")
+    parser.add_argument("--all", action="store_true", help="every back-end, not only the chosen one")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = []
+    for net in options.nets.split(","):
+        found = searched(net, options.data_root) if net in TASKS else pruned(SIZES[net])
+        for subject in found:
+            for row in measured(net, subject, options.all):
+                rows.append(row)
+                if options.output == "text":
+                    print(line(row), flush=True)
+    if options.output == "json":
+        print(json.dumps(rows, indent=2))
+
+
+def searched(net: str, root: str) -> Iterator[Subject]:
+    """The tickets of a search, at the rounds nearest to SPARSITIES."""
+    with tempfile.TemporaryDirectory() as folder:
+        argv = [sys.executable, "-m", "ticketsmith", "run", "imp", "--task", TASKS[net], "--data-root", root]
+        argv += ["--store", folder, f"--sparsity={SPARSITIES[-1]}", *TRAINING[net]]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 1, 7):
+            raise SystemExit(done.stderr)
+        ledger = Ledger(store := open_store(folder), run_ids(store)[0])
+        spec = spec_of(store, ledger.run_id)
+        context = Context(spec=spec, task=task(spec.task), ledger=ledger, data_root=root)
+        levels = [networks(step, context) for step in of_levels(context)]
+        for sparsity in SPARSITIES:
+            chosen = min(levels, key=lambda each: abs(each.sparsity - sparsity))
+            yield Subject(**vars(chosen), inputs=context.data.inputs[-1024:])
+
+
+def of_levels(context: Context) -> list[Benchmark]:
+    """A benchmark for each round, which a run has only for its last one."""
+    every_step = [step for step in steps(context.ledger, context.spec) if step.cohort == 0]
+    dense = next(step for step in every_step if isinstance(step, Train) and step.arm == "dense")
+    masks = [step for step in every_step if isinstance(step, Prune) and step.arm == "ticket"]
+    tickets = [step for step in every_step if isinstance(step, Train) and step.arm == "ticket"]
+    place = {"cohort": 0, "arm": "ticket", "variant": ""}
+    return [
+        Benchmark(level=mask.level, dense=dense, ticket=ticket, mask=mask, **place)
+        for mask, ticket in zip(masks, tickets, strict=True)
+    ]
+
+
+def pruned(sizes: tuple[int, ...]) -> Iterator[Subject]:
+    """A network at its initialization, and the same with the largest weights of each layer alone."""
+    torch.manual_seed(0)
+    for sparsity in SPARSITIES:
+        dense, masked = chain(sizes), chain(sizes)
+        masks = {}
+        with torch.no_grad():
+            for (name, weight), other in zip(dense.named_parameters(), masked.parameters(), strict=True):
+                other.copy_(weight)
+                if weight.dim() > 1:
+                    masks[name] = weight.abs() > weight.abs().flatten().kthvalue(int(sparsity * weight.numel())).values
+                    other.mul_(masks[name])
+        yield Subject(replicate=0, dense=dense, masked=masked, masks=masks, inputs=torch.randn(1024, sizes[0]))
+
+
+def chain(sizes: tuple[int, ...]) -> nn.Sequential:
+    """Linear and ReLU."""
+    linears = [nn.Linear(inputs, units) for inputs, units in itertools.pairwise(sizes)]
+    modules = [nn.Flatten(), *(module for linear in linears for module in (linear, nn.ReLU()))]
+    return nn.Sequential(*modules[:-1]).requires_grad_(False).eval()
+
+
+def measured(net: str, subject: Subject, everything: bool) -> Iterator[dict[str, object]]:
+    speed = benchmark(subject, OPTIONS, every(), time.perf_counter)
+    dense = [name for name, backend in every().items() if backend.DENSE]
+    for chosen in speed.choices:
+        rows = [row for row in speed.rows if row.batch_size == chosen.batch_size]
+        against = min((row for row in rows if row.backend in dense), key=lambda row: row.p50).backend
+        for row in [chosen, *(row for row in rows if everything and row != chosen)]:
+            yield {
+                "net": net, "batch": row.batch_size, "sparsity": round(subject.sparsity, 3), "backend": row.backend,
+                "against": against, "ratio": row.ratio, "low": row.low, "high": row.high,
+                "chosen": row == chosen, "microseconds": 1e6 * row.p50,
+            }  # fmt: skip
+
+
+def line(row: dict[str, object]) -> str:
+    interval = "{ratio:.2f}x [{low:.2f}, {high:.2f}]".format(**row)
+    return "{net:9} {sparsity:6.1%} batch {batch:3} {backend:12} {microseconds:9.1f} us  ".format(**row) + (
+        f"{interval:20} of {row['against']}"
+    )
+
+
+if __name__ == "__main__":
+    main()

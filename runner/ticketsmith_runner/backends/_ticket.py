@@ -1,0 +1,38 @@
+"""The ticket runtime's programs as back-ends."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ticketsmith_runtime import chain, program
+from ticketsmith_runtime.kernels._isa import AVX2, AVX512, Isa
+from ticketsmith_runtime.llvm import Machine
+
+from ..compaction import layers
+from . import Forward, NotApplicable
+
+
+def instructions(machine: Machine) -> Isa:
+    """The widest instruction set that the machine has. Raises NotApplicable if it has none that code is written for."""
+    for isa in (AVX512, AVX2):
+        if machine.has(*isa.features):
+            return isa
+    raise NotApplicable(f"{machine.cpu} has neither AVX-512 nor AVX2")
+
+
+def tiled(masked: nn.Module, masks: dict[str, Tensor], kernel: str) -> Forward:
+    """All layers with one kernel, for batches. Raises NotApplicable."""
+    compacted, machine = chain.compact(layers(masked, masks)), Machine.host()
+    return Forward(program.tiled(compacted, _every(kernel, compacted), instructions(machine), machine), arrays=True)
+
+
+def single(masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
+    """One sample at a time. Raises NotApplicable."""
+    compacted, machine = chain.compact(layers(masked, masks)), Machine.host()
+    if instructions(machine) is not AVX512:
+        raise NotApplicable(f"{machine.cpu} has no AVX-512, whose permutation of registers it is made of")
+    return Forward(program.single(compacted, machine), arrays=True)
+
+
+def _every(kernel: str, compacted: Sequence[chain.Layer]) -> list[str]:
+    return [kernel] * len(compacted)

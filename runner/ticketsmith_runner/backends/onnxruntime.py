@@ -1,0 +1,33 @@
+"""The dense network in ONNX Runtime, one thread: an opponent that a ticket has to beat."""
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..compaction import layers
+from . import Forward, NotApplicable
+from ._bound import Bound, bound
+
+DENSE = True
+
+
+def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
+    """The dense network. Raises NotApplicable where it is no chain of Linear and ReLU, or the package is missing."""
+    chain = layers(dense, {})
+    try:
+        import onnxruntime
+
+        from ._onnx import model
+    except ImportError as missing:
+        raise NotApplicable(f"{missing.name} is not installed") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model(chain), options, providers=["CPUExecutionProvider"])
+
+    def bind(inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> Bound:
+        binding = session.io_binding()
+        binding.bind_cpu_input("inputs", inputs)
+        binding.bind_output("outputs", "cpu", 0, np.float32, list(outputs.shape), outputs.ctypes.data)
+        return lambda: session.run_with_iobinding(binding)
+
+    return bound(chain, bind)

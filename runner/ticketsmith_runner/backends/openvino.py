@@ -1,0 +1,39 @@
+"""The dense network in OpenVINO, fp32, one thread: an opponent that a ticket has to beat."""
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..compaction import layers
+from . import Forward, NotApplicable
+from ._bound import Bound, bound
+
+DENSE = True
+OPTIONS = {
+    "INFERENCE_PRECISION_HINT": "f32",
+    "INFERENCE_NUM_THREADS": 1,
+    "NUM_STREAMS": 1,
+    "PERFORMANCE_HINT": "LATENCY",
+}
+
+
+def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
+    """The dense network. Raises NotApplicable where it is no chain of Linear and ReLU, or the package is missing."""
+    chain = layers(dense, {})
+    try:
+        import openvino
+
+        from ._onnx import model
+    except ImportError as missing:
+        raise NotApplicable(f"{missing.name} is not installed") from None
+    core = openvino.Core()
+
+    def bind(inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> Bound:
+        network = core.read_model(model(chain))
+        network.reshape(list(inputs.shape))  # a fixed size is what it is fastest with
+        request = core.compile_model(network, "CPU", OPTIONS).create_infer_request()
+        request.set_input_tensor(openvino.Tensor(inputs, shared_memory=True))
+        request.set_output_tensor(openvino.Tensor(outputs, shared_memory=True))
+        return lambda: request.infer()
+
+    return bound(chain, bind)

@@ -1,0 +1,59 @@
+"""A run's ticket as a package that the ticket runtime loads, with what was measured and where it comes from."""
+
+from pathlib import Path
+from typing import Any
+
+from ticketsmith import __version__
+from ticketsmith.errors import Conflict, UsageError
+from ticketsmith.lottery.results import Speed, Verdict
+from ticketsmith.lottery.steps import Benchmark, Gate
+from ticketsmith_runtime.package import Measured, Ticket, write
+
+from .backends import NotApplicable
+from .compaction import layers
+from .context import Context
+from .steps.benchmark import networks
+
+
+def pack(step: Benchmark, gate: Gate, context: Context, to: Path) -> None:
+    """Write the replicate that `step` measured to `to`, a file that is not there yet. Raises TicketSmithError."""
+    speed = Speed.model_validate_json(context.ledger.read(step, "speed.json"))
+    chosen = networks(step, context)
+    try:
+        chain = layers(chosen.masked, chosen.masks)
+    except NotApplicable as reason:
+        raise UsageError(f"this network cannot be packed: {reason}", "only chains of Linear and ReLU can") from None
+    ticket = Ticket(
+        layers=chain,
+        measured=[
+            Measured(batch=row.batch_size, backend=row.backend, seconds=row.p50, ratio=row.ratio)
+            for row in speed.choices
+        ],
+        machine=speed.machine.model_dump(mode="json"),
+        provenance=_provenance(step, gate, context, speed),
+    )
+    try:
+        write(to, ticket)
+    except FileExistsError:
+        raise Conflict(f"{to} is there already", "nothing is overwritten: give another name with -o") from None
+    except OSError as error:
+        raise UsageError(f"{to} cannot be written: {error.strerror}", "give a file in a folder that is there") from None
+
+
+def _provenance(step: Benchmark, gate: Gate, context: Context, speed: Speed) -> dict[str, Any]:
+    verdict = Verdict.model_validate_json(context.ledger.read(gate, "verdict.json"))
+    return {
+        "run": context.ledger.run_id,
+        "level": step.level,
+        "replicate": speed.replicate,
+        "sparsity": speed.sparsity,
+        "task": context.spec.task,
+        "data": context.task.digest,
+        "version": __version__,
+        "verdict": {
+            "status": verdict.status,
+            "reason": verdict.reason,
+            "accuracy": verdict.accuracy.mean,
+            "dense_accuracy": verdict.dense_accuracy.mean,
+        },
+    }

@@ -1,0 +1,52 @@
+"""`python -m ticketsmith_runtime verify my.ticket`: hashes and numbers. `explain`: what would run here, and why.
+
+Exit codes: 0; 1 if a back-end gives other numbers than the weights; 2 for wrong usage; 5 if the package is damaged.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .model import Model, load
+from .package import BadPackage
+from .verification import Unequal, verify
+
+UNEQUAL, DAMAGED = 1, 5
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run what `argv` says."""
+    parser = argparse.ArgumentParser(prog="ticketsmith_runtime", description=__doc__)
+    parser.add_argument("command", choices=("verify", "explain"))
+    parser.add_argument("package", type=Path, help="folder or zip")
+    options = parser.parse_args(argv)
+    try:
+        model = load(options.package)
+        print("\n".join(_verified(model)) if options.command == "verify" else model.explain())
+    except BadPackage as error:
+        print(f"error: {options.package}: {error}\n  fix: pack it again with `ticketsmith pack`", file=sys.stderr)
+        return DAMAGED
+    except Unequal as error:
+        print(f"error: {options.package}: {error}\n  fix: report it, with `explain`", file=sys.stderr)
+        return UNEQUAL
+    return 0
+
+
+def _verified(model: Model) -> list[str]:
+    differences = verify(model)
+    chain = " -> ".join(str(size) for size in _sizes(model))
+    kept = sum(layer.kept for layer in model.ticket.layers)
+    return [
+        f"{chain}, {kept:,} weights: digests and sizes are right",
+        *(f"{name}: equal to the weights within {worst:.1e} of the outputs" for name, worst in differences.items()),
+    ]
+
+
+def _sizes(model: Model) -> list[int]:
+    layers = model.ticket.layers
+    return [layers[0].weight_OI.shape[1], *(len(layer.bias_O) for layer in layers)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

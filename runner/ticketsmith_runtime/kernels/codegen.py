@@ -1,0 +1,91 @@
+"""Sparse code: the mask is in the instructions, the weights stream past them. For layers whose code fits the cache.
+
+A unit's sum for one tile of samples stays in a register. An input is loaded once per group of units, and each weight
+that is left costs one fused multiply-add (two instructions on AVX2). SparseRT (Wang, PACT 2020, arXiv 2008.11849) and
+SparseDNN (Wang 2021, arXiv 2101.07948) do so on GPUs and CPUs.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..chain import Layer
+from ._blocks import chunks, even
+from ._isa import Function, Isa
+
+BLOCK = 22_000
+"""Bytes of code of a block. It runs for every tile of a pass, and stays in the first-level cache meanwhile."""
+INPUTS = 256
+"""Inputs of a block: on AVX-512 16 KB of a tile."""
+
+
+def generate(name: str, layer: Layer, isa: Isa) -> Function:
+    """The layer's function. Code grows with the weights that are left: 7 bytes each on AVX-512, 13 on AVX2."""
+    writer = _Writer(name, layer, isa)
+    lines = [".text", f".globl {name}", ".p2align 6", f"{name}:"]
+    for group in even(len(layer.bias_O), isa.registers - 2):
+        lines += writer.group(group)
+    return Function(name, [*lines, "vzeroupper", "ret"], np.array(writer.stream, np.float32), writer.size)
+
+
+class _Writer:
+    def __init__(self, name: str, layer: Layer, isa: Isa) -> None:
+        self.name, self.layer, self.isa = name, layer, isa
+        self.stream: list[float] = layer.bias_O.tolist()
+        self.blocks, self.size = 0, 0
+
+    def group(self, units: range) -> Iterator[str]:
+        """All blocks of some units: the first begins with the biases, the others go on from what is stored."""
+        reads_I = self.layer.alive_OI[units.start : units.stop].sum(0)
+        inputs = np.flatnonzero(reads_I)
+        sizes = 8 + (7 if self.isa.fused_broadcast else 13) * reads_I[inputs]
+        self.size += int(sizes.sum())
+        pieces = list(chunks(sizes, BLOCK, INPUTS))
+        for n, piece in enumerate(pieces):
+            ends = n == len(pieces) - 1
+            yield from self.block(units, inputs[piece].tolist(), n == 0, ends and self.layer.relu)
+
+    def block(self, units: range, inputs: list[int], first: bool, relu: bool) -> Iterator[str]:
+        """A loop over tiles. Pointers are set to the middle of what is addressed: displacements stay short."""
+        r, row = self.isa.register, self.isa.bytes
+        many_O, many_I = self.layer.weight_OI.shape
+        label, self.blocks = f".L{self.name}_{self.blocks}", self.blocks + 1
+        x = (inputs[0] + inputs[-1]) // 2 if inputs else 0
+        y = (units.start + units.stop) // 2
+        yield from (f"leaq {x * row}(%rdi), %r10", f"leaq {y * row}(%rsi), %r11", "movq %rcx, %rax", f"{label}:")
+        begin = 4 * len(self.stream)
+        for j, o in enumerate(units):
+            yield f"vbroadcastss {4 * o}(%rdx), %{r}{j}" if first else f"vmovups {(o - y) * row}(%r11), %{r}{j}"
+        yield from self.sums(units, inputs, x, begin)
+        if relu:
+            yield from self.relu(len(units))
+        for j, o in enumerate(units):
+            yield f"vmovups %{r}{j}, {(o - y) * row}(%r11)"
+        yield from (f"addq ${many_I * row}, %r10", f"addq ${many_O * row}, %r11", "decq %rax", f"jnz {label}")
+
+    def sums(self, units: range, inputs: list[int], x: int, begin: int) -> Iterator[str]:
+        """Each input into the sums of the units that read it. r8 moves along the weights."""
+        r, (loaded, weight) = self.isa.register, (self.isa.registers - 2, self.isa.registers - 1)
+        window = 128 if self.isa.fused_broadcast else 32  # weights that a one-byte displacement reaches to either side
+        used = 0
+        yield f"leaq {begin + 4 * window}(%rdx), %r8"
+        for i in inputs:
+            yield f"vmovups {(i - x) * self.isa.bytes}(%r10), %{r}{loaded}"
+            for j in np.flatnonzero(self.layer.alive_OI[units.start : units.stop, i]).tolist():
+                if used == 2 * window:
+                    yield f"addq ${8 * window}, %r8"
+                    used = 0
+                at = f"{4 * (used - window)}(%r8)"
+                if self.isa.fused_broadcast:
+                    yield f"vfmadd231ps {at}{{1to{self.isa.lanes}}}, %{r}{loaded}, %{r}{j}"
+                else:
+                    yield f"vbroadcastss {at}, %{r}{weight}"
+                    yield f"vfmadd231ps %{r}{loaded}, %{r}{weight}, %{r}{j}"
+                used += 1
+                self.stream.append(float(self.layer.weight_OI[units.start + j, i]))
+
+    def relu(self, count: int) -> Iterator[str]:
+        """Of two operands vmaxps gives the second if either is NaN: NaN stays NaN."""
+        r, zero = self.isa.register, self.isa.registers - 1
+        yield self.isa.zero(zero)
+        yield from (f"vmaxps %{r}{j}, %{r}{zero}, %{r}{j}" for j in range(count))

@@ -1,0 +1,56 @@
+"""LLVM in this process, through llvmlite: text in, the address of a function out. Nothing executable is ever read."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import llvmlite.binding as binding
+
+binding.initialize_native_target()
+binding.initialize_native_asmprinter()
+binding.initialize_native_asmparser()
+
+
+@dataclass(frozen=True, eq=False)
+class Machine:
+    """What code is made for."""
+
+    cpu: str
+    features: str
+
+    @classmethod
+    def host(cls) -> "Machine":
+        """This machine, as LLVM sees it."""
+        return cls(binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten())
+
+    def has(self, *features: str) -> bool:
+        return {f"+{feature}" for feature in features} <= set(self.features.split(","))
+
+    def without(self, *features: str) -> "Machine":
+        """The same machine with parts of its instruction set left alone."""
+        dropped = {f"+{feature}" for feature in features}
+        left = [feature for feature in self.features.split(",") if feature not in dropped]
+        return Machine(self.cpu, ",".join([*left, *(f"-{feature}" for feature in features)]))
+
+
+class Code:
+    """Compiled functions. They live as long as this object."""
+
+    def __init__(self, ir: Iterable[str], machine: Machine) -> None:
+        target = binding.Target.from_default_triple().create_target_machine(
+            cpu=machine.cpu, features=machine.features, opt=2, reloc="pic", codemodel="jitdefault", jit=True
+        )
+        module = binding.parse_assembly("\n".join(ir))
+        module.verify()
+        self._engine = binding.create_mcjit_compiler(module, target)
+        self._engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        """Where the function is. Raises KeyError if there is none of that name."""
+        if address := self._engine.get_function_address(name):
+            return int(address)
+        raise KeyError(name)
+
+
+def assembly(lines: Iterable[str]) -> str:
+    """Assembler text as a part of a module. Callers make it of numbers and names of their own."""
+    return 'module asm "' + r"\0A".join(lines) + '"'

@@ -1,0 +1,170 @@
+"""A net as one function in memory: its code, its weights, and scratch memory for each thread that calls it.
+
+B: samples.  F: features of one.  C: outputs.
+"""
+
+import ctypes
+import threading
+from collections.abc import Sequence
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import singles, tiles
+from .chain import Layer
+from .kernels import codegen, datadriven, pell
+from .kernels._isa import AVX512, Function, Isa
+from .llvm import Code, Machine, assembly
+
+Floats = NDArray[np.float32]
+
+ALIGNED = 64
+"""Bytes: a line of the cache, and a register of AVX-512."""
+SMALL = 65_536
+"""Bytes of inputs that are copied to where a call finds them."""
+LARGE = 1_000_000
+"""Bytes of code that are worth more tiles per pass."""
+FEW_TILES, MANY_TILES = 4, 16
+"""Tiles of a pass: how often code is used once it was fetched, against how much of the cache the tiles take."""
+GENERATORS = {"codegen": codegen.generate, "datadriven": datadriven.generate}
+
+
+class Call(ctypes.Structure):
+    """What a call hands over: one address instead of five numbers, which Python takes long to convert."""
+
+    _fields_ = (
+        ("x", ctypes.c_void_p),
+        ("y", ctypes.c_void_p),
+        ("n", ctypes.c_int64),
+        ("work", ctypes.c_void_p),
+        ("stream", ctypes.c_void_p),
+    )
+
+
+ENTRY = """define void @enter(ptr %call) {
+  %yp = getelementptr i64, ptr %call, i64 1
+  %np = getelementptr i64, ptr %call, i64 2
+  %wp = getelementptr i64, ptr %call, i64 3
+  %sp = getelementptr i64, ptr %call, i64 4
+  %x = load ptr, ptr %call
+  %y = load ptr, ptr %yp
+  %n = load i64, ptr %np
+  %work = load ptr, ptr %wp
+  %stream = load ptr, ptr %sp
+  call void @run(ptr %x, ptr %y, i64 %n, ptr %work, ptr %stream)
+  ret void
+}"""
+
+
+class Program:
+    """(B, F) -> (B, C), float32. May be called by any number of threads at once: the lock of Python is released."""
+
+    def __init__(
+        self, ir: Sequence[str], machine: Machine, features: int, outputs: int, work: int, stream: Floats
+    ) -> None:
+        self._code = Code([*ir, ENTRY], machine)
+        self._features, self._outputs, self._work, self._stream = features, outputs, work, stream
+        self._enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._code.address("enter"))
+        self._own = threading.local()
+
+    def __call__(self, x_BF: Floats) -> Floats:
+        """Inputs of another type or layout are converted first. Raises ValueError for another number of features."""
+        if x_BF.ndim != 2 or x_BF.shape[1] != self._features:
+            raise ValueError(f"inputs have shape {x_BF.shape}, expected (samples, {self._features})")
+        if not len(x_BF):  # the code's loops look for an end after the first sample
+            return np.empty((0, self._outputs), np.float32)
+        small = 4 * x_BF.size <= SMALL
+        return self._copied(x_BF) if small else self._in_place(np.ascontiguousarray(x_BF, np.float32))
+
+    def _copied(self, x_BF: Floats) -> Floats:
+        """Through memory whose addresses are known, which is quicker than to ask for those of other memory."""
+        try:
+            inputs, outputs, _, address = self._own.bound[len(x_BF)]
+        except (AttributeError, KeyError):
+            inputs, outputs, _, address = self._bind(len(x_BF))
+        np.copyto(inputs, x_BF)
+        self._enter(address)
+        fresh: Floats = outputs.copy()
+        return fresh
+
+    def _bind(self, size: int) -> tuple[Floats, Floats, Call, int]:
+        inputs, outputs = np.empty((size, self._features), np.float32), np.empty((size, self._outputs), np.float32)
+        call = self._call(inputs, outputs)
+        bound: dict[int, tuple[Floats, Floats, Call, int]] = self._own.__dict__.setdefault("bound", {})
+        return bound.setdefault(size, (inputs, outputs, call, ctypes.addressof(call)))
+
+    def _in_place(self, x_BF: Floats) -> Floats:
+        outputs = np.empty((len(x_BF), self._outputs), np.float32)
+        call = self._call(x_BF, outputs)
+        self._enter(ctypes.addressof(call))
+        return outputs
+
+    def _call(self, inputs: Floats, outputs: Floats) -> Call:
+        """In this thread's scratch memory."""
+        own = self._own.__dict__
+        work = own["work"] if "work" in own else own.setdefault("work", aligned(self._work))
+        addresses = (each.ctypes.data for each in (work, self._stream))
+        return Call(inputs.ctypes.data, outputs.ctypes.data, len(inputs), *addresses)
+
+
+def tiled(layers: Sequence[Layer], kernels: Sequence[str], isa: Isa, machine: Machine) -> Program:
+    """For batches: tiles of samples through a kernel per layer, of GENERATORS."""
+    functions = [
+        GENERATORS[kernel](f"layer{n}", layer, isa)
+        for n, (kernel, layer) in enumerate(zip(kernels, layers, strict=True))
+    ]
+    stream, begins = _joined([function.stream for function in functions])
+    widths = [layers[0].weight_OI.shape[1], *(len(layer.bias_O) for layer in layers)]
+    count = MANY_TILES if sum(function.code_bytes for function in functions) > LARGE else FEW_TILES
+    names = [function.name for function in functions]
+    ir = [
+        *_declared(functions),
+        "declare i64 @llvm.umin.i64(i64, i64)",
+        *tiles.gather(isa.lanes, widths[0]),
+        *tiles.scatter(isa.lanes, widths[-1]),
+        *tiles.passes("run", isa.lanes, count, widths, names, begins),
+    ]
+    return Program(ir, machine, widths[0], widths[-1], tiles.work_floats(isa.lanes, count, widths), stream)
+
+
+def single(layers: Sequence[Layer], machine: Machine) -> Program:
+    """For one sample at a time, with the kernel `pell`. Needs AVX-512."""
+    order, arranged = pell.arrange(layers)
+    functions = [pell.generate(f"layer{n}", layer, AVX512) for n, layer in enumerate(arranged)]
+    indices = np.zeros(-(-len(order) // singles.UNROLLED) * singles.UNROLLED, np.int32)
+    indices[: len(order)] = order
+    stream, (_, *begins) = _joined([indices.view(np.float32), *(function.stream for function in functions)])
+    sizes = [pell.padded(width) for width in (len(order), *(len(layer.bias_O) for layer in layers))]
+    buffers = [0, *accumulate(sizes)]
+    features, outputs = layers[0].weight_OI.shape[1], len(layers[-1].bias_O)
+    names = [function.name for function in functions]
+    ir = [
+        *_declared(functions),
+        "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
+        *singles.loop("run", features, len(order), outputs, names, begins, buffers[:-1]),
+    ]
+    return Program(ir, machine, features, outputs, buffers[-1], stream)
+
+
+def aligned(count: int) -> Floats:
+    """Zeros that begin at a line of the cache."""
+    raw = np.zeros(4 * count + ALIGNED, np.uint8)
+    begin = -raw.ctypes.data % ALIGNED
+    return raw[begin : begin + 4 * count].view(np.float32)
+
+
+def _joined(parts: Sequence[Floats]) -> tuple[Floats, list[int]]:
+    """All in one piece of memory, each at a line of the cache; and where each begins, in bytes."""
+    lengths = [-(-len(part) // 16) * 16 for part in parts]
+    begins = [0, *accumulate(lengths)]
+    joined = aligned(begins[-1])
+    for part, begin in zip(parts, begins, strict=False):
+        joined[begin : begin + len(part)].view(np.uint32)[:] = part.view(np.uint32)  # bits that are no numbers as well
+    return joined, [4 * begin for begin in begins[:-1]]
+
+
+def _declared(functions: Sequence[Function]) -> list[str]:
+    """The layers' code, called as on Linux on every system."""
+    text = assembly(line for function in functions for line in function.lines)
+    return [text, *(f"declare x86_64_sysvcc void @{function.name}(ptr, ptr, ptr, i64)" for function in functions)]

@@ -1,0 +1,50 @@
+"""One sample after the other: inputs in the order that a layer wants, all layers, and the outputs: LLVM IR."""
+
+from collections.abc import Iterator, Sequence
+
+UNROLLED = 8
+
+
+def loop(
+    name: str,
+    features: int,
+    order: int,
+    outputs: int,
+    layers: Sequence[str],
+    streams: Sequence[int],
+    buffers: Sequence[int],
+) -> Iterator[str]:
+    """`name`(x, y, n, work, stream): all layers over n samples.
+
+    `order`: how many inputs are read; which, int32, is at the beginning of `stream`, padded to a multiple of UNROLLED.
+    `streams`: where each layer's weights begin in `stream`, in bytes.  `buffers`: where each layer's inputs and the
+    last one's outputs are in `work`, in floats. What no layer writes there has to be zero, and stays it.
+    """
+    yield f"define void @{name}(ptr %x, ptr %y, i64 %n, ptr %work, ptr %stream) {{\nentry:"
+    for k, (begin, at) in enumerate(zip(buffers, (*streams, 0), strict=True)):
+        yield f"  %b{k} = getelementptr float, ptr %work, i64 {begin}"
+        yield f"  %s{k} = getelementptr i8, ptr %stream, i64 {at}"
+    yield "  br label %sample\nsample:\n  %at = phi i64 [0, %entry], [%next, %done]"
+    yield f"  %xf = mul i64 %at, {features}\n  %xs = getelementptr float, ptr %x, i64 %xf"
+    yield f"  %yf = mul i64 %at, {outputs}\n  %ys = getelementptr float, ptr %y, i64 %yf"
+    yield from _pick(-(-order // UNROLLED) * UNROLLED)
+    yield "done:"
+    for k, layer in enumerate(layers):
+        yield f"  call x86_64_sysvcc void @{layer}(ptr %b{k}, ptr %b{k + 1}, ptr %s{k}, i64 1)"
+    yield f"  call void @llvm.memcpy.p0.p0.i64(ptr %ys, ptr %b{len(layers)}, i64 {4 * outputs}, i1 false)"
+    yield "  %next = add i64 %at, 1\n  %more = icmp ult i64 %next, %n"
+    yield "  br i1 %more, label %sample, label %exit\nexit:\n  ret void\n}"
+
+
+def _pick(count: int) -> Iterator[str]:
+    if not count:
+        yield "  br label %done"
+        return
+    yield "  br label %pick\npick:\n  %i = phi i64 [0, %sample], [%inext, %pick]"
+    for u in range(UNROLLED):
+        yield f"  %i{u} = add i64 %i, {u}\n  %o{u} = getelementptr i32, ptr %stream, i64 %i{u}"
+        yield f"  %f{u} = load i32, ptr %o{u}\n  %g{u} = zext i32 %f{u} to i64"
+        yield f"  %from{u} = getelementptr float, ptr %xs, i64 %g{u}\n  %value{u} = load float, ptr %from{u}"
+        yield f"  %to{u} = getelementptr float, ptr %b0, i64 %i{u}\n  store float %value{u}, ptr %to{u}"
+    yield f"  %inext = add i64 %i, {UNROLLED}\n  %on = icmp ult i64 %inext, {count}"
+    yield "  br i1 %on, label %pick, label %done"

@@ -1,0 +1,130 @@
+"""What a user calls: the back-end that was measured, or what this machine can do instead, and the reason."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import ticketsmith_runtime
+from ticketsmith_runtime.kernels._isa import AVX2, AVX512
+from ticketsmith_runtime.llvm import Machine
+from ticketsmith_runtime.model import Model
+from ticketsmith_runtime.package import Measured, Ticket, write
+from ticketsmith_runtime.verification import Unequal, reference, verify
+
+HOST = Machine.host()
+NOTHING = Machine("an-old-cpu", "")
+ROWS = [
+    Measured(batch=1, backend="pell", seconds=2e-6, ratio=3.0),
+    Measured(batch=16, backend="codegen", seconds=9e-6, ratio=2.5),
+    Measured(batch=64, backend="openvino", seconds=30e-6, ratio=1.0),
+]
+avx512 = pytest.mark.skipif(not HOST.has(*AVX512.features), reason="this machine has no AVX-512")
+
+
+def _model(chain, measured=(), **options):
+    return Model(Ticket(layers=chain([20, 12, 4], 0.3), measured=list(measured), machine={"cpu": "A"}), **options)
+
+
+@pytest.mark.parametrize("shape", [(20,), (1, 20), (5, 20), (3, 4, 5), (2, 1, 4, 5), (0, 20)])
+def test_samples_are_flattened(chain, shape):
+    model, x = _model(chain), np.random.default_rng(0).standard_normal(shape)
+
+    outputs = model(x)
+
+    assert outputs.shape == (shape[0] if len(shape) > 1 else 1, 4) and outputs.dtype == np.float32
+    np.testing.assert_allclose(outputs, reference(model.ticket.layers, x.reshape(len(outputs), 20)), atol=1e-5)
+
+
+@avx512
+@pytest.mark.parametrize(("batch", "backend"), [(1, "pell"), (4, "pell"), (5, "codegen"), (16, "codegen")])
+def test_what_was_measured_to_be_the_fastest_answers(chain, batch, backend):
+    assert _model(chain, ROWS).backend(batch) == backend
+
+
+def test_where_dense_won_numpy_answers(chain):
+    assert _model(chain, ROWS).backend(64) == "numpy"
+
+
+@pytest.mark.parametrize("batch", [1, 16, 300])
+def test_a_machine_without_the_instructions_answers_too_and_says_so(chain, batch):
+    model = _model(chain, ROWS, machine=NOTHING)
+    x = np.random.default_rng(0).standard_normal((batch, 20))
+
+    np.testing.assert_allclose(model(x), reference(model.ticket.layers, x), atol=1e-5)
+    assert "no instruction set that code is written for" in model.explain()
+    assert "numpy, since pell, which was measured to be the fastest, does not run here" in model.explain()
+
+
+@pytest.mark.skipif(not HOST.has(*AVX2.features), reason="this machine has no AVX2")
+def test_avx2_has_no_permutation_for_one_sample(chain):
+    assert _model(chain, ROWS, machine=HOST.without(*AVX512.features)).choices == ["numpy", "codegen", "datadriven"]
+
+
+@avx512
+def test_explain_says_why(chain):
+    said = _model(chain, ROWS).explain()
+
+    assert "batch 1: pell, measured 3.00x of the best dense back-end on A" in said
+    assert "layer 0: 20 ->" in said
+    assert "by size, since nothing was measured" in _model(chain).explain()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("batch", [1, 31, 32, 100])
+def test_threads_change_no_output(chain, threads, batch):
+    x = np.random.default_rng(0).standard_normal((batch, 20))
+
+    assert np.array_equal(_model(chain, threads=threads)(x), _model(chain)(x))
+
+
+def test_many_threads_may_call_at_once(chain):
+    model, inputs = _model(chain, ROWS), np.random.default_rng(0).standard_normal((8, 50, 20))
+    expected, found = [reference(model.ticket.layers, x) for x in inputs], [None] * 8
+
+    def call(n):
+        for _ in range(50):
+            found[n] = model(inputs[n])
+            np.testing.assert_allclose(found[n], expected[n], atol=1e-5)
+
+    threads = [threading.Thread(target=call, args=[n]) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    for outputs, right in zip(found, expected, strict=True):
+        np.testing.assert_allclose(outputs, right, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 19), (2, 3, 7), (19,)])
+@pytest.mark.parametrize("machine", [HOST, NOTHING])
+def test_a_wrong_number_of_features_is_an_error(chain, machine, shape):
+    with pytest.raises(ValueError, match=r"expected \(samples, 20\)"):
+        _model(chain, machine=machine)(np.zeros(shape))
+
+
+def test_a_package_answers(chain, tmp_path):
+    layers = chain([20, 12, 4], 0.3)
+    write(tmp_path / "a.ticket", Ticket(layers=layers))
+    x = np.random.default_rng(0).standard_normal((7, 20))
+
+    np.testing.assert_allclose(ticketsmith_runtime.load(tmp_path / "a.ticket")(x), reference(layers, x), atol=1e-5)
+
+
+def test_verify_holds_every_program_against_the_weights(chain):
+    model = _model(chain)
+
+    assert verify(model).keys() == set(model.choices)
+    assert max(verify(model).values()) < 1e-5
+
+
+@pytest.mark.parametrize("wrong", [np.nan, 1e-2])
+def test_verify_finds_a_wrong_program(chain, wrong):
+    """DeepSparse 1.8 answered with wrong numbers at one batch size of 16, and nobody was told."""
+    model = _model(chain)
+    right = model.run("numpy")
+    model._made["numpy"] = lambda x: right(x) + (wrong if len(x) == 16 else 0)
+
+    with pytest.raises(Unequal, match="numpy"):
+        verify(model)

@@ -1,0 +1,214 @@
+"""A package is read whole and right, or not at all."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from ticketsmith_runtime.package import MANIFEST, WEIGHTS, BadPackage, Measured, Ticket, read, write
+
+
+@pytest.fixture
+def ticket(chain):
+    return Ticket(
+        layers=chain([20, 12, 4], 0.3),
+        measured=[Measured(batch=1, backend="pell", seconds=1e-6, ratio=3.0)],
+        machine={"cpu": "a CPU"},
+        provenance={"run": "digits-mlp-0"},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, ticket):
+    """The package as a folder, so that a test may damage a part of it."""
+    write(tmp_path / "whole.ticket", ticket)
+    with zipfile.ZipFile(tmp_path / "whole.ticket") as archive:
+        archive.extractall(tmp_path / "folder")
+    return tmp_path / "folder"
+
+
+def _edit(folder, change):
+    manifest = json.loads((folder / MANIFEST).read_text())
+    change(manifest)
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+def _tensors(folder, change):
+    tensors = safetensors.numpy.load_file(folder / WEIGHTS)
+    change(tensors)
+    safetensors.numpy.save_file(tensors, folder / WEIGHTS)
+
+
+def test_what_is_written_is_read(tmp_path, ticket):
+    write(tmp_path / "a.ticket", ticket)
+
+    found = read(tmp_path / "a.ticket")
+
+    for before, after in zip(ticket.layers, found.layers, strict=True):
+        assert np.array_equal(before.weight_OI, after.weight_OI) and np.array_equal(before.alive_OI, after.alive_OI)
+        assert np.array_equal(before.bias_O, after.bias_O) and before.relu == after.relu
+    assert (found.measured, found.machine, found.provenance) == (ticket.measured, ticket.machine, ticket.provenance)
+
+
+def test_a_survivor_of_value_zero_survives(tmp_path, ticket):
+    ticket.layers[0].weight_OI[:] = 0
+    write(tmp_path / "a.ticket", ticket)
+
+    assert np.array_equal(read(tmp_path / "a.ticket").layers[0].alive_OI, ticket.layers[0].alive_OI)
+
+
+def test_the_same_ticket_is_the_same_bytes(tmp_path, ticket):
+    for name in ("a", "b"):
+        write(tmp_path / name, ticket)
+
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_nothing_is_overwritten(tmp_path, ticket):
+    (tmp_path / "a").write_text("mine")
+
+    with pytest.raises(FileExistsError):
+        write(tmp_path / "a", ticket)
+    assert (tmp_path / "a").read_text() == "mine"
+
+
+def test_a_folder_is_a_package_too(folder, ticket):
+    assert np.array_equal(read(folder).layers[0].weight_OI, ticket.layers[0].weight_OI)
+
+
+@pytest.mark.parametrize("at", [0, 1, 40, 400, -30, -1])
+def test_a_truncated_file(tmp_path, ticket, at):
+    write(tmp_path / "a", ticket)
+    content = (tmp_path / "a").read_bytes()
+    (tmp_path / "a").write_bytes(content[:at])
+
+    with pytest.raises(BadPackage):
+        read(tmp_path / "a")
+
+
+def test_no_byte_may_change(tmp_path, ticket):
+    """Of a zip some bytes mean nothing (dates, flags): then the ticket is the same."""
+    write(tmp_path / "a", ticket)
+    content = bytearray((tmp_path / "a").read_bytes())
+    for at in range(0, len(content), 7):
+        content[at] ^= 0x55
+        (tmp_path / "a").write_bytes(content)
+        try:
+            found = read(tmp_path / "a")
+        except BadPackage:
+            pass
+        else:
+            for before, after in zip(ticket.layers, found.layers, strict=True):
+                assert np.array_equal(before.weight_OI, after.weight_OI) and before.relu == after.relu
+        content[at] ^= 0x55
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda m: m.update(format="other"), "format"),
+        (lambda m: m.update(layers=[]), "layers is no list"),
+        (lambda m: m.update(layers="many"), "layers is no list"),
+        (lambda m: m["layers"][0].update(type="__import__"), "not a linear one"),
+        (lambda m: m["layers"][0].update(relu=1), "relu"),
+        (lambda m: m["layers"][0].update(units=-1), "no positive number"),
+        (lambda m: m["layers"][0].update(units=True), "no positive number"),
+        (lambda m: m["layers"][0].update(units=1e3), "no positive number"),
+        (lambda m: m["layers"][0].update(units=10**12), "do not fit"),
+        (lambda m: m["layers"][0].update(inputs=10**12), "are more than"),
+        (lambda m: m["layers"][0].update(kept=10**6), "keeps 1000000"),
+        (lambda m: m["layers"][0].update(kept=1), "0.values is float32"),
+        (lambda m: m["layers"][0].update(path="../../etc/passwd"), "other fields"),
+        (lambda m: m["layers"].reverse(), "do not fit each other"),
+        (lambda m: m["tensors"].pop("0.bias"), "does not hold the tensors"),
+        (lambda m: m["tensors"].update({"../x": "0"}), "does not hold the tensors"),
+        (lambda m: m["tensors"].update({"0.bias": "0" * 64}), "0.bias has another digest"),
+        (lambda m: m["measured"][0].update(batch=0), "positive numbers"),
+        (lambda m: m["measured"][0].update(seconds="fast"), "positive numbers"),
+        (lambda m: m["measured"][0].update(seconds=float("nan")), "holds NaN"),
+        (lambda m: m["measured"][0].update(more=1), "other fields"),
+        (lambda m: m.update(provenance=[]), "provenance is no object"),
+    ],
+)
+def test_a_hostile_manifest(folder, change, said):
+    _edit(folder, change)
+
+    with pytest.raises(BadPackage, match=said):
+        read(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.pop("1.bias"), "does not hold"),
+        (lambda t: t.update(extra=np.zeros(1)), "does not hold"),
+        (lambda t: t.update({"1.bias": np.zeros(4)}), "float64"),
+        (lambda t: t.update({"1.bias": np.zeros((2, 2), np.float32)}), r"\(2, 2\)"),
+        (lambda t: t["1.bias"].__setitem__(0, 7), "another digest"),
+    ],
+)
+def test_other_tensors_than_the_manifest_says(folder, change, said):
+    _tensors(folder, change)
+
+    with pytest.raises(BadPackage, match=said):
+        read(folder)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers(tmp_path, ticket, value):
+    ticket.layers[0].bias_O[2] = value
+    write(tmp_path / "a", ticket)
+
+    with pytest.raises(BadPackage, match=r"0\.bias holds NaN or infinity"):
+        read(tmp_path / "a")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"format": NaN}'])
+def test_a_manifest_that_is_no_json_object(folder, content):
+    (folder / MANIFEST).write_bytes(content)
+
+    with pytest.raises(BadPackage, match=MANIFEST):
+        read(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"\xff" * 8 + b"{}"])
+def test_weights_that_are_no_safetensors(folder, content):
+    (folder / WEIGHTS).write_bytes(content)
+
+    with pytest.raises(BadPackage, match=WEIGHTS):
+        read(folder)
+
+
+def test_a_file_that_is_larger_than_the_manifest_says_is_not_read(folder):
+    with (folder / WEIGHTS).open("ab") as file:
+        file.truncate(1 << 33)  # a hole: no disk is used, and no memory may be
+
+    with pytest.raises(BadPackage, match="larger than"):
+        read(folder)
+
+
+def test_a_zip_that_unpacks_to_more_than_it_says(folder, tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(folder / MANIFEST, MANIFEST)
+        archive.writestr(WEIGHTS, bytes(1 << 26))
+
+    with pytest.raises(BadPackage, match="larger than"):
+        read(tmp_path / "bomb")
+
+
+def test_a_zip_with_a_path_out_of_it_is_refused_and_writes_nothing(folder, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a", "w") as archive:
+        for name in (MANIFEST, WEIGHTS):
+            archive.write(folder / name, name)
+        archive.writestr("../escaped", "x")
+
+    with pytest.raises(BadPackage, match="holds other files"):
+        read(tmp_path / "a")
+    assert not (tmp_path.parent / "escaped").exists()
+
+
+def test_what_is_not_there(tmp_path):
+    with pytest.raises(BadPackage, match="No such file"):
+        read(tmp_path / "nothing")

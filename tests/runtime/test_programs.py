@@ -1,0 +1,152 @@
+"""Every program gives what the weights say, for any net, mask and batch. On each instruction set that is here."""
+
+from collections.abc import Callable
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from ticketsmith_runtime.chain import compact
+from ticketsmith_runtime.kernels._isa import AVX2, AVX512
+from ticketsmith_runtime.llvm import Machine
+from ticketsmith_runtime.program import Program, single, tiled
+from ticketsmith_runtime.verification import reference
+
+HOST = Machine.host()
+NARROW = HOST.without(*AVX512.features)
+MAKERS: dict[str, Callable[..., Program]] = {
+    f"{kernel}-{isa.name}": lambda layers, kernel=kernel, isa=isa, machine=machine: tiled(
+        layers, [kernel] * len(layers), isa, machine
+    )
+    for kernel in ("codegen", "datadriven")
+    for isa, machine in ((AVX512, HOST), (AVX2, NARROW))
+    if HOST.has(*isa.features)
+}
+if HOST.has(*AVX512.features):
+    MAKERS["pell"] = lambda layers: single(layers, HOST)
+
+makers = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
+
+
+def _close(outputs, expected):
+    np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-4 * max(1, np.abs(expected).max()))
+
+
+def test_there_is_something_to_test():
+    assert MAKERS, f"{HOST.cpu} has no instruction set that code is written for"
+
+
+@makers
+@given(
+    widths=st.lists(st.integers(1, 70), min_size=2, max_size=4),
+    density=st.sampled_from([0.0, 0.02, 0.2, 0.5, 1.0]),
+    batch=st.integers(1, 40),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=25, deadline=None)
+def test_any_net_under_any_mask(make, chain, widths, density, batch, seed):
+    layers = chain(widths, density, seed)
+    x = np.random.default_rng(seed).standard_normal((batch, widths[0])).astype(np.float32)
+
+    _close(make(compact(layers))(x), reference(layers, x))
+
+
+@makers
+@pytest.mark.parametrize("batch", [1, 15, 16, 17, 63, 64, 65, 129, 300])
+def test_whole_tiles_and_tails(make, chain, batch):
+    layers = chain([100, 40, 10], 0.2)
+    x = np.random.default_rng(batch).standard_normal((batch, 100)).astype(np.float32)
+
+    _close(make(layers)(x), reference(layers, x))
+
+
+@makers
+def test_a_layer_whose_code_takes_many_blocks(make, chain):
+    """More inputs than a block has, and a stretch of the data-driven loop."""
+    layers = chain([900, 64, 3], 0.7)
+    x = np.random.default_rng(0).standard_normal((33, 900)).astype(np.float32)
+
+    _close(make(layers)(x), reference(layers, x))
+
+
+@makers
+def test_rows_and_columns_without_weights(make, chain):
+    layers = chain([40, 35, 5], 0.3)
+    layers[0].alive_OI[3:20], layers[0].alive_OI[:, ::2], layers[1].alive_OI[4] = False, False, False
+    for layer in layers:
+        layer.weight_OI[~layer.alive_OI] = 0
+    x = np.random.default_rng(0).standard_normal((20, 40)).astype(np.float32)
+
+    _close(make(layers)(x), reference(layers, x))
+    _close(make(compact(layers))(x), reference(layers, x))
+
+
+@makers
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_not_hidden(make, chain, value):
+    """One bad input of one sample: every output that a kept path leads to says so, every other sample is as before."""
+    layers = chain([20, 12, 6], 1.0)
+    x = np.random.default_rng(0).standard_normal((18, 20)).astype(np.float32)
+    program = make(layers)
+    before = program(x)
+    x[5, 7] = value
+
+    outputs = program(x)
+
+    with np.errstate(invalid="ignore"):
+        expected = reference(layers, x)
+    assert not np.isfinite(outputs[5][~np.isfinite(expected[5])]).any()
+    assert np.array_equal(np.delete(outputs, 5, 0), np.delete(before, 5, 0))
+
+
+@makers
+def test_a_bad_sample_leaves_no_trace_in_the_next_call(make, chain):
+    program = make(chain([50, 33, 7], 0.3))
+    x = np.random.default_rng(0).standard_normal((3, 50)).astype(np.float32)
+    before = program(x)
+
+    program(np.full((40, 50), np.nan, np.float32))
+
+    assert np.array_equal(program(x), before)
+
+
+@makers
+def test_outputs_are_fresh_and_inputs_stay(make, chain):
+    program = make(chain([9, 8, 4], 0.5))
+    x = np.ones((2, 9), np.float32)
+    first = program(x)
+    kept = first.copy()
+
+    program(np.zeros((2, 9), np.float32))
+
+    assert np.array_equal(first, kept) and np.array_equal(x, np.ones((2, 9), np.float32))
+
+
+@makers
+def test_a_sample_does_not_depend_on_its_batch(make, chain):
+    program = make(chain([30, 20, 5], 0.3))
+    x = np.random.default_rng(0).standard_normal((70, 30)).astype(np.float32)
+
+    together = program(x)
+
+    assert all(np.array_equal(program(x[n : n + 1])[0], together[n]) for n in range(0, 70, 7))
+
+
+@makers
+def test_other_types_and_layouts_are_converted(make, chain):
+    program = make(chain([6, 5, 3], 0.5))
+    x = np.random.default_rng(0).standard_normal((6, 4)).T
+
+    assert np.array_equal(program(x), program(np.ascontiguousarray(x, np.float32)))
+
+
+@makers
+def test_nothing_in_nothing_out(make, chain):
+    assert make(chain([6, 5, 3], 0.5))(np.zeros((0, 6))).shape == (0, 3)
+
+
+@makers
+def test_a_wrong_number_of_features_is_an_error(make, chain):
+    with pytest.raises(ValueError, match=r"\(2, 7\), expected \(samples, 6\)"):
+        make(chain([6, 5, 3], 0.5))(np.zeros((2, 7)))

@@ -1,0 +1,76 @@
+"""`ticketsmith pack` and `verify`: from a finished run to a package that answers, and what may be wrong on the way."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from ticketsmith.lottery.results import Speed
+from ticketsmith_runtime import load
+
+from .conftest import Verdicts, cli
+
+
+@pytest.fixture(scope="module")
+def package(verdicts: Verdicts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    to = tmp_path_factory.mktemp("packed") / "my.ticket"
+    done = cli("pack", verdicts.passed, "-o", str(to), cwd=verdicts.folder)
+    assert done.returncode == 0, done.stderr
+    assert "level 2" in done.stdout and "ticketsmith verify" in done.stderr
+    return to
+
+
+def test_a_package_holds_the_measured_ticket(verdicts: Verdicts, package: Path) -> None:
+    ticket = load(package).ticket
+    (path,) = (verdicts.store / verdicts.passed).glob("**/speed.json")
+    speed = Speed.model_validate_json(path.read_bytes())
+
+    weights = safetensors.numpy.load_file(path.parents[2] / "train" / "weights.safetensors")
+
+    for layer, number in zip(ticket.layers, (1, 3), strict=True):
+        assert np.array_equal(layer.weight_OI, weights[f"{number}.weight"][speed.replicate])
+        assert np.array_equal(layer.bias_O, weights[f"{number}.bias"][speed.replicate])
+    assert [row.batch for row in ticket.measured] == [1]
+    assert ticket.provenance["run"] == verdicts.passed
+    assert ticket.provenance["verdict"]["status"] == "PASS"
+    assert ticket.machine == speed.machine.model_dump(mode="json")
+
+
+def test_it_answers(package: Path) -> None:
+    assert load(package)(np.zeros((3, 1, 8, 8))).shape == (3, 10)
+
+
+def test_verify_says_what_it_checked(package: Path) -> None:
+    done = cli("verify", str(package), cwd=package.parent)
+
+    assert done.returncode == 0 and "64 -> 16 -> 10" in done.stdout and "numpy: equal" in done.stdout
+
+
+def test_a_damaged_package_is_5(package: Path, tmp_path: Path) -> None:
+    content = bytearray(package.read_bytes())
+    content[-600] ^= 1
+    (tmp_path / "bad").write_bytes(content)
+
+    done = cli("verify", "bad", cwd=tmp_path)
+
+    assert done.returncode == 5 and "fix:" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_nothing_is_overwritten(verdicts: Verdicts, package: Path) -> None:
+    before = package.read_bytes()
+
+    done = cli("pack", verdicts.passed, "-o", str(package), cwd=verdicts.folder)
+
+    assert done.returncode == 6 and "give another name with -o" in done.stderr
+    assert package.read_bytes() == before
+
+
+def test_a_folder_that_is_not_there(verdicts: Verdicts) -> None:
+    done = cli("pack", verdicts.passed, "-o", "nowhere/a.ticket", cwd=verdicts.folder)
+
+    assert done.returncode == 2 and "give a file in a folder that is there" in done.stderr
+
+
+def test_a_run_that_is_not_there(verdicts: Verdicts) -> None:
+    assert cli("pack", "nobody", "-o", "a.ticket", cwd=verdicts.folder).returncode == 2
