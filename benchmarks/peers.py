@@ -52,6 +52,7 @@ class OpenLth:
         import numpy as np
 
         sys.path.insert(0, path)
+        sys.modules.pop("training", None)  # that of this folder, if it was imported: open_lth's has the same name
         np.product = np.prod
         torch.nn.parallel.DistributedDataParallel = type("DistributedDataParallel", (nn.Module,), {})
         from datasets import registry as data_sets

@@ -18,7 +18,7 @@ from .steps.benchmark import networks
 def pack(step: Benchmark, gate: Gate, context: Context, to: Path) -> None:
     """Write the replicate that `step` measured to `to`, a file that is not there yet. Raises TicketSmithError."""
     speed = Speed.model_validate_json(context.ledger.read(step, "speed.json"))
-    chosen = networks(step, context)
+    chosen = networks(step, context, speed.replicate)
     try:
         chain = layers(chosen.masked, chosen.masks)
     except NotApplicable as reason:

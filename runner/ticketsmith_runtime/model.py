@@ -6,7 +6,6 @@ B: samples.  F: features of one.  C: outputs.
 import math
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from .chain import Layer, compact
 from .kernels._isa import AVX2, AVX512
 from .llvm import Machine
 from .package import Measured, Ticket, read
+from .shares import Shared
 
 Floats = NDArray[np.float32]
 Run = Callable[[Floats], Floats]
@@ -41,7 +41,6 @@ class Model:
         self._made: dict[str, Run] = {}
         self._lock = threading.Lock()
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def __call__(self, inputs: ArrayLike) -> Floats:
         """(B, ...) -> (B, C), float32; a sample is flattened. Raises ValueError if its number of features is wrong.
@@ -50,11 +49,7 @@ class Model:
         """
         x_BF = np.asarray(inputs, np.float32)
         x_BF = x_BF.reshape(len(x_BF), math.prod(x_BF.shape[1:])) if x_BF.ndim != 1 else x_BF[None]
-        run = self.run(self.backend(len(x_BF)))
-        if self._pool is None or len(x_BF) < 16 * self._threads:
-            return run(x_BF)
-        share = -(-len(x_BF) // (16 * self._threads)) * 16  # whole tiles
-        return np.concatenate(list(self._pool.map(run, [x_BF[n : n + share] for n in range(0, len(x_BF), share)])))
+        return self.run(self.backend(len(x_BF)))(x_BF)
 
     def backend(self, batch: int) -> str:
         """Which one answers a batch of this size."""
@@ -72,7 +67,8 @@ class Model:
         """A back-end's program, (B, F) -> (B, C)."""
         with self._lock:
             if backend not in self._made:
-                self._made[backend] = self._make(backend)
+                made = self._make(backend)
+                self._made[backend] = Shared(made, self._threads) if self._threads > 1 else made
             return self._made[backend]
 
     def explain(self) -> str:

@@ -5,7 +5,7 @@ from .ledger import MANIFEST, Ledger
 from .lottery.chains import undecided
 from .lottery.imp import imp
 from .lottery.results import Verdict
-from .lottery.spec import Experiment
+from .lottery.spec import BenchmarkOptions, Experiment
 from .lottery.steps import Gate, Stability, Step
 from .specs import read_stored
 from .stores import Store
@@ -44,10 +44,13 @@ def _searches(store: Store) -> list[str]:
 
 
 def spec_of(store: Store, run_id: str) -> Experiment:
-    """The spec of a run; where it was run with several benchmark options, the one with the most steps done."""
+    """The spec of a run; where it was run with several benchmark options, the one with the most steps done.
+
+    Of equals, that with the usual options: others may have been tried in vain.
+    """
     ledger = Ledger(store, run_id)
     specs = [read_stored(store, key) for key in store.list(f"{run_id}/spec/")]
-    return max(specs, key=lambda spec: len(done(ledger, spec)))
+    return max(specs, key=lambda spec: (len(done(ledger, spec)), spec.benchmark == BenchmarkOptions()))
 
 
 def steps(ledger: Ledger, spec: Experiment, last: int | None = None) -> list[Step]:

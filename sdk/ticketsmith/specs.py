@@ -20,7 +20,9 @@ from .yaml12 import read_yaml
 
 SHOWN = 100  # problems of one spec, more than it has fields
 ROUNDS = 999  # of pruning; a fraction near zero would take billions
-MODELS, CRITERIA, TRAINERS = (f"ticketsmith_runner.{folder}" for folder in ("models", "criteria", "trainers"))
+MODELS, CRITERIA, TRAINERS, BACKENDS = (
+    f"ticketsmith_runner.{folder}" for folder in ("models", "criteria", "trainers", "backends")
+)
 
 
 def read_spec(path: str | None, overrides: Mapping[str, Any]) -> Experiment:
@@ -74,11 +76,10 @@ def overrides(flat: Mapping[str, Any]) -> dict[str, Any]:
     return nested
 
 
-def remeasured(spec: Experiment, batch_sizes: Sequence[int] | None, rounds: int | None) -> Experiment:
-    """The same experiment with other benchmark options; the run id stays."""
+def remeasured(spec: Experiment, **options: Any) -> Experiment:
+    """The same experiment with other benchmark options, where they are not None; the run id stays."""
     document = spec.model_dump(mode="json")
-    given = {"batch_sizes": list(batch_sizes) if batch_sizes else None, "rounds": rounds}
-    document["benchmark"].update({key: value for key, value in given.items() if value is not None})
+    document["benchmark"].update({key: value for key, value in options.items() if value is not None})
     return resolve(document, task(spec.task))
 
 
@@ -167,6 +168,12 @@ def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
     ):
         if name not in choices:
             yield f"{where}: expected one of {', '.join(choices)}, got {name!r}. {guess(name, choices)}".rstrip()
+    count, replicate = spec.looks * spec.replicates, spec.benchmark.replicate
+    if replicate is not None and replicate >= count:
+        yield f"benchmark.replicate: expected a number below {count}, got {replicate}"
+    known = names(BACKENDS)
+    for name in sorted(set(spec.benchmark.backends) - set(known)):
+        yield f"benchmark.backends: expected some of {', '.join(known)}, got {name!r}. {guess(name, known)}".rstrip()
     if len(set(spec.controls)) < len(spec.controls):
         yield f"controls: expected each one once, got {_short(list(spec.controls))}"
     if (count := rounds(spec.pruning)) > ROUNDS:

@@ -41,7 +41,7 @@ def test_what_is_not_a_chain_still_runs_dense_and_masked_with_a_reason_for_the_r
 
     admitted = admit(every(), network, network, {}, torch.randn(3, 4), [2])
 
-    assert list(admitted.forwards) == ["dense", "masked"]
+    assert list(admitted.forwards) == ["masked", "pytorch"]
     assert {each.backend for each in admitted.refused} == every().keys() - admitted.forwards.keys()
     assert all("Tanh" in each.reason for each in admitted.refused)
 

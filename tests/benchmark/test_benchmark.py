@@ -1,11 +1,12 @@
 """The benchmark step: what is timed is the ticket, or it is not timed at all."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
-from ticketsmith.errors import Diverged, IntegrityError, TicketSmithError
+from ticketsmith.errors import Diverged, IntegrityError, TicketSmithError, UsageError
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.results import Speed, TrainMetrics
 from ticketsmith.lottery.spec import BenchmarkOptions, Experiment, Model, Training
@@ -199,6 +200,31 @@ def test_a_ticket_with_weights_outside_its_mask_is_not_measured(tmp_path):
         run(step, context)
 
 
+def test_a_replicate_may_be_named(tmp_path):
+    context, step = _committed(tmp_path)
+
+    assert _speed(run(step, _with(context, replicate=1))).replicate == 1
+    with pytest.raises(UsageError, match=r"no replicate 7"):
+        run(step, _with(context, replicate=7))
+
+
+def test_named_back_ends_are_timed_beside_all_dense_ones(tmp_path):
+    context, step = _committed(tmp_path)
+
+    speed = _speed(run(step, _with(context, backends=("compact",))))
+
+    assert {row.backend for row in speed.rows} == {"compact", *(n for n, each in every().items() if each.DENSE)}
+
+
+def test_threads_are_those_of_every_back_end(tmp_path):
+    context, step = _committed(tmp_path)
+
+    speed = _speed(run(step, _with(context, threads=2)))
+
+    assert speed.machine.threads == 2
+    assert {row.backend for row in speed.rows} == every().keys()
+
+
 def test_the_number_of_threads_is_put_back(tmp_path, fake, clock):
     context, step = _committed(tmp_path)
     before = torch.get_num_threads()
@@ -206,6 +232,11 @@ def test_the_number_of_threads_is_put_back(tmp_path, fake, clock):
     run(step, context, {"dense": fake(_timed(clock, "dense", 0.5, lambda dense, masked: dense), DENSE=True)}, clock)
 
     assert torch.get_num_threads() == before
+
+
+def _with(context, **options):
+    benchmark = context.spec.benchmark.model_copy(update=options)
+    return replace(context, spec=context.spec.model_copy(update={"benchmark": benchmark}))
 
 
 def _speed(artifacts):

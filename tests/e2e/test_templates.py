@@ -56,7 +56,7 @@ def test_a_sweep_is_a_run_for_each_spec_and_a_benchmark_measures_one_again(clust
         ledger = Ledger(store, run_id(spec))
         assert all(ledger.done(step) for step in imp(spec) if not step.derived)
         assert list(store.list(f"{run_id(spec)}/report/"))
-    again = remeasured(specs[0], [1], 3)
+    again = remeasured(specs[0], batch_sizes=[1], rounds=3)
     assert ended(cluster, "benchmark", level="1", **known(cluster, again)) == "Succeeded"
     assert all(Ledger(store, run_id(again)).done(step) for step in imp(again) if not step.derived)
 

@@ -65,7 +65,7 @@ def test_the_page_needs_nothing_else(build):
 def test_every_svg_is_well_formed_and_tells_its_points(build):
     pictures = re.findall(r"<svg.*?</svg>", html.render(build().findings).decode(), re.DOTALL)
     wide, titles = pictures[1], "{*}g/{*}title"
-    assert len(pictures) == 5  # the change, the curve wide and narrow, two samples
+    assert len(pictures) == 6  # the change, the curve wide and narrow, speed at one batch size, two samples
     parsed = [ElementTree.fromstring(picture) for picture in pictures]
     assert [each.text for each in parsed[1].iterfind(titles)] == [each.text for each in parsed[2].iterfind(titles)]
     assert "Winning Ticket, level 3, 48.8\N{NO-BREAK SPACE}% removed: 97.28" in wide

@@ -57,6 +57,13 @@ def test_a_damaged_package_is_5(package: Path, tmp_path: Path) -> None:
     assert done.returncode == 5 and "fix:" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_another_replicate_is_measured_and_packed(verdicts: Verdicts, tmp_path: Path) -> None:
+    done = cli("pack", verdicts.passed, "-o", str(tmp_path / "b"), "--replicate", "4", cwd=verdicts.folder)
+
+    assert done.returncode == 0, done.stderr
+    assert load(tmp_path / "b").ticket.provenance["replicate"] == 4
+
+
 def test_nothing_is_overwritten(verdicts: Verdicts, package: Path) -> None:
     before = package.read_bytes()
 

@@ -113,6 +113,8 @@ def test_what_no_schema_knows_is_listed_at_once_too() -> None:
         ({"gate": {"confidence": 1}}, "gate.confidence: expected less than 1, got 1"),
         ({"benchmark": {"batch_sizes": []}}, "benchmark.batch_sizes: "),
         ({"benchmark": {"batch_sizes": [0]}}, "benchmark.batch_sizes.0: expected greater than or equal to 1, got 0"),
+        ({"benchmark": {"replicate": 10}}, "benchmark.replicate: expected a number below 10, got 10"),
+        ({"benchmark": {"backends": ["codgen"]}}, "got 'codgen'. did you mean"),
         ({"benchmark": {"seconds": 0}}, "benchmark.seconds: expected greater than 0, got 0"),
         ({"seed": 2**63}, "seed: expected less than 9223372036854775808, got 9223372036854775808"),
         ({"seed": -1}, "seed: expected greater than or equal to 0, got -1"),

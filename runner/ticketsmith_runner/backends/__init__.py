@@ -42,7 +42,10 @@ class Backend(Protocol):
         """Does it run the dense network (and is what a ticket has to beat) or the ticket?"""
 
     def build(self, dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
-        """Both networks are in eval mode; `masks` is weight name -> bool, like the weight. Raises NotApplicable."""
+        """Both networks are in eval mode; `masks` is weight name -> bool, like the weight.
+
+        It computes with as many threads as torch is set to. Raises NotApplicable.
+        """
 
 
 def every() -> dict[str, Backend]:

@@ -1,12 +1,12 @@
 """The ticket runtime's programs as back-ends."""
 
-from collections.abc import Sequence
-
+import torch
 from torch import Tensor, nn
 
 from ticketsmith_runtime import chain, program
 from ticketsmith_runtime.kernels._isa import AVX2, AVX512, Isa
 from ticketsmith_runtime.llvm import Machine
+from ticketsmith_runtime.shares import Shared
 
 from ..compaction import layers
 from . import Forward, NotApplicable
@@ -23,7 +23,7 @@ def instructions(machine: Machine) -> Isa:
 def tiled(masked: nn.Module, masks: dict[str, Tensor], kernel: str) -> Forward:
     """All layers with one kernel, for batches. Raises NotApplicable."""
     compacted, machine = chain.compact(layers(masked, masks)), Machine.host()
-    return Forward(program.tiled(compacted, _every(kernel, compacted), instructions(machine), machine), arrays=True)
+    return _forward(program.tiled(compacted, [kernel] * len(compacted), instructions(machine), machine))
 
 
 def single(masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
@@ -31,8 +31,9 @@ def single(masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
     compacted, machine = chain.compact(layers(masked, masks)), Machine.host()
     if instructions(machine) is not AVX512:
         raise NotApplicable(f"{machine.cpu} has no AVX-512, whose permutation of registers it is made of")
-    return Forward(program.single(compacted, machine), arrays=True)
+    return _forward(program.single(compacted, machine))
 
 
-def _every(kernel: str, compacted: Sequence[chain.Layer]) -> list[str]:
-    return [kernel] * len(compacted)
+def _forward(made: program.Program) -> Forward:
+    threads = torch.get_num_threads()
+    return Forward(Shared(made, threads) if threads > 1 else made, arrays=True)

@@ -1,6 +1,7 @@
-"""The dense network in ONNX Runtime, one thread: an opponent that a ticket has to beat."""
+"""The dense network in ONNX Runtime, as many threads as torch: an opponent that a ticket has to beat."""
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -21,7 +22,7 @@ def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forw
     except ImportError as missing:
         raise NotApplicable(f"{missing.name} is not installed") from None
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
     session = onnxruntime.InferenceSession(model(chain), options, providers=["CPUExecutionProvider"])
 
     def bind(inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> Bound:

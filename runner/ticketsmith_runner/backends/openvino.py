@@ -1,6 +1,7 @@
-"""The dense network in OpenVINO, fp32, one thread: an opponent that a ticket has to beat."""
+"""The dense network in OpenVINO, fp32, as many threads as torch: an opponent that a ticket has to beat."""
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -9,12 +10,7 @@ from . import Forward, NotApplicable
 from ._bound import Bound, bound
 
 DENSE = True
-OPTIONS = {
-    "INFERENCE_PRECISION_HINT": "f32",
-    "INFERENCE_NUM_THREADS": 1,
-    "NUM_STREAMS": 1,
-    "PERFORMANCE_HINT": "LATENCY",
-}
+OPTIONS = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}
 
 
 def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
@@ -26,12 +22,12 @@ def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forw
         from ._onnx import model
     except ImportError as missing:
         raise NotApplicable(f"{missing.name} is not installed") from None
-    core = openvino.Core()
+    core, options = openvino.Core(), OPTIONS | {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
 
     def bind(inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> Bound:
         network = core.read_model(model(chain))
         network.reshape(list(inputs.shape))  # a fixed size is what it is fastest with
-        request = core.compile_model(network, "CPU", OPTIONS).create_infer_request()
+        request = core.compile_model(network, "CPU", options).create_infer_request()
         request.set_input_tensor(openvino.Tensor(inputs, shared_memory=True))
         request.set_output_tensor(openvino.Tensor(outputs, shared_memory=True))
         return lambda: request.infer()

@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 import ticketsmith
 from ticketsmith.documents import canonical
-from ticketsmith.errors import Diverged, IntegrityError, TicketSmithError
+from ticketsmith.errors import Diverged, IntegrityError, TicketSmithError, UsageError
 from ticketsmith.lottery.results import Machine, Speed, SpeedRow, TrainMetrics
 from ticketsmith.lottery.spec import BenchmarkOptions
 from ticketsmith.lottery.steps import Benchmark, Train
@@ -71,9 +71,10 @@ def run(
     backends: Mapping[str, Backend] | None = None,
     clock: Clock = time.perf_counter,
 ) -> Artifacts:
-    """Volatile `speed.json`: latencies, throughput and ratio to dense per back-end and batch size, one thread."""
-    with _one_thread():
-        speed = benchmark(_subject(step, context), context.spec.benchmark, backends or every(), clock)
+    """Volatile `speed.json`: latencies, throughput and ratio to dense per back-end and batch size."""
+    options = context.spec.benchmark
+    with _threads(options.threads):
+        speed = benchmark(_subject(step, context), options, backends or _wanted(options.backends), clock)
     return Artifacts(volatile={"speed.json": canonical(speed.model_dump(mode="json"))})
 
 
@@ -122,7 +123,7 @@ def networks(step: Benchmark, context: Context, replicate: int | None = None) ->
     Raises IntegrityError if the ticket has weights outside its mask.
     """
     metrics = TrainMetrics.model_validate_json(context.ledger.read(step.ticket, "metrics.json"))
-    r = median_replicate(metrics) if replicate is None else metrics.replicates.index(replicate)
+    r = median_replicate(metrics) if replicate is None else _place(metrics.replicates, replicate)
     masks = member(context.tensors(step.mask, "mask.safetensors"), r)
     ticket = _weights(step.ticket, context, r)
     if strays := [name for name, mask in masks.items() if ticket[name][~mask].any()]:
@@ -135,9 +136,15 @@ def networks(step: Benchmark, context: Context, replicate: int | None = None) ->
 
 
 def _subject(step: Benchmark, context: Context) -> Subject:
-    chosen = networks(step, context)
+    chosen = networks(step, context, context.spec.benchmark.replicate)
     test = split(context.task, context.spec.seed, chosen.replicate).test
     return Subject(**vars(chosen), inputs=context.data.inputs[torch.from_numpy(test)])
+
+
+def _place(replicates: list[int], wanted: int) -> int:
+    if wanted not in replicates:
+        raise UsageError(f"there is no replicate {wanted} in this cohort", f"choose from {replicates}")
+    return replicates.index(wanted)
 
 
 def _weights(step: Train, context: Context, r: int) -> dict[str, Tensor]:
@@ -166,10 +173,15 @@ def _call(forward: Forward, parts: Iterator[Any]) -> Callable[[], object]:
     return lambda: call(next(parts))
 
 
+def _wanted(names: Collection[str]) -> dict[str, Backend]:
+    """All dense back-ends, and of the ticket those that were named, or all."""
+    return {name: each for name, each in every().items() if each.DENSE or not names or name in names}
+
+
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def _threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

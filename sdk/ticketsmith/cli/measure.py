@@ -64,4 +64,4 @@ def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
 
 def _where(speed: Speed) -> str:
     machine = speed.machine
-    return f"{machine.cpu}, {machine.threads} thread, {machine.date}"
+    return f"{machine.cpu}, {machine.threads} thread{'s' * (machine.threads > 1)}, {machine.date}"

@@ -47,6 +47,9 @@ Set = Annotated[
 ]
 StopOnFail = Annotated[bool, typer.Option("--stop-on-fail", help="No further rounds after a FAIL.")]
 
+Replicate = Annotated[
+    int | None, typer.Option(help="Replicate to measure. [default: the one with the median validation loss]")
+]
 
 COHORTS = 4  # that `--replicates auto` buys at most
 

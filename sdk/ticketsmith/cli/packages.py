@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import DataRoot, RunId, StoreUrl
+from .options import DataRoot, Replicate, RunId, StoreUrl
 
 To = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The package; a file that is not there yet.")]
 Package = Annotated[
@@ -15,17 +15,20 @@ Package = Annotated[
 ]
 
 
-def pack(run: RunId, to: To, store: StoreUrl = "runs", data_root: DataRoot = "data") -> int:
+def pack(
+    run: RunId, to: To, store: StoreUrl = "runs", data_root: DataRoot = "data", replicate: Replicate = None
+) -> int:
     """Write the last round's ticket as a package that `ticketsmith_runtime` loads; measured first if it was not."""
     from ..executors.local import run as start
     from ..ledger import Ledger
     from ..runs import find, spec_of
+    from ..specs import remeasured
     from ..stores import open_store
     from .measure import benchmark_step
     from .progress import complain
 
     opened = open_store(store)
-    spec = spec_of(opened, each := find(opened, run))
+    spec = remeasured(spec_of(opened, each := find(opened, run)), replicate=replicate)
     step = benchmark_step(Ledger(opened, each), spec)
     place = ["--cohort", str(step.cohort), "--level", str(step.level)]
     measured = ["step", *place, "--arm", step.arm, "--kinds", step.kind]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from .options import AnyRun, DataRoot, Output, OutputKind, RunId, StoreUrl
+from .options import AnyRun, DataRoot, Output, OutputKind, Replicate, RunId, StoreUrl
 
 
 def report(
@@ -39,6 +39,9 @@ def benchmark(
     data_root: DataRoot = "data",
     batch: Annotated[list[int] | None, typer.Option(help="Examples per call; repeat for several.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Interleaved rounds.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of every back-end. [default: 1]")] = None,
+    backends: Annotated[str | None, typer.Option(help="Of the ticket, comma-separated; dense ones always.")] = None,
+    replicate: Replicate = None,
     output: OutputKind = Output.text,
 ) -> int:
     """Measure the ticket of a run against its dense network, on this machine."""
@@ -49,7 +52,9 @@ def benchmark(
 
     opened = open_store(store)
     for each in chosen(opened, run):
-        spec = remeasured(spec_of(opened, each), batch, rounds)
+        named = backends.split(",") if backends else None
+        given = {"batch_sizes": batch or None, "rounds": rounds, "threads": threads, "replicate": replicate}
+        spec = remeasured(spec_of(opened, each), backends=named, **given)
         if code := measure(opened, each, spec, data_root, output):
             return code
     return 0

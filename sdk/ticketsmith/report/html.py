@@ -5,6 +5,7 @@ from html import escape
 from importlib.resources import files
 
 from . import levels, scorecard
+from .bars import bars
 from .curve import NARROW, WIDE, curve
 from .decision import Decision, decide, remarks
 from .dividend import dividend
@@ -136,9 +137,11 @@ def _speed(findings: Findings) -> str:
     refused = [f"{each.backend} was refused: {each.reason}" for each in speed.refused]
     note = (
         f"Ratios are over the best dense back-end at the same batch size, with 95\N{NO-BREAK SPACE}% bootstrap intervals over "
-        f"interleaved rounds. Headline: {conditions(speed)}, at {removed(speed.sparsity)} of the weights removed."
+        f"interleaved rounds; the filled bar was chosen. Headline: {conditions(speed)}, at {removed(speed.sparsity)} of the weights removed."
     )
-    return _table(timings(speed)) + f'<p class="note">{escape(note)}</p>' + _list(refused)
+    pictures = f'<div class="panels">{"".join(bars(speed))}</div><p class="note">{escape(note)}</p>'
+    every = f"<details><summary>Every back-end and batch size</summary>{_table(timings(speed))}</details>"
+    return pictures + every + _list(refused)
 
 
 def _samples(findings: Findings) -> str:
