@@ -18,6 +18,7 @@ RUN --mount=type=secret,id=ca,required=false \
 
 COPY sdk/ticketsmith /opt/ticketsmith/ticketsmith
 COPY runner/ticketsmith_runner /opt/ticketsmith/ticketsmith_runner
+COPY runner/ticketsmith_runtime /opt/ticketsmith/ticketsmith_runtime
 ENV PYTHONPATH=/opt/ticketsmith
 RUN python -m compileall -q /opt/ticketsmith
 

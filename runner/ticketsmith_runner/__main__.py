@@ -91,7 +91,7 @@ def _pack(ledger: Ledger, spec: Experiment, options: argparse.Namespace) -> None
     gate, measured = chain(spec, cohort=options.cohort, level=options.level, arm="ticket", kinds=kinds)
     assert isinstance(gate, Gate) and isinstance(measured, Benchmark)
     context = Context(spec=spec, task=task(spec.task), ledger=ledger, data_root=options.data_root)
-    pack(measured, gate, context, options.to)
+    pack(measured, gate, context, options.to, options.onnx)
 
 
 def _steps(ledger: Ledger, spec: Experiment, spent: Spent, options: argparse.Namespace) -> None:
@@ -166,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.choices[name].add_argument("--cohort", type=int, required=True)
         commands.choices[name].add_argument("--level", type=int, required=True)
     commands.choices["pack"].add_argument("--to", type=Path, required=True, help="file that is not there yet")
+    commands.choices["pack"].add_argument("--onnx", type=Path, help="another one, for the compacted network")
     one = commands.choices["step"]
     one.add_argument("--arm", required=True)
     one.add_argument("--kinds", required=True, help="comma-separated, in order")

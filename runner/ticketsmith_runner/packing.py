@@ -1,5 +1,7 @@
 """A run's ticket as a package that the ticket runtime loads, with what was measured and where it comes from."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +9,21 @@ from ticketsmith import __version__
 from ticketsmith.errors import Conflict, UsageError
 from ticketsmith.lottery.results import Speed, Verdict
 from ticketsmith.lottery.steps import Benchmark, Gate
+from ticketsmith_runtime.chain import compact
 from ticketsmith_runtime.package import Measured, Ticket, write
 
 from .backends import NotApplicable
+from .backends._onnx import model
 from .compaction import layers
 from .context import Context
 from .steps.benchmark import networks
 
 
-def pack(step: Benchmark, gate: Gate, context: Context, to: Path) -> None:
-    """Write the replicate that `step` measured to `to`, a file that is not there yet. Raises TicketSmithError."""
+def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | None = None) -> None:
+    """Write the replicate that `step` measured to `to`, a file that is not there yet. Raises TicketSmithError.
+
+    `onnx`: a file for the compacted network, for other runtimes; they multiply its zeros.
+    """
     speed = Speed.model_validate_json(context.ledger.read(step, "speed.json"))
     chosen = networks(step, context, speed.replicate)
     try:
@@ -32,10 +39,19 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path) -> None:
         machine=speed.machine.model_dump(mode="json"),
         provenance=_provenance(step, gate, context, speed),
     )
-    try:
+    with _writing(to, "-o"):
         write(to, ticket)
+    if onnx:
+        with _writing(onnx, "--onnx"), onnx.open("xb") as file:
+            file.write(model(compact(chain)))
+
+
+@contextmanager
+def _writing(to: Path, option: str) -> Iterator[None]:
+    try:
+        yield
     except FileExistsError:
-        raise Conflict(f"{to} is there already", "nothing is overwritten: give another name with -o") from None
+        raise Conflict(f"{to} is there already", f"nothing is overwritten: give another name with {option}") from None
     except OSError as error:
         raise UsageError(f"{to} cannot be written: {error.strerror}", "give a file in a folder that is there") from None
 

@@ -38,7 +38,9 @@ class Model:
         self.ticket, self.machine = ticket, machine or Machine.host()
         self.layers = compact(ticket.layers)
         self.isa = next((isa for isa in (AVX512, AVX2) if self.machine.has(*isa.features)), None)
+        self._answers: dict[int, Run] = {}  # per batch size: to choose takes longer than a sample
         self._made: dict[str, Run] = {}
+        self._sizes: dict[str, list[tuple[int, int]]] = {}
         self._lock = threading.Lock()
         self._threads = threads
 
@@ -49,7 +51,10 @@ class Model:
         """
         x_BF = np.asarray(inputs, np.float32)
         x_BF = x_BF.reshape(len(x_BF), math.prod(x_BF.shape[1:])) if x_BF.ndim != 1 else x_BF[None]
-        return self.run(self.backend(len(x_BF)))(x_BF)
+        answer = self._answers.get(len(x_BF))
+        if answer is None:
+            answer = self._answers[len(x_BF)] = self.run(self.backend(len(x_BF)))
+        return answer(x_BF)
 
     def backend(self, batch: int) -> str:
         """Which one answers a batch of this size."""
@@ -68,17 +73,25 @@ class Model:
         with self._lock:
             if backend not in self._made:
                 made = self._make(backend)
+                self._sizes[backend] = made.sizes if isinstance(made, program.Program) else []
                 self._made[backend] = Shared(made, self._threads) if self._threads > 1 else made
             return self._made[backend]
 
     def explain(self) -> str:
-        """Which back-end answers which batch, and why; and what the layers are."""
+        """Which back-end answers which batch, and why; what the layers are; and what of memory each program takes."""
         lines = [f"{self.machine.cpu}: {self.isa.name if self.isa else 'no instruction set that code is written for'}"]
         for n, layer in enumerate(self.layers):
             units, inputs = layer.weight_OI.shape
             lines.append(f"layer {n}: {inputs} -> {units}, {layer.kept:,} of {inputs * units:,} weights")
-        for batch in sorted({row.batch for row in self.ticket.measured} or {1, 16, 64, 256}):
+        batches = sorted({row.batch for row in self.ticket.measured} or {1, 16, 64, 256})
+        for batch in batches:
             lines.append(f"batch {batch}: {self.backend(batch)}, {self._reason(batch)}")
+        for backend in dict.fromkeys(self.backend(batch) for batch in batches):
+            self.run(backend)
+            for n, (code, data) in enumerate(self._sizes[backend]):
+                lines.append(
+                    f"{backend}, layer {n}: about {code / 1024:,.0f} KiB of code, {data / 1024:,.0f} KiB of weights"
+                )
         return "\n".join(lines)
 
     def _reason(self, batch: int) -> str:

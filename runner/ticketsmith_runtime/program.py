@@ -58,11 +58,22 @@ ENTRY = """define void @enter(ptr %call) {
 
 
 class Program:
-    """(B, F) -> (B, C), float32. May be called by any number of threads at once: the lock of Python is released."""
+    """(B, F) -> (B, C), float32. May be called by any number of threads at once: the lock of Python is released.
+
+    `sizes`: of each layer bytes of code, as estimated, and of the weights with what says where they belong.
+    """
 
     def __init__(
-        self, ir: Sequence[str], machine: Machine, features: int, outputs: int, work: int, stream: Floats
+        self,
+        ir: Sequence[str],
+        machine: Machine,
+        functions: Sequence[Function],
+        features: int,
+        outputs: int,
+        work: int,
+        stream: Floats,
     ) -> None:
+        self.sizes = [(function.code_bytes, function.stream.nbytes) for function in functions]
         self._code = Code([*ir, ENTRY], machine)
         self._features, self._outputs, self._work, self._stream = features, outputs, work, stream
         self._enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._code.address("enter"))
@@ -125,7 +136,7 @@ def tiled(layers: Sequence[Layer], kernels: Sequence[str], isa: Isa, machine: Ma
         *tiles.scatter(isa.lanes, widths[-1]),
         *tiles.passes("run", isa.lanes, count, widths, names, begins),
     ]
-    return Program(ir, machine, widths[0], widths[-1], tiles.work_floats(isa.lanes, count, widths), stream)
+    return Program(ir, machine, functions, widths[0], widths[-1], tiles.work_floats(isa.lanes, count, widths), stream)
 
 
 def single(layers: Sequence[Layer], machine: Machine) -> Program:
@@ -144,7 +155,7 @@ def single(layers: Sequence[Layer], machine: Machine) -> Program:
         "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
         *singles.loop("run", features, len(order), outputs, names, begins, buffers[:-1]),
     ]
-    return Program(ir, machine, features, outputs, buffers[-1], stream)
+    return Program(ir, machine, functions, features, outputs, buffers[-1], stream)
 
 
 def aligned(count: int) -> Floats:

@@ -64,6 +64,18 @@ def test_another_replicate_is_measured_and_packed(verdicts: Verdicts, tmp_path: 
     assert load(tmp_path / "b").ticket.provenance["replicate"] == 4
 
 
+def test_the_compacted_network_for_other_runtimes(verdicts: Verdicts, package: Path, tmp_path: Path) -> None:
+    import onnxruntime
+
+    options = ["-o", str(tmp_path / "b"), "--onnx", str(tmp_path / "b.onnx")]
+    done = cli("pack", verdicts.passed, *options, cwd=verdicts.folder)
+    assert done.returncode == 0, done.stderr
+
+    session = onnxruntime.InferenceSession(tmp_path / "b.onnx", providers=["CPUExecutionProvider"])
+    x = np.random.default_rng(0).random((5, 64), np.float32)
+    np.testing.assert_allclose(session.run(None, {"inputs": x})[0], load(package)(x), atol=1e-4)
+
+
 def test_nothing_is_overwritten(verdicts: Verdicts, package: Path) -> None:
     before = package.read_bytes()
 

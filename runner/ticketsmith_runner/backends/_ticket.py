@@ -11,6 +11,9 @@ from ticketsmith_runtime.shares import Shared
 from ..compaction import layers
 from . import Forward, NotApplicable
 
+CODE_BYTES, LARGEST_CODE = 7, 16 << 20
+"""Bytes per weight, and of a net."""
+
 
 def instructions(machine: Machine) -> Isa:
     """The widest instruction set that the machine has. Raises NotApplicable if it has none that code is written for."""
@@ -23,6 +26,8 @@ def instructions(machine: Machine) -> Isa:
 def tiled(masked: nn.Module, masks: dict[str, Tensor], kernel: str) -> Forward:
     """All layers with one kernel, for batches. Raises NotApplicable."""
     compacted, machine = chain.compact(layers(masked, masks)), Machine.host()
+    if kernel == "codegen" and (size := CODE_BYTES * sum(layer.kept for layer in compacted)) > LARGEST_CODE:
+        raise NotApplicable(f"its code would take {size >> 20} MiB, which no cache holds and a compiler takes long for")
     return _forward(program.tiled(compacted, [kernel] * len(compacted), instructions(machine), machine))
 
 

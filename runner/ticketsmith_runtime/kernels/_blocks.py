@@ -19,7 +19,7 @@ def even(total: int, most: int) -> list[range]:
 
 
 def chunks(sizes: NDArray[np.int64], most: int, longest: int) -> Iterator[slice]:
-    """Consecutive items in pieces of about equal total size, at most `most`, and at most `longest` items each."""
+    """Consecutive items in pieces of about equal total size, about `most` at most, of about `longest` items at most."""
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0
     count = max(1, -(-total // most), -(-len(sizes) // longest))

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -9,14 +10,24 @@ import typer
 
 from .options import DataRoot, Replicate, RunId, StoreUrl
 
+RUNTIME = ("llvmlite", "numpy", "safetensors")
+
 To = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The package; a file that is not there yet.")]
+Onnx = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The compacted network too, for other runtimes, which gain little.")
+]
 Package = Annotated[
     Path, typer.Argument(metavar="PACKAGE", help="What `pack` wrote: a zip, or the folder it unpacks to.")
 ]
 
 
 def pack(
-    run: RunId, to: To, store: StoreUrl = "runs", data_root: DataRoot = "data", replicate: Replicate = None
+    run: RunId,
+    to: To,
+    store: StoreUrl = "runs",
+    data_root: DataRoot = "data",
+    replicate: Replicate = None,
+    onnx: Onnx = None,
 ) -> int:
     """Write the last round's ticket as a package that `ticketsmith_runtime` loads; measured first if it was not."""
     from ..executors.local import run as start
@@ -32,7 +43,8 @@ def pack(
     step = benchmark_step(Ledger(opened, each), spec)
     place = ["--cohort", str(step.cohort), "--level", str(step.level)]
     measured = ["step", *place, "--arm", step.arm, "--kinds", step.kind]
-    for command in (measured, ["pack", *place, "--to", str(to)]):
+    export = ["--onnx", str(onnx)] if onnx else []
+    for command in (measured, ["pack", *place, "--to", str(to), *export]):
         if code := start(spec, command, store=opened.url, data_root=data_root, workers=1, listen=complain):
             return code
     typer.echo(f"{to}: {to.stat().st_size:,} bytes, level {step.level}")
@@ -42,4 +54,8 @@ def pack(
 
 def verify(package: Package) -> int:
     """Check every digest of a package, and that every program gives what the weights say. Exit code 5: damaged."""
+    if missing := [name for name in RUNTIME if find_spec(name) is None]:
+        from ..errors import UsageError
+
+        raise UsageError(f"not installed: {', '.join(missing)}", "`pip install 'ticketsmith[runtime]'`")
     return subprocess.run([sys.executable, "-m", "ticketsmith_runtime", "verify", str(package)], check=False).returncode
