@@ -85,6 +85,15 @@ def test_what_is_faster_is_said_with_whom_it_had_to_beat(build):
     )
 
 
+def test_variables_that_tune_dense_kernels_are_said(build):
+    findings = build().findings
+    machine = findings.speed.machine.model_copy(update={"environment": {"OPENBLAS_CORETYPE": "Haswell"}})
+    tuned = findings.model_copy(update={"speed": findings.speed.model_copy(update={"machine": machine})})
+
+    assert any("OPENBLAS_CORETYPE=Haswell" in said for said in limits(tuned))
+    assert not any("able to change" in said for said in limits(findings))
+
+
 def test_the_scorecard_shows_dense_ticket_and_control(build):
     rows = [tuple(row.model_dump().values()) for row in scorecard(build().findings)]
     assert [tuple(cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row) for row in rows] == [
