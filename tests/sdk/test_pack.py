@@ -23,7 +23,8 @@ def package(verdicts: Verdicts, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def test_a_package_holds_the_measured_ticket(verdicts: Verdicts, package: Path) -> None:
     ticket = load(package).ticket
-    (path,) = (verdicts.store / verdicts.passed).glob("**/speed.json")
+    paths = list((verdicts.store / verdicts.passed).glob("**/speed.json"))  # other tests measure it too
+    path = next(p for p in paths if Speed.model_validate_json(p.read_bytes()).machine.date == ticket.machine["date"])
     speed = Speed.model_validate_json(path.read_bytes())
 
     weights = safetensors.numpy.load_file(path.parents[2] / "train" / "weights.safetensors")

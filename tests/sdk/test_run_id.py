@@ -51,6 +51,9 @@ OTHER: dict[str, Any] = {
     "benchmark.batch_sizes": [1],
     "benchmark.rounds": 31,
     "benchmark.seconds": 0.02,
+    "benchmark.threads": 2,
+    "benchmark.backends": ["codegen"],
+    "benchmark.replicate": 1,
     "stop_on_fail": True,
 }
 NO_RESULT = ("benchmark.", "stop_on_fail")
