@@ -5,21 +5,19 @@ B: samples.  F: features of one.  C: outputs.
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from . import program
 from .chain import Layer, compact
-from .kernels._isa import AVX2, AVX512
+from .kernels._isa import AVX512
 from .llvm import Machine
 from .package import Measured, Ticket, read
-from .shares import Shared
+from .shares import Floats, Run, Shared
 
-Floats = NDArray[np.float32]
-Run = Callable[[Floats], Floats]
 FEW = 8
 """Samples below which one after the other is taken where nothing was measured: half a tile of AVX-512."""
 LARGE = 500_000
@@ -37,7 +35,7 @@ class Model:
     def __init__(self, ticket: Ticket, threads: int = 1, machine: Machine | None = None) -> None:
         self.ticket, self.machine = ticket, machine or Machine.host()
         self.layers = compact(ticket.layers)
-        self.isa = next((isa for isa in (AVX512, AVX2) if self.machine.has(*isa.features)), None)
+        self.isa = program.instructions(self.machine)
         self._answers: dict[int, Run] = {}  # per batch size: to choose takes longer than a sample
         self._made: dict[str, Run] = {}
         self._sizes: dict[str, list[tuple[int, int]]] = {}
@@ -103,9 +101,12 @@ class Model:
         return f"measured {row.ratio:.2f}x of the best dense back-end on {self.ticket.machine.get('cpu', 'some CPU')}"
 
     def _guess(self, batch: int) -> str:
-        if batch < FEW:
+        if self.isa is None:
+            return "numpy"
+        if batch < FEW and self.isa is AVX512:
             return "pell"
-        return "codegen" if 7 * sum(layer.kept for layer in self.layers) < LARGE else "datadriven"
+        size = self.isa.weight_bytes * sum(layer.kept for layer in self.layers)
+        return "codegen" if size < LARGE else "datadriven"
 
     def _make(self, backend: str) -> Run:
         if backend == "numpy":

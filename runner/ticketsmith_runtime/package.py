@@ -146,10 +146,9 @@ def _checked_tensors(source: "_Folder | _Zip", shapes: Sequence[Mapping[str, Any
         expected[f"{n}.mask"] = (-(-shape["units"] * shape["inputs"] // 8), np.uint8)
         expected[f"{n}.bias"] = (shape["units"], np.float32)
     size = sum(count * np.dtype(kind).itemsize for count, kind in expected.values())
+    content = source.read(WEIGHTS, size + HEADER)
     try:
-        tensors = safetensors.numpy.load(source.read(WEIGHTS, size + HEADER))
-    except BadPackage:
-        raise
+        tensors = safetensors.numpy.load(content)
     except Exception as error:  # whatever safetensors finds wrong
         raise BadPackage(f"{WEIGHTS}: {error}") from None
     if not isinstance(digests, dict) or not tensors.keys() == digests.keys() == expected.keys():

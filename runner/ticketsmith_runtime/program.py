@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import singles, tiles
 from .chain import Layer
 from .kernels import codegen, datadriven, pell
-from .kernels._isa import AVX512, Function, Isa
+from .kernels._isa import AVX2, AVX512, Function, Isa
 from .llvm import Code, Machine, assembly
-
-Floats = NDArray[np.float32]
+from .shares import Floats
 
 ALIGNED = 64
 """Bytes: a line of the cache, and a register of AVX-512."""
@@ -119,6 +117,11 @@ class Program:
         return Call(inputs.ctypes.data, outputs.ctypes.data, len(inputs), *addresses)
 
 
+def instructions(machine: Machine) -> Isa | None:
+    """The widest instruction set that the machine has, of those that code is written for."""
+    return next((isa for isa in (AVX512, AVX2) if machine.has(*isa.features)), None)
+
+
 def tiled(layers: Sequence[Layer], kernels: Sequence[str], isa: Isa, machine: Machine) -> Program:
     """For batches: tiles of samples through a kernel per layer, of GENERATORS."""
     functions = [
@@ -142,7 +145,7 @@ def tiled(layers: Sequence[Layer], kernels: Sequence[str], isa: Isa, machine: Ma
 def single(layers: Sequence[Layer], machine: Machine) -> Program:
     """For one sample at a time, with the kernel `pell`. Needs AVX-512."""
     order, arranged = pell.arrange(layers)
-    functions = [pell.generate(f"layer{n}", layer, AVX512) for n, layer in enumerate(arranged)]
+    functions = [pell.generate(f"layer{n}", layer) for n, layer in enumerate(arranged)]
     indices = np.zeros(-(-len(order) // singles.UNROLLED) * singles.UNROLLED, np.int32)
     indices[: len(order)] = order
     stream, (_, *begins) = _joined([indices.view(np.float32), *(function.stream for function in functions)])

@@ -102,6 +102,8 @@ def test_no_byte_may_change(tmp_path, ticket):
         else:
             for before, after in zip(ticket.layers, found.layers, strict=True):
                 assert np.array_equal(before.weight_OI, after.weight_OI) and before.relu == after.relu
+                assert np.array_equal(before.bias_O, after.bias_O)
+            assert (found.measured, found.provenance) == (ticket.measured, ticket.provenance)
         content[at] ^= 0x55
 
 

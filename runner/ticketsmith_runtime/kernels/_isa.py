@@ -19,6 +19,8 @@ class Isa:
     registers: int
     fused_broadcast: bool
     """Can a multiply-add read one number from memory for all lanes?"""
+    weight_bytes: int
+    """Of generated code, per weight."""
     shapes: tuple[tuple[int, int], ...]
     """(tiles, rows) that the data-driven loop sums at once: for passes of many tiles, and for what is left."""
 
@@ -33,8 +35,8 @@ class Isa:
         return f"vpxord %{self.register}{register}, %{self.register}{register}, %{self.register}{register}"
 
 
-AVX512 = Isa("avx512", ("avx512f", "avx512vl", "avx512bw"), "zmm", 16, 32, True, ((4, 4), (1, 8)))
-AVX2 = Isa("avx2", ("avx2", "fma"), "ymm", 8, 16, False, ((4, 3), (1, 8)))
+AVX512 = Isa("avx512", ("avx512f", "avx512vl", "avx512bw"), "zmm", 16, 32, True, 7, ((4, 4), (1, 8)))
+AVX2 = Isa("avx2", ("avx2", "fma"), "ymm", 8, 16, False, 13, ((4, 3), (1, 8)))
 
 
 @dataclass(frozen=True, eq=False)

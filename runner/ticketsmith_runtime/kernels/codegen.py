@@ -38,7 +38,7 @@ class _Writer:
         """All blocks of some units: the first begins with the biases, the others go on from what is stored."""
         reads_I = self.layer.alive_OI[units.start : units.stop].sum(0)
         inputs = np.flatnonzero(reads_I)
-        sizes = 8 + (7 if self.isa.fused_broadcast else 13) * reads_I[inputs]
+        sizes = 8 + self.isa.weight_bytes * reads_I[inputs]
         self.size += int(sizes.sum())
         pieces = list(chunks(sizes, BLOCK, INPUTS))
         for n, piece in enumerate(pieces):

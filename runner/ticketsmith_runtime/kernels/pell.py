@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..chain import Layer
-from ._isa import AVX512, Function, Isa
+from ._isa import AVX512, Function
 
 UNITS = STEP = 16
 WINDOW = 32
@@ -117,7 +117,7 @@ def _group(
     return Group(per_step, weights, picks, windows)
 
 
-def generate(name: str, layer: Layer, isa: Isa = AVX512) -> Function:
+def generate(name: str, layer: Layer) -> Function:
     """`name`(inputs, outputs, stream, 1): inputs are `padded` floats, outputs whole groups of 16, in this order."""
     groups = pack(layer)
     bias = np.zeros(len(groups) * UNITS, np.float32)
@@ -125,7 +125,7 @@ def generate(name: str, layer: Layer, isa: Isa = AVX512) -> Function:
     weights = np.concatenate([group.weights for group in groups]).ravel()
     picks = np.concatenate([words for group in groups for words in _turns(group)]).ravel().view(np.float32)
     lines = [".text", f".globl {name}", ".p2align 6", f"{name}:", f"leaq {4 * len(bias)}(%rdx), %r8"]
-    lines += [f"leaq {4 * (len(bias) + len(weights))}(%rdx), %r9", isa.zero(27)]
+    lines += [f"leaq {4 * (len(bias) + len(weights))}(%rdx), %r9", AVX512.zero(27)]
     for g, group in enumerate(groups):
         lines += _code(f".L{name}_{g}", g, group, layer.relu)
     return Function(name, [*lines, "vzeroupper", "ret"], np.concatenate([bias, weights, picks]), 8 * len(lines))
