@@ -4,7 +4,7 @@
     python benchmarks/inference.py --nets mlp1024 --all -o json
 
 `digits` (64-300-100-10) and `lenet300` are tickets that `ticketsmith run` finds here, at the rounds whose sparsity is
-nearest to the column. `mlp1024` and `ffn768` are pruned by magnitude, layer by layer, untrained. Outputs of every
+nearest to the column. The other nets are pruned by magnitude, layer by layer, untrained. Outputs of every
 back-end are checked against the masked network before it is timed; dense runtimes serve the dense network.
 
 A row is the chosen back-end against the best of PyTorch, ONNX Runtime and OpenVINO, all fp32 and in this process;
@@ -18,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import nets
 import torch
 from torch import nn
 
@@ -35,7 +36,13 @@ from ticketsmith_runner.steps.benchmark import Subject, benchmark, networks
 
 SPARSITIES = (0.7, 0.8, 0.9, 0.95)
 TASKS = {"digits": "digits-mlp", "lenet300": "mnist-lenet300"}
-SIZES = {"mlp1024": (784, 1024, 1024, 10), "ffn768": (768, 3072, 768)}
+Made = tuple[Callable[[], nn.Module], tuple[int, ...]]
+MADE: dict[str, Made] = {
+    "mlp1024": (lambda: chain(784, 1024, 1024, 10), (784,)),
+    "ffn768": (lambda: chain(768, 3072, 768), (768,)),
+    "lenet5": (nets.lenet5, (1, 28, 28)),
+    "resnet20": (lambda: nets.resnet20(projected=True), (3, 32, 32)),
+}
 TRAINING = {"digits": [], "lenet300": ["--set=training.steps=3000", "--replicates=1", "--set=controls=[]"]}
 OPTIONS = BenchmarkOptions(batch_sizes=(1, 16, 64, 256), rounds=15, seconds=0.02)
 
@@ -43,7 +50,7 @@ OPTIONS = BenchmarkOptions(batch_sizes=(1, 16, 64, 256), rounds=15, seconds=0.02
 def main() -> None:
     """Print a row per net, sparsity and batch size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nets", default=",".join((*TASKS, *SIZES)), help="comma-separated")
+    parser.add_argument("--nets", default=",".join((*TASKS, *MADE)), help="comma-separated")
     parser.add_argument("--data-root", default="data", help="folder with torchvision's MNIST")
     parser.add_argument("--all", action="store_true", help="every back-end, not only the chosen one")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
@@ -51,7 +58,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = []
     for net in options.nets.split(","):
-        found = searched(net, options.data_root) if net in TASKS else pruned(SIZES[net])
+        found = searched(net, options.data_root) if net in TASKS else pruned(*MADE[net])
         for subject in found:
             for row in measured(net, subject, options.all):
                 rows.append(row)
@@ -91,26 +98,26 @@ def of_levels(context: Context) -> list[Benchmark]:
     ]
 
 
-def pruned(sizes: tuple[int, ...]) -> Iterator[Subject]:
+def pruned(make: Callable[[], nn.Module], shape: tuple[int, ...]) -> Iterator[Subject]:
     """A network at its initialization, and the same with the largest weights of each layer alone."""
     torch.manual_seed(0)
     for sparsity in SPARSITIES:
-        dense, masked = chain(sizes), chain(sizes)
+        dense, masked = (make().requires_grad_(False).eval() for _ in range(2))
+        masked.load_state_dict(dense.state_dict())
         masks = {}
         with torch.no_grad():
             for (name, weight), other in zip(dense.named_parameters(), masked.parameters(), strict=True):
-                other.copy_(weight)
                 if weight.dim() > 1:
                     masks[name] = weight.abs() > weight.abs().flatten().kthvalue(int(sparsity * weight.numel())).values
                     other.mul_(masks[name])
-        yield Subject(replicate=0, dense=dense, masked=masked, masks=masks, inputs=torch.randn(1024, sizes[0]))
+        yield Subject(replicate=0, dense=dense, masked=masked, masks=masks, inputs=torch.randn(1024, *shape))
 
 
-def chain(sizes: tuple[int, ...]) -> nn.Sequential:
+def chain(*sizes: int) -> nn.Sequential:
     """Linear and ReLU."""
     linears = [nn.Linear(inputs, units) for inputs, units in itertools.pairwise(sizes)]
     modules = [nn.Flatten(), *(module for linear in linears for module in (linear, nn.ReLU()))]
-    return nn.Sequential(*modules[:-1]).requires_grad_(False).eval()
+    return nn.Sequential(*modules[:-1])
 
 
 def measured(net: str, subject: Subject, everything: bool) -> Iterator[dict[str, object]]:

@@ -50,7 +50,7 @@ def layers(network: nn.Module, masks: Mapping[str, Tensor]) -> list[Layer]:
     for position, (name, module) in enumerate(network.named_children()):
         # Subclasses and parametrised modules may compute something else.
         if type(module) is nn.Linear:
-            found.append(_layer(module, masks.get(f"{name}.weight")))
+            found.append(layer(module, masks.get(f"{name}.weight")))
         elif type(module) is nn.ReLU and found:
             found[-1] = replace(found[-1], relu=True)
         elif type(module) is not nn.Flatten or position or (module.start_dim, module.end_dim) != (1, -1):
@@ -60,10 +60,11 @@ def layers(network: nn.Module, masks: Mapping[str, Tensor]) -> list[Layer]:
     return found
 
 
-def _layer(linear: nn.Linear, mask_OI: Tensor | None) -> Layer:
-    weight_OI = linear.weight.detach()
-    alive_OI = torch.ones_like(weight_OI, dtype=torch.bool) if mask_OI is None else mask_OI
-    bias_O = weight_OI.new_zeros(len(weight_OI)) if linear.bias is None else linear.bias.detach().clone()
+def layer(module: nn.Linear | nn.Conv2d, mask: Tensor | None) -> Layer:
+    """Without its ReLU. Of a convolution, inputs are its channels, kernel rows and columns. `mask`: like the weight."""
+    weight_OI = module.weight.detach().flatten(1)
+    alive_OI = torch.ones_like(weight_OI, dtype=torch.bool) if mask is None else mask.flatten(1)
+    bias_O = weight_OI.new_zeros(len(weight_OI)) if module.bias is None else module.bias.detach().clone()
     return Layer(
         weight_OI=weight_OI.where(alive_OI, 0.0).numpy(), alive_OI=alive_OI.numpy(), bias_O=bias_O.numpy(), relu=False
     )

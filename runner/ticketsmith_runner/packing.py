@@ -10,6 +10,7 @@ from ticketsmith.errors import Conflict, UsageError
 from ticketsmith.lottery.results import Speed, Verdict
 from ticketsmith.lottery.steps import Benchmark, Gate
 from ticketsmith_runtime.chain import compact
+from ticketsmith_runtime.graph import Graph
 from ticketsmith_runtime.package import Measured, Ticket, write
 
 from .backends import NotApplicable
@@ -43,7 +44,7 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
         write(to, ticket)
     if onnx:
         with _writing(onnx, "--onnx"), onnx.open("xb") as file:
-            file.write(model(compact(chain)))
+            file.write(model(Graph.chain(compact(chain))))
 
 
 @contextmanager

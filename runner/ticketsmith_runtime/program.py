@@ -5,13 +5,15 @@ B: samples.  F: features of one.  C: outputs.
 
 import ctypes
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 import numpy as np
+from numpy.typing import NDArray
 
-from . import singles, tiles
-from .chain import Layer
+from . import neighbours, planes, singles, tiles
+from .chain import Layer, compact
+from .graph import Conv, Graph
 from .kernels import codegen, datadriven, pell
 from .kernels._isa import AVX2, AVX512, Function, Isa
 from .llvm import Code, Machine, assembly
@@ -135,30 +137,93 @@ def tiled(layers: Sequence[Layer], kernels: Sequence[str], isa: Isa, machine: Ma
     ir = [
         *_declared(functions),
         "declare i64 @llvm.umin.i64(i64, i64)",
-        *tiles.gather(isa.lanes, widths[0]),
+        *tiles.gather(isa.lanes, widths[0], widths[0]),
         *tiles.scatter(isa.lanes, widths[-1]),
-        *tiles.passes("run", isa.lanes, count, widths, names, begins),
+        *tiles.passes("run", isa.lanes, count, widths[0], widths, names, begins),
     ]
     return Program(ir, machine, functions, widths[0], widths[-1], tiles.work_floats(isa.lanes, count, widths), stream)
 
 
+def planar(graph: Graph, kernel: str, isa: Isa, machine: Machine) -> Program:
+    """For batches: convolutions as code, the layers at the end by a kernel of GENERATORS. Raises planes.Unsuited."""
+    arranged = planes.arrange(graph)
+    head, functions = compact(arranged.head), []
+    if not arranged.body:
+        return tiled(head, [kernel] * len(head), isa, machine)
+    for n, node in enumerate(arranged.body):
+        if isinstance(node, Conv):
+            layer, reach = planes.reach(node, arranged.values[node.reads], isa.bytes)
+            functions.append(codegen.generate(f"conv{n}", layer, isa, reach))
+    body = len(functions)
+    functions += [GENERATORS[kernel](f"layer{n}", layer, isa) for n, layer in enumerate(head)]
+    stream, begins = _joined([function.stream for function in functions])
+    names = [function.name for function in functions]
+    widths = [arranged.values[-1].rows, *(len(layer.bias_O) for layer in head)]
+    ir = [
+        *_declared(functions),
+        "declare i64 @llvm.umin.i64(i64, i64)",
+        f"declare <{isa.lanes} x float> @llvm.maximum.v{isa.lanes}f32(<{isa.lanes} x float>, <{isa.lanes} x float>)",
+        *planes.code(arranged, isa.lanes, names[:body], begins[:body]),
+        *tiles.scatter(isa.lanes, widths[-1]),
+        *tiles.passes("run", isa.lanes, FEW_TILES, graph.inputs.size, widths, names[body:], begins[body:], "body"),
+    ]
+    work = tiles.work_floats(isa.lanes, FEW_TILES, widths) + isa.lanes * arranged.scratch
+    return Program(ir, machine, functions, graph.inputs.size, widths[-1], work, stream)
+
+
+def flat(graph: Graph, machine: Machine) -> Program:
+    """For one sample at a time: convolutions as code, the layers at the end by `pell`. Needs AVX-512.
+
+    Raises planes.Unsuited.
+    """
+    arranged = neighbours.arrange(graph)
+    head, nodes, functions = compact(arranged.head), [], []
+    if not arranged.body:
+        return single(head, machine)
+    for n, layer, reach in neighbours.layers(arranged):
+        nodes.append(n)
+        functions.append(codegen.generate(f"conv{n}", layer, AVX512, reach))
+
+    def body(streams: Sequence[int]) -> Iterator[str]:
+        names = {n: function.name for n, function in zip(nodes, functions, strict=True)}
+        yield "declare float @llvm.maximum.f32(float, float)"
+        yield from (f"declare <{n} x float> @llvm.maximum.v{n}f32(<{n} x float>, <{n} x float>)" for n in range(1, 17))
+        yield from neighbours.code(arranged, names, dict(zip(nodes, streams, strict=True)))
+
+    return _singles(head, machine, functions, body, graph.inputs.size, arranged.inputs_I, arranged.floats)
+
+
 def single(layers: Sequence[Layer], machine: Machine) -> Program:
     """For one sample at a time, with the kernel `pell`. Needs AVX-512."""
+    features = layers[0].weight_OI.shape[1]
+    return _singles(layers, machine, [], lambda _: iter(()), features, np.arange(features), 0)
+
+
+def _singles(
+    layers: Sequence[Layer],
+    machine: Machine,
+    before: Sequence[Function],
+    body: Callable[[Sequence[int]], Iterator[str]],
+    features: int,
+    inputs_I: NDArray[np.int64],
+    scratch: int,
+) -> Program:
+    """`before`, `body`: functions of convolutions and what calls them.  `inputs_I`: where the layers' inputs are."""
     order, arranged = pell.arrange(layers)
-    functions = [pell.generate(f"layer{n}", layer) for n, layer in enumerate(arranged)]
+    functions = [*before, *(pell.generate(f"layer{n}", layer) for n, layer in enumerate(arranged))]
     indices = np.zeros(-(-len(order) // singles.UNROLLED) * singles.UNROLLED, np.int32)
-    indices[: len(order)] = order
+    indices[: len(order)] = inputs_I[order]
     stream, (_, *begins) = _joined([indices.view(np.float32), *(function.stream for function in functions)])
     sizes = [pell.padded(width) for width in (len(order), *(len(layer.bias_O) for layer in layers))]
     buffers = [0, *accumulate(sizes)]
-    features, outputs = layers[0].weight_OI.shape[1], len(layers[-1].bias_O)
-    names = [function.name for function in functions]
+    names, outputs = [function.name for function in functions[len(before) :]], len(layers[-1].bias_O)
     ir = [
         *_declared(functions),
         "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
-        *singles.loop("run", features, len(order), outputs, names, begins, buffers[:-1]),
+        *body(begins[: len(before)]),
+        *singles.loop("run", features, len(order), outputs, names, begins[len(before) :], buffers, scratch > 0),
     ]
-    return Program(ir, machine, functions, features, outputs, buffers[-1], stream)
+    return Program(ir, machine, functions, features, outputs, buffers[-1] + scratch, stream)
 
 
 def aligned(count: int) -> Floats:
@@ -181,4 +246,4 @@ def _joined(parts: Sequence[Floats]) -> tuple[Floats, list[int]]:
 def _declared(functions: Sequence[Function]) -> list[str]:
     """The layers' code, called as on Linux on every system."""
     text = assembly(line for function in functions for line in function.lines)
-    return [text, *(f"declare x86_64_sysvcc void @{function.name}(ptr, ptr, ptr, i64)" for function in functions)]
+    return [text, *(f"declare x86_64_sysvcc void @{function.name}(ptr, ptr, ptr, i64, i64)" for function in functions)]

@@ -13,30 +13,36 @@ def loop(
     layers: Sequence[str],
     streams: Sequence[int],
     buffers: Sequence[int],
+    planes: bool = False,
 ) -> Iterator[str]:
     """`name`(x, y, n, work, stream): all layers over n samples.
 
     `order`: how many inputs are read; which, int32, is at the beginning of `stream`, padded to a multiple of UNROLLED.
-    `streams`: where each layer's weights begin in `stream`, in bytes.  `buffers`: where each layer's inputs and the
-    last one's outputs are in `work`, in floats. What no layer writes there has to be zero, and stays it.
+    `planes`: those are not inputs as they come, but what `@body`(x, scratch, stream) makes of a sample in the scratch
+    memory behind all buffers.  `streams`: where each layer's weights begin in `stream`, in bytes.  `buffers`: where
+    each layer's inputs and the last one's outputs are in `work`, in floats, and where they end. What no layer writes
+    there has to be zero, and stays it.
     """
     yield f"define void @{name}(ptr %x, ptr %y, i64 %n, ptr %work, ptr %stream) {{\nentry:"
-    for k, (begin, at) in enumerate(zip(buffers, (*streams, 0), strict=True)):
+    yield f"  %scratch = getelementptr float, ptr %work, i64 {buffers[-1]}"
+    for k, (begin, at) in enumerate(zip(buffers[:-1], (*streams, 0), strict=True)):
         yield f"  %b{k} = getelementptr float, ptr %work, i64 {begin}"
         yield f"  %s{k} = getelementptr i8, ptr %stream, i64 {at}"
     yield "  br label %sample\nsample:\n  %at = phi i64 [0, %entry], [%next, %done]"
     yield f"  %xf = mul i64 %at, {features}\n  %xs = getelementptr float, ptr %x, i64 %xf"
     yield f"  %yf = mul i64 %at, {outputs}\n  %ys = getelementptr float, ptr %y, i64 %yf"
-    yield from _pick(-(-order // UNROLLED) * UNROLLED)
+    if planes:
+        yield "  call void @body(ptr %xs, ptr %scratch, ptr %stream)"
+    yield from _pick(-(-order // UNROLLED) * UNROLLED, "%scratch" if planes else "%xs")
     yield "done:"
     for k, layer in enumerate(layers):
-        yield f"  call x86_64_sysvcc void @{layer}(ptr %b{k}, ptr %b{k + 1}, ptr %s{k}, i64 1)"
+        yield f"  call x86_64_sysvcc void @{layer}(ptr %b{k}, ptr %b{k + 1}, ptr %s{k}, i64 1, i64 0)"
     yield f"  call void @llvm.memcpy.p0.p0.i64(ptr %ys, ptr %b{len(layers)}, i64 {4 * outputs}, i1 false)"
     yield "  %next = add i64 %at, 1\n  %more = icmp ult i64 %next, %n"
     yield "  br i1 %more, label %sample, label %exit\nexit:\n  ret void\n}"
 
 
-def _pick(count: int) -> Iterator[str]:
+def _pick(count: int, source: str) -> Iterator[str]:
     if not count:
         yield "  br label %done"
         return
@@ -44,7 +50,7 @@ def _pick(count: int) -> Iterator[str]:
     for u in range(UNROLLED):
         yield f"  %i{u} = add i64 %i, {u}\n  %o{u} = getelementptr i32, ptr %stream, i64 %i{u}"
         yield f"  %f{u} = load i32, ptr %o{u}\n  %g{u} = zext i32 %f{u} to i64"
-        yield f"  %from{u} = getelementptr float, ptr %xs, i64 %g{u}\n  %value{u} = load float, ptr %from{u}"
+        yield f"  %from{u} = getelementptr float, ptr {source}, i64 %g{u}\n  %value{u} = load float, ptr %from{u}"
         yield f"  %to{u} = getelementptr float, ptr %b0, i64 %i{u}\n  store float %value{u}, ptr %to{u}"
     yield f"  %inext = add i64 %i, {UNROLLED}\n  %on = icmp ult i64 %inext, {count}"
     yield "  br i1 %on, label %pick, label %done"

@@ -8,15 +8,15 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 Block = Callable[[str, int, int, str], Iterator[str]]
 
 
-def gather(lanes: int, features: int) -> Iterator[str]:
-    """`@gather`(x, tile, last): samples (lanes, features) row by row become a tile.
+def gather(lanes: int, features: int, run: int) -> Iterator[str]:
+    """`@gather`(x, tile, last): the first `run` features of samples (lanes, features) become rows of a tile.
 
     Lanes beyond the sample `last` repeat it: no memory is read that is not the caller's, and no lane holds garbage.
     """
     yield "define internal void @gather(ptr %x, ptr %tile, i64 %last) {"
     yield "entry:"
     yield from _rows(lanes, features, "%x", "%last")
-    yield from _blocks(lanes, features, _gather_block)
+    yield from _blocks(lanes, run, _gather_block)
     yield "}"
 
 
@@ -33,28 +33,39 @@ def scatter(lanes: int, features: int) -> Iterator[str]:
 
 
 def passes(
-    name: str, lanes: int, tiles: int, widths: Sequence[int], layers: Sequence[str], streams: Sequence[int]
+    name: str,
+    lanes: int,
+    tiles: int,
+    features: int,
+    widths: Sequence[int],
+    layers: Sequence[str],
+    streams: Sequence[int],
+    enter: str = "gather",
 ) -> Iterator[str]:
     """`name`(x, y, n, work, stream): all layers over n samples, at most `tiles` tiles at a time.
 
-    `widths`: features before each layer and after the last.  `layers`: names of functions (inputs, outputs, stream,
-    tiles).  `streams`: where each one's weights begin in `stream`, in bytes.  `work`: `work_floats` of scratch.
+    `widths`: rows of a tile before each layer and after the last.  `layers`: names of functions (inputs, outputs,
+    stream, tiles).  `streams`: where each one's weights begin in `stream`, in bytes.  `work`: `work_floats` of scratch.
+    `enter`: a function (x, tile, last, scratch, stream), or gather: it makes a tile of samples of so many `features`,
+    with scratch behind that of the layers.
     """
     size, floats = lanes * tiles, work_floats(lanes, tiles, widths) // 2
+    more = "" if enter == "gather" else ", ptr %scratch, ptr %stream"
     yield f"define void @{name}(ptr %x, ptr %y, i64 %n, ptr %work, ptr %stream) {{"
-    yield f"entry:\n  %other = getelementptr float, ptr %work, i64 {floats}\n  br label %pass"
+    yield f"entry:\n  %other = getelementptr float, ptr %work, i64 {floats}"
+    yield f"  %scratch = getelementptr float, ptr %work, i64 {2 * floats}\n  br label %pass"
     yield "pass:\n  %begun = phi i64 [0, %entry], [%next, %passed]"
     yield f"  %left = sub i64 %n, %begun\n  %few = icmp ult i64 %left, {size}"
     yield f"  %here = select i1 %few, i64 %left, i64 {size}"
     yield f"  %padded = add i64 %here, {lanes - 1}\n  %count = udiv i64 %padded, {lanes}"
-    yield from _each_tile("in", lanes, "%work", widths[0], "%x", "gather", "pass", "middle")
+    yield from _each_tile("in", lanes, "%work", (widths[0], features), "%x", (enter, more), "pass", "middle")
     yield "middle:"
     for k, (layer, at) in enumerate(zip(layers, streams, strict=True)):
         source, target = ("%work", "%other") if k % 2 == 0 else ("%other", "%work")
         yield f"  %w{k} = getelementptr i8, ptr %stream, i64 {at}"
-        yield f"  call x86_64_sysvcc void @{layer}(ptr {source}, ptr {target}, ptr %w{k}, i64 %count)"
+        yield f"  call x86_64_sysvcc void @{layer}(ptr {source}, ptr {target}, ptr %w{k}, i64 %count, i64 0)"
     done = "%other" if len(layers) % 2 else "%work"
-    yield from _each_tile("out", lanes, done, widths[-1], "%y", "scatter", "middle", "passed")
+    yield from _each_tile("out", lanes, done, (widths[-1], widths[-1]), "%y", ("scatter", ""), "middle", "passed")
     yield f"passed:\n  %next = add i64 %begun, {size}\n  %more = icmp ult i64 %next, %n"
     yield "  br i1 %more, label %pass, label %exit\nexit:\n  ret void\n}"
 
@@ -65,16 +76,26 @@ def work_floats(lanes: int, tiles: int, widths: Sequence[int]) -> int:
 
 
 def _each_tile(
-    key: str, lanes: int, tile: str, width: int, samples: str, call: str, before: str, after: str
+    key: str,
+    lanes: int,
+    tile: str,
+    widths: tuple[int, int],
+    samples: str,
+    call: tuple[str, str],
+    before: str,
+    after: str,
 ) -> Iterator[str]:
+    """`widths`: rows of a tile, features of a sample."""
+    rows, features = widths
     yield f"  br label %{key}"
     yield f"{key}:\n  %{key}t = phi i64 [0, %{before}], [%{key}next, %{key}]"
-    yield f"  %{key}at = mul i64 %{key}t, {width * lanes}\n  %{key}tile = getelementptr float, ptr {tile}, i64 %{key}at"
+    yield f"  %{key}at = mul i64 %{key}t, {rows * lanes}\n  %{key}tile = getelementptr float, ptr {tile}, i64 %{key}at"
     yield f"  %{key}first = mul i64 %{key}t, {lanes}\n  %{key}row = add i64 %begun, %{key}first"
-    yield f"  %{key}float = mul i64 %{key}row, {width}\n  %{key}p = getelementptr float, ptr {samples}, i64 %{key}float"
+    yield f"  %{key}float = mul i64 %{key}row, {features}"
+    yield f"  %{key}p = getelementptr float, ptr {samples}, i64 %{key}float"
     yield f"  %{key}rest = sub i64 %here, %{key}first\n  %{key}last = sub i64 %{key}rest, 1"
-    first, second = (f"%{key}p", f"%{key}tile") if call == "gather" else (f"%{key}tile", f"%{key}p")
-    yield f"  call void @{call}(ptr {first}, ptr {second}, i64 %{key}last)"
+    first, second = (f"%{key}p", f"%{key}tile") if key == "in" else (f"%{key}tile", f"%{key}p")
+    yield f"  call void @{call[0]}(ptr {first}, ptr {second}, i64 %{key}last{call[1]})"
     yield f"  %{key}next = add i64 %{key}t, 1\n  %{key}more = icmp ult i64 %{key}next, %count"
     yield f"  br i1 %{key}more, label %{key}, label %{after}"
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import relu
 
 from ticketsmith_runner.backends import Forward
 
@@ -32,7 +34,7 @@ class Fake:
     make: Callable[[nn.Module, nn.Module, Masks], Callable[[Tensor], Tensor]]
     DENSE: bool = False
 
-    def build(self, dense: nn.Module, masked: nn.Module, masks: Masks) -> Forward:
+    def build(self, dense: nn.Module, masked: nn.Module, masks: Masks, shape: Sequence[int]) -> Forward:
         return Forward(self.make(dense, masked, masks))
 
 
@@ -63,6 +65,47 @@ def _mlp(shapes: list[tuple[int, int]], generator: torch.Generator) -> nn.Sequen
 @pytest.fixture(scope="session")
 def chain() -> Callable[..., Pair]:
     return _chain
+
+
+class Residual(nn.Module):
+    """A stem, a block with a projection, a block without, and a Linear: all that a graph can hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2))
+        self.first, self.short = nn.Conv2d(8, 12, 3, stride=2, padding=1), nn.Conv2d(8, 12, 1, stride=2)
+        self.second, self.norm = nn.Conv2d(12, 12, 3, padding=1, bias=False), nn.BatchNorm2d(12)
+        self.end = nn.Sequential(nn.AvgPool2d(3), nn.Flatten(), nn.Linear(12, 4))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        x = self.stem(inputs)
+        x = relu(self.first(x) + self.short(x))
+        x = torch.relu(x + self.norm(self.second(x)))
+        return cast(Tensor, self.end(x))
+
+
+def _residual(density: float, seed: int = 0) -> tuple[nn.Module, nn.Module, Masks]:
+    """Two random ones, the second under masks, and the masks."""
+    generator = torch.Generator().manual_seed(seed)
+    dense, masked = (Residual().requires_grad_(False).eval() for _ in range(2))
+    for network in (dense, masked):
+        for name, tensor in network.state_dict().items():
+            if tensor.is_floating_point():
+                drawn = torch.randn(tensor.shape, generator=generator) / max(1, tensor[0].numel()) ** 0.5
+                tensor.copy_(drawn.abs() + 0.5 if name.endswith("var") else drawn)
+    masks = {
+        name: torch.rand(weight.shape, generator=generator) < density
+        for name, weight in masked.named_parameters()
+        if weight.dim() > 1
+    }
+    for name, mask in masks.items():
+        masked.get_parameter(name).mul_(mask)
+    return dense, masked, masks
+
+
+@pytest.fixture(scope="session")
+def residual() -> Callable[..., tuple[nn.Module, nn.Module, Masks]]:
+    return _residual
 
 
 @pytest.fixture(scope="session")

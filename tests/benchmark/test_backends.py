@@ -18,16 +18,31 @@ def test_a_backend_equals_its_network_or_says_why_not(chain, name, widths, densi
 
     with torch.inference_mode():
         try:
-            outputs = backend.build(dense, masked, masks)(inputs)
+            outputs = backend.build(dense, masked, masks, inputs.shape[1:])(inputs)
         except NotApplicable as reason:
             assert str(reason)
         else:
             compare(outputs, (dense if backend.DENSE else masked)(inputs))
 
 
+@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize("name", every())
+def test_a_backend_equals_a_network_with_convolutions_or_says_why_not(name, residual, batch):
+    dense, masked, masks = residual(0.3)
+    backend, inputs = every()[name], torch.randn(batch, 3, 12, 12)
+
+    with torch.inference_mode():
+        try:
+            outputs = backend.build(dense, masked, masks, inputs.shape[1:])(inputs)
+        except NotApplicable as reason:
+            assert name == "compact" and str(reason)
+        else:
+            compare(outputs, (dense if backend.DENSE else masked)(inputs))
+
+
 @pytest.mark.parametrize("name", every())
 def test_outputs_survive_the_next_call(chain, name):
-    forward = every()[name].build(*chain([6, 5, 3], 0.5))
+    forward = every()[name].build(*chain([6, 5, 3], 0.5), (6,))
     with torch.inference_mode():
         outputs = forward(torch.ones(2, 6))
         before = outputs.clone()

@@ -1,6 +1,6 @@
 """One file per way to run a network: is it a dense opponent of the ticket, and how is its forward pass built?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -41,8 +41,8 @@ class Backend(Protocol):
     def DENSE(self) -> bool:
         """Does it run the dense network (and is what a ticket has to beat) or the ticket?"""
 
-    def build(self, dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
-        """Both networks are in eval mode; `masks` is weight name -> bool, like the weight.
+    def build(self, dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
+        """Both networks are in eval mode; `masks` is weight name -> bool, like the weight; `shape` is a sample's.
 
         It computes with as many threads as torch is set to. Raises NotApplicable.
         """

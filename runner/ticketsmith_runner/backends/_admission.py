@@ -50,7 +50,7 @@ def admit(
     for name, backend in backends.items():
         reference = dense if backend.DENSE else masked
         try:
-            forward = backend.build(dense, masked, masks)
+            forward = backend.build(dense, masked, masks, inputs.shape[1:])
             difference = max(_difference(forward, reference, batches(inputs, size)) for size in batch_sizes)
         except (NotApplicable, Unequal) as reason:
             refused.append(Refusal(backend=name, reason=str(reason)))

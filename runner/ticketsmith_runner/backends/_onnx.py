@@ -1,30 +1,56 @@
-"""A chain of layers as an ONNX model, which is how the dense runtimes take it."""
+"""A graph as an ONNX model, which is how the dense runtimes take it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from ticketsmith_runtime.chain import Layer
+from ticketsmith_runtime.graph import Conv, Graph, Plane, Pool
 
 OPSET, IR_VERSION = 17, 9
 """Old enough for every runtime that is pinned."""
+POOLS = {"max": "MaxPool", "mean": "AveragePool"}
 
 
-def model(layers: Sequence[Layer]) -> bytes:
-    """`inputs` (n, features) -> `outputs` (n, classes), float32, for any n."""
-    nodes, constants, name = [], [], "inputs"
-    for n, layer in enumerate(layers):
-        constants.append(numpy_helper.from_array(np.ascontiguousarray(layer.weight_OI), f"weight{n}"))
-        constants.append(numpy_helper.from_array(layer.bias_O, f"bias{n}"))
-        nodes.append(helper.make_node("Gemm", [name, f"weight{n}", f"bias{n}"], [f"sum{n}"], transB=1))
-        name = f"sum{n}"
-        if layer.relu:
-            nodes.append(helper.make_node("Relu", [name], [f"unit{n}"]))
-            name = f"unit{n}"
-    nodes[-1].output[0] = "outputs"
-    inputs = helper.make_tensor_value_info("inputs", TensorProto.FLOAT, ["n", layers[0].weight_OI.shape[1]])
-    outputs = helper.make_tensor_value_info("outputs", TensorProto.FLOAT, ["n", len(layers[-1].bias_O)])
-    graph = helper.make_graph(nodes, "chain", [inputs], [outputs], constants)
+def model(graph: Graph) -> bytes:
+    """`inputs` (n, features) -> `outputs` (n, classes), float32, for any n. A Linear is a Gemm."""
+    shapes, constants = graph.shapes(), [numpy_helper.from_array(np.array([-1, *graph.inputs]), "plane")]
+    nodes = [helper.make_node("Reshape", ["inputs", "plane"], ["v0"])]
+    for n, node in enumerate(graph.nodes):
+        x, y = shapes[node.reads], f"v{n + 1}"
+        if isinstance(node, Pool):
+            square: dict[str, Any] = {"kernel_shape": [node.size] * 2, "strides": [node.stride] * 2}
+            nodes.append(helper.make_node(POOLS[node.kind], [f"v{node.reads}"], [y], **square))
+            continue
+        form = (-1,) if node.whole(node.reads, x) else (x.channels, *node.kernel)
+        weight = np.ascontiguousarray(node.layer.weight_OI).reshape(len(node.layer.bias_O), *form)
+        constants.append(numpy_helper.from_array(weight, f"w{n}"))
+        constants.append(numpy_helper.from_array(node.layer.bias_O, f"b{n}"))
+        nodes += _convolution(n, node, x, y)
+    nodes.append(helper.make_node("Flatten", [f"v{len(graph.nodes)}"], ["outputs"]))
+    inputs = helper.make_tensor_value_info("inputs", TensorProto.FLOAT, ["n", graph.inputs.size])
+    outputs = helper.make_tensor_value_info("outputs", TensorProto.FLOAT, ["n", shapes[-1].size])
+    made = helper.make_graph(nodes, "ticket", [inputs], [outputs], constants)
     opset = [helper.make_opsetid("", OPSET)]
-    return bytes(helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION).SerializeToString())
+    return bytes(helper.make_model(made, opset_imports=opset, ir_version=IR_VERSION).SerializeToString())
+
+
+def _convolution(n: int, node: Conv, x: Plane, y: str) -> Iterator[NodeProto]:
+    """The sum, what is added, the ReLU."""
+    left = [f"sum{n}", *([f"added{n}"] if node.adds is not None else []), *([f"unit{n}"] if node.layer.relu else [])]
+    left[-1] = y
+    if node.whole(node.reads, x):
+        yield helper.make_node("Flatten", [f"v{node.reads}"], [f"flat{n}"])
+        yield helper.make_node("Gemm", [f"flat{n}", f"w{n}", f"b{n}"], [left[0]], transB=1)
+    else:
+        around: dict[str, Any] = {
+            "pads": [node.padding] * 4,
+            "strides": [node.stride] * 2,
+            "kernel_shape": list(node.kernel),
+        }
+        yield helper.make_node("Conv", [f"v{node.reads}", f"w{n}", f"b{n}"], [left[0]], **around)
+    if node.adds is not None:
+        yield helper.make_node("Add", [left[0], f"v{node.adds}"], [left[1]])
+    if node.layer.relu:
+        yield helper.make_node("Relu", [left[-2]], [y])

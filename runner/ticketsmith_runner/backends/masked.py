@@ -1,5 +1,7 @@
 """The ticket's masked weights in dense kernels, eager PyTorch: the control. A mask alone saves no time."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from . import Forward
@@ -7,6 +9,6 @@ from . import Forward
 DENSE = False
 
 
-def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
+def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
     """The masked network itself."""
     return Forward(masked)

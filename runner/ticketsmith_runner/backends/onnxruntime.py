@@ -1,20 +1,22 @@
 """The dense network in ONNX Runtime, as many threads as torch: an opponent that a ticket has to beat."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..compaction import layers
+from ..tracing import graph
 from . import Forward, NotApplicable
 from ._bound import Bound, bound
 
 DENSE = True
 
 
-def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
-    """The dense network. Raises NotApplicable where it is no chain of Linear and ReLU, or the package is missing."""
-    chain = layers(dense, {})
+def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
+    """The dense network. Raises NotApplicable where it cannot be traced, or the package is missing."""
+    traced = graph(dense, {}, shape)
     try:
         import onnxruntime
 
@@ -23,7 +25,7 @@ def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forw
         raise NotApplicable(f"{missing.name} is not installed") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
-    session = onnxruntime.InferenceSession(model(chain), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model(traced), options, providers=["CPUExecutionProvider"])
 
     def bind(inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> Bound:
         binding = session.io_binding()
@@ -31,4 +33,4 @@ def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forw
         binding.bind_output("outputs", "cpu", 0, np.float32, list(outputs.shape), outputs.ctypes.data)
         return lambda: session.run_with_iobinding(binding)
 
-    return bound(chain, bind)
+    return bound(traced, bind)

@@ -1,11 +1,13 @@
 """The dense network in OpenVINO, fp32, as many threads as torch: an opponent that a ticket has to beat."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..compaction import layers
+from ..tracing import graph
 from . import Forward, NotApplicable
 from ._bound import Bound, bound
 
@@ -13,9 +15,9 @@ DENSE = True
 OPTIONS = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}
 
 
-def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
-    """The dense network. Raises NotApplicable where it is no chain of Linear and ReLU, or the package is missing."""
-    chain = layers(dense, {})
+def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
+    """The dense network. Raises NotApplicable where it cannot be traced, or the package is missing."""
+    traced = graph(dense, {}, shape)
     try:
         import openvino
 
@@ -25,11 +27,11 @@ def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forw
     core, options = openvino.Core(), OPTIONS | {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
 
     def bind(inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> Bound:
-        network = core.read_model(model(chain))
+        network = core.read_model(model(traced))
         network.reshape(list(inputs.shape))  # a fixed size is what it is fastest with
         request = core.compile_model(network, "CPU", options).create_infer_request()
         request.set_input_tensor(openvino.Tensor(inputs, shared_memory=True))
         request.set_output_tensor(openvino.Tensor(outputs, shared_memory=True))
         return lambda: request.infer()
 
-    return bound(chain, bind)
+    return bound(traced, bind)

@@ -1,4 +1,6 @@
-"""The ticket one sample at a time, by permutations of registers (AVX-512): for batch 1."""
+"""The ticket one sample at a time (AVX-512): Linear layers by permutations of registers, convolutions as code."""
+
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -8,6 +10,6 @@ from ._ticket import single
 DENSE = False
 
 
-def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
+def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
     """The compacted ticket. Raises NotApplicable."""
-    return single(masked, masks)
+    return single(masked, masks, shape)

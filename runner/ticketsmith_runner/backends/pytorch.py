@@ -1,5 +1,7 @@
 """The dense trained network in eager PyTorch: the baseline that a ticket has to beat."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from . import Forward
@@ -7,6 +9,6 @@ from . import Forward
 DENSE = True
 
 
-def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor]) -> Forward:
+def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
     """The dense network itself."""
     return Forward(dense)

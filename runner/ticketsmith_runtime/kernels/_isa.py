@@ -1,9 +1,14 @@
-"""The instruction sets that code is written for. Function arguments: rdi inputs, rsi outputs, rdx stream, rcx tiles."""
+"""The instruction sets that code is written for.
+
+Arguments of a function: rdi inputs, rsi outputs, rdx stream, rcx points, r8 from outputs to what is added.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..chain import Layer
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,35 @@ AVX2 = Isa("avx2", ("avx2", "fma"), "ymm", 8, 16, False, 13, ((4, 3), (1, 8)))
 
 
 @dataclass(frozen=True, eq=False)
-class Function:
-    """Assembler text of `name`(inputs, outputs, stream, tiles), and the stream that it reads.
+class Reach:
+    """Where the inputs and outputs of a point are, in bytes. A register is read and written at each."""
 
-    For each tile outputs[o] = act(W x + b): inputs are (tiles, I, lanes), outputs (tiles, O, lanes), float32.
+    at_I: NDArray[np.int64]
+    """Inputs, from the first one; ascending."""
+    step: int
+    """From the inputs of one point to those of the next."""
+    spread: int
+    """From one output of a point to the next."""
+    onward: int
+    """From the outputs of one point to those of the next."""
+    adds: bool = False
+    """Is there something to add to each output, which is as far from it as r8 says?"""
+    written: NDArray[np.uint16] | None = None
+    """Which lanes of the outputs of each point, a bit each; by default all. AVX-512 only."""
+
+    @classmethod
+    def tiles(cls, layer: Layer, isa: "Isa") -> "Reach":
+        """A point is a tile, and a unit may read all of it."""
+        units, inputs = layer.weight_OI.shape
+        return cls(np.arange(inputs) * isa.bytes, inputs * isa.bytes, isa.bytes, units * isa.bytes)
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """Assembler text of `name`(inputs, outputs, stream, points), and the stream that it reads.
+
+    For each point outputs[o] = act(W x + b), in the lanes of a register. A point is a tile of samples, or a place of a
+    plane in a tile, or some places of one sample; a Reach says where things are.
     """
 
     name: str

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..chain import Layer
 from ._blocks import chunks, even
-from ._isa import Function, Isa
+from ._isa import Function, Isa, Reach
 
 BLOCK = 22_000
 """Bytes of code of a block. It runs for every tile of a pass, and stays in the first-level cache meanwhile."""
@@ -19,18 +19,22 @@ INPUTS = 256
 """Inputs of a block: on AVX-512 16 KB of a tile."""
 
 
-def generate(name: str, layer: Layer, isa: Isa) -> Function:
+def generate(name: str, layer: Layer, isa: Isa, reach: Reach | None = None) -> Function:
     """The layer's function. Code grows with the weights that are left: 7 bytes each on AVX-512, 13 on AVX2."""
-    writer = _Writer(name, layer, isa)
-    lines = [".text", f".globl {name}", ".p2align 6", f"{name}:"]
+    writer = _Writer(name, layer, isa, reach or Reach.tiles(layer, isa))
+    lines = [".text", f".globl {name}", ".p2align 6", f"{name}:", "pushq %rbx", "movq %r8, %r9"]
     for group in even(len(layer.bias_O), isa.registers - 2):
         lines += writer.group(group)
-    return Function(name, [*lines, "vzeroupper", "ret"], np.array(writer.stream, np.float32), writer.size)
+    lines += ["popq %rbx", "vzeroupper", "ret", *writer.masks()]
+    return Function(name, lines, np.array(writer.stream, np.float32), writer.size)
 
 
 class _Writer:
-    def __init__(self, name: str, layer: Layer, isa: Isa) -> None:
-        self.name, self.layer, self.isa = name, layer, isa
+    """r9: how far from an output that is which is added to it; rbx: masks of what is written."""
+
+    def __init__(self, name: str, layer: Layer, isa: Isa, reach: Reach) -> None:
+        self.name, self.layer, self.isa, self.reach = name, layer, isa, reach
+        self.at: list[int] = reach.at_I.tolist()
         self.stream: list[float] = layer.bias_O.tolist()
         self.blocks, self.size = 0, 0
 
@@ -46,22 +50,31 @@ class _Writer:
             yield from self.block(units, inputs[piece].tolist(), n == 0, ends and self.layer.relu)
 
     def block(self, units: range, inputs: list[int], first: bool, relu: bool) -> Iterator[str]:
-        """A loop over tiles. Pointers are set to the middle of what is addressed: displacements stay short."""
-        r, row = self.isa.register, self.isa.bytes
-        many_O, many_I = self.layer.weight_OI.shape
+        """A loop over points. Pointers are set to the middle of what is addressed: displacements stay short."""
+        r, reach = self.isa.register, self.reach
         label, self.blocks = f".L{self.name}_{self.blocks}", self.blocks + 1
-        x = (inputs[0] + inputs[-1]) // 2 if inputs else 0
+        x = (self.at[inputs[0]] + self.at[inputs[-1]]) // 2 if inputs else 0
         y = (units.start + units.stop) // 2
-        yield from (f"leaq {x * row}(%rdi), %r10", f"leaq {y * row}(%rsi), %r11", "movq %rcx, %rax", f"{label}:")
+        yield from (f"leaq {x}(%rdi), %r10", f"leaq {y * reach.spread}(%rsi), %r11", "movq %rcx, %rax")
+        if reach.written is not None:
+            yield f"leaq .L{self.name}_masks(%rip), %rbx"
+        yield f"{label}:"
         begin = 4 * len(self.stream)
         for j, o in enumerate(units):
-            yield f"vbroadcastss {4 * o}(%rdx), %{r}{j}" if first else f"vmovups {(o - y) * row}(%r11), %{r}{j}"
+            yield (
+                f"vbroadcastss {4 * o}(%rdx), %{r}{j}" if first else f"vmovups {(o - y) * reach.spread}(%r11), %{r}{j}"
+            )
+            if first and reach.adds:
+                yield f"vaddps {(o - y) * reach.spread}(%r11,%r9), %{r}{j}, %{r}{j}"
         yield from self.sums(units, inputs, x, begin)
         if relu:
             yield from self.relu(len(units))
+        some = "" if reach.written is None else "{%k1}"
+        if some:
+            yield from ("kmovw (%rbx), %k1", "addq $2, %rbx")
         for j, o in enumerate(units):
-            yield f"vmovups %{r}{j}, {(o - y) * row}(%r11)"
-        yield from (f"addq ${many_I * row}, %r10", f"addq ${many_O * row}, %r11", "decq %rax", f"jnz {label}")
+            yield f"vmovups %{r}{j}, {(o - y) * reach.spread}(%r11){some}"
+        yield from (f"addq ${reach.step}, %r10", f"addq ${reach.onward}, %r11", "decq %rax", f"jnz {label}")
 
     def sums(self, units: range, inputs: list[int], x: int, begin: int) -> Iterator[str]:
         """Each input into the sums of the units that read it. r8 moves along the weights."""
@@ -70,7 +83,7 @@ class _Writer:
         used = 0
         yield f"leaq {begin + 4 * window}(%rdx), %r8"
         for i in inputs:
-            yield f"vmovups {(i - x) * self.isa.bytes}(%r10), %{r}{loaded}"
+            yield f"vmovups {self.at[i] - x}(%r10), %{r}{loaded}"
             for j in np.flatnonzero(self.layer.alive_OI[units.start : units.stop, i]).tolist():
                 if used == 2 * window:
                     yield f"addq ${8 * window}, %r8"
@@ -83,6 +96,10 @@ class _Writer:
                     yield f"vfmadd231ps %{r}{loaded}, %{r}{weight}, %{r}{j}"
                 used += 1
                 self.stream.append(float(self.layer.weight_OI[units.start + j, i]))
+
+    def masks(self) -> Iterator[str]:
+        if self.reach.written is not None:
+            yield from (f".L{self.name}_masks:", ".short " + ",".join(map(str, self.reach.written.tolist())))
 
     def relu(self, count: int) -> Iterator[str]:
         """Of two operands vmaxps gives the second if either is NaN: NaN stays NaN."""

@@ -1,0 +1,131 @@
+"""A network of convolutions, pooling and additions under masks. A Linear is a convolution whose kernel is the plane.
+
+O: units of a layer (channels it puts out).  I: what one unit reads at one place, channel by channel, row by row.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .chain import Layer
+
+
+class Plane(NamedTuple):
+    """Shape of a value: of one sample."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def size(self) -> int:
+        return self.channels * self.height * self.width
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conv:
+    """The same units at each place of a plane, then what it adds, then the ReLU."""
+
+    layer: Layer
+    """(O, I) with I = channels x kernel rows x kernel columns."""
+    kernel: tuple[int, int]
+    stride: int = 1
+    padding: int = 0
+    reads: int
+    """Number of the value: 0 is the network's input, n what node n - 1 puts out."""
+    adds: int | None = None
+    """A value of the shape that it puts out."""
+
+    def shape(self, x: Plane) -> Plane:
+        height, width = (
+            (size + 2 * self.padding - k) // self.stride + 1 for size, k in zip(x[1:], self.kernel, strict=True)
+        )
+        return Plane(len(self.layer.bias_O), height, width)
+
+    def whole(self, n: int, x: Plane) -> bool:
+        """As node n, is it a Linear over all of `x`, the value before it?"""
+        alone = self.adds is None and self.reads == n and not self.padding
+        return alone and self.kernel == (x.height, x.width)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The largest value, or the mean, of each square of a plane."""
+
+    kind: Literal["max", "mean"]
+    size: int
+    stride: int
+    reads: int
+
+    def shape(self, x: Plane) -> Plane:
+        return Plane(x.channels, *((size - self.size) // self.stride + 1 for size in x[1:]))
+
+
+Node = Conv | Pool
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes in the order in which they are computed; the last one's value is the output."""
+
+    inputs: Plane
+    nodes: Sequence[Node]
+
+    @classmethod
+    def chain(cls, layers: Sequence[Layer]) -> "Graph":
+        """Linear after Linear, over samples of one axis."""
+        features = layers[0].weight_OI.shape[1]
+        nodes = [Conv(layer=each, kernel=(1, 1 if n else features), reads=n) for n, each in enumerate(layers)]
+        return cls(Plane(1, 1, features), nodes)
+
+    def layers(self) -> list[Layer]:
+        """Of all convolutions, Linear ones included."""
+        return [node.layer for node in self.nodes if isinstance(node, Conv)]
+
+    def shapes(self) -> list[Plane]:
+        """Of all values. Raises ValueError if nodes do not fit each other."""
+        found = [self.inputs]
+        for n, node in enumerate(self.nodes):
+            adds = node.adds if isinstance(node, Conv) else None
+            if not 0 <= node.reads <= n or (adds is not None and not 0 <= adds <= n):
+                raise ValueError(f"node {n} reads a value that is not there yet")
+            shape = node.shape(found[node.reads])
+            if min(shape) < 1 or (adds is not None and found[adds] != shape):
+                raise ValueError(f"node {n} does not fit what it reads")
+            if isinstance(node, Conv) and node.layer.weight_OI.shape[1] != found[node.reads].channels * np.prod(
+                node.kernel
+            ):
+                raise ValueError(f"node {n} has weights for other inputs")
+            found.append(shape)
+        return found
+
+
+def evaluate(graph: Graph, x_BF: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(B, F) -> (B, C) in float64, every weight multiplied, the pruned ones too: what programs are held against."""
+    values = [x_BF.astype(np.float64).reshape(-1, *graph.inputs)]
+    for node in graph.nodes:
+        values.append(_convolved(node, values) if isinstance(node, Conv) else _pooled(node, values[node.reads]))
+    return values[-1].reshape(len(x_BF), -1)
+
+
+def _convolved(node: Conv, values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    edge = (node.padding, node.padding)
+    x_BCHW = np.pad(values[node.reads], ((0, 0), (0, 0), edge, edge))
+    windows = _windows(x_BCHW, node.kernel, node.stride).transpose(0, 2, 3, 1, 4, 5)
+    sums = windows.reshape(*windows.shape[:3], -1) @ node.layer.weight_OI.T.astype(np.float64) + node.layer.bias_O
+    y_BOHW = sums.transpose(0, 3, 1, 2) + (0 if node.adds is None else values[node.adds])
+    return np.maximum(y_BOHW, 0) if node.layer.relu else y_BOHW
+
+
+def _pooled(node: Pool, x_BCHW: NDArray[np.float64]) -> NDArray[np.float64]:
+    windows = _windows(x_BCHW, (node.size, node.size), node.stride)
+    pooled: NDArray[np.float64] = windows.max((4, 5)) if node.kind == "max" else windows.mean((4, 5))
+    return pooled
+
+
+def _windows(x_BCHW: NDArray[np.float64], kernel: tuple[int, int], stride: int) -> NDArray[np.float64]:
+    """(B, C, rows, columns, kernel rows, kernel columns)."""
+    return np.lib.stride_tricks.sliding_window_view(x_BCHW, kernel, axis=(2, 3))[:, :, ::stride, ::stride]

@@ -1,0 +1,86 @@
+"""What a network computes, as the ticket runtime's graph; and what it cannot hold is named."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ticketsmith_runner.backends import NotApplicable
+from ticketsmith_runner.tracing import graph
+from ticketsmith_runtime.graph import Conv, evaluate
+
+
+def test_the_graph_computes_what_the_network_does(residual):
+    _, masked, masks = residual(0.4)
+    x = torch.randn(3, 3, 12, 12)
+
+    outputs = evaluate(graph(masked, masks, (3, 12, 12)), x.flatten(1).numpy())
+
+    np.testing.assert_allclose(outputs, masked(x).numpy(), rtol=0, atol=1e-5)
+
+
+def test_masks_outlive_the_normalization_that_is_folded_in(residual):
+    _, masked, masks = residual(0.4)
+
+    traced = graph(masked, masks, (3, 12, 12))
+
+    stem = traced.nodes[0]
+    assert isinstance(stem, Conv) and np.array_equal(stem.layer.alive_OI, masks["stem.0.weight"].flatten(1).numpy())
+    assert not stem.layer.weight_OI[~stem.layer.alive_OI].any()
+    assert sum(layer.kept for layer in traced.layers()) == sum(int(mask.sum()) for mask in masks.values())
+
+
+class Twice(nn.Module):
+    """Reads a sum before and after its ReLU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.end = nn.Conv2d(1, 2, 3), nn.Linear(2, 1)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        x = self.conv(inputs)
+        return self.end(torch.flatten(x + torch.relu(x), 1))
+
+
+class Branching(nn.Module):
+    """What it does depends on what it sees."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs if inputs.sum() > 0 else -inputs
+
+
+class Halved(nn.Linear):
+    """Looks like a Linear."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return super().forward(inputs) / 2
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.Tanh()), "module '1' is a Tanh"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3, dilation=2)), "dilation"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3, padding="same")), "paddings"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3, stride=(1, 2))), "strides"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect")), "groups, dilation"),
+        (nn.Sequential(nn.MaxPool2d(2, padding=1)), "pools with padding"),
+        (nn.Sequential(nn.MaxPool2d((1, 2))), "rectangles"),
+        (nn.Sequential(nn.AdaptiveAvgPool2d(2)), "no mean of a whole"),
+        (nn.Sequential(nn.BatchNorm2d(1)), "follows no convolution"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, track_running_stats=False)), "cannot be folded"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.Linear(6, 2)), "not flattened"),
+        (nn.Sequential(nn.Flatten(2), nn.Linear(64, 2)), "flattens other axes"),
+        (nn.Sequential(nn.Flatten(), Halved(64, 2)), "1.weight"),
+        (Twice(), "serves it alone"),
+        (Branching(), "cannot be traced"),
+    ],
+)
+def test_what_a_graph_cannot_hold_is_named(network, reason):
+    with pytest.raises(NotApplicable, match=reason):
+        graph(network.eval(), {}, (1, 8, 8))
+
+
+def test_a_sample_of_four_axes_is_none_of_ours():
+    with pytest.raises(NotApplicable, match="4 axes"):
+        graph(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), {}, (1, 1, 4, 4))
