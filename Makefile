@@ -52,7 +52,7 @@ clean: ## remove the environment and what tools cached
 	@test -x $(UV) || $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv || \
 	  { echo "error: $(PYTHON) cannot make environments"; echo "  fix: install its venv module (Debian: apt install python3-venv)"; exit 2; }
 	@test -x $(UV) || $(BIN)/python -m pip install --disable-pip-version-check uv==0.13.9
-	$(UV) pip install --python $(BIN)/python $(UV_FLAGS) -r $(REQUIREMENTS)
+	$(UV) pip install --python $(BIN)/python --compile-bytecode $(UV_FLAGS) -r $(REQUIREMENTS) # or each start compiles torch
 	@touch $@
 
 .PHONY: help run test e2e format lock render image clean

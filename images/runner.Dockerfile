@@ -14,7 +14,7 @@ RUN --mount=type=secret,id=ca,required=false \
 COPY images/requirements.txt /src/
 RUN --mount=type=secret,id=ca,required=false \
     if [ -f /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi; \
-    uv pip install --python /opt/venv/bin/python --no-cache --requirement /src/requirements.txt
+    uv pip install --python /opt/venv/bin/python --no-cache --compile-bytecode --requirement /src/requirements.txt
 
 COPY sdk/ticketsmith /opt/ticketsmith/ticketsmith
 COPY runner/ticketsmith_runner /opt/ticketsmith/ticketsmith_runner

@@ -22,7 +22,8 @@ from .context import Context
 from .network import build, draw, prunable
 from .trainers import Batches, trainer, weights
 
-SPARSE = 0.5  # density below which skipping zeros beats dense kernels: benchmarks/README.md has the table
+SPARSE = 0.7  # density below which skipping zeros beats dense kernels: benchmarks/README.md has the table
+SMALL = 100_000  # weights up to which it beats them even where there are no zeros: dense kernels are called, not used
 TOLERANCE = 1e-5  # of the probe, on weights and logits of order 1
 
 
@@ -111,8 +112,11 @@ def choose(training: Training, network: nn.Module, density: float) -> Choice:
         return Choice(training.trainer, "asked for by the spec")
     if training.precision != "float32":
         return Choice("eager", f"{training.precision} is asked for, which the others do not know")
-    name = "csr-mlp" if density < SPARSE else "dense-mlp"
+    weights = sum(prunable(network).values())
+    name = "csr-mlp" if density < SPARSE or weights <= SMALL else "dense-mlp"
     if reason := trainer(name).refuses(network):
         return Choice("eager", reason)
+    if weights <= SMALL:
+        return Choice(name, f"a chain of Linear and ReLU with {weights:,} weights, not more than {SMALL:,}")
     side = "below" if density < SPARSE else "not below"
     return Choice(name, f"a chain of Linear and ReLU with {density:.1%} of its weights left, {side} {SPARSE:.0%}")

@@ -110,4 +110,4 @@ def test_the_report_shows_the_newest_verdicts_and_says_how_many_looks_it_took(st
     said = "Still open after 15 replicates, look 3 of 3 at most: each look is held to 97.68\u00a0%"
     assert any(remark.startswith(said) for remark in remarks(findings)), remarks(findings)
     assert "cohort-02/level-01/ticket/gate" in findings.inputs
-    assert findings.trainers == {"0": "dense-mlp", "1": "dense-mlp"}
+    assert findings.trainers == {"0": "csr-mlp", "1": "csr-mlp"}

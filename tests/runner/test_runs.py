@@ -137,12 +137,12 @@ def test_a_replicate_depends_on_nothing_but_its_own_number(finished: Run, start:
     """Replicate 3 alone, in a cohort of five, and in a cohort of ten."""
     dense = finished["level-00/dense/train"]
     assert isinstance(dense, Train)
-    alone = replicate(finished.context, dense, 3, trainer="dense-mlp")
+    alone = replicate(finished.context, dense, 3, trainer="csr-mlp")
     stacked = unpack(finished.ledger.read(dense, "weights.safetensors"))
     assert all(torch.equal(value, stacked[name][3]) for name, value in unpack(alone.weights).items())
     larger = start({"replicates": 10})
     step = next(step for step in imp(larger.spec) if isinstance(step, Train))
-    assert replicate(larger.context, step, 3, trainer="dense-mlp").weights == alone.weights
+    assert replicate(larger.context, step, 3, trainer="csr-mlp").weights == alone.weights
 
 
 def test_replicates_differ(finished: Run) -> None:

@@ -200,10 +200,16 @@ def test_one_layer_used_twice_is_no_chain() -> None:
 
 
 def test_dense_levels_get_dense_kernels_and_sparse_ones_the_sparse_step() -> None:
-    spec = read_spec(None, {"pruning": {"sparsity": 0.8}})
+    spec = read_spec(None, {"task": "mnist-lenet300", "pruning": {"sparsity": 0.8}})
     choices = planner.plan(spec, task(spec.task))
-    assert [choices[level].trainer for level in (0, 3, 4, 8)] == ["dense-mlp", "dense-mlp", "csr-mlp", "csr-mlp"]
-    assert "41.5% of its weights left" in choices[4].reason
+    assert [choices[level].trainer for level in (0, 1, 2, 8)] == ["dense-mlp", "dense-mlp", "csr-mlp", "csr-mlp"]
+    assert "64.1% of its weights left" in choices[2].reason
+
+
+def test_small_networks_get_the_sparse_step_at_every_level() -> None:
+    spec = read_spec(None, {"pruning": {"sparsity": 0.8}})
+    choices = list(planner.plan(spec, task(spec.task)).values())
+    assert {choice.trainer for choice in choices} == {"csr-mlp"} and "50,200 weights" in choices[0].reason
 
 
 def test_bfloat16_is_an_option_of_eager_alone(start: Callable[..., Run]) -> None:
