@@ -3,10 +3,10 @@
     python benchmarks/study.py --data-root data
     python benchmarks/study.py --open-lth CHECKOUT -o json
 
-The study: LeNet-300-100, 14 rounds of pruning by 20 %, 3 arms, 5 replicates, 5 epochs each: 215 trainings. Its time is
-that of the whole command, with imports, pruning, gates, benchmark and report. The opponent trains one epoch, five times
-before the study and five times after; its time for the study is the median epoch times 1,075, in one process. Two of
-them on two cores take half of that. It does not prune, judge or report.
+The study: LeNet-300-100 by the protocol of open_lth (SGD 0.1, batches of 128), dense and 13 rounds of pruning by 20 %,
+3 arms, 5 replicates, 5 epochs each: 200 trainings. Its time is that of the whole command, with imports, pruning, gates,
+benchmark and report. The opponent trains one epoch, alone and with a second one beside it, four times before the study
+and four times after; its time for the study is the median epoch times 1,000. It does not prune, judge or report.
 """
 
 import argparse
@@ -16,49 +16,58 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
 
 import numpy as np
 import peers
-from training import CASES, conventional
+from training import CASES, WORKERS, conventional
 
 from ticketsmith.lottery.schedule import rounds
 from ticketsmith.lottery.spec import Pruning
+from ticketsmith_runner.workers import workers
 
-LEVELS, ARMS, REPLICATES, EPOCHS = 14, 3, 5, 5
-SPARSITY = 1 - 0.8**LEVELS
-EPOCH = 55_000 // 60  # updates
-TRAININGS = REPLICATES * (1 + LEVELS * ARMS)
-ROUNDS = 5
+ROUNDS, ARMS, REPLICATES, EPOCHS = 13, 3, 5, 5
+SPARSITY = 1 - 0.8**ROUNDS
+CASE = CASES["lenet300-sgd"]
+EPOCH = 55_000 // CASE.training.batch_size  # updates
+TRAININGS = REPLICATES * (1 + ROUNDS * ARMS)
+REPEATS = 4
+OPPONENTS: dict[str, Callable[[], object]] = {}
+"""CASE.updates each. Filled before the workers are forked, which find it as it was."""
+Row = dict[str, object]
 
 
 def main() -> None:
-    """Print a row for each opponent: times for the study, and their ratio with its range."""
+    """Print rows: seconds of the study, and its ratio to each opponent with its range."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", default="data", help="folder with torchvision's MNIST")
     parser.add_argument("--open-lth", help="a checkout of facebookresearch/open_lth")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     options = parser.parse_args()
-    assert rounds(Pruning(sparsity=SPARSITY)) == LEVELS
-    opponents = {"one conventional loop": loop(options.data_root)}
+    assert rounds(Pruning(sparsity=SPARSITY)) == ROUNDS
+    OPPONENTS["conventional loop"] = partial(conventional, CASE, 1.0, options.data_root)
     if options.open_lth:
-        opponents["one process of open_lth"] = open_lth(options.open_lth, options.data_root)
-    epochs: dict[str, list[float]] = {name: [] for name in opponents}
-
-    def listen() -> None:
-        for _ in range(ROUNDS):
-            for name, epoch in opponents.items():
-                epochs[name].append(epoch())
-
-    listen()
+        peer = peers.OpenLth(options.open_lth, options.data_root, 1.0)
+        OPPONENTS["open_lth"] = lambda: peer(CASE.updates)
+    epochs: dict[tuple[str, int], list[float]] = {(name, count): [] for name in OPPONENTS for count in (1, WORKERS)}
+    listen(epochs)
     seconds = study(options.data_root)
-    listen()
-    rows = [row(name, times, seconds) for name, times in epochs.items()]
+    listen(epochs)
+    rows = [row(*key, times, seconds) for key, times in epochs.items()]
     print(json.dumps(rows, indent=2) if options.output == "json" else "\n".join(map(line, rows)))
 
 
 def study(root: str) -> float:
     """Seconds of the command."""
-    fields = {"replicates": REPLICATES, "training.steps": EPOCHS * EPOCH, "pruning.sparsity": SPARSITY}
+    fields = {
+        "replicates": REPLICATES,
+        "training.steps": EPOCHS * EPOCH,
+        "training.batch_size": CASE.training.batch_size,
+        "training.optimizer": CASE.training.optimizer,
+        "training.learning_rate": CASE.training.learning_rate,
+        "pruning.sparsity": SPARSITY,
+    }
     with tempfile.TemporaryDirectory() as store:
         argv = [sys.executable, "-m", "ticketsmith", "run", "imp", "--task", "mnist-lenet300", "--data-root", root]
         argv += ["--store", store, *(f"--set={key}={value}" for key, value in fields.items())]
@@ -70,38 +79,38 @@ def study(root: str) -> float:
     return seconds
 
 
-def loop(root: str) -> Callable[[], float]:
-    """Seconds of one epoch of the conventional loop, from a fifth of it."""
-    case = CASES["lenet300"]
-    return timed(lambda: conventional(case, 1.0, root), EPOCH / case.updates)
+def listen(epochs: dict[tuple[str, int], list[float]]) -> None:
+    """Add seconds of a replicate's epoch, for each opponent alone and for as many as there are workers."""
+    with workers(WORKERS) as pool:
+        assert pool is not None
+        for name in OPPONENTS:
+            together(pool, name, WORKERS)  # caches of each worker
+        for _ in range(REPEATS):
+            for (name, count), times in epochs.items():
+                times.append(EPOCH / CASE.updates * together(pool, name, count) / count)
 
 
-def open_lth(path: str, root: str) -> Callable[[], float]:
-    """The same of open_lth, whose batches are of 128 and whose optimizer is SGD."""
-    case = CASES["lenet300-sgd"]
-    peer = peers.OpenLth(path, root, 1.0)
-    return timed(lambda: peer(case.updates), EPOCH * 60 / 128 / case.updates)
+def together(pool: Executor, name: str, count: int) -> float:
+    """Seconds until all are done."""
+    began = time.perf_counter()
+    for done in [pool.submit(once, name) for _ in range(count)]:
+        done.result()
+    return time.perf_counter() - began
 
 
-def timed(call: Callable[[], object], scale: float) -> Callable[[], float]:
-    def epoch() -> float:
-        began = time.perf_counter()
-        call()
-        return scale * (time.perf_counter() - began)
-
-    epoch()  # imports and caches
-    return epoch
+def once(name: str) -> None:
+    OPPONENTS[name]()
 
 
-def row(against: str, epochs: list[float], seconds: float) -> dict[str, object]:
+def row(name: str, count: int, epochs: list[float], seconds: float) -> Row:
     whole = TRAININGS * EPOCHS * np.array(epochs) / seconds
     return {
-        "case": "study", "against": against, "trainings": TRAININGS, "seconds": seconds,
+        "case": "study", "against": f"{count} x {name}", "trainings": TRAININGS, "seconds": seconds,
         "ratio": float(np.median(whole)), "low": float(whole.min()), "high": float(whole.max()),
     }  # fmt: skip
 
 
-def line(row: dict[str, object]) -> str:
+def line(row: Row) -> str:
     interval = "{ratio:.1f}x [{low:.1f}, {high:.1f}]".format(**row)
     return f"{row['trainings']} trainings in {row['seconds']:.0f} s: {interval} against {row['against']}"
 

@@ -99,7 +99,8 @@ def _steps(ledger: Ledger, spec: Experiment, spent: Spent, options: argparse.Nam
     # Wrong data or a trainer that does not fit end the run here, before any work; the workers share what is loaded.
     _ = context.data
     prepare(context, options.level if options.command == "step" else None)
-    with workers(options.workers) as pool:
+    # A process that was forked cannot use a GPU, and one process keeps it busy.
+    with workers(1 if spec.training.device == "cuda" else options.workers) as pool:
         context = replace(context, workers=pool)
         spent.begin()
         if options.command == "all":

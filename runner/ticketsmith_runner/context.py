@@ -57,14 +57,18 @@ class Context:
         """`function(context, step, r)` for every replicate r of the cohort, in order; spread over the workers."""
         members = range(len(self.replicates(step)))
         if self.workers is None:
-            return [self._tell(step, r, len(members), function(self, step, r)) for r in members]
+            return [self._told(step, r + 1, function(self, step, r)) for r in members]
         alone = replace(self, workers=None, progress=None)
         futures = [self.workers.submit(function, alone, step, r) for r in members]
-        for done, future in enumerate(as_completed(futures)):
-            self._tell(step, done, len(members), future.result())
+        for done, future in enumerate(as_completed(futures), start=1):
+            self._told(step, done, future.result())
         return [future.result() for future in futures]
 
-    def _tell(self, step: Step, done: int, of: int, result: T) -> T:
+    def tell(self, step: Step, done: int) -> None:
+        """So many replicates of the step's cohort are done."""
         if self.progress is not None:
-            self.progress(step, done + 1, of)
+            self.progress(step, done, len(self.replicates(step)))
+
+    def _told(self, step: Step, done: int, result: T) -> T:
+        self.tell(step, done)
         return result

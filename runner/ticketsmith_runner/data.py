@@ -32,7 +32,7 @@ class Examples:
     std: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Data:
     """A task's examples as tensors, resident in memory."""
 
@@ -41,6 +41,10 @@ class Data:
     """(N, 1, H, W), float32."""
     labels: Tensor
     """(N,), int64."""
+
+    def on(self, device: str) -> "Data":
+        """The same, resident in that device's memory; brought there once."""
+        return self if device == "cpu" else _brought(self, device)
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,11 @@ def read(dataset: str, expected: str, root: str) -> Data:
         )
     inputs = (torch.from_numpy(examples.pixels).float() / examples.peak - examples.mean) / examples.std
     return Data(examples, inputs.unsqueeze(1), torch.from_numpy(examples.labels.astype(np.int64)))
+
+
+@lru_cache(maxsize=1)
+def _brought(data: Data, device: str) -> Data:
+    return Data(data.examples, data.inputs.to(device), data.labels.to(device))
 
 
 def split(task: Task, seed: int, replicate: int) -> Split:

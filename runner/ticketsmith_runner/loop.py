@@ -1,12 +1,13 @@
 """The training loop: stretches of updates between looks at the validation split. The same for every arm and trainer."""
 
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ticketsmith.lottery.spec import Training
 
-from .trainers import Batches, Forward, State, Trainer
+from .trainers import Alone, Batches, Forward, Group, Network, State, Trainer
 
 Look = Callable[[Forward], tuple[float, float]]
 
@@ -25,6 +26,8 @@ class Trace:
     losses: list[float | None] = field(default_factory=list)
     accuracies: list[float | None] = field(default_factory=list)
     diverged_at: int | None = None
+    seconds: float = field(default=0.0, compare=False)
+    """In updates alone; of a group, this one's share."""
 
 
 def train(
@@ -34,17 +37,40 @@ def train(
 
     A loss that is not finite ends the training at the next look, with the weights of the look before.
     """
-    before, at = trainer.weights(), span.start
-    trace = Trace(final=before, early=before, kept=trainer.capture() if keep == at else None)
+    return train_all(Alone(trainer), training, span=span, keep=keep, batches=[batches], looks=[look])[0]
+
+
+def train_all(
+    group: Group,
+    training: Training,
+    *,
+    span: range,
+    keep: int | None,
+    batches: Sequence[Batches],
+    looks: Sequence[Look],
+) -> list[Trace]:
+    """The same for the members of a group; what one of them does or becomes changes nothing for the others."""
+    at = span.start
+    traces = [_begun(member, captured=keep == at) for member in group.members]
     for stop in _stops(span, training.evaluate_every, keep):
-        trainer.advance(range(at, stop), batches)
-        at = stop
-        if at == keep:
-            trace.kept = trainer.capture()
-        if (at % training.evaluate_every == 0 or at == span.stop) and not _note(trace, at, trainer, look):
-            trace.kept = trace.kept or trainer.capture()
+        began = time.perf_counter()
+        group.advance(range(at, stop), batches)
+        seconds, at = (time.perf_counter() - began) / len(traces), stop
+        for trace, member, look in zip(traces, group.members, looks, strict=True):
+            trace.seconds += seconds
+            if trace.diverged_at is None:
+                if at == keep:
+                    trace.kept = member.capture()
+                if (at % training.evaluate_every == 0 or at == span.stop) and not _note(trace, at, member, look):
+                    trace.kept = trace.kept or member.capture()
+        if all(trace.diverged_at for trace in traces):
             break
-    return trace
+    return traces
+
+
+def _begun(member: Network, captured: bool) -> Trace:
+    before = member.weights()
+    return Trace(final=before, early=before, kept=member.capture() if captured else None)
 
 
 def _stops(span: range, every: int, keep: int | None) -> Iterator[int]:
@@ -52,9 +78,9 @@ def _stops(span: range, every: int, keep: int | None) -> Iterator[int]:
     return (done for done in range(span.start + 1, span.stop + 1) if done % every == 0 or done in (keep, span.stop))
 
 
-def _note(trace: Trace, done: int, trainer: Trainer, look: Look) -> bool:
+def _note(trace: Trace, done: int, member: Network, look: Look) -> bool:
     """Look at the validation split after `done` updates; False if the training has diverged."""
-    loss, accuracy = look(trainer.forward)
+    loss, accuracy = look(member.forward)
     finite = math.isfinite(loss)
     trace.looks.append(done)
     trace.losses.append(loss if finite else None)
@@ -62,7 +88,7 @@ def _note(trace: Trace, done: int, trainer: Trainer, look: Look) -> bool:
     if not finite:
         trace.diverged_at = done
         return False
-    trace.final = trainer.weights()
+    trace.final = member.weights()
     if loss == min(seen for seen in trace.losses if seen is not None) and loss not in trace.losses[:-1]:
         trace.early, trace.early_stop_step = trace.final, done
     return True

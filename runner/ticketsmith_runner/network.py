@@ -1,5 +1,7 @@
 """The network of a spec: how it is built, drawn, and which of its parameters may be pruned."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -19,12 +21,34 @@ def build(model: Model, task: Task) -> nn.Module:
 
 
 def prunable(network: nn.Module) -> dict[str, int]:
-    """Weights per prunable layer, in the order of the network; the last is the output layer. No biases, no norms."""
-    return {
-        f"{name}.weight": module.weight.numel()
-        for name, module in network.named_modules()
-        if isinstance(module, PRUNABLE)
-    }
+    """Weights per prunable layer, in the order of the network; the last is the output layer. No biases, no norms.
+
+    A weight that several layers share counts once, under its first name.
+    """
+    weights = {id(module.weight) for module in network.modules() if isinstance(module, PRUNABLE)}
+    return {name: weight.numel() for name, weight in network.named_parameters() if id(weight) in weights}
+
+
+def state(network: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers: copies on the CPU. What is shared stands under its first name alone."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in _named(network).items()}
+
+
+def restore(network: nn.Module, values: Mapping[str, Tensor]) -> None:
+    """Put a state back. Raises KeyError if it is not that of such a network."""
+    if values.keys() != _named(network).keys():
+        raise KeyError(
+            f"the state has other tensors than the network: {sorted(values.keys() ^ _named(network).keys())}"
+        )
+    network.load_state_dict(values, strict=False)
+
+
+def _named(network: nn.Module) -> dict[str, Tensor]:
+    first: dict[int, str] = {}
+    whole = network.state_dict(keep_vars=True)
+    for name, value in whole.items():
+        first.setdefault(id(value), name)
+    return {name: whole[name] for name in first.values()}
 
 
 def draw(network: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
@@ -37,4 +61,4 @@ def draw(network: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
                     module.bias.zero_()
             elif reset := getattr(module, "reset_parameters", None):
                 reset()  # norms: ones and zeros, no randomness
-    return {name: value.clone() for name, value in network.state_dict().items()}
+    return state(network)

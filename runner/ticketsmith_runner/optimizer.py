@@ -4,10 +4,10 @@ Their classes import torch's compiler, which no training here uses, for more sec
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
@@ -18,14 +18,13 @@ Memory = Iterable[tuple[str, str, Tensor]]
 
 
 class Optimizer:
-    """Updates of a network's parameters. Its memory starts where `memory` left it, or empty."""
+    """Updates of parameters by name, from their gradients. Its memory starts where `memory` left it, or empty."""
 
-    def __init__(self, network: nn.Module, training: Training, memory: Memory = ()) -> None:
-        self.training = training
-        self.parameters = dict(network.named_parameters())
+    def __init__(self, parameters: Mapping[str, Tensor], training: Training, memory: Memory = ()) -> None:
+        self.training, self.parameters = training, parameters
         self.slots: defaultdict[str, dict[str, Tensor]] = defaultdict(dict)
         for slot, name, value in memory:
-            self.slots[slot][name] = value.clone()
+            self.slots[slot][name] = value.to(parameters[name].device, copy=True)
 
     def memory(self) -> Iterator[tuple[str, str, Tensor]]:
         """What the next update depends on besides weights and gradients; nothing before the first."""
@@ -43,7 +42,7 @@ class Optimizer:
         for name, weight in live.items():
             if name not in self.slots["step"]:
                 self.slots["exp_avg"][name], self.slots["exp_avg_sq"][name] = (torch.zeros_like(weight) for _ in "12")
-                self.slots["step"][name] = torch.zeros((), dtype=torch.float32)
+                self.slots["step"][name] = torch.zeros((), dtype=torch.float32, device=weight.device)
         average, square, count = ([self.slots[s][n] for n in live] for s in ("exp_avg", "exp_avg_sq", "step"))
         adam(
             list(live.values()), gradients, average, square, [], count, fused=True, lr=rate,

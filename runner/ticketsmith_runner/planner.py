@@ -41,7 +41,12 @@ def settled(context: Context) -> dict[int, str]:
 
 
 def prepare(context: Context, level: int | None) -> None:
-    """Settle the choices and import what one level (None: every level) needs, before workers are forked."""
+    """Settle the choices and import what one level (None: every level) needs, before workers are forked.
+
+    Raises UsageError if the spec asks for what is not here.
+    """
+    if context.spec.training.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("training.device: cuda, and no GPU is here", "run it where one is, or with cpu")
     for at, name in settled(context).items():
         if level in (None, at):
             trainer(name)
@@ -65,13 +70,20 @@ def plan(spec: Experiment, task: Task) -> dict[int, Choice]:
 
 def vetted(choices: Mapping[int, Choice], probe: Callable[[str], float]) -> dict[int, Choice]:
     """The same, with `eager` in place of a trainer whose first update here is not that of `eager`: see `difference`."""
-    veto = {name: probe(name) for name in {choice.trainer for choice in choices.values()} - {"eager"}}
+    names = {choice.trainer for choice in choices.values()} - {"eager"}
+    vetoes = {name: reason for name in names if (reason := _veto(name, probe))}
     return {
-        level: Choice("eager", f"{choice.trainer} differs from it by {veto[choice.trainer]:.0e} on this machine")
-        if veto.get(choice.trainer, 0) > TOLERANCE
-        else choice
+        level: Choice("eager", vetoes[choice.trainer]) if choice.trainer in vetoes else choice
         for level, choice in choices.items()
     }
+
+
+def _veto(name: str, probe: Callable[[str], float]) -> str | None:
+    try:
+        found = probe(name)
+    except RuntimeError as error:  # torch's word for whatever a network does that a trainer cannot
+        return f"{name} fails on this machine: {str(error).splitlines()[0]}"
+    return None if found <= TOLERANCE else f"{name} differs from it by {found:.0e} on this machine"
 
 
 def difference(name: str, spec: Experiment, task: Task) -> float:
@@ -86,10 +98,10 @@ def difference(name: str, spec: Experiment, task: Task) -> float:
     state = {f"weights/{key}": value * mask.get(key, torch.tensor(1)) for key, value in start.items()}
     after = []
     for each in ("eager", name):
-        trained = trainer(each).start(
-            build(spec.model, task), state, mask, Training(steps=1, batch_size=size, learning_rate=0.1)
-        )
-        trained.advance(range(1), batches)
+        device = "cpu" if each == "eager" else spec.training.device
+        training = Training(steps=1, batch_size=size, learning_rate=0.1, device=device)
+        trained = trainer(each).start(build(spec.model, task), state, mask, training)
+        trained.advance(range(1), batches.on(device))
         after.append({**weights(trained.weights()), "logits": trained.forward(inputs)})
     return max(float((after[0][key] - after[1][key]).abs().max()) for key in after[0])
 
@@ -104,19 +116,31 @@ def _densities(spec: Experiment, network: nn.Module) -> dict[int, float]:
 def choose(training: Training, network: nn.Module, density: float) -> Choice:
     """The trainer of one network at one density. Raises UsageError if the one that is asked for cannot train it."""
     if training.trainer != "auto":
-        reason = trainer(training.trainer).refuses(network)
-        if training.precision != "float32" and training.trainer != "eager":
-            reason = f"it does not know {training.precision}"
-        if reason:
+        if reason := _unable(training.trainer, training, network):
             raise UsageError(f"training.trainer: {training.trainer} cannot train this network: {reason}", "take auto")
         return Choice(training.trainer, "asked for by the spec")
-    if training.precision != "float32":
-        return Choice("eager", f"{training.precision} is asked for, which the others do not know")
+    name, reason = _proposed(training, network, density)
+    if unable := _unable(name, training, network):
+        return Choice("eager", unable)
+    return Choice(name, reason)
+
+
+def _proposed(training: Training, network: nn.Module, density: float) -> tuple[str, str]:
+    if training.device == "cuda":
+        return "stack", "a GPU trains all replicates at once"
     weights = sum(prunable(network).values())
-    name = "csr-mlp" if density < SPARSE or weights <= SMALL else "dense-mlp"
-    if reason := trainer(name).refuses(network):
-        return Choice("eager", reason)
     if weights <= SMALL:
-        return Choice(name, f"a chain of Linear and ReLU with {weights:,} weights, not more than {SMALL:,}")
-    side = "below" if density < SPARSE else "not below"
-    return Choice(name, f"a chain of Linear and ReLU with {density:.1%} of its weights left, {side} {SPARSE:.0%}")
+        return "csr-mlp", f"a chain of Linear and ReLU with {weights:,} weights, not more than {SMALL:,}"
+    below = density < SPARSE
+    left = f"{density:.1%} of its weights left, {'below' if below else 'not below'} {SPARSE:.0%}"
+    return ("csr-mlp" if below else "dense-mlp"), f"a chain of Linear and ReLU with {left}"
+
+
+def _unable(name: str, training: Training, network: nn.Module) -> str | None:
+    """Why a trainer cannot train a network as the spec asks, or None."""
+    file = trainer(name)
+    if training.device not in file.DEVICES:
+        return f"{name} does not compute on {training.device}"
+    if training.precision not in file.PRECISIONS:
+        return f"{name} does not know {training.precision}"
+    return file.refuses(network)

@@ -15,6 +15,7 @@ from .news import news, verdict
 
 Tell = Callable[[dict[str, Any]], None]
 LANES = 2  # threads that wait for workers and write artifacts: one for the tickets, one for the controls
+ALONE = 1  # where this process trains: torch's dropout draws from one generator for all threads
 
 
 def walk(context: Context, tell: Tell, *, until: int | None = None) -> None:
@@ -27,13 +28,14 @@ def walk(context: Context, tell: Tell, *, until: int | None = None) -> None:
     cohorts = 1
     done: set[str] = set()
     running: dict[Future[None], Step] = {}
-    with ThreadPoolExecutor(LANES) as pool:
+    lanes = LANES if context.workers else ALONE
+    with ThreadPoolExecutor(lanes) as pool:
         try:
             while True:
                 steps = [s for s in imp(context.spec, cohorts=cohorts, last=last) if until is None or s.level <= until]
                 started = done | {step.key for step in running.values()}
                 ready = _ready(steps, done, started, context.spec.stop_on_fail)
-                for step, _ in zip(ready, range(LANES - len(running)), strict=False):
+                for step, _ in zip(ready, range(lanes - len(running)), strict=False):
                     running[pool.submit(_run, step, context, tell)] = step
                 if not running:
                     return

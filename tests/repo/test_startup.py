@@ -63,7 +63,8 @@ def test_a_training_loads_no_compiler_and_no_library_for_its_data() -> None:
         "digits.load('')\n"
         "network = torch.nn.Linear(2, 2)\n"
         "network(torch.ones(1, 2)).sum().backward()\n"
-        "optimizer.Optimizer(network, Training(steps=1, batch_size=1, learning_rate=0.1)).step(0.1)\n"
+        "training = Training(steps=1, batch_size=1, learning_rate=0.1)\n"
+        "optimizer.Optimizer(dict(network.named_parameters()), training).step(0.1)\n"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)

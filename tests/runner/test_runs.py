@@ -21,7 +21,7 @@ from ticketsmith.lottery.steps import Train
 from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner import steps
 from ticketsmith_runner.data import read
-from ticketsmith_runner.loop import Trace, train
+from ticketsmith_runner.loop import Trace, train, train_all
 from ticketsmith_runner.steps.train import replicate
 from ticketsmith_runner.tensors import unpack
 from ticketsmith_runner.trainers import Batches
@@ -154,11 +154,11 @@ def test_every_arm_sees_the_same_batches(finished: Run, monkeypatch: pytest.Monk
     """Paired arms: what differs between them is mask and start, never the data."""
     seen: list[list[list[int]]] = []
 
-    def spy(*given: Any, batches: Batches, **more: Any) -> Trace:
-        seen.append([batches(update)[1].tolist() for update in range(60)])
-        return train(*given, batches=batches, **more)
+    def spy(*given: Any, batches: list[Batches], **more: Any) -> list[Trace]:
+        seen.append([batches[0](update)[1].tolist() for update in range(60)])
+        return train_all(*given, batches=batches, **more)
 
-    monkeypatch.setattr(steps.train, "train", spy)
+    monkeypatch.setattr(steps.train, "train_all", spy)
     for key in ("level-00/dense", "level-01/ticket", "level-01/reinit", "level-02/random"):
         step = finished[f"{key}/train"]
         assert isinstance(step, Train)

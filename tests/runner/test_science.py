@@ -243,7 +243,7 @@ def test_an_update_has_the_bytes_of_torchs_own_optimizer(optimizer: str, momentu
     training = Training(steps=9, batch_size=4, optimizer=optimizer, learning_rate=0.1, momentum=momentum)
     ours, theirs = nn.Linear(40, 20), nn.Linear(40, 20)
     theirs.load_state_dict(ours.state_dict())
-    mine = Optimizer(ours, training)
+    mine = Optimizer(dict(ours.named_parameters()), training)
     kinds = {"sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=momentum), "adam": torch.optim.Adam}
     other = kinds[optimizer](theirs.parameters())
     for rate in (0.1, 0.1, 0.03, 0.01):
@@ -251,7 +251,7 @@ def test_an_update_has_the_bytes_of_torchs_own_optimizer(optimizer: str, momentu
         for network in (ours, theirs):
             network.zero_grad()
             network(inputs).square().sum().backward()
-        mine = Optimizer(ours, training, mine.memory())  # as a rewound run does
+        mine = Optimizer(dict(ours.named_parameters()), training, mine.memory())  # as a rewound run does
         mine.step(rate)
         other.param_groups[0].update(lr=rate, fused=True, foreach=False)
         other.step()

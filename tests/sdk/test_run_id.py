@@ -38,6 +38,7 @@ OTHER: dict[str, Any] = {
     "training.schedule": "constant",
     "training.evaluate_every": 21,
     "training.precision": "bfloat16",
+    "training.device": "cuda",
     "training.trainer": "eager",
     "pruning.sparsity": 0.81,
     "pruning.fraction": 0.21,

@@ -30,7 +30,7 @@ from ..backends._admission import admit
 from ..backends._ranking import choose, speed_rows
 from ..context import Artifacts, Context
 from ..data import split
-from ..network import build
+from ..network import build, restore
 from ..tensors import member
 from ..timing import Clock, Rounds, batches, measure
 
@@ -153,7 +153,7 @@ def _weights(step: Train, context: Context, r: int) -> dict[str, Tensor]:
 
 def _network(state: dict[str, Tensor], context: Context) -> nn.Module:
     network = build(context.spec.model, context.task)
-    network.load_state_dict(state)
+    restore(network, state)
     return network.eval()
 
 

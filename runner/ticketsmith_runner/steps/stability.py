@@ -11,7 +11,7 @@ from ticketsmith.lottery.steps import Stability
 from .. import trainers
 from ..context import Artifacts, Context
 from ..data import split
-from ..network import build, draw
+from ..network import build, draw, restore
 from ..planner import settled
 from ..seeds import generator
 from ..statistics import summary
@@ -41,7 +41,7 @@ def line(context: Context, step: Stability, r: int) -> list[float]:
     network = build(context.spec.model, context.task).eval()
     errors = []
     for share in torch.linspace(0, 1, POINTS, dtype=torch.float64).tolist():
-        network.load_state_dict({name: _between(a[name], b[name], share) for name in a})
+        restore(network, {name: _between(a[name], b[name], share) for name in a})
         with torch.inference_mode():
             _, accuracy = look(network)
         errors.append(1 - accuracy)
@@ -55,7 +55,10 @@ def _train(context: Context, number: int, state: State, span: range, stream: str
     network = build(spec.model, context.task)
     trained = trainers.trainer(settled(context)[0]).start(network, state, {}, spec.training)
     if span:
-        trained.advance(span, ordered(context.data, parts, spec.training.batch_size, spec.seed, number, stream))
+        trained.advance(
+            span,
+            ordered(context.data.on(spec.training.device), parts, spec.training.batch_size, spec.seed, number, stream),
+        )
     return trained.capture()
 
 

@@ -2,8 +2,10 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +19,14 @@ from ticketsmith.lottery.steps import Train
 from .. import trainers
 from ..context import Artifacts, Context
 from ..data import Data, Split, split
-from ..loop import Look, Trace, train
-from ..network import build, draw
+from ..loop import Look, Trace, train_all
+from ..memory import halving, parts
+from ..network import build, draw, restore
 from ..planner import settled
 from ..records import score, stack_ragged, take
-from ..seeds import generator, permutation
+from ..seeds import generator, permutation, seed_of
 from ..tensors import member, pack, stack, unpack
-from ..trainers import Batches, Forward, State, weights
+from ..trainers import Batches, Forward, GroupFile, Mask, State, weights
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ class Replicate:
 
 def run(step: Train, context: Context) -> Artifacts:
     """`weights`, `records` (and `kept`) as safetensors with a leading R, `metrics.json`, volatile `timing.json`."""
-    members = context.each(partial(replicate, trainer=settled(context)[step.level]), step)
+    name = settled(context)[step.level]
+    together = hasattr(trainers.trainer(name), "group")
+    members = cohort(context, step, name) if together else context.each(partial(replicate, trainer=name), step)
     files = {
         "weights.safetensors": pack(stack([unpack(m.weights) for m in members])),
         "records.safetensors": pack(stack_ragged([unpack(m.records) for m in members])),
@@ -50,29 +55,64 @@ def run(step: Train, context: Context) -> Artifacts:
     }
     if step.keep is not None:
         files["kept.safetensors"] = pack(stack([unpack(m.kept) for m in members if m.kept is not None]))
-    return Artifacts(files=files, volatile={"timing.json": canonical({"seconds": [m.seconds for m in members]})})
+    times = {"seconds": [m.seconds for m in members], "updates": [m.trace.seconds for m in members]}
+    return Artifacts(files=files, volatile={"timing.json": canonical(times)})
 
 
 def replicate(context: Context, step: Train, r: int, *, trainer: str) -> Replicate:
     """Train replicate `r` of the cohort. Depends on its own number and seed, never on its neighbours."""
+    return _trained(context, step, [r], trainer)[0]
+
+
+def cohort(context: Context, step: Train, trainer: str) -> list[Replicate]:
+    """Train all replicates together, or as many at a time as fit into memory."""
+    file = cast(GroupFile, trainers.trainer(trainer))
+    most = file.most(build(context.spec.model, context.task), context.spec.training, context.task.shape)
+    members: list[Replicate] = []
+    for part in parts(len(context.replicates(step)), most):
+        members += halving(part, lambda some: _trained(context, step, some, trainer))
+        context.tell(step, len(members))
+    return members
+
+
+def _trained(context: Context, step: Train, members: Sequence[int], trainer: str) -> list[Replicate]:
     began = time.perf_counter()
-    spec, data, number = context.spec, context.data, context.replicates(step)[r]
-    parts = split(context.task, spec.seed, number)
-    network = build(spec.model, context.task)
-    mask = {} if step.mask is None else member(context.tensors(step.mask, "mask.safetensors"), r)
+    spec, numbers = context.spec, [context.replicates(step)[r] for r in members]
+    data, network = context.data, build(spec.model, context.task)
+    splits = [split(context.task, spec.seed, number) for number in numbers]
     training = hold(spec.training) if step.held else spec.training
-    trace = train(
-        trainers.trainer(trainer).start(network, _start(context, step, r, network), mask, training),
+    states = [_start(context, step, r, network) for r in members]
+    resident = data.on(training.device)
+    traces = train_all(
+        trainers.begin(trainer, network, states, _masks(context, step, members), training),
         training,
         span=range(step.start, step.stop),
         keep=step.keep,
-        batches=ordered(data, parts, spec.training.batch_size, spec.seed, number),
-        look=looking(data, parts),
+        batches=[
+            ordered(resident, each, training.batch_size, spec.seed, number)
+            for each, number in zip(splits, numbers, strict=True)
+        ],
+        looks=[looking(data, each) for each in splits],
     )
-    network.load_state_dict(weights(trace.early))
-    early, _ = score(take(network, data, parts), data)
-    network.load_state_dict(weights(trace.final))
-    accuracy, loss = score(records := take(network, data, parts), data)
+    seconds = (time.perf_counter() - began) / len(members)
+    network.cpu()
+    return [_tested(context, step, network, each, trace, seconds) for each, trace in zip(splits, traces, strict=True)]
+
+
+def _masks(context: Context, step: Train, members: Sequence[int]) -> list[Mask]:
+    if step.mask is None:
+        return [{} for _ in members]
+    stacked = context.tensors(step.mask, "mask.safetensors")
+    return [member(stacked, r) for r in members]
+
+
+def _tested(context: Context, step: Train, network: nn.Module, each: Split, trace: Trace, seconds: float) -> Replicate:
+    """What a training leaves, with what the network says of the examples that it was not trained on."""
+    began = time.perf_counter()
+    restore(network, weights(trace.early))
+    early, _ = score(take(network, context.data, each), context.data)
+    restore(network, weights(trace.final))
+    accuracy, loss = score(records := take(network, context.data, each), context.data)
     return Replicate(
         weights=pack(weights(trace.final)),
         kept=pack(trace.kept) if trace.kept and step.keep is not None else None,
@@ -81,7 +121,7 @@ def replicate(context: Context, step: Train, r: int, *, trainer: str) -> Replica
         test_accuracy=accuracy,
         test_loss=loss if math.isfinite(loss) else None,
         early_stop_test_accuracy=early,
-        seconds=time.perf_counter() - began,
+        seconds=seconds + time.perf_counter() - began,
     )
 
 
@@ -93,24 +133,25 @@ def _start(context: Context, step: Train, r: int, network: nn.Module) -> State:
     return {f"weights/{name}": value for name, value in drawn.items()}
 
 
-def ordered(data: Data, parts: Split, size: int, seed: int, number: int, stream: str = "order") -> Batches:
+def ordered(data: Data, each: Split, size: int, seed: int, number: int, stream: str = "order") -> Batches:
     """Each epoch is one shuffle from its own stream; its last, short batch is left out."""
-    per_epoch, pool = len(parts.train) // size, torch.from_numpy(parts.train)
+    per_epoch, pool = len(each.train) // size, torch.from_numpy(each.train)
     orders: dict[int, Tensor] = {}
 
     def chosen(update: int) -> Tensor:
         epoch, position = divmod(update, per_epoch)
         if epoch not in orders:
             orders.clear()
-            orders[epoch] = pool[torch.from_numpy(permutation(len(pool), seed, number, f"{stream}/{epoch}"))]
+            order = pool[torch.from_numpy(permutation(len(pool), seed, number, f"{stream}/{epoch}"))]
+            orders[epoch] = order.to(data.labels.device)
         return orders[epoch][position * size : (position + 1) * size]
 
-    return Batches(data.inputs, data.labels, chosen)
+    return Batches(data.inputs, data.labels, chosen, lambda update: seed_of(seed, number, f"noise/{update}"))
 
 
-def looking(data: Data, parts: Split) -> Look:
+def looking(data: Data, each: Split) -> Look:
     """Loss and accuracy on the validation split."""
-    chosen = torch.from_numpy(parts.validation)
+    chosen = torch.from_numpy(each.validation)
     inputs, labels = data.inputs[chosen], data.labels[chosen]
 
     def look(forward: Forward) -> tuple[float, float]:

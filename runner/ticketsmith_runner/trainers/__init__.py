@@ -7,8 +7,8 @@ where the mask has no weight, whatever a trainer keeps inside.
 B: examples of a batch.  C: classes.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from torch import Tensor, nn
@@ -21,6 +21,16 @@ Mask = Mapping[str, Tensor]
 Forward = Callable[[Tensor], Tensor]
 
 
+class Examples(Protocol):
+    """What the updates of a training see."""
+
+    def __call__(self, update: int) -> tuple[Tensor, Tensor]:
+        """Inputs (B, ...) and labels (B,) of one update."""
+
+    def noise(self, update: int) -> int:
+        """The seed of what an update draws besides its batch, such as which units dropout leaves out."""
+
+
 @dataclass(frozen=True)
 class Batches:
     """Examples resident in memory, and which of them each update sees."""
@@ -31,6 +41,12 @@ class Batches:
     """(N,), int64."""
     chosen: Callable[[int], Tensor]
     """Update -> (B,) indices. The same B for every update."""
+    noise: Callable[[int], int] = lambda update: update
+    """See `Examples`."""
+
+    def on(self, device: str) -> "Batches":
+        """The same, resident in that device's memory."""
+        return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device))
 
     def __call__(self, update: int) -> tuple[Tensor, Tensor]:
         """Inputs (B, ...) and labels (B,) of one update."""
@@ -38,24 +54,61 @@ class Batches:
         return self.inputs[chosen], self.labels[chosen]
 
 
-class Trainer(Protocol):
-    """A network in training, on one thread. Weights outside the mask are zero and stay zero."""
-
-    def advance(self, span: range, batches: Batches) -> None:
-        """Make the updates in `span`; the loss is the mean cross-entropy of a batch."""
+class Network(Protocol):
+    """A network in training, to look at. Weights outside the mask are zero and stay zero."""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(n, ...) -> logits (n, C) of the network as it is now, in evaluation mode."""
+        """(n, ...) -> logits (n, C) of the network as it is now, in evaluation mode, on the CPU."""
 
     def weights(self) -> State:
-        """The part of the state that inference needs, weights and buffers: copies."""
+        """The part of the state that inference needs, weights and buffers: copies, on the CPU."""
 
     def capture(self) -> State:
         """The whole state: `weights()` and the optimizer's memory."""
 
 
+class Trainer(Network, Protocol):
+    """It trains on one thread."""
+
+    def advance(self, span: range, batches: Batches) -> None:
+        """Make the updates in `span`; the loss is the mean cross-entropy of a batch."""
+
+
+class Group(Protocol):
+    """Networks that make their updates together, each with batches of its own."""
+
+    @property
+    def members(self) -> Sequence[Network]:
+        """In the order of what they were started with."""
+
+    def advance(self, span: range, batches: Sequence[Batches]) -> None:
+        """Make the updates in `span` for every member."""
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A group of one."""
+
+    trainer: Trainer
+
+    @property
+    def members(self) -> Sequence[Network]:
+        return (self.trainer,)
+
+    def advance(self, span: range, batches: Sequence[Batches]) -> None:
+        self.trainer.advance(span, batches[0])
+
+
 class TrainerFile(Protocol):
-    """What a file in this folder holds."""
+    """What a file in this folder holds. One that also has `group` trains the replicates of a cohort together."""
+
+    @property
+    def DEVICES(self) -> Sequence[str]:
+        """Where it computes: names that `training.device` may have."""
+
+    @property
+    def PRECISIONS(self) -> Sequence[str]:
+        """Names that `training.precision` may have."""
 
     def refuses(self, network: nn.Module) -> str | None:
         """Why this trainer cannot train a network, or None."""
@@ -64,9 +117,28 @@ class TrainerFile(Protocol):
         """A trainer at `state`. May use `network` as its own."""
 
 
+class GroupFile(TrainerFile, Protocol):
+    """A trainer for many."""
+
+    def group(self, network: nn.Module, states: Sequence[State], masks: Sequence[Mask], training: Training) -> Group:
+        """Copies of `network` at `states`."""
+
+    def most(self, network: nn.Module, training: Training, shape: Sequence[int]) -> int:
+        """How many are likely to fit into the memory that is free; at least one. `shape` is that of an example."""
+
+
 def trainer(name: str) -> TrainerFile:
     """The trainer's file by its name. Raises UsageError with the choices."""
     return cast(TrainerFile, load(__name__, name))
+
+
+def begin(name: str, network: nn.Module, states: Sequence[State], masks: Sequence[Mask], training: Training) -> Group:
+    """Networks at `states` in one group; several only by a trainer for many. May use `network` as its own."""
+    file = trainer(name)
+    if hasattr(file, "group"):
+        return cast(GroupFile, file).group(network, states, masks, training)
+    ((state, mask),) = zip(states, masks, strict=True)
+    return Alone(file.start(network, state, mask, training))
 
 
 def weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -23,6 +23,7 @@ from . import _csr  # noqa: E402  looks for what is compiled as it is imported
 
 __all__ = ["refuses", "start"]
 
+DEVICES, PRECISIONS = ("cpu",), ("float32",)
 
 NEAR = 128  # inputs: their lanes take 32 KB, as much as the first cache of most processors
 LEAST = 4  # weights in a segment, on average

@@ -11,9 +11,13 @@ from .eager import Eager
 
 __all__ = ["refuses", "start"]
 
+DEVICES, PRECISIONS = ("cpu",), ("float32",)
+
 
 class DenseMlp(Eager):
     """As `Eager`, with gradients written straight into buffers that are kept."""
+
+    RANDOM = False
 
     def __init__(self, network: nn.Module, state: State, mask: Mask, training: Training) -> None:
         super().__init__(network, state, mask, training)

@@ -3,6 +3,8 @@
 Images lie channel by channel of each pixel (`channels_last`), which convolutions are faster on.
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -10,28 +12,42 @@ from torch.nn.functional import cross_entropy
 from ticketsmith.lottery.schedule import learning_rate
 from ticketsmith.lottery.spec import Training
 
+from ..network import restore, state
 from ..optimizer import Optimizer
-from . import Batches, Mask, State, memory, weights
+from . import Examples, Mask, State, memory, weights
+
+DEVICES, PRECISIONS = ("cpu", "cuda"), ("float32", "bfloat16")
 
 
 class Eager:
     """The network itself, updated in place."""
 
-    def __init__(self, network: nn.Module, state: State, mask: Mask, training: Training) -> None:
-        network.load_state_dict(weights(state))
-        network.to(memory_format=torch.channels_last)
-        self.network, self.training = network, training
-        self.optimizer = Optimizer(network, training, memory(state))
-        self.masked = [(p, mask[name].to(p.dtype)) for name, p in network.named_parameters() if name in mask]
+    RANDOM: ClassVar[bool] = True
+    """May a forward pass in training draw numbers? torch's dropout has no generator but the global one."""
 
-    def advance(self, span: range, batches: Batches) -> None:
+    def __init__(self, network: nn.Module, state: State, mask: Mask, training: Training) -> None:
+        restore(network, weights(state))
+        network.to(training.device).to(memory_format=torch.channels_last)
+        self.network, self.training = network, training
+        parameters = dict(network.named_parameters())
+        self.optimizer = Optimizer(parameters, training, memory(state))
+        self.masked = [(p, mask[name].to(p.device, p.dtype)) for name, p in parameters.items() if name in mask]
+
+    def advance(self, span: range, batches: Examples) -> None:
         self.network.train()
         for update in span:
+            if self.RANDOM:
+                self.seed(batches.noise(update))
             self.differentiate(*batches(update))
             # With a zero gradient, momentum and Adam's moments stay zero too: a pruned weight never moves again.
             for parameter, ones in self.masked:
                 parameter.grad.mul_(ones)  # type: ignore[union-attr]
             self.optimizer.step(learning_rate(self.training, update))
+
+    def seed(self, number: int) -> None:
+        torch.default_generator.manual_seed(number)  # torch.manual_seed does more, for a hundred times as long
+        if self.training.device == "cuda":
+            torch.cuda.manual_seed(number)
 
     def differentiate(self, inputs: Tensor, labels: Tensor) -> None:
         """Leave the gradient of the mean loss in the parameters."""
@@ -41,19 +57,19 @@ class Eager:
     def forward(self, inputs: Tensor) -> Tensor:
         self.network.eval()
         with torch.inference_mode():
-            return self._logits(inputs)
+            return self._logits(inputs.to(self.training.device)).cpu()
 
     def _logits(self, inputs: Tensor) -> Tensor:
         images = inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.training.precision == "bfloat16"):
+        with torch.autocast(self.training.device, torch.bfloat16, enabled=self.training.precision == "bfloat16"):
             return self.network(images).float()  # type: ignore[no-any-return]
 
     def weights(self) -> State:
-        return {f"weights/{name}": value.detach().clone() for name, value in self.network.state_dict().items()}
+        return {f"weights/{name}": value for name, value in state(self.network).items()}
 
     def capture(self) -> State:
         return self.weights() | {
-            f"optimizer/{slot}/{name}": value.clone() for slot, name, value in self.optimizer.memory()
+            f"optimizer/{slot}/{name}": value.to("cpu", copy=True) for slot, name, value in self.optimizer.memory()
         }
 
 

@@ -38,8 +38,9 @@ class Training(Part):
     )
     evaluate_every: Count = Field(100, description="updates between two looks at the validation split")
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="bfloat16: autocast, other arithmetic, by the eager trainer alone"
+        "float32", description="bfloat16: autocast, other arithmetic, by the trainers eager and stack alone"
     )
+    device: Literal["cpu", "cuda"] = Field("cpu", description="cuda: a GPU, other arithmetic")
     trainer: str = Field("auto", description="file in ticketsmith_runner/trainers; auto: by network and density")
 
 

@@ -1,0 +1,46 @@
+"""Work that may not fit into memory: as much at a time as is likely to fit, and half of it where that was wrong."""
+
+import sys
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import TypeVar
+
+import torch
+
+from ticketsmith.errors import Retryable
+
+T = TypeVar("T")
+
+
+def parts(count: int, most: int) -> list[range]:
+    """0 to count in as few ranges as hold at most `most` each, of nearly equal length.
+
+    >>> parts(10, 4)
+    [range(0, 4), range(4, 7), range(7, 10)]
+    """
+    few = -(-count // most)
+    ends = [-(-count * part // few) for part in range(few + 1)]
+    return [range(first, last) for first, last in pairwise(ends)]
+
+
+def halving(members: Sequence[int], work: Callable[[Sequence[int]], list[T]]) -> list[T]:
+    """`work(members)`; if memory runs out, for each half by itself. Raises Retryable if it does for a single one."""
+    try:
+        return work(members)
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not _exhausted(error):
+            raise
+        if len(members) == 1:
+            raise Retryable(
+                f"one replicate alone does not fit into memory: {error}", "take a smaller training.batch_size"
+            ) from None
+    print(f"memory does not hold {len(members)} replicates at a time: half of them then", file=sys.stderr)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    middle = -(-len(members) // 2)
+    return halving(members[:middle], work) + halving(members[middle:], work)
+
+
+def _exhausted(error: Exception) -> bool:
+    """On a CPU torch says it in words."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)

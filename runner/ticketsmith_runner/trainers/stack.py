@@ -1,0 +1,158 @@
+"""The replicates of a cohort as one network with a leading dimension, by torch.func: one launch where there were many.
+
+It is for GPUs, which small networks leave idle between launches. On a CPU it works and gains nothing: see README.md.
+
+R: replicates.  B: examples of a batch.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+from torch.nn.functional import cross_entropy
+
+from ticketsmith.lottery.schedule import learning_rate
+from ticketsmith.lottery.spec import Training
+
+from ..optimizer import Optimizer
+from . import Batches, Mask, State, memory, weights
+
+DEVICES, PRECISIONS = ("cpu", "cuda"), ("float32", "bfloat16")
+SHARE = 0.8  # of the memory that is free: the rest is for what an estimate does not know, kernels and allocators
+FLOAT = 4  # bytes
+COPIES = 6  # of each parameter: value, gradient, mask, two slots of the optimizer, and one that is in the making
+
+
+def refuses(network: nn.Module) -> str | None:
+    """Dropout would draw for all replicates at once: one would depend on how many others there are."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd) and module.p:
+            return f"{type(module).__name__} draws its numbers for all replicates at once"
+    return None
+
+
+class Stack:
+    """`network` is what is computed; each parameter and buffer is (R, *shape)."""
+
+    def __init__(self, network: nn.Module, states: Sequence[State], masks: Sequence[Mask], training: Training) -> None:
+        self.network, self.training = network.to(training.device), training
+        self.members = [Member(self, r) for r in range(len(states))]
+        values = _stacked([weights(each) for each in states], training.device)
+        learned = [name for name, _ in network.named_parameters()]
+        self.parameters = {name: values[name] for name in learned}
+        self.buffers = {name: value for name, value in values.items() if name not in self.parameters}
+        self.ones = {name: each.to(values[name].dtype) for name, each in _stacked(masks, training.device).items()}
+        # Each replicate's parameters by themselves: of one long tensor the CPU rounds the last few numbers otherwise.
+        self.optimizer = Optimizer(self._apart(self.parameters), training, self._memory(states))
+
+    def advance(self, span: range, batches: Sequence[Batches]) -> None:
+        """Make the updates in `span` for every replicate."""
+        self.network.train()
+        slopes: Callable[..., dict[str, Tensor]] = vmap(grad(self._loss), randomness="error")
+        for update in span:
+            inputs_RB, labels_RB = (torch.stack(each) for each in zip(*(of(update) for of in batches), strict=True))
+            gradients = slopes(self.parameters, self.buffers, inputs_RB, labels_RB)
+            for name, ones in self.ones.items():
+                gradients[name].mul_(ones)
+            for key, gradient in self._apart(gradients).items():
+                self.optimizer.parameters[key].grad = gradient
+            self.optimizer.step(learning_rate(self.training, update))
+
+    def logits(self, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """Of one replicate."""
+        with torch.autocast(self.training.device, torch.bfloat16, enabled=self.training.precision == "bfloat16"):
+            values: Tensor = functional_call(self.network, ({**parameters}, {**buffers}), (inputs,))
+        return values.float()
+
+    def _loss(self, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        return cross_entropy(self.logits(parameters, buffers, x), y)
+
+    def _apart(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {_key(r, name): value[r] for name, value in values.items() for r in range(len(self.members))}
+
+    def _memory(self, states: Sequence[State]) -> list[tuple[str, str, Tensor]]:
+        return [(slot, _key(r, name), value) for r, each in enumerate(states) for slot, name, value in memory(each)]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One replicate of a stack."""
+
+    stack: Stack
+    r: int
+
+    def advance(self, span: range, batches: Batches) -> None:
+        """Only of a stack of one: the others would have no batches."""
+        self.stack.advance(span, [batches])
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.stack.network.eval()
+        with torch.inference_mode():
+            values = self._own(self.stack.parameters), self._own(self.stack.buffers)
+            return self.stack.logits(*values, inputs.to(self.stack.training.device)).cpu()
+
+    def weights(self) -> State:
+        own = self._own(self.stack.parameters) | self._own(self.stack.buffers)
+        return {f"weights/{name}": value.to("cpu", copy=True) for name, value in own.items()}
+
+    def capture(self) -> State:
+        mark = _key(self.r, "")
+        return self.weights() | {
+            f"optimizer/{slot}/{key.removeprefix(mark)}": value.to("cpu", copy=True)
+            for slot, key, value in self.stack.optimizer.memory()
+            if key.startswith(mark)
+        }
+
+    def _own(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: value[self.r] for name, value in values.items()}
+
+
+group = Stack
+
+
+def start(network: nn.Module, state: State, mask: Mask, training: Training) -> Member:
+    """The member of a stack of one."""
+    return Stack(network, [state], [mask], training).members[0]
+
+
+def most(network: nn.Module, training: Training, shape: Sequence[int]) -> int:
+    """How many replicates are likely to fit into the memory that is free, at least one."""
+    learned = sum(value.numel() for value in network.parameters())
+    each = COPIES * learned + 2 * training.batch_size * _activations(network, shape)
+    return max(1, int(SHARE * _free(training.device) / (FLOAT * each)))
+
+
+def _activations(network: nn.Module, shape: Sequence[int]) -> int:
+    """Numbers that the modules put out for one example; two, as normalization refuses to train on one."""
+    outputs = 0
+
+    def count(module: nn.Module, inputs: object, output: object) -> None:
+        nonlocal outputs
+        outputs += output.numel() if isinstance(output, Tensor) else 0
+
+    hooks = [module.register_forward_hook(count) for module in network.modules()]
+    try:
+        with torch.no_grad():
+            network.eval()(torch.zeros(2, *shape))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return -(-outputs // 2)
+
+
+def _free(device: str) -> int:
+    """Bytes."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[0]
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _stacked(members: Sequence[Mapping[str, Tensor]], device: str) -> dict[str, Tensor]:
+    return {name: torch.stack([each[name] for each in members]).to(device) for name in members[0]}
+
+
+def _key(r: int, name: str) -> str:
+    return f"{r}/{name}"

@@ -1,0 +1,278 @@
+"""Networks that are no chains: BatchNorm, dropout and tied weights are right in every trainer that takes them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from ticketsmith.errors import Retryable, UsageError
+from ticketsmith.lottery.spec import Training
+from ticketsmith.names import names
+from ticketsmith_runner import memory, planner
+from ticketsmith_runner.execute import execute
+from ticketsmith_runner.loading import Loaded
+from ticketsmith_runner.loop import Look, Trace, train_all
+from ticketsmith_runner.models import mlp
+from ticketsmith_runner.network import draw, prunable, restore, state
+from ticketsmith_runner.steps import train
+from ticketsmith_runner.tensors import unpack
+from ticketsmith_runner.trainers import Batches, Mask, State, begin, stack, trainer
+from ticketsmith_runner.trainers.eager import Eager
+from ticketsmith_runner.workers import workers
+
+from .conftest import Run
+
+SICK = 7  # a seed
+ADAM = Training(steps=400, batch_size=16, optimizer="adam", learning_rate=1e-2)
+
+
+def convolutional() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 4))
+
+
+class Tied(nn.Module):
+    """One matrix, used twice, under two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat, self.first, self.again, self.last = (
+            nn.Flatten(),
+            nn.Linear(64, 64),
+            nn.Linear(64, 64),
+            nn.Linear(64, 4),
+        )
+        self.again.weight = self.first.weight
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        out: Tensor = self.last(torch.relu(self.again(torch.relu(self.first(self.flat(inputs))))))
+        return out
+
+
+def dropping() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 30), nn.ReLU(), nn.Dropout(0.5), nn.Linear(30, 10))
+
+
+def problem(network: nn.Module, seed: int) -> tuple[State, Mask, Batches]:
+    draws = torch.Generator().manual_seed(seed)
+    mask = {name: torch.rand(p.shape, generator=draws) < 0.5 for name, p in network.named_parameters() if p.dim() > 1}
+    drawn = draw(network, draws)
+    start = {f"weights/{name}": value * mask[name] if name in mask else value for name, value in drawn.items()}
+    inputs, labels = torch.randn(200, 1, 8, 8, generator=draws), torch.randint(0, 4, (200,), generator=draws)
+    orders = torch.randint(0, 200, (100, 16), generator=draws)
+    return start, mask, Batches(inputs, labels, lambda update: orders[update], lambda update: 1000 * seed + update)
+
+
+def trained(
+    name: str, make: Callable[[], nn.Module], seeds: list[int], updates: int = 20, training: Training = ADAM
+) -> list[State]:
+    problems = [problem(make(), seed) for seed in seeds]
+    group = begin(name, make(), [each[0] for each in problems], [each[1] for each in problems], training)
+    group.advance(range(updates), [each[2] for each in problems])
+    return [member.capture() for member in group.members]
+
+
+def apart(ours: State, theirs: State) -> float:
+    assert ours.keys() == theirs.keys()
+    return max(float((ours[name].double() - theirs[name].double()).abs().max()) for name in ours)
+
+
+def test_a_member_of_a_stack_of_linears_has_the_bytes_it_has_alone() -> None:
+    together = trained("stack", Tied, [3, 4, 5])
+    assert apart(together[1], trained("stack", Tied, [4])[0]) == 0
+
+
+@pytest.mark.parametrize("make", [convolutional, Tied])
+def test_an_update_of_a_stack_is_that_of_its_members_alone_and_that_of_eager(make: Callable[[], nn.Module]) -> None:
+    """A stack of convolutions is one with groups, whose sums have another order: 1e-6 an update is what is promised.
+
+    By SGD: the first update of Adam is the sign of a gradient, and that of a bias before a normalization is noise.
+    """
+    sgd = Training(steps=1, batch_size=16, learning_rate=0.1)
+    together = trained("stack", make, [3, 4, 5], 1, sgd)[1]
+    assert apart(together, trained("stack", make, [4], 1, sgd)[0]) < 1e-6
+    assert apart(together, trained("eager", make, [4], 1, sgd)[0]) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["eager", "stack"])
+def test_a_tied_weight_is_pruned_once_and_stays_tied(name: str) -> None:
+    assert list(prunable(Tied())) == ["first.weight", "last.weight"]
+    (after,) = trained(name, Tied, [0])
+    _, mask, _ = problem(Tied(), 0)
+    network = Tied()
+    restore(
+        network, {key.removeprefix("weights/"): value for key, value in after.items() if key.startswith("weights/")}
+    )
+    assert network.again.weight is network.first.weight
+    assert torch.equal(network.again.weight != 0, mask["first.weight"])
+
+
+def test_a_state_of_another_network_is_refused() -> None:
+    with pytest.raises(KeyError, match="other tensors"):
+        restore(Tied(), state(convolutional()))
+
+
+def test_dropout_draws_from_a_stream_of_its_own() -> None:
+    """Not from whatever the process drew before, and not the same twice."""
+    first = trained("eager", dropping, [1])[0]
+    torch.rand(7)
+    assert apart(first, trained("eager", dropping, [1])[0]) == 0
+    start, mask, batches = problem(dropping(), 1)
+    other = Eager(dropping(), start, mask, ADAM)
+    other.advance(range(20), replace(batches, noise=lambda update: 5))
+    assert apart(first, other.capture()) > 0
+    assert "Dropout" in (trainer("stack").refuses(dropping()) or "")
+    assert trainer("stack").refuses(nn.Sequential(nn.Dropout(0.0), nn.Linear(2, 2))) is None
+
+
+def test_a_network_with_dropout_does_not_depend_on_cohort_or_workers(
+    start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mlp, "build", lambda shape, classes, hidden: dropping())
+
+    def weights(root: str, count: int, more: dict[str, Any]) -> dict[str, Tensor]:
+        run = start({"training": {"trainer": "eager"}, **more}, root)
+        with workers(count) as pool:
+            execute(run["level-00/dense/train"], replace(run.context, workers=pool))
+        return unpack(run.ledger.read(run["level-00/dense/train"], "weights.safetensors"))
+
+    alone, together, more = weights("a", 1, {}), weights("b", 3, {}), weights("c", 2, {"replicates": 10})
+    assert all(torch.equal(alone[key], together[key]) and torch.equal(alone[key], more[key][:5]) for key in alone)
+
+
+def test_what_torch_cannot_stack_is_left_to_eager(start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Branching(nn.Sequential):
+        def forward(self, inputs: Tensor) -> Tensor:
+            out: Tensor = super().forward(inputs if inputs.sum() > 0 else -inputs)
+            return out
+
+    monkeypatch.setattr(mlp, "build", lambda shape, classes, hidden: Branching(nn.Flatten(), nn.Linear(64, 10)))
+    run = start({"training": {"trainer": "stack"}})
+    choice = planner.vetted(
+        planner.plan(run.spec, run.context.task), lambda name: planner.difference(name, run.spec, run.context.task)
+    )[0]
+    assert choice.trainer == "eager" and "stack fails on this machine" in choice.reason
+
+
+def test_a_replicate_that_diverges_leaves_the_others_of_its_stack_alone() -> None:
+    def traced(seeds: list[int]) -> list[Trace]:
+        problems = [problem(convolutional(), seed) for seed in seeds]
+        for (start, _, _), seed in zip(problems, seeds, strict=True):
+            start["weights/0.weight"] *= torch.inf if seed == SICK else 1
+        states, masks, batches = zip(*problems, strict=True)
+        look: Look = lambda forward: (float(forward(batches[0].inputs).sum()), 0.5)  # noqa: E731
+        training = ADAM.model_copy(update={"evaluate_every": 3})
+        begun = begin("stack", convolutional(), states, masks, training)
+        return train_all(begun, training, span=range(10), keep=8, batches=batches, looks=[look for _ in seeds])
+
+    first, sick, last = traced([0, SICK, 1])
+    assert (first.diverged_at, sick.diverged_at, last.diverged_at) == (None, 3, None)
+    assert sick.looks == [3] and sick.kept is not None and first.looks == [3, 6, 9, 10]
+    healthy, _ = traced([0, 1])
+    assert first.losses == pytest.approx(healthy.losses, rel=1e-3) and first.kept is not None
+
+
+def test_memory_that_runs_out_halves_the_stack_and_changes_no_digit(
+    start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def weights(root: str) -> dict[str, Tensor]:
+        run = start({"training": {"trainer": "stack"}}, root)
+        execute(run["level-00/dense/train"], run.context)
+        return unpack(run.ledger.read(run["level-00/dense/train"], "weights.safetensors"))
+
+    whole, sizes, begun = weights("whole"), [], stack.group
+
+    def full(network: nn.Module, states: list[State], *more: Any) -> Any:
+        sizes.append(len(states))
+        if len(states) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return begun(network, states, *more)
+
+    monkeypatch.setattr(stack, "group", full)
+    halved = weights("halved")
+    assert sizes == [5, 3, 2, 1, 2]
+    assert all(torch.equal(whole[key], halved[key]) for key in whole)
+    assert "half of them" in capsys.readouterr().err
+
+
+def test_a_stack_begins_as_large_as_memory_is_likely_to_hold(
+    start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = mlp.build((1, 8, 8), 10, (20, 10))
+    training = Training(steps=1, batch_size=32, learning_rate=0.1)
+    each = 4 * (6 * (64 * 20 + 20 + 200 + 10 + 100 + 10) + 2 * 32 * (64 + 20 + 20 + 10 + 10 + 10 + 10))
+    monkeypatch.setattr(stack, "_free", lambda device: int(2.5 * each / stack.SHARE))
+    assert stack.most(network, training, (1, 8, 8)) == 2
+    sizes: list[int] = []
+    monkeypatch.setattr(train, "halving", lambda part, work: sizes.append(len(part)) or work(part))
+    run = start({"training": {"trainer": "stack"}})
+    execute(run["level-00/dense/train"], run.context)
+    assert sizes == [2, 2, 1]
+
+
+def test_one_replicate_that_does_not_fit_says_what_to_do() -> None:
+    def work(members: object) -> list[int]:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory")
+
+    with pytest.raises(Retryable, match="batch_size"):
+        memory.halving([0, 1], work)
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory() -> None:
+    def work(members: object) -> list[int]:
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        memory.halving([0, 1], work)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_a_gpu_that_is_not_here_is_a_usage_error(start: Callable[..., Run]) -> None:
+    run = start({"training": {"device": "cuda"}})
+    with pytest.raises(UsageError, match="no GPU is here"):
+        planner.prepare(run.context, None)
+
+
+def test_on_a_gpu_all_replicates_are_one_stack() -> None:
+    training = Training(steps=1, batch_size=8, learning_rate=0.1, device="cuda")
+    assert planner.choose(training, mlp.build((1, 8, 8), 10, (20,)), 0.1).trainer == "stack"
+    assert planner.choose(training, dropping(), 1.0) == planner.Choice(
+        "eager", "Dropout draws its numbers for all replicates at once"
+    )
+    assert all("cpu" in trainer(name).DEVICES for name in names("ticketsmith_runner.trainers"))
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_loader_of_the_users_trains_like_data_in_memory(num_workers: int) -> None:
+    start, mask, batches = problem(convolutional(), 0)
+    orders = [torch.randperm(200, generator=torch.Generator().manual_seed(epoch)).split(16)[:12] for epoch in range(3)]
+    images = TensorDataset(batches.inputs, batches.labels)
+
+    def epochs(epoch: int) -> DataLoader[tuple[Tensor, ...]]:
+        return DataLoader(images, batch_sampler=[each.tolist() for each in orders[epoch]], num_workers=num_workers)
+
+    resident = replace(batches, chosen=lambda update: orders[update // 12][update % 12])
+    ours, theirs, later = (Eager(convolutional(), start, mask, ADAM) for _ in "123")
+    theirs.advance(range(30), resident)
+    ours.advance(range(30), Loaded(epochs, 12, noise=batches.noise))
+    assert apart(ours.capture(), theirs.capture()) == 0
+    later.advance(range(30), resident)
+    later.advance(range(7, 9), resident)
+    ours.advance(range(7, 9), Loaded(epochs, 12, noise=batches.noise))
+    assert apart(ours.capture(), later.capture()) == 0
+
+
+def test_an_epoch_that_is_too_short_and_data_that_fails_are_heard_of() -> None:
+    pair = torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64)
+    short = Loaded(lambda epoch: [pair] * (2 - epoch), 2)
+    with pytest.raises(ValueError, match="epoch 1 has 1 batches, expected 2"):
+        [short(update) for update in range(5)]
+
+    def broken(epoch: int) -> Any:
+        raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        Loaded(broken, 2)(0)
