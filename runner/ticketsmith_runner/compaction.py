@@ -1,13 +1,15 @@
-"""A chain of Linear and ReLU, out of torch and, compacted, back into it. The exact passes are the ticket runtime's."""
+"""A network out of torch and, compacted, back into it. The exact passes are the ticket runtime's."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, linear, max_pool2d, relu
 
 from ticketsmith_runtime import chain
 from ticketsmith_runtime.chain import Layer, reads
+from ticketsmith_runtime.graph import Conv, Graph, Pool
 
 from .backends import NotApplicable
 
@@ -22,6 +24,44 @@ class Select(nn.Module):
 
     def forward(self, inputs_BI: Tensor) -> Tensor:
         return inputs_BI.index_select(-1, self.indices)
+
+
+class Network(nn.Module):
+    """A graph in torch's dense kernels, for inference: (B, *inputs) -> (B, outputs). Images in channels_last."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph, shapes = graph, graph.shapes()
+        self.whole = [isinstance(node, Conv) and node.whole(n, shapes[n]) for n, node in enumerate(graph.nodes)]
+        for n, node in enumerate(graph.nodes):
+            if isinstance(node, Conv):
+                weight, x = torch.from_numpy(node.layer.weight_OI).contiguous(), shapes[node.reads]
+                if not self.whole[n]:
+                    weight = weight.reshape(-1, x.channels, *node.kernel).contiguous(memory_format=torch.channels_last)
+                self.register_buffer(f"weight{n}", weight)
+                self.register_buffer(f"bias{n}", torch.from_numpy(node.layer.bias_O))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        plane = inputs.reshape(len(inputs), *self.graph.inputs)
+        values = [plane.contiguous(memory_format=torch.channels_last)]
+        for n, node in enumerate(self.graph.nodes):
+            if isinstance(node, Pool):
+                pool = max_pool2d if node.kind == "max" else avg_pool2d
+                values.append(pool(values[node.reads], node.size, node.stride))
+            else:
+                values.append(self.convolved(n, node, values))
+        return values[-1].flatten(1)
+
+    def convolved(self, n: int, node: Conv, values: list[Tensor]) -> Tensor:
+        """The sum, what is added, the ReLU."""
+        weight, bias, x = self.get_buffer(f"weight{n}"), self.get_buffer(f"bias{n}"), values[node.reads]
+        if self.whole[n]:
+            sums = linear(x.flatten(1), weight, bias)[:, :, None, None]
+        else:
+            sums = conv2d(x, weight, bias, node.stride, node.padding)
+        if node.adds is not None:
+            sums = sums.add_(values[node.adds])
+        return relu(sums, inplace=True) if node.layer.relu else sums
 
 
 def compact(network: nn.Module, masks: Mapping[str, Tensor]) -> nn.Module:

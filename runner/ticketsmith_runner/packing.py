@@ -9,15 +9,14 @@ from ticketsmith import __version__
 from ticketsmith.errors import Conflict, UsageError
 from ticketsmith.lottery.results import Speed, Verdict
 from ticketsmith.lottery.steps import Benchmark, Gate
-from ticketsmith_runtime.chain import compact
-from ticketsmith_runtime.graph import Graph
+from ticketsmith_runtime.channels import compact
 from ticketsmith_runtime.package import Measured, Ticket, write
 
 from .backends import NotApplicable
 from .backends._onnx import model
-from .compaction import layers
 from .context import Context
 from .steps.benchmark import networks
+from .tracing import graph
 
 
 def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | None = None) -> None:
@@ -28,11 +27,12 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
     speed = Speed.model_validate_json(context.ledger.read(step, "speed.json"))
     chosen = networks(step, context, speed.replicate)
     try:
-        chain = layers(chosen.masked, chosen.masks)
+        traced = graph(chosen.masked, chosen.masks, context.task.shape)
     except NotApplicable as reason:
-        raise UsageError(f"this network cannot be packed: {reason}", "only chains of Linear and ReLU can") from None
+        problem = f"this network cannot be packed: {reason}"
+        raise UsageError(problem, "only Conv2d, Linear, BatchNorm2d, ReLU, pooling, sums and Flatten can") from None
     ticket = Ticket(
-        layers=chain,
+        graph=traced,
         measured=[
             Measured(batch=row.batch_size, backend=row.backend, seconds=row.p50, ratio=row.ratio)
             for row in speed.choices
@@ -44,7 +44,7 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
         write(to, ticket)
     if onnx:
         with _writing(onnx, "--onnx"), onnx.open("xb") as file:
-            file.write(model(Graph.chain(compact(chain))))
+            file.write(model(compact(traced)))
 
 
 @contextmanager

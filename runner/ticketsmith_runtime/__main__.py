@@ -35,17 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _verified(model: Model) -> list[str]:
     differences = verify(model)
-    chain = " -> ".join(str(size) for size in _sizes(model))
-    kept = sum(layer.kept for layer in model.ticket.layers)
+    sizes = " -> ".join(str(shape) for shape in model.ticket.graph.shapes())
+    kept = sum(layer.kept for layer in model.ticket.graph.layers())
     return [
-        f"{chain}, {kept:,} weights: digests and sizes are right",
+        f"{sizes}, {kept:,} weights: digests and sizes are right",
         *(f"{name}: equal to the weights within {worst:.1e} of the outputs" for name, worst in differences.items()),
     ]
-
-
-def _sizes(model: Model) -> list[int]:
-    layers = model.ticket.layers
-    return [layers[0].weight_OI.shape[1], *(len(layer.bias_O) for layer in layers)]
 
 
 if __name__ == "__main__":

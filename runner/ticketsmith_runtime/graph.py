@@ -3,14 +3,17 @@
 O: units of a layer (channels it puts out).  I: what one unit reads at one place, channel by channel, row by row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .chain import Layer
+
+Numbers = NDArray[Any]
+"""float32 or float64."""
 
 
 class Plane(NamedTuple):
@@ -23,6 +26,10 @@ class Plane(NamedTuple):
     @property
     def size(self) -> int:
         return self.channels * self.height * self.width
+
+    def __str__(self) -> str:
+        """A vector is its length."""
+        return str(self.size) if max(self) == self.size else f"{self.channels} x {self.height} x {self.width}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,27 +112,50 @@ class Graph:
 
 def evaluate(graph: Graph, x_BF: NDArray[np.floating]) -> NDArray[np.float64]:
     """(B, F) -> (B, C) in float64, every weight multiplied, the pruned ones too: what programs are held against."""
-    values = [x_BF.astype(np.float64).reshape(-1, *graph.inputs)]
-    for node in graph.nodes:
-        values.append(_convolved(node, values) if isinstance(node, Conv) else _pooled(node, values[node.reads]))
-    return values[-1].reshape(len(x_BF), -1)
+    return dense(graph, np.float64)(x_BF.astype(np.float64))
 
 
-def _convolved(node: Conv, values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def dense(graph: Graph, kind: type = np.float32) -> Callable[[Numbers], Numbers]:
+    """(B, F) -> (B, C) by numpy's dense products, which every machine has. Raises ValueError for other features."""
+    weights: dict[int, tuple[Numbers, Numbers]] = {
+        n: (node.layer.weight_OI.T.astype(kind), node.layer.bias_O.astype(kind))
+        for n, node in enumerate(graph.nodes)
+        if isinstance(node, Conv)
+    }
+
+    outputs = graph.shapes()[-1].size
+
+    def run(x_BF: Numbers) -> Numbers:
+        if x_BF.ndim != 2 or x_BF.shape[1] != graph.inputs.size:
+            raise ValueError(f"inputs have shape {x_BF.shape}, expected (samples, {graph.inputs.size})")
+        values: list[Numbers] = [x_BF.astype(kind, copy=False).reshape(-1, *graph.inputs)]
+        for n, node in enumerate(graph.nodes):
+            if isinstance(node, Conv):
+                values.append(_convolved(node, *weights[n], values))
+            else:
+                values.append(_pooled(node, values[node.reads]))
+        return values[-1].reshape(len(x_BF), outputs)
+
+    return run
+
+
+def _convolved(node: Conv, weight_IO: Numbers, bias_O: Numbers, values: Sequence[Numbers]) -> Numbers:
     edge = (node.padding, node.padding)
-    x_BCHW = np.pad(values[node.reads], ((0, 0), (0, 0), edge, edge))
+    x_BCHW = np.pad(values[node.reads], ((0, 0), (0, 0), edge, edge)) if node.padding else values[node.reads]
     windows = _windows(x_BCHW, node.kernel, node.stride).transpose(0, 2, 3, 1, 4, 5)
-    sums = windows.reshape(*windows.shape[:3], -1) @ node.layer.weight_OI.T.astype(np.float64) + node.layer.bias_O
-    y_BOHW = sums.transpose(0, 3, 1, 2) + (0 if node.adds is None else values[node.adds])
+    sums = windows.reshape(*windows.shape[:3], len(weight_IO)) @ weight_IO + bias_O
+    y_BOHW = sums.transpose(0, 3, 1, 2)
+    if node.adds is not None:
+        y_BOHW = y_BOHW + values[node.adds]
     return np.maximum(y_BOHW, 0) if node.layer.relu else y_BOHW
 
 
-def _pooled(node: Pool, x_BCHW: NDArray[np.float64]) -> NDArray[np.float64]:
+def _pooled(node: Pool, x_BCHW: Numbers) -> Numbers:
     windows = _windows(x_BCHW, (node.size, node.size), node.stride)
-    pooled: NDArray[np.float64] = windows.max((4, 5)) if node.kind == "max" else windows.mean((4, 5))
+    pooled: Numbers = windows.max((4, 5)) if node.kind == "max" else windows.mean((4, 5))
     return pooled
 
 
-def _windows(x_BCHW: NDArray[np.float64], kernel: tuple[int, int], stride: int) -> NDArray[np.float64]:
+def _windows(x_BCHW: Numbers, kernel: tuple[int, int], stride: int) -> Numbers:
     """(B, C, rows, columns, kernel rows, kernel columns)."""
     return np.lib.stride_tricks.sliding_window_view(x_BCHW, kernel, axis=(2, 3))[:, :, ::stride, ::stride]

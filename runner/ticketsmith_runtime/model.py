@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import program
-from .chain import Layer, compact
+from .channels import compact
+from .explanation import explain
+from .graph import dense
 from .kernels._isa import AVX512
 from .llvm import Machine
 from .package import Measured, Ticket, read
@@ -34,8 +36,9 @@ class Model:
 
     def __init__(self, ticket: Ticket, threads: int = 1, machine: Machine | None = None) -> None:
         self.ticket, self.machine = ticket, machine or Machine.host()
-        self.layers = compact(ticket.layers)
+        self.graph = compact(ticket.graph)
         self.isa = program.instructions(self.machine)
+        self.choices = self._choices()
         self._answers: dict[int, Run] = {}  # per batch size: to choose takes longer than a sample
         self._made: dict[str, Run] = {}
         self._sizes: dict[str, list[tuple[int, int]]] = {}
@@ -59,13 +62,6 @@ class Model:
         name = fastest(self.ticket.measured, batch) if self.ticket.measured else self._guess(batch)
         return name if name in self.choices else "numpy"
 
-    @property
-    def choices(self) -> list[str]:
-        """Back-ends that this machine can run."""
-        if self.isa is None:
-            return ["numpy"]
-        return ["numpy", *program.GENERATORS, *(["pell"] if self.isa is AVX512 else [])]
-
     def run(self, backend: str) -> Run:
         """A back-end's program, (B, F) -> (B, C)."""
         with self._lock:
@@ -77,44 +73,34 @@ class Model:
 
     def explain(self) -> str:
         """Which back-end answers which batch, and why; what the layers are; and what of memory each program takes."""
-        lines = [f"{self.machine.cpu}: {self.isa.name if self.isa else 'no instruction set that code is written for'}"]
-        for n, layer in enumerate(self.layers):
-            units, inputs = layer.weight_OI.shape
-            lines.append(f"layer {n}: {inputs} -> {units}, {layer.kept:,} of {inputs * units:,} weights")
-        batches = sorted({row.batch for row in self.ticket.measured} or {1, 16, 64, 256})
-        for batch in batches:
-            lines.append(f"batch {batch}: {self.backend(batch)}, {self._reason(batch)}")
-        for backend in dict.fromkeys(self.backend(batch) for batch in batches):
-            self.run(backend)
-            for n, (code, data) in enumerate(self._sizes[backend]):
-                lines.append(
-                    f"{backend}, layer {n}: about {code / 1024:,.0f} KiB of code, {data / 1024:,.0f} KiB of weights"
-                )
-        return "\n".join(lines)
+        return explain(self)
 
-    def _reason(self, batch: int) -> str:
-        if not self.ticket.measured:
-            return "by size, since nothing was measured"
-        row = next(row for row in self.ticket.measured if row.batch == batch)
-        if self.backend(batch) != row.backend:
-            return f"since {row.backend}, which was measured to be the fastest, does not run here"
-        return f"measured {row.ratio:.2f}x of the best dense back-end on {self.ticket.machine.get('cpu', 'some CPU')}"
+    def sizes(self, backend: str) -> list[tuple[int, int]]:
+        """Of each layer of a program bytes of code, as estimated, and of weights; nothing of numpy's products."""
+        self.run(backend)
+        return self._sizes[backend]
 
     def _guess(self, batch: int) -> str:
         if self.isa is None:
             return "numpy"
         if batch < FEW and self.isa is AVX512:
             return "pell"
-        size = self.isa.weight_bytes * sum(layer.kept for layer in self.layers)
+        size = self.isa.weight_bytes * sum(layer.kept for layer in self.graph.layers())
         return "codegen" if size < LARGE else "datadriven"
+
+    def _choices(self) -> list[str]:
+        """Back-ends that this machine can run."""
+        tiles, singles = program.suits(self.graph)
+        made = program.GENERATORS if tiles and self.isa else ()
+        return ["numpy", *made, *(["pell"] if singles and self.isa is AVX512 else [])]
 
     def _make(self, backend: str) -> Run:
         if backend == "numpy":
-            return _dense(self.layers)
+            return dense(self.graph)
         if backend == "pell":
-            return program.single(self.layers, self.machine)
+            return program.flat(self.graph, self.machine)
         assert self.isa is not None
-        return program.tiled(self.layers, [backend] * len(self.layers), self.isa, self.machine)
+        return program.planar(self.graph, backend, self.isa, self.machine)
 
 
 def fastest(measured: Sequence[Measured], batch: int) -> str:
@@ -126,19 +112,3 @@ def fastest(measured: Sequence[Measured], batch: int) -> str:
     ['pell', 'pell', 'codegen', 'codegen', 'codegen']
     """
     return min(measured, key=lambda row: -(-batch // row.batch) * row.seconds).backend
-
-
-def _dense(layers: Sequence[Layer]) -> Run:
-    """What every machine can do: the compacted net in numpy's dense products."""
-    weights = [(np.ascontiguousarray(layer.weight_OI.T), layer.bias_O, layer.relu) for layer in layers]
-
-    def run(x_BF: Floats) -> Floats:
-        if x_BF.ndim != 2 or x_BF.shape[1] != len(weights[0][0]):
-            raise ValueError(f"inputs have shape {x_BF.shape}, expected (samples, {len(weights[0][0])})")
-        for weight_IO, bias_O, relu in weights:
-            x_BF = x_BF @ weight_IO + bias_O
-            if relu:
-                x_BF = np.maximum(x_BF, 0)
-        return x_BF
-
-    return run

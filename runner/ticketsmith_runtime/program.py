@@ -171,6 +171,19 @@ def planar(graph: Graph, kernel: str, isa: Isa, machine: Machine) -> Program:
     return Program(ir, machine, functions, graph.inputs.size, widths[-1], work, stream)
 
 
+def suits(graph: Graph) -> tuple[bool, bool]:
+    """Is `planar` written for it, and `flat`?"""
+    return _arranges(planes.arrange, graph), _arranges(neighbours.arrange, graph)
+
+
+def _arranges(arrange: Callable[[Graph], object], graph: Graph) -> bool:
+    try:
+        arrange(graph)
+    except planes.Unsuited:
+        return False
+    return True
+
+
 def flat(graph: Graph, machine: Machine) -> Program:
     """For one sample at a time: convolutions as code, the layers at the end by `pell`. Needs AVX-512.
 

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from ticketsmith_runtime.graph import Graph
 from ticketsmith_runtime.package import Ticket, write
 
 HEAVY = ("torch", "numba", "scipy", "onnx", "pydantic", "ticketsmith", "ticketsmith_runner")
@@ -12,7 +13,7 @@ HEAVY = ("torch", "numba", "scipy", "onnx", "pydantic", "ticketsmith", "ticketsm
 
 @pytest.fixture
 def package(chain, tmp_path):
-    write(tmp_path / "a.ticket", Ticket(layers=chain([20, 12, 4], 0.3)))
+    write(tmp_path / "a.ticket", Ticket(graph=Graph.chain(chain([20, 12, 4], 0.3))))
     return tmp_path / "a.ticket"
 
 

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 import ticketsmith_runtime
+from ticketsmith_runtime.graph import Conv, Graph, Plane, evaluate
 from ticketsmith_runtime.kernels._isa import AVX2, AVX512
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.model import Model
 from ticketsmith_runtime.package import Measured, Ticket, write
-from ticketsmith_runtime.verification import Unequal, reference, verify
+from ticketsmith_runtime.verification import Unequal, verify
+
+from .graphs import layer, residual
 
 HOST = Machine.host()
 NOTHING = Machine("an-old-cpu", "")
@@ -23,7 +26,9 @@ avx512 = pytest.mark.skipif(not HOST.has(*AVX512.features), reason="this machine
 
 
 def _model(chain, measured=(), **options):
-    return Model(Ticket(layers=chain([20, 12, 4], 0.3), measured=list(measured), machine={"cpu": "A"}), **options)
+    return Model(
+        Ticket(graph=Graph.chain(chain([20, 12, 4], 0.3)), measured=list(measured), machine={"cpu": "A"}), **options
+    )
 
 
 @pytest.mark.parametrize("shape", [(20,), (1, 20), (5, 20), (3, 4, 5), (2, 1, 4, 5), (0, 20)])
@@ -33,7 +38,7 @@ def test_samples_are_flattened(chain, shape):
     outputs = model(x)
 
     assert outputs.shape == (shape[0] if len(shape) > 1 else 1, 4) and outputs.dtype == np.float32
-    np.testing.assert_allclose(outputs, reference(model.ticket.layers, x.reshape(len(outputs), 20)), atol=1e-5)
+    np.testing.assert_allclose(outputs, evaluate(model.ticket.graph, x.reshape(len(outputs), 20)), atol=1e-5)
 
 
 @avx512
@@ -51,7 +56,7 @@ def test_a_machine_without_the_instructions_answers_too_and_says_so(chain, batch
     model = _model(chain, ROWS, machine=NOTHING)
     x = np.random.default_rng(0).standard_normal((batch, 20))
 
-    np.testing.assert_allclose(model(x), reference(model.ticket.layers, x), atol=1e-5)
+    np.testing.assert_allclose(model(x), evaluate(model.ticket.graph, x), atol=1e-5)
     assert "no instruction set that code is written for" in model.explain()
     assert "numpy, since pell, which was measured to be the fastest, does not run here" in model.explain()
 
@@ -84,7 +89,7 @@ def test_threads_change_no_output(chain, threads, batch):
 
 def test_many_threads_may_call_at_once(chain):
     model, inputs = _model(chain, ROWS), np.random.default_rng(0).standard_normal((8, 50, 20))
-    expected, found = [reference(model.ticket.layers, x) for x in inputs], [None] * 8
+    expected, found = [evaluate(model.ticket.graph, x) for x in inputs], [None] * 8
 
     def call(n):
         for _ in range(50):
@@ -109,11 +114,11 @@ def test_a_wrong_number_of_features_is_an_error(chain, machine, shape):
 
 
 def test_a_package_answers(chain, tmp_path):
-    layers = chain([20, 12, 4], 0.3)
-    write(tmp_path / "a.ticket", Ticket(layers=layers))
+    graph = Graph.chain(chain([20, 12, 4], 0.3))
+    write(tmp_path / "a.ticket", Ticket(graph=graph))
     x = np.random.default_rng(0).standard_normal((7, 20))
 
-    np.testing.assert_allclose(ticketsmith_runtime.load(tmp_path / "a.ticket")(x), reference(layers, x), atol=1e-5)
+    np.testing.assert_allclose(ticketsmith_runtime.load(tmp_path / "a.ticket")(x), evaluate(graph, x), atol=1e-5)
 
 
 def test_verify_holds_every_program_against_the_weights(chain):
@@ -132,3 +137,23 @@ def test_verify_finds_a_wrong_program(chain, wrong):
 
     with pytest.raises(Unequal, match="numpy"):
         verify(model)
+
+
+@pytest.mark.parametrize("batch", [1, 17])
+def test_a_network_of_convolutions_answers_on_any_machine(batch):
+    graph = residual()
+    x = np.random.default_rng(0).standard_normal((batch, *graph.inputs)).astype(np.float32)
+    expected = evaluate(graph, x.reshape(batch, -1))
+
+    for machine in (HOST, NOTHING):
+        np.testing.assert_allclose(Model(Ticket(graph=graph), machine=machine)(x), expected, atol=1e-4)
+    assert "layer 1: 45 -> 35 at 4 x 4 places" in Model(Ticket(graph=graph)).explain()
+    assert set(verify(Model(Ticket(graph=graph)))) >= {"numpy"}
+
+
+def test_a_network_that_no_program_is_written_for_is_left_to_numpy():
+    graph = Graph(Plane(1, 5, 5), [Conv(layer=layer(2, 9, 0.5, np.random.default_rng(0)), kernel=(3, 3), reads=0)])
+    model, x = Model(Ticket(graph=graph)), np.ones((2, 25), np.float32)
+
+    assert model.choices == ["numpy"] and model.backend(16) == "numpy"
+    np.testing.assert_allclose(model(x), evaluate(graph, x), atol=1e-5)

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from ticketsmith_runtime.graph import Graph, Pool, evaluate
 from ticketsmith_runtime.package import MANIFEST, WEIGHTS, BadPackage, Measured, Ticket, read, write
+
+from .graphs import residual
 
 
 @pytest.fixture
 def ticket(chain):
     return Ticket(
-        layers=chain([20, 12, 4], 0.3),
+        graph=Graph.chain(chain([20, 12, 4], 0.3)),
         measured=[Measured(batch=1, backend="pell", seconds=1e-6, ratio=3.0)],
         machine={"cpu": "a CPU"},
         provenance={"run": "digits-mlp-0"},
@@ -41,22 +44,36 @@ def _tensors(folder, change):
     safetensors.numpy.save_file(tensors, folder / WEIGHTS)
 
 
+def _huge_weights(manifest):
+    first, second = manifest["nodes"]
+    first.update(units=1 << 27)
+    second.update(inputs=1 << 27)
+
+
+def _huge_values(manifest):
+    """A few weights, and an image that no memory holds."""
+    manifest.update(inputs=[1, 1 << 14, 1 << 14])
+    small = {"units": 1, "inputs": 1, "kernel": [1, 1], "kept": 1}
+    for node in manifest["nodes"]:
+        node.update(small)
+
+
 def test_what_is_written_is_read(tmp_path, ticket):
     write(tmp_path / "a.ticket", ticket)
 
     found = read(tmp_path / "a.ticket")
 
-    for before, after in zip(ticket.layers, found.layers, strict=True):
+    for before, after in zip(ticket.graph.layers(), found.graph.layers(), strict=True):
         assert np.array_equal(before.weight_OI, after.weight_OI) and np.array_equal(before.alive_OI, after.alive_OI)
         assert np.array_equal(before.bias_O, after.bias_O) and before.relu == after.relu
     assert (found.measured, found.machine, found.provenance) == (ticket.measured, ticket.machine, ticket.provenance)
 
 
 def test_a_survivor_of_value_zero_survives(tmp_path, ticket):
-    ticket.layers[0].weight_OI[:] = 0
+    ticket.graph.layers()[0].weight_OI[:] = 0
     write(tmp_path / "a.ticket", ticket)
 
-    assert np.array_equal(read(tmp_path / "a.ticket").layers[0].alive_OI, ticket.layers[0].alive_OI)
+    assert np.array_equal(read(tmp_path / "a.ticket").graph.layers()[0].alive_OI, ticket.graph.layers()[0].alive_OI)
 
 
 def test_the_same_ticket_is_the_same_bytes(tmp_path, ticket):
@@ -75,7 +92,7 @@ def test_nothing_is_overwritten(tmp_path, ticket):
 
 
 def test_a_folder_is_a_package_too(folder, ticket):
-    assert np.array_equal(read(folder).layers[0].weight_OI, ticket.layers[0].weight_OI)
+    assert np.array_equal(read(folder).graph.layers()[0].weight_OI, ticket.graph.layers()[0].weight_OI)
 
 
 @pytest.mark.parametrize("at", [0, 1, 40, 400, -30, -1])
@@ -100,7 +117,7 @@ def test_no_byte_may_change(tmp_path, ticket):
         except BadPackage:
             pass
         else:
-            for before, after in zip(ticket.layers, found.layers, strict=True):
+            for before, after in zip(ticket.graph.layers(), found.graph.layers(), strict=True):
                 assert np.array_equal(before.weight_OI, after.weight_OI) and before.relu == after.relu
                 assert np.array_equal(before.bias_O, after.bias_O)
             assert (found.measured, found.provenance) == (ticket.measured, ticket.provenance)
@@ -111,19 +128,37 @@ def test_no_byte_may_change(tmp_path, ticket):
     ("change", "said"),
     [
         (lambda m: m.update(format="other"), "format"),
-        (lambda m: m.update(layers=[]), "layers is no list"),
-        (lambda m: m.update(layers="many"), "layers is no list"),
-        (lambda m: m["layers"][0].update(type="__import__"), "not a linear one"),
-        (lambda m: m["layers"][0].update(relu=1), "relu"),
-        (lambda m: m["layers"][0].update(units=-1), "no positive number"),
-        (lambda m: m["layers"][0].update(units=True), "no positive number"),
-        (lambda m: m["layers"][0].update(units=1e3), "no positive number"),
-        (lambda m: m["layers"][0].update(units=10**12), "do not fit"),
-        (lambda m: m["layers"][0].update(inputs=10**12), "are more than"),
-        (lambda m: m["layers"][0].update(kept=10**6), "keeps 1000000"),
-        (lambda m: m["layers"][0].update(kept=1), "0.values is float32"),
-        (lambda m: m["layers"][0].update(path="../../etc/passwd"), "other fields"),
-        (lambda m: m["layers"].reverse(), "do not fit each other"),
+        (lambda m: m.update(nodes=[]), "nodes is no list"),
+        (lambda m: m.update(nodes="many"), "nodes is no list"),
+        (lambda m: m.update(inputs=[1, 20]), "inputs is no list of 3"),
+        (lambda m: m.update(inputs=[1, 1, -20]), "inputs is no whole number"),
+        (lambda m: m["nodes"][0].update(type="__import__"), "neither a conv nor a pool"),
+        (lambda m: m["nodes"].__setitem__(0, "conv"), "neither a conv nor a pool"),
+        (lambda m: m["nodes"][0].update(relu=1), "relu"),
+        (lambda m: m["nodes"][0].update(units=-1), "no whole number"),
+        (lambda m: m["nodes"][0].update(units=True), "no whole number"),
+        (lambda m: m["nodes"][0].update(units=1e3), "no whole number"),
+        (lambda m: m["nodes"][0].update(units=10**12), "no whole number"),
+        (lambda m: m["nodes"][0].update(inputs=10**7), "weights for other inputs"),
+        (lambda m: m["nodes"][0].update(kept=10**6), "keeps 1000000"),
+        (lambda m: m["nodes"][0].update(kept=1), "0.values is float32"),
+        (lambda m: m["nodes"][0].update(path="../../etc/passwd"), "other fields"),
+        (lambda m: m["nodes"][0].update(reads=1), "not there yet"),
+        (lambda m: m["nodes"][0].update(adds=5), "not there yet"),
+        (lambda m: m["nodes"][0].update(adds=0), "does not fit"),
+        (lambda m: m["nodes"][0].update(kernel=[20]), "kernel is no list of 2"),
+        (lambda m: m["nodes"][0].update(kernel=[1, 0]), "kernel is no whole number"),
+        (lambda m: m["nodes"][0].update(padding=20), "nothing but its padding"),
+        (lambda m: m["nodes"][0].update(stride=0), "stride is no whole number"),
+        (lambda m: m["nodes"].reverse(), "not there yet"),
+        (lambda m: m["nodes"].insert(0, {"type": "pool", "kind": "min", "size": 1, "stride": 1, "reads": 0}), "kind"),
+        (
+            lambda m: m["nodes"].insert(0, {"type": "pool", "kind": "max", "size": 2, "stride": 1, "reads": 0}),
+            "not fit",
+        ),
+        (lambda m: m["nodes"].insert(0, {"type": "pool", "kind": "max", "size": 1}), "other fields"),
+        (_huge_weights, "weights are more than"),
+        (_huge_values, "values have more than"),
         (lambda m: m["tensors"].pop("0.bias"), "does not hold the tensors"),
         (lambda m: m["tensors"].update({"../x": "0"}), "does not hold the tensors"),
         (lambda m: m["tensors"].update({"0.bias": "0" * 64}), "0.bias has another digest"),
@@ -160,7 +195,7 @@ def test_other_tensors_than_the_manifest_says(folder, change, said):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_no_numbers(tmp_path, ticket, value):
-    ticket.layers[0].bias_O[2] = value
+    ticket.graph.layers()[0].bias_O[2] = value
     write(tmp_path / "a", ticket)
 
     with pytest.raises(BadPackage, match=r"0\.bias holds NaN or infinity"):
@@ -214,3 +249,15 @@ def test_a_zip_with_a_path_out_of_it_is_refused_and_writes_nothing(folder, tmp_p
 def test_what_is_not_there(tmp_path):
     with pytest.raises(BadPackage, match="No such file"):
         read(tmp_path / "nothing")
+
+
+def test_convolutions_pools_and_sums_are_read_as_they_were_written(tmp_path):
+    graph = residual()
+    write(tmp_path / "a", Ticket(graph=graph))
+
+    found = read(tmp_path / "a").graph
+
+    assert found.shapes() == graph.shapes()
+    x = np.random.default_rng(0).standard_normal((3, graph.inputs.size))
+    assert np.array_equal(evaluate(found, x), evaluate(graph, x))
+    assert [node for node in found.nodes if isinstance(node, Pool)] == [n for n in graph.nodes if isinstance(n, Pool)]

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from ticketsmith_runtime.chain import Layer
 from ticketsmith_runtime.graph import Conv, Graph, Plane, Pool, evaluate
 from ticketsmith_runtime.kernels._isa import AVX2, AVX512
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.planes import Unsuited
 from ticketsmith_runtime.program import Program, flat, planar
+
+from .graphs import ended, layer, residual
 
 HOST = Machine.host()
 MAKERS: dict[str, Callable[[Graph], Program]] = {
@@ -25,36 +26,6 @@ if HOST.has(*AVX512.features):
     MAKERS["flat"] = lambda graph: flat(graph, HOST)
 
 makers = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
-
-
-def _layer(units: int, inputs: int, density: float, rng: np.random.Generator, relu: bool = True) -> Layer:
-    alive_OI = rng.random((units, inputs)) < density
-    weight_OI = np.where(alive_OI, rng.standard_normal((units, inputs)) / np.sqrt(inputs), 0).astype(np.float32)
-    return Layer(
-        weight_OI=weight_OI, alive_OI=alive_OI, bias_O=rng.standard_normal(units).astype(np.float32), relu=relu
-    )
-
-
-def _ended(inputs: Plane, nodes: list[Conv | Pool], density: float, rng: np.random.Generator) -> Graph:
-    """With two Linear over all that is left."""
-    left = Graph(inputs, nodes).shapes()[-1]
-    first = Conv(layer=_layer(9, left.size, density, rng), kernel=(left.height, left.width), reads=len(nodes))
-    last = Conv(layer=_layer(4, 9, density, rng, relu=False), kernel=(1, 1), reads=len(nodes) + 1)
-    return Graph(inputs, [*nodes, first, last])
-
-
-def _residual(density: float = 0.3) -> Graph:
-    """What is added comes over two nodes, over one that halves the plane, and is padded for the next."""
-    rng = np.random.default_rng(0)
-    nodes: list[Conv | Pool] = [
-        Conv(layer=_layer(5, 27, density, rng), kernel=(3, 3), padding=1, reads=0),
-        Conv(layer=_layer(35, 45, density, rng), kernel=(3, 3), padding=1, stride=2, reads=1),
-        Conv(layer=_layer(35, 5, density, rng, relu=False), kernel=(1, 1), stride=2, reads=1),
-        Conv(layer=_layer(35, 315, density, rng), kernel=(3, 3), padding=1, reads=2, adds=3),
-        Conv(layer=_layer(35, 315, density, rng), kernel=(3, 3), padding=1, reads=4, adds=4),
-        Pool("mean", 4, 1, 5),
-    ]
-    return _ended(Plane(3, 8, 8), nodes, density, rng)
 
 
 def _held(graph: Graph, make: Callable[[Graph], Program], batch: int) -> None:
@@ -79,25 +50,25 @@ def _held(graph: Graph, make: Callable[[Graph], Program], batch: int) -> None:
 def test_any_chain_of_convolutions(make, inputs, units, kernels, stride, padding, pool, density, batch):
     rng, nodes, plane = np.random.default_rng(batch), [], Plane(*inputs)
     for count, size in zip(units, kernels, strict=False):
-        layer = _layer(count, Graph(plane, nodes).shapes()[-1].channels * size * size, density, rng)
-        grown = Conv(layer=layer, kernel=(size, size), stride=stride, padding=padding, reads=len(nodes))
+        grown_layer = layer(count, Graph(plane, nodes).shapes()[-1].channels * size * size, density, rng)
+        grown = Conv(layer=grown_layer, kernel=(size, size), stride=stride, padding=padding, reads=len(nodes))
         if min(grown.shape(Graph(plane, nodes).shapes()[-1])) > 0:
             nodes.append(grown)
     if pool and min(Graph(plane, nodes).shapes()[-1][1:]) > 1:
         nodes.append(Pool(pool, 2, 2, len(nodes)))
 
-    _held(_ended(plane, nodes, density, rng), make, batch)
+    _held(ended(plane, nodes, density, rng), make, batch)
 
 
 @makers
 @pytest.mark.parametrize("batch", [1, 16, 17, 70])
 def test_sums_over_a_shortcut(make, batch):
-    _held(_residual(), make, batch)
+    _held(residual(), make, batch)
 
 
 @makers
 def test_what_is_not_finite_stays_in_its_sample(make):
-    graph = _residual(1.0)
+    graph = residual(1.0)
     program, x = make(graph), np.ones((20, graph.inputs.size), np.float32)
     before = program(x)
     x[3, 7] = np.nan
@@ -113,7 +84,7 @@ def test_what_is_not_finite_stays_in_its_sample(make):
 @makers
 def test_the_largest_of_a_square_with_nan_is_nan(make):
     rng = np.random.default_rng(0)
-    graph = _ended(Plane(1, 4, 4), [Pool("max", 2, 2, 0)], 1.0, rng)
+    graph = ended(Plane(1, 4, 4), [Pool("max", 2, 2, 0)], 1.0, rng)
     x = np.ones((1, 16), np.float32)
     x[0, 5] = np.nan
 
@@ -122,7 +93,7 @@ def test_the_largest_of_a_square_with_nan_is_nan(make):
 
 @makers
 def test_what_does_not_end_in_a_linear_says_so(make):
-    conv = Conv(layer=_layer(2, 9, 1.0, np.random.default_rng(0)), kernel=(3, 3), padding=1, reads=0)
+    conv = Conv(layer=layer(2, 9, 1.0, np.random.default_rng(0)), kernel=(3, 3), padding=1, reads=0)
     with pytest.raises(Unsuited, match="does not end in a Linear"):
         make(Graph(Plane(1, 5, 5), [conv]))
 
@@ -132,7 +103,7 @@ def test_what_does_not_end_in_a_linear_says_so(make):
     [
         (Pool("max", 9, 9, 0), "does not fit"),
         (Pool("max", 2, 2, 1), "not there yet"),
-        (Conv(layer=_layer(2, 8, 1.0, np.random.default_rng(0)), kernel=(3, 3), reads=0), "weights for other inputs"),
+        (Conv(layer=layer(2, 8, 1.0, np.random.default_rng(0)), kernel=(3, 3), reads=0), "weights for other inputs"),
     ],
 )
 def test_nodes_that_do_not_fit(node, message):

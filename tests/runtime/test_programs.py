@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 
 from ticketsmith_runtime.chain import compact
+from ticketsmith_runtime.graph import Graph, evaluate
 from ticketsmith_runtime.kernels._isa import AVX2, AVX512
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.program import Program, single, tiled
-from ticketsmith_runtime.verification import reference
 
 HOST = Machine.host()
 NARROW = HOST.without(*AVX512.features)
@@ -49,7 +49,7 @@ def test_any_net_under_any_mask(make, chain, widths, density, batch, seed):
     layers = chain(widths, density, seed)
     x = np.random.default_rng(seed).standard_normal((batch, widths[0])).astype(np.float32)
 
-    _close(make(compact(layers))(x), reference(layers, x))
+    _close(make(compact(layers))(x), evaluate(Graph.chain(layers), x))
 
 
 @makers
@@ -58,7 +58,7 @@ def test_whole_tiles_and_tails(make, chain, batch):
     layers = chain([100, 40, 10], 0.2)
     x = np.random.default_rng(batch).standard_normal((batch, 100)).astype(np.float32)
 
-    _close(make(layers)(x), reference(layers, x))
+    _close(make(layers)(x), evaluate(Graph.chain(layers), x))
 
 
 @makers
@@ -67,7 +67,7 @@ def test_a_layer_whose_code_takes_many_blocks(make, chain):
     layers = chain([900, 64, 3], 0.7)
     x = np.random.default_rng(0).standard_normal((33, 900)).astype(np.float32)
 
-    _close(make(layers)(x), reference(layers, x))
+    _close(make(layers)(x), evaluate(Graph.chain(layers), x))
 
 
 @makers
@@ -78,8 +78,8 @@ def test_rows_and_columns_without_weights(make, chain):
         layer.weight_OI[~layer.alive_OI] = 0
     x = np.random.default_rng(0).standard_normal((20, 40)).astype(np.float32)
 
-    _close(make(layers)(x), reference(layers, x))
-    _close(make(compact(layers))(x), reference(layers, x))
+    _close(make(layers)(x), evaluate(Graph.chain(layers), x))
+    _close(make(compact(layers))(x), evaluate(Graph.chain(layers), x))
 
 
 @makers
@@ -95,7 +95,7 @@ def test_what_is_not_finite_is_not_hidden(make, chain, value):
     outputs = program(x)
 
     with np.errstate(invalid="ignore"):
-        expected = reference(layers, x)
+        expected = evaluate(Graph.chain(layers), x)
     assert not np.isfinite(expected[5]).all()
     assert not np.isfinite(outputs[5][~np.isfinite(expected[5])]).any()
     assert np.array_equal(np.delete(outputs, 5, 0), np.delete(before, 5, 0))

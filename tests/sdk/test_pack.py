@@ -29,7 +29,7 @@ def test_a_package_holds_the_measured_ticket(verdicts: Verdicts, package: Path) 
 
     weights = safetensors.numpy.load_file(path.parents[2] / "train" / "weights.safetensors")
 
-    for layer, number in zip(ticket.layers, (1, 3), strict=True):
+    for layer, number in zip(ticket.graph.layers(), (1, 3), strict=True):
         assert np.array_equal(layer.weight_OI, weights[f"{number}.weight"][speed.replicate])
         assert np.array_equal(layer.bias_O, weights[f"{number}.bias"][speed.replicate])
     assert [row.batch for row in ticket.measured] == [1]
@@ -45,7 +45,7 @@ def test_it_answers(package: Path) -> None:
 def test_verify_says_what_it_checked(package: Path) -> None:
     done = cli("verify", str(package), cwd=package.parent)
 
-    assert done.returncode == 0 and "64 -> 16 -> 10" in done.stdout and "numpy: equal" in done.stdout
+    assert done.returncode == 0 and "1 x 8 x 8 -> 16 -> 10" in done.stdout and "numpy: equal" in done.stdout
 
 
 def test_a_damaged_package_is_5(package: Path, tmp_path: Path) -> None:

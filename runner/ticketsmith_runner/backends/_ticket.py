@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ticketsmith_runtime import program
+from ticketsmith_runtime.channels import compact
 from ticketsmith_runtime.kernels._isa import AVX512
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.planes import Unsuited
@@ -20,7 +21,7 @@ LARGEST_CODE = 16 << 20
 
 def tiled(masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int], kernel: str) -> Forward:
     """All layers with one kernel, for batches. Convolutions are always code. Raises NotApplicable."""
-    traced, machine = graph(masked, masks, shape), Machine.host()
+    traced, machine = compact(graph(masked, masks, shape)), Machine.host()
     if (isa := program.instructions(machine)) is None:
         raise NotApplicable(f"{machine.cpu} has neither AVX-512 nor AVX2")
     size = isa.weight_bytes * sum(layer.kept for layer in traced.layers())
@@ -34,7 +35,7 @@ def tiled(masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int], ker
 
 def single(masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
     """One sample at a time. Raises NotApplicable."""
-    traced, machine = graph(masked, masks, shape), Machine.host()
+    traced, machine = compact(graph(masked, masks, shape)), Machine.host()
     if program.instructions(machine) is not AVX512:
         raise NotApplicable(f"{machine.cpu} has no AVX-512, whose permutation of registers it is made of")
     try:

@@ -4,12 +4,18 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..compaction import compact
-from . import Forward
+from ticketsmith_runtime import channels
+
+from ..compaction import Network, compact
+from ..tracing import graph
+from . import Forward, NotApplicable
 
 DENSE = False
 
 
 def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
-    """The masked network without its dead inputs and units. Raises NotApplicable."""
-    return Forward(compact(masked, masks))
+    """The masked network without its dead inputs, units and channels. Raises NotApplicable."""
+    try:
+        return Forward(compact(masked, masks))
+    except NotApplicable:
+        return Forward(Network(channels.compact(graph(masked, masks, shape))).eval())

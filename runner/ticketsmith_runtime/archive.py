@@ -1,0 +1,51 @@
+"""A file of a package, out of a folder or a zip, and never more of it than was expected."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import NoReturn
+
+MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
+
+
+class BadPackage(ValueError):
+    """Not a ticket package, or a damaged one. The message says what is wrong with which file."""
+
+
+def bad(where: str, what: str) -> NoReturn:
+    raise BadPackage(f"{where}: {what}")
+
+
+class Folder:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Raises BadPackage if it is not there, or longer."""
+        try:
+            with (self.path / name).open("rb") as file:
+                content = file.read(limit + 1)
+        except OSError as error:
+            raise BadPackage(f"{name}: {error.strerror}") from None
+        return content if len(content) <= limit else bad(name, f"is larger than {limit:,} bytes")
+
+
+class Zip:
+    """Read in place: no file of it is ever written to disk, whatever its names say."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Raises BadPackage if it is not there, or longer, or not alone with the other one."""
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                if sorted(archive.namelist()) != [MANIFEST, WEIGHTS]:
+                    bad(self.path.name, f"holds other files than {MANIFEST} and {WEIGHTS}")
+                with archive.open(name) as file:
+                    content = file.read(limit + 1)
+        except OSError as error:
+            raise BadPackage(f"{self.path.name}: {error.strerror or error}") from None
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+            raise BadPackage(f"{self.path.name}: {error}") from None
+        return content if len(content) <= limit else bad(name, f"is larger than {limit:,} bytes")
