@@ -186,7 +186,8 @@ def examples(name: str, root: str) -> tuple[Tensor, Tensor]:
         data = read("mnist", task("mnist-lenet300").digest, root)
         return data.inputs[:60_000], data.labels[:60_000]
     pixels, labels = noise()
-    return (torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 - 0.5) / 0.25, torch.from_numpy(labels)
+    planes = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()  # or a permuted tensor is channels_last already
+    return (planes / 255 - 0.5) / 0.25, torch.from_numpy(labels)
 
 
 @lru_cache
