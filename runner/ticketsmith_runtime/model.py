@@ -51,7 +51,8 @@ class Model:
         NaN in an input is NaN in every output that a kept path leads to.
         """
         x_BF = np.asarray(inputs, np.float32)
-        x_BF = x_BF.reshape(len(x_BF), math.prod(x_BF.shape[1:])) if x_BF.ndim != 1 else x_BF[None]
+        if x_BF.ndim != 2:
+            x_BF = x_BF.reshape(len(x_BF), math.prod(x_BF.shape[1:])) if x_BF.ndim > 1 else x_BF[None]
         answer = self._answers.get(len(x_BF))
         if answer is None:
             answer = self._answers[len(x_BF)] = self.run(self.backend(len(x_BF)))

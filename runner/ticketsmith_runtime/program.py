@@ -4,8 +4,10 @@ B: samples.  F: features of one.  C: outputs.
 """
 
 import ctypes
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
@@ -23,6 +25,8 @@ ALIGNED = 64
 """Bytes: a line of the cache, and a register of AVX-512."""
 SMALL = 65_536
 """Bytes of inputs that are copied to where a call finds them."""
+KNOWN = 16
+"""Batch sizes that a thread remembers."""
 LARGE = 1_000_000
 """Bytes of code that are worth more tiles per pass."""
 FEW_TILES, MANY_TILES = 4, 16
@@ -57,6 +61,17 @@ ENTRY = """define void @enter(ptr %call) {
 }"""
 
 
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """A batch size in a thread: memory whose addresses are known, as asking for them takes longer than a small call."""
+
+    inputs: Floats | None
+    """Where they are copied to; of a large batch none: they stay where they are."""
+    outputs: Floats
+    call: Call
+    address: int
+
+
 class Program:
     """(B, F) -> (B, C), float32. May be called by any number of threads at once: the lock of Python is released.
 
@@ -81,42 +96,34 @@ class Program:
 
     def __call__(self, x_BF: Floats) -> Floats:
         """Inputs of another type or layout are converted first. Raises ValueError for another number of features."""
-        if x_BF.ndim != 2 or x_BF.shape[1] != self._features:
-            raise ValueError(f"inputs have shape {x_BF.shape}, expected (samples, {self._features})")
-        if not len(x_BF):  # the code's loops look for an end after the first sample
-            return np.empty((0, self._outputs), np.float32)
-        small = 4 * x_BF.size <= SMALL
-        return self._copied(x_BF) if small else self._in_place(np.ascontiguousarray(x_BF, np.float32))
-
-    def _copied(self, x_BF: Floats) -> Floats:
-        """Through memory whose addresses are known, which is quicker than to ask for those of other memory."""
         try:
-            inputs, outputs, _, address = self._own.bound[len(x_BF)]
+            bound = self._own.bound[x_BF.shape]
         except (AttributeError, KeyError):
-            inputs, outputs, _, address = self._bind(len(x_BF))
-        np.copyto(inputs, x_BF)
-        self._enter(address)
-        fresh: Floats = outputs.copy()
+            if not len(x_BF):  # the code's loops look for an end after the first sample
+                return np.empty((0, self._outputs), np.float32)
+            bound = self._bind(x_BF.shape)
+        if bound.inputs is None:
+            x_BF = np.ascontiguousarray(x_BF, np.float32)
+            bound.call.x = x_BF.ctypes.data
+        else:
+            bound.inputs[...] = x_BF
+        self._enter(bound.address)
+        fresh: Floats = bound.outputs.copy()
         return fresh
 
-    def _bind(self, size: int) -> tuple[Floats, Floats, Call, int]:
-        inputs, outputs = np.empty((size, self._features), np.float32), np.empty((size, self._outputs), np.float32)
-        call = self._call(inputs, outputs)
-        bound: dict[int, tuple[Floats, Floats, Call, int]] = self._own.__dict__.setdefault("bound", {})
-        return bound.setdefault(size, (inputs, outputs, call, ctypes.addressof(call)))
-
-    def _in_place(self, x_BF: Floats) -> Floats:
-        outputs = np.empty((len(x_BF), self._outputs), np.float32)
-        call = self._call(x_BF, outputs)
-        self._enter(ctypes.addressof(call))
-        return outputs
-
-    def _call(self, inputs: Floats, outputs: Floats) -> Call:
-        """In this thread's scratch memory."""
+    def _bind(self, shape: tuple[int, ...]) -> Bound:
+        if len(shape) != 2 or shape[1] != self._features:
+            raise ValueError(f"inputs have shape {shape}, expected (samples, {self._features})")
         own = self._own.__dict__
         work = own["work"] if "work" in own else own.setdefault("work", aligned(self._work))
-        addresses = (each.ctypes.data for each in (work, self._stream))
-        return Call(inputs.ctypes.data, outputs.ctypes.data, len(inputs), *addresses)
+        inputs = np.empty(shape, np.float32) if 4 * math.prod(shape) <= SMALL else None
+        outputs = np.empty((shape[0], self._outputs), np.float32)
+        addresses = [0 if each is None else each.ctypes.data for each in (inputs, outputs, work, self._stream)]
+        call = Call(*addresses[:2], shape[0], *addresses[2:])
+        every: dict[tuple[int, ...], Bound] = own.setdefault("bound", {})
+        if len(every) >= KNOWN:
+            every.clear()
+        return every.setdefault(shape, Bound(inputs, outputs, call, ctypes.addressof(call)))
 
 
 def instructions(machine: Machine) -> Isa | None:
