@@ -20,8 +20,8 @@ from .yaml12 import read_yaml
 
 SHOWN = 100  # problems of one spec, more than it has fields
 ROUNDS = 999  # of pruning; a fraction near zero would take billions
-MODELS, CRITERIA, TRAINERS, BACKENDS = (
-    f"ticketsmith_runner.{folder}" for folder in ("models", "criteria", "trainers", "backends")
+MODELS, CRITERIA, GRANULARITIES, TRAINERS, BACKENDS = (
+    f"ticketsmith_runner.{folder}" for folder in ("models", "criteria", "granularities", "trainers", "backends")
 )
 
 
@@ -164,6 +164,7 @@ def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
     for where, choices, name in (
         ("model.name", names(MODELS), spec.model.name),
         ("pruning.criterion", names(CRITERIA), spec.pruning.criterion),
+        ("pruning.granularity", names(GRANULARITIES), spec.pruning.granularity),
         ("training.trainer", ["auto", *names(TRAINERS)], spec.training.trainer),
     ):
         if name not in choices:
@@ -179,6 +180,8 @@ def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
     if (count := rounds(spec.pruning)) > ROUNDS:
         fraction = spec.pruning.fraction
         yield f"pruning.fraction: expected at most {ROUNDS} rounds to the target, got {fraction:g}, which takes {count}"
+    if spec.pruning.granularity == "unit" and spec.pruning.scope == "global":
+        yield "pruning.scope: expected layerwise where units compete, got global"
     if record.folds and spec.replicates % record.folds:
         yield (
             f"replicates: expected a multiple of {record.folds} ({spec.task} is cross-fitted in whole cohorts of "

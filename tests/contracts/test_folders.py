@@ -2,11 +2,14 @@
 
 import pytest
 import torch
+from torch import nn
 
 from ticketsmith.errors import UsageError
 from ticketsmith.names import load, names
 from ticketsmith.specs import read_spec, run_id, task
+from ticketsmith_runner import masks
 from ticketsmith_runner.data import digest
+from ticketsmith_runner.granularities import granularity
 from ticketsmith_runner.network import build, draw, prunable
 from ticketsmith_runner.seeds import generator
 
@@ -56,6 +59,20 @@ def test_criterion(name: str) -> None:
     score = load("ticketsmith_runner.criteria", name).score(weight)
     assert score.shape == weight.shape
     assert score.isfinite().all()
+
+
+@pytest.mark.parametrize("name", names("ticketsmith_runner.granularities"))
+def test_granularity(name: str) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(20, 40), nn.ReLU(), nn.Linear(40, 24), nn.ReLU(), nn.Linear(24, 6))
+    scores = {layer: parameter.detach().abs() for layer, parameter in network.named_parameters() if parameter.dim() > 1}
+    alive, counts = masks.ones(scores), {"1.weight": 500, "3.weight": 480, "5.weight": 100}
+    for share in (1.0, 0.6, 0.3):
+        wanted = {layer: int(share * count) for layer, count in counts.items()}
+        kept = granularity(name).prune(network, scores, alive, wanted)
+        assert list(kept) == list(scores) and all(kept[layer].shape == scores[layer].shape for layer in scores)
+        assert not any((kept[layer] & ~alive[layer]).any() for layer in scores)
+        assert sum(int(mask.sum()) for mask in kept.values()) == pytest.approx(sum(wanted.values()), rel=0.06)
+        alive = kept
 
 
 def test_an_unknown_name_is_answered_with_the_choices() -> None:

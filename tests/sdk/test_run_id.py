@@ -42,6 +42,7 @@ OTHER: dict[str, Any] = {
     "training.trainer": "eager",
     "pruning.sparsity": 0.81,
     "pruning.fraction": 0.21,
+    "pruning.granularity": "vector",
     "pruning.scope": "global",
     "pruning.output_rate": 0.6,
     "pruning.criterion": "another",

@@ -1,7 +1,7 @@
 """Choose the survivors of a round, replicate by replicate."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ticketsmith.documents import canonical
 from ticketsmith.errors import Diverged, UsageError
@@ -12,6 +12,7 @@ from ticketsmith.names import load
 
 from .. import masks
 from ..context import Artifacts, Context
+from ..granularities import granularity
 from ..network import build, prunable
 from ..seeds import generator
 from ..tensors import member, pack, stack
@@ -19,9 +20,10 @@ from ..tensors import member, pack, stack
 
 def run(step: Prune, context: Context) -> Artifacts:
     """`mask.safetensors`: weight name -> bool (R, *shape); `density.json`: counts, taken from the mask."""
-    sizes = prunable(build(context.spec.model, context.task))
+    network = build(context.spec.model, context.task)
+    sizes = prunable(network)
     members = [
-        _magnitude(step, context, r, sizes) if step.like is None else _random(step, context, r)
+        _magnitude(step, context, r, network) if step.like is None else _random(step, context, r, network)
         for r in range(len(context.replicates(step)))
     ]
     counts = Density(kept={name: int(members[0][name].sum()) for name in sizes}, sizes=sizes)
@@ -30,9 +32,10 @@ def run(step: Prune, context: Context) -> Artifacts:
     )
 
 
-def _magnitude(step: Prune, context: Context, r: int, sizes: dict[str, int]) -> dict[str, Tensor]:
+def _magnitude(step: Prune, context: Context, r: int, network: nn.Module) -> dict[str, Tensor]:
     """The mask by the spec's criterion, inside the mask of the round before."""
     assert step.trained is not None
+    sizes = prunable(network)
     if step.previous is None:
         _refuse_diverged(step.trained, context)
     score = load("ticketsmith_runner.criteria", context.spec.pruning.criterion).score
@@ -46,16 +49,32 @@ def _magnitude(step: Prune, context: Context, r: int, sizes: dict[str, int]) -> 
     except ValueError as error:
         sparsity = context.spec.pruning.sparsity
         raise UsageError(f"sparsity {sparsity:g} cannot be reached: {error}", "raise pruning.output_rate") from error
-    return masks.prune(scores, {name: alive[name] for name in sizes}, counts)
+    return _pruned(context, network, scores, {name: alive[name] for name in sizes}, counts)
 
 
-def _random(step: Prune, context: Context, r: int) -> dict[str, Tensor]:
+def _random(step: Prune, context: Context, r: int, network: nn.Module) -> dict[str, Tensor]:
     """A random mask with the ticket's counts, layer by layer."""
     assert step.like is not None
     like = member(context.tensors(step.like, "mask.safetensors"), r)
     stream = generator(context.spec.seed, context.replicates(step)[r], f"random-mask/{step.level}")
-    scores = {name: torch.rand(mask.shape, generator=stream) for name, mask in sorted(like.items())}
-    return masks.prune(scores, masks.ones(scores), {name: int(like[name].sum()) for name in scores})
+    drawn = {name: torch.rand(mask.shape, generator=stream) for name, mask in sorted(like.items())}
+    scores = {name: drawn[name] for name in prunable(network)}
+    return _pruned(context, network, scores, masks.ones(scores), {name: int(like[name].sum()) for name in scores})
+
+
+def _pruned(
+    context: Context,
+    network: nn.Module,
+    scores: dict[str, Tensor],
+    alive: dict[str, Tensor],
+    counts: dict[str, int],
+) -> dict[str, Tensor]:
+    competing = context.spec.pruning.granularity
+    try:
+        return granularity(competing).prune(network, scores, alive, counts)
+    except ValueError as error:
+        problem = f"pruning.granularity: {competing} cannot prune this network: {error}"
+        raise UsageError(problem, "take weight") from error
 
 
 def _refuse_diverged(trained: Train, context: Context) -> None:

@@ -20,7 +20,7 @@ class Density(Record):
     """`density.json` of a prune step: counts taken from the mask itself, never from zeros in the weights."""
 
     kept: dict[str, int]
-    """Survivors per layer in the first replicate; global masks may differ between replicates, their sum does not."""
+    """Survivors per layer in the first replicate. With scope global, or where vectors compete, others may differ."""
     sizes: dict[str, int]
 
     @property

@@ -48,9 +48,13 @@ class Pruning(Part):
     """What is removed, how fast, and where training restarts."""
 
     sparsity: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.8, description="share of the prunable weights removed at the end, exact to the weight"
+        0.8, description="share of the prunable weights removed at the end; exact where weights compete"
     )
     fraction: Annotated[float, Field(gt=0, lt=1)] = Field(0.2, description="share of the survivors removed a round")
+    granularity: str = Field(
+        "weight",
+        description="what competes, a file in ticketsmith_runner/granularities; vector: 16 weights of one input",
+    )
     scope: Literal["layerwise", "global"] = Field("layerwise", description="where magnitudes compete")
     output_rate: Annotated[float, Field(ge=0, le=1)] = Field(
         0.5, description="pace of the output layer, as a factor of `fraction`; layerwise only"
