@@ -4,11 +4,14 @@
     python benchmarks/inference.py --nets mlp1024 --all -o json
 
 `digits` (64-300-100-10) and `lenet300` are tickets that `ticketsmith run` finds here, at the rounds whose sparsity is
-nearest to the column. The other nets are pruned by magnitude, layer by layer, untrained. Outputs of every
-back-end are checked against the masked network before it is timed; dense runtimes serve the dense network.
+nearest to the column; so are those of `lenet300-vector` and `lenet300-unit`, in which vectors of 16 weights, or units,
+competed. The other nets are pruned by magnitude, layer by layer, untrained. Outputs of every back-end are checked
+against the masked network before it is timed; dense runtimes serve the dense network.
 
 A row is the chosen back-end against the best of PyTorch, ONNX Runtime and OpenVINO, all fp32 and in this process;
-ratio of median latencies over interleaved rounds with its 95 % bootstrap interval. `--all` adds every other back-end.
+ratio of median latencies over interleaved rounds with its 95 % bootstrap interval. `half` is the ratio to the best
+dense one in 16 bits, `own` that to our own dense loops. `--all` adds every other back-end, torch.compile included.
+`--avx2` makes our code for AVX2 alone, as on a machine without AVX-512; the opponents keep theirs.
 """
 
 import argparse
@@ -32,16 +35,22 @@ from ticketsmith.specs import task
 from ticketsmith.stores import open_store
 from ticketsmith_runner.backends import every
 from ticketsmith_runner.context import Context
+from ticketsmith_runner.granularities import granularity
+from ticketsmith_runner.masks import ones
 from ticketsmith_runner.steps.benchmark import Subject, benchmark, networks
+from ticketsmith_runtime.kernels._isa import AVX512
+from ticketsmith_runtime.llvm import Machine
 
 SPARSITIES = (0.7, 0.8, 0.9, 0.95)
 TASKS = {"digits": "digits-mlp", "lenet300": "mnist-lenet300"}
+FOUND = {"lenet300-vector": "vector", "lenet300-unit": "unit"}
 Made = tuple[Callable[[], nn.Module], tuple[int, ...]]
 MADE: dict[str, Made] = {
     "mlp1024": (lambda: chain(784, 1024, 1024, 10), (784,)),
     "ffn768": (lambda: chain(768, 3072, 768), (768,)),
     "lenet5": (nets.lenet5, (1, 28, 28)),
     "resnet20": (lambda: nets.resnet20(projected=True), (3, 32, 32)),
+    "mlp1024-vector": (lambda: chain(784, 1024, 1024, 10), (784,)),
 }
 TRAINING = {"digits": [], "lenet300": ["--set=training.steps=3000", "--replicates=1", "--set=controls=[]"]}
 OPTIONS = BenchmarkOptions(batch_sizes=(1, 16, 64, 256), rounds=15, seconds=0.02)
@@ -50,15 +59,19 @@ OPTIONS = BenchmarkOptions(batch_sizes=(1, 16, 64, 256), rounds=15, seconds=0.02
 def main() -> None:
     """Print a row per net, sparsity and batch size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nets", default=",".join((*TASKS, *MADE)), help="comma-separated")
+    parser.add_argument("--nets", default=",".join((*TASKS, *FOUND, *MADE)), help="comma-separated")
     parser.add_argument("--data-root", default="data", help="folder with torchvision's MNIST")
     parser.add_argument("--all", action="store_true", help="every back-end, not only the chosen one")
+    parser.add_argument("--avx2", action="store_true", help="our code without AVX-512")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.avx2:
+        narrow = Machine.host().without(*AVX512.features)
+        Machine.host = classmethod(lambda cls: narrow)  # type: ignore[method-assign, assignment]
     rows = []
     for net in options.nets.split(","):
-        found = searched(net, options.data_root) if net in TASKS else pruned(*MADE[net])
+        found = pruned(net) if net in MADE else searched(net, options.data_root)
         for subject in found:
             for row in measured(net, subject, options.all):
                 rows.append(row)
@@ -70,9 +83,11 @@ def main() -> None:
 
 def searched(net: str, root: str) -> Iterator[Subject]:
     """The tickets of a search, at the rounds nearest to SPARSITIES."""
+    base = net.partition("-")[0]
     with tempfile.TemporaryDirectory() as folder:
-        argv = [sys.executable, "-m", "ticketsmith", "run", "imp", "--task", TASKS[net], "--data-root", root]
-        argv += ["--store", folder, f"--sparsity={SPARSITIES[-1]}", *TRAINING[net]]
+        argv = [sys.executable, "-m", "ticketsmith", "run", "imp", "--task", TASKS[base], "--data-root", root]
+        argv += ["--store", folder, f"--sparsity={SPARSITIES[-1]}", *TRAINING[base]]
+        argv += [f"--set=pruning.granularity={FOUND.get(net, 'weight')}"]
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1, 7):
             raise SystemExit(done.stderr)
@@ -98,18 +113,20 @@ def of_levels(context: Context) -> list[Benchmark]:
     ]
 
 
-def pruned(make: Callable[[], nn.Module], shape: tuple[int, ...]) -> Iterator[Subject]:
-    """A network at its initialization, and the same with the largest weights of each layer alone."""
+def pruned(net: str) -> Iterator[Subject]:
+    """A network at its initialization, and the same with the largest weights, or vectors, of each layer alone."""
+    make, shape = MADE[net]
+    compete = granularity("vector" if net.endswith("-vector") else "weight")
     torch.manual_seed(0)
     for sparsity in SPARSITIES:
         dense, masked = (make().requires_grad_(False).eval() for _ in range(2))
         masked.load_state_dict(dense.state_dict())
-        masks = {}
+        scores = {name: weight.abs() for name, weight in dense.named_parameters() if weight.dim() > 1}
+        counts = {name: round((1 - sparsity) * score.numel()) for name, score in scores.items()}
+        masks = compete.prune(dense, scores, ones(scores), counts)
         with torch.no_grad():
-            for (name, weight), other in zip(dense.named_parameters(), masked.parameters(), strict=True):
-                if weight.dim() > 1:
-                    masks[name] = weight.abs() > weight.abs().flatten().kthvalue(int(sparsity * weight.numel())).values
-                    other.mul_(masks[name])
+            for name, mask in masks.items():
+                masked.get_parameter(name).mul_(mask)
         yield Subject(replicate=0, dense=dense, masked=masked, masks=masks, inputs=torch.randn(1024, *shape))
 
 
@@ -121,23 +138,27 @@ def chain(*sizes: int) -> nn.Sequential:
 
 
 def measured(net: str, subject: Subject, everything: bool) -> Iterator[dict[str, object]]:
-    speed = benchmark(subject, OPTIONS, every(), time.perf_counter)
-    dense = [name for name, backend in every().items() if backend.DENSE]
+    backends = {name: each for name, each in every().items() if everything or not each.KIND.asked}
+    speed = benchmark(subject, OPTIONS, backends, time.perf_counter)
     for chosen in speed.choices:
         rows = [row for row in speed.rows if row.batch_size == chosen.batch_size]
-        against = min((row for row in rows if row.backend in dense), key=lambda row: row.p50).backend
+        half = [row.p50 for row in rows if backends[row.backend].KIND.dense and row.backend in speed.precisions]
+        own = [row.p50 for row in rows if row.backend == "own-dense"]
         for row in [chosen, *(row for row in rows if everything and row != chosen)]:
             yield {
-                "net": net, "batch": row.batch_size, "sparsity": round(subject.sparsity, 3), "backend": row.backend,
-                "against": against, "ratio": row.ratio, "low": row.low, "high": row.high,
+                "net": net, "batch": row.batch_size, "sparsity": round(subject.sparsity, 3),
+                "backend": speed.kernels(row), "against": speed.opponent(row.batch_size),
+                "ratio": row.ratio, "low": row.low, "high": row.high,
+                "half": min(half) / row.p50 if half else None, "own": min(own) / row.p50 if own else None,
                 "chosen": row == chosen, "microseconds": 1e6 * row.p50,
             }  # fmt: skip
 
 
 def line(row: dict[str, object]) -> str:
     interval = "{ratio:.2f}x [{low:.2f}, {high:.2f}]".format(**row)
-    return "{net:9} {sparsity:6.1%} batch {batch:3} {backend:12} {microseconds:9.1f} us  ".format(**row) + (
-        f"{interval:20} of {row['against']}"
+    others = ", ".join(f"{row[key]:.2f}x of {key}" for key in ("half", "own") if row[key])
+    return "{net:15} {sparsity:6.1%} batch {batch:3} {backend:20} {microseconds:9.1f} us  ".format(**row) + (
+        f"{interval:20} of {row['against']:11} {others}"
     )
 
 

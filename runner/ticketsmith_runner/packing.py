@@ -34,7 +34,7 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
     ticket = Ticket(
         graph=traced,
         measured=[
-            Measured(batch=row.batch_size, backend=row.backend, seconds=row.p50, ratio=row.ratio)
+            Measured(batch=row.batch_size, backend=speed.kernels(row), seconds=row.p50, ratio=row.ratio)
             for row in speed.choices
         ],
         machine=speed.machine.model_dump(mode="json"),

@@ -16,12 +16,15 @@ from .channels import compact
 from .explanation import explain
 from .graph import dense
 from .kernels._isa import AVX512
+from .kernels.vectors import fill
 from .llvm import Machine
 from .package import Measured, Ticket, read
 from .shares import Floats, Run, Shared
 
 FEW = 8
 """Samples below which one after the other is taken where nothing was measured: half a tile of AVX-512."""
+FULL = 0.5
+"""Of the lanes of `vectors`: with fewer of them `pell` reads less."""
 LARGE = 500_000
 """Bytes of generated code that a second-level cache holds with room for data, where nothing was measured."""
 
@@ -38,6 +41,7 @@ class Model:
         self.ticket, self.machine = ticket, machine or Machine.host()
         self.graph = compact(ticket.graph)
         self.isa = program.instructions(self.machine)
+        self._wide = self.isa is AVX512
         self.choices = self._choices()
         self._answers: dict[int, Run] = {}  # per batch size: to choose takes longer than a sample
         self._made: dict[str, Run] = {}
@@ -61,7 +65,12 @@ class Model:
     def backend(self, batch: int) -> str:
         """Which one answers a batch of this size."""
         name = fastest(self.ticket.measured, batch) if self.ticket.measured else self._guess(batch)
-        return name if name in self.choices else "numpy"
+        return name if name in self.choices or self._mixes(name) else "numpy"
+
+    @property
+    def programs(self) -> list[str]:
+        """All that may answer here: the choices, and what was measured layer by layer."""
+        return [*self.choices, *dict.fromkeys(row.backend for row in self.ticket.measured if self._mixes(row.backend))]
 
     def run(self, backend: str) -> Run:
         """A back-end's program, (B, F) -> (B, C)."""
@@ -84,24 +93,37 @@ class Model:
     def _guess(self, batch: int) -> str:
         if self.isa is None:
             return "numpy"
-        if batch < FEW and self.isa is AVX512:
-            return "pell"
+        if batch < FEW and self._wide:
+            return "vectors" if fill(self.graph.layers()) >= FULL else "pell"
         size = self.isa.weight_bytes * sum(layer.kept for layer in self.graph.layers())
         return "codegen" if size < LARGE else "datadriven"
 
     def _choices(self) -> list[str]:
         """Back-ends that this machine can run."""
         tiles, singles = program.suits(self.graph)
-        made = program.GENERATORS if tiles and self.isa else ()
-        return ["numpy", *made, *(["pell"] if singles and self.isa is AVX512 else [])]
+        here = [
+            *(program.GENERATORS if tiles and self.isa else ()),
+            *(program.SINGLES if singles and self._wide else ()),
+        ]
+        return ["numpy", *(name for name in here if name not in program.INEXACT or self._named(name))]
+
+    def _named(self, name: str) -> bool:
+        return any(row.backend == name for row in self.ticket.measured)
+
+    def _mixes(self, name: str) -> bool:
+        """Is it a kernel for each Linear, joined by `+`, that run here?"""
+        kernels = name.split("+")
+        whole = len(kernels) == program.head(self.graph) > 1
+        return whole and all(kernel in self.choices and kernel in program.GENERATORS for kernel in kernels)
 
     def _make(self, backend: str) -> Run:
         if backend == "numpy":
             return dense(self.graph)
-        if backend == "pell":
-            return program.flat(self.graph, self.machine)
+        if backend in program.SINGLES:
+            return program.flat(self.graph, self.machine, backend)
         assert self.isa is not None
-        return program.planar(self.graph, backend, self.isa, self.machine)
+        kernels = backend.split("+")
+        return program.planar(self.graph, kernels if len(kernels) > 1 else backend, self.isa, self.machine)
 
 
 def fastest(measured: Sequence[Measured], batch: int) -> str:

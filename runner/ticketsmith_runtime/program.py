@@ -8,6 +8,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from . import neighbours, planes, singles, tiles
 from .chain import Layer, compact
 from .graph import Conv, Graph
-from .kernels import codegen, datadriven, pell
+from .kernels import codegen, datadriven, pell, vectors
 from .kernels._isa import AVX2, AVX512, Function, Isa
 from .llvm import Code, Machine, assembly
 from .shares import Floats
@@ -29,9 +30,30 @@ KNOWN = 16
 """Batch sizes that a thread remembers."""
 LARGE = 1_000_000
 """Bytes of code that are worth more tiles per pass."""
+INEXACT = ("pell19",)
+"""Kernels whose weights are not those of the ticket: only for who measured them."""
 FEW_TILES, MANY_TILES = 4, 16
 """Tiles of a pass: how often code is used once it was fetched, against how much of the cache the tiles take."""
 GENERATORS = {"codegen": codegen.generate, "datadriven": datadriven.generate}
+"""For batches."""
+
+
+@dataclass(frozen=True)
+class Single:
+    """A kernel for one sample after the other."""
+
+    arrange: Callable[[Sequence[Layer]], tuple[NDArray[np.int64], list[Layer]]]
+    """Which inputs it reads, in its order, and the layers for that order."""
+    generate: Callable[[str, Layer], Function]
+    in_place: bool = False
+    """Does it read a sample where it is? Otherwise a copy, with room behind it."""
+
+
+SINGLES = {
+    "pell": Single(pell.arrange, pell.generate),
+    "pell19": Single(pell.arrange, partial(pell.generate, shared=True)),
+    "vectors": Single(vectors.arrange, vectors.generate, in_place=True),
+}
 
 
 class Call(ctypes.Structure):
@@ -151,18 +173,24 @@ def tiled(layers: Sequence[Layer], kernels: Sequence[str], isa: Isa, machine: Ma
     return Program(ir, machine, functions, widths[0], widths[-1], tiles.work_floats(isa.lanes, count, widths), stream)
 
 
-def planar(graph: Graph, kernel: str, isa: Isa, machine: Machine) -> Program:
-    """For batches: convolutions as code, the layers at the end by a kernel of GENERATORS. Raises planes.Unsuited."""
+def planar(graph: Graph, kernel: str | Sequence[str], isa: Isa, machine: Machine) -> Program:
+    """For batches: convolutions as code, the layers at the end by a kernel of GENERATORS, or by one each.
+
+    Raises planes.Unsuited.
+    """
     arranged = planes.arrange(graph)
     head, functions = compact(arranged.head), []
+    kernels = [kernel] * len(head) if isinstance(kernel, str) else list(kernel)[-len(head) :]
     if not arranged.body:
-        return tiled(head, [kernel] * len(head), isa, machine)
+        return tiled(head, kernels, isa, machine)
     for n, node in enumerate(arranged.body):
         if isinstance(node, Conv):
             layer, reach = planes.reach(node, arranged.values[node.reads], isa.bytes)
             functions.append(codegen.generate(f"conv{n}", layer, isa, reach))
     body = len(functions)
-    functions += [GENERATORS[kernel](f"layer{n}", layer, isa) for n, layer in enumerate(head)]
+    functions += [
+        GENERATORS[kernel](f"layer{n}", layer, isa) for n, (kernel, layer) in enumerate(zip(kernels, head, strict=True))
+    ]
     stream, begins = _joined([function.stream for function in functions])
     names = [function.name for function in functions]
     widths = [arranged.values[-1].rows, *(len(layer.bias_O) for layer in head)]
@@ -178,6 +206,14 @@ def planar(graph: Graph, kernel: str, isa: Isa, machine: Machine) -> Program:
     return Program(ir, machine, functions, graph.inputs.size, widths[-1], work, stream)
 
 
+def head(graph: Graph) -> int:
+    """How many Linear layers are at its end."""
+    try:
+        return len(planes.cut(graph)[1])
+    except planes.Unsuited:
+        return 0
+
+
 def suits(graph: Graph) -> tuple[bool, bool]:
     """Is `planar` written for it, and `flat`?"""
     return _arranges(planes.arrange, graph), _arranges(neighbours.arrange, graph)
@@ -191,15 +227,15 @@ def _arranges(arrange: Callable[[Graph], object], graph: Graph) -> bool:
     return True
 
 
-def flat(graph: Graph, machine: Machine) -> Program:
-    """For one sample at a time: convolutions as code, the layers at the end by `pell`. Needs AVX-512.
+def flat(graph: Graph, machine: Machine, kernel: str = "pell") -> Program:
+    """For one sample at a time: convolutions as code, the layers at the end by a kernel of SINGLES. Needs AVX-512.
 
     Raises planes.Unsuited.
     """
     arranged = neighbours.arrange(graph)
     head, nodes, functions = compact(arranged.head), [], []
     if not arranged.body:
-        return single(head, machine)
+        return single(head, machine, kernel)
     for n, layer, reach in neighbours.layers(arranged):
         nodes.append(n)
         functions.append(codegen.generate(f"conv{n}", layer, AVX512, reach))
@@ -210,18 +246,19 @@ def flat(graph: Graph, machine: Machine) -> Program:
         yield from (f"declare <{n} x float> @llvm.maximum.v{n}f32(<{n} x float>, <{n} x float>)" for n in range(1, 17))
         yield from neighbours.code(arranged, names, dict(zip(nodes, streams, strict=True)))
 
-    return _singles(head, machine, functions, body, graph.inputs.size, arranged.inputs_I, arranged.floats)
+    return _singles(head, machine, kernel, functions, body, graph.inputs.size, arranged.inputs_I, arranged.floats)
 
 
-def single(layers: Sequence[Layer], machine: Machine) -> Program:
-    """For one sample at a time, with the kernel `pell`. Needs AVX-512."""
+def single(layers: Sequence[Layer], machine: Machine, kernel: str = "pell") -> Program:
+    """For one sample at a time, with a kernel of SINGLES. Needs AVX-512."""
     features = layers[0].weight_OI.shape[1]
-    return _singles(layers, machine, [], lambda _: iter(()), features, np.arange(features), 0)
+    return _singles(layers, machine, kernel, [], lambda _: iter(()), features, np.arange(features), 0)
 
 
 def _singles(
     layers: Sequence[Layer],
     machine: Machine,
+    kernel: str,
     before: Sequence[Function],
     body: Callable[[Sequence[int]], Iterator[str]],
     features: int,
@@ -229,19 +266,21 @@ def _singles(
     scratch: int,
 ) -> Program:
     """`before`, `body`: functions of convolutions and what calls them.  `inputs_I`: where the layers' inputs are."""
-    order, arranged = pell.arrange(layers)
-    functions = [*before, *(pell.generate(f"layer{n}", layer) for n, layer in enumerate(arranged))]
+    own = SINGLES[kernel]
+    order, arranged = own.arrange(layers)
+    functions = [*before, *(own.generate(f"layer{n}", layer) for n, layer in enumerate(arranged))]
     indices = np.zeros(-(-len(order) // singles.UNROLLED) * singles.UNROLLED, np.int32)
     indices[: len(order)] = inputs_I[order]
     stream, (_, *begins) = _joined([indices.view(np.float32), *(function.stream for function in functions)])
     sizes = [pell.padded(width) for width in (len(order), *(len(layer.bias_O) for layer in layers))]
     buffers = [0, *accumulate(sizes)]
+    direct = own.in_place and not scratch
     names, outputs = [function.name for function in functions[len(before) :]], len(layers[-1].bias_O)
     ir = [
         *_declared(functions),
         "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
         *body(begins[: len(before)]),
-        *singles.loop("run", features, len(order), outputs, names, begins[len(before) :], buffers, scratch > 0),
+        *singles.loop("run", features, len(order), outputs, names, begins[len(before) :], buffers, scratch > 0, direct),
     ]
     return Program(ir, machine, functions, features, outputs, buffers[-1] + scratch, stream)
 

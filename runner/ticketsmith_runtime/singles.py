@@ -14,14 +14,15 @@ def loop(
     streams: Sequence[int],
     buffers: Sequence[int],
     planes: bool = False,
+    direct: bool = False,
 ) -> Iterator[str]:
     """`name`(x, y, n, work, stream): all layers over n samples.
 
     `order`: how many inputs are read; which, int32, is at the beginning of `stream`, padded to a multiple of UNROLLED.
     `planes`: those are not inputs as they come, but what `@body`(x, scratch, stream) makes of a sample in the scratch
-    memory behind all buffers.  `streams`: where each layer's weights begin in `stream`, in bytes.  `buffers`: where
-    each layer's inputs and the last one's outputs are in `work`, in floats, and where they end. What no layer writes
-    there has to be zero, and stays it.
+    memory behind all buffers.  `direct`: the first layer reads a sample where it is.  `streams`: where each layer's
+    weights begin in `stream`, in bytes.  `buffers`: where each layer's inputs and the last one's outputs are in `work`,
+    in floats, and where they end. What no layer writes there has to be zero, and stays it.
     """
     yield f"define void @{name}(ptr %x, ptr %y, i64 %n, ptr %work, ptr %stream) {{\nentry:"
     yield f"  %scratch = getelementptr float, ptr %work, i64 {buffers[-1]}"
@@ -33,10 +34,11 @@ def loop(
     yield f"  %yf = mul i64 %at, {outputs}\n  %ys = getelementptr float, ptr %y, i64 %yf"
     if planes:
         yield "  call void @body(ptr %xs, ptr %scratch, ptr %stream)"
-    yield from _pick(-(-order // UNROLLED) * UNROLLED, "%scratch" if planes else "%xs")
+    yield from _pick(0 if direct else -(-order // UNROLLED) * UNROLLED, "%scratch" if planes else "%xs")
     yield "done:"
     for k, layer in enumerate(layers):
-        yield f"  call x86_64_sysvcc void @{layer}(ptr %b{k}, ptr %b{k + 1}, ptr %s{k}, i64 1, i64 0)"
+        source = "%xs" if direct and not k else f"%b{k}"
+        yield f"  call x86_64_sysvcc void @{layer}(ptr {source}, ptr %b{k + 1}, ptr %s{k}, i64 1, i64 0)"
     yield f"  call void @llvm.memcpy.p0.p0.i64(ptr %ys, ptr %b{len(layers)}, i64 {4 * outputs}, i1 false)"
     yield "  %next = add i64 %at, 1\n  %more = icmp ult i64 %next, %n"
     yield "  br i1 %more, label %sample, label %exit\nexit:\n  ret void\n}"

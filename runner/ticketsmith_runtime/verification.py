@@ -21,7 +21,7 @@ def verify(model: Model) -> dict[str, float]:
     rng = np.random.default_rng(0)
     graph = model.ticket.graph
     found: dict[str, float] = {}
-    for backend in model.choices:
+    for backend in model.programs:
         inputs = [rng.standard_normal((size, graph.inputs.size)).astype(np.float32) for size in BATCHES]
         differences = [_difference(model.run(backend)(x), evaluate(graph, x)) for x in inputs]
         found[backend] = float(np.max(differences))  # max() would pass over NaN

@@ -9,10 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from ticketsmith_runner.backends import Forward
+from ticketsmith_runner.backends import Forward, Kind
 
 Masks = dict[str, Tensor]
 Pair = tuple[nn.Sequential, nn.Sequential, Masks]
+
+
+TICKET = Kind()
 
 
 @dataclass
@@ -32,7 +35,7 @@ class Fake:
     """A back-end that does what it is given."""
 
     make: Callable[[nn.Module, nn.Module, Masks], Callable[[Tensor], Tensor]]
-    DENSE: bool = False
+    KIND: Kind = TICKET
 
     def build(self, dense: nn.Module, masked: nn.Module, masks: Masks, shape: Sequence[int]) -> Forward:
         return Forward(self.make(dense, masked, masks))

@@ -1,66 +1,183 @@
 """The contract of every file in backends/: it serves the network it says, or says why not."""
 
+import importlib
+import re
+import time
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ticketsmith_runner.backends import NotApplicable, every
-from ticketsmith_runner.backends._admission import TOLERANCE, Unequal, admit, compare
+from ticketsmith_runner.backends import Forward, Kind, NotApplicable, every
+from ticketsmith_runner.backends._admission import TOLERANCE, TOLERANCES, Unequal, admit, compare
+from ticketsmith_runtime.chain import Layer
+
+QUICK = [name for name in every() if name != "compiled"]
+"""To compile takes torch ten seconds."""
+HERE = {
+    "cuda": "no GPU",
+    "cuda-half": "no GPU",
+    "cuda-compact": "no GPU",
+    "cuda-semi24": "no GPU",
+    "mixed": "one Linear|fits the cache",
+    "vectors": "no vectors of 16",
+    "openvino-bf16": "no products of bfloat16",
+}
+"""Who may say that a network, or a machine, is not for it; and why."""
 
 
-@pytest.mark.parametrize("batch", [1, 5])
+def built(name: str, pair: tuple[nn.Module, nn.Module, dict[str, Tensor]], shape: Sequence[int]) -> Forward | None:
+    try:
+        return every()[name].build(*pair, shape)
+    except NotApplicable as reason:
+        assert re.search(HERE[name], str(reason))
+        return None
+
+
+def held(name: str, forward: Forward, pair: tuple[nn.Module, nn.Module, dict[str, Tensor]], inputs: Tensor) -> None:
+    kind = every()[name].KIND
+    reference = pair[0] if kind.dense else pair[1]
+    with torch.inference_mode():
+        compare(forward(inputs), reference(inputs), TOLERANCES.get(kind.precision, TOLERANCE))
+
+
 @pytest.mark.parametrize("density", [1.0, 0.3, 0.02])
 @pytest.mark.parametrize("widths", [[6, 3], [12, 30, 10, 4], [64, 50, 10]])
-@pytest.mark.parametrize("name", every())
-def test_a_backend_equals_its_network_or_says_why_not(chain, name, widths, density, batch):
-    dense, masked, masks = chain(widths, density)
-    backend, inputs = every()[name], torch.randn(batch, 1, widths[0])
-
-    with torch.inference_mode():
-        try:
-            outputs = backend.build(dense, masked, masks, inputs.shape[1:])(inputs)
-        except NotApplicable as reason:
-            assert str(reason)
-        else:
-            compare(outputs, (dense if backend.DENSE else masked)(inputs))
+@pytest.mark.parametrize("name", QUICK)
+def test_a_backend_equals_its_network_or_says_why_not(chain, name, widths, density):
+    pair = chain(widths, density)
+    if forward := built(name, pair, (1, widths[0])):
+        for batch in (1, 5, 17):
+            held(name, forward, pair, torch.randn(batch, 1, widths[0]))
 
 
-@pytest.mark.parametrize("batch", [1, 5])
 @pytest.mark.parametrize("density", [1.0, 0.3, 0.05])
-@pytest.mark.parametrize("name", every())
-def test_a_backend_equals_a_network_with_convolutions(name, residual, density, batch):
-    dense, masked, masks = residual(density)
-    backend, inputs = every()[name], torch.randn(batch, 3, 12, 12)
-
-    with torch.inference_mode():
-        outputs = backend.build(dense, masked, masks, inputs.shape[1:])(inputs)
-        compare(outputs, (dense if backend.DENSE else masked)(inputs))
+@pytest.mark.parametrize("name", QUICK)
+def test_a_backend_equals_a_network_with_convolutions_or_says_why_not(name, residual, density):
+    pair = residual(density)
+    if forward := built(name, pair, (3, 12, 12)):
+        for batch in (1, 5, 17):
+            held(name, forward, pair, torch.randn(batch, 3, 12, 12))
 
 
-@pytest.mark.parametrize("name", every())
+def test_the_compiled_network_equals_itself(chain):
+    pair = chain([12, 8, 4], 0.3)
+    held("compiled", every()["compiled"].build(*pair, (12,)), pair, torch.randn(5, 12))
+
+
+def test_without_a_compiler_nothing_is_compiled(chain, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(NotApplicable, match="needs a C\\+\\+ compiler"):
+        every()["compiled"].build(*chain([6, 3], 0.5), (6,))
+
+
+def test_vectors_are_for_tickets_of_vectors(chain):
+    alive = torch.rand(3, 40, generator=torch.Generator().manual_seed(0)) < 0.3
+    pair = chain([40, 48, 16, 5], [alive.repeat_interleave(16, 0), torch.ones(16, 48) > 0, torch.ones(5, 16) > 0])
+
+    held("vectors", every()["vectors"].build(*pair, (40,)), pair, torch.randn(3, 40))
+
+
+def test_each_linear_gets_the_kernel_that_is_the_fastest_on_it(chain, monkeypatch):
+    mixed = importlib.import_module("ticketsmith_runner.backends.mixed")
+    monkeypatch.setattr(mixed, "SMALL", 0)
+    monkeypatch.setattr(mixed, "_best", lambda layer, batch: "codegen" if len(layer.bias_O) > batch else "datadriven")
+    pair = chain([20, 30, 8], 0.4)
+
+    forward = every()["mixed"].build(*pair, (20,))
+
+    assert [forward.plan(batch) for batch in (1, 16, 64)] == [
+        ("codegen", "codegen"),
+        ("codegen", "datadriven"),
+        ("datadriven", "datadriven"),
+    ]
+    held("mixed", forward, pair, torch.randn(16, 20))
+
+
+@pytest.mark.parametrize("kernel", ["codegen", "datadriven"])
+def test_the_fastest_kernel_of_a_layer_is_measured(chain, monkeypatch, kernel):
+    mixed = importlib.import_module("ticketsmith_runner.backends.mixed")
+    seen = []
+
+    def rounds(calls, *_):
+        seen.extend(calls.values())
+        return {name: [[1.0 if name == kernel else 2.0]] for name in calls}
+
+    monkeypatch.setattr(mixed, "measure", rounds)
+    layer = Layer(
+        weight_OI=np.ones((3, 4), np.float32), alive_OI=np.ones((3, 4), bool), bias_O=np.zeros(3, np.float32), relu=True
+    )
+
+    assert mixed._best(layer, 5) == kernel
+    first, second = (call() for call in seen)
+    np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", QUICK)
 def test_outputs_survive_the_next_call(chain, name):
-    forward = every()[name].build(*chain([6, 5, 3], 0.5), (6,))
-    with torch.inference_mode():
-        outputs = forward(torch.ones(2, 6))
-        before = outputs.clone()
-        forward(torch.zeros(2, 6))
+    if forward := built(name, chain([6, 5, 3], 0.5), (6,)):
+        with torch.inference_mode():
+            outputs = forward(torch.ones(2, 6))
+            before = outputs.clone()
+            forward(torch.zeros(2, 6))
 
-    assert torch.equal(outputs, before)
+        assert torch.equal(outputs, before)
 
 
 def test_what_is_not_a_chain_still_runs_dense_and_masked_with_a_reason_for_the_rest():
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.Tanh()).eval()
+    usual = {name: each for name, each in every().items() if not each.KIND.asked and not name.startswith("cuda")}
 
-    admitted = admit(every(), network, network, {}, torch.randn(3, 4), [2])
+    admitted = admit(usual, network, network, {}, torch.randn(3, 4), [2])
 
     assert list(admitted.forwards) == ["masked", "pytorch"]
-    assert {each.backend for each in admitted.refused} == every().keys() - admitted.forwards.keys()
-    assert all("Tanh" in each.reason for each in admitted.refused)
+    assert {each.backend for each in admitted.refused} == usual.keys() - admitted.forwards.keys()
+    assert all("Tanh" in each.reason or "bfloat16" in each.reason for each in admitted.refused)
+
+
+def test_a_ticket_that_lets_a_bad_sample_into_another_is_refused(chain, fake):
+    dense, masked, masks = chain([6, 5, 3], 0.5)
+    leaking = fake(lambda dense, masked, masks: lambda x: masked(x) + 0 * x.isnan().any() / (~x.isnan().any()))
+
+    admitted = admit({"leaking": leaking}, dense, masked, masks, torch.randn(20, 6), [4])
+
+    assert "changes the outputs of others" in admitted.refused[0].reason
+
+
+def test_a_ticket_that_hides_what_is_no_number_is_refused(chain, fake):
+    dense, masked, masks = chain([6, 5, 3], 1.0)
+    hiding = fake(lambda dense, masked, masks: lambda x: masked(x.nan_to_num()))
+
+    admitted = admit({"hiding": hiding}, dense, masked, masks, torch.randn(20, 6), [4])
+
+    assert "gets outputs that are" in admitted.refused[0].reason
+
+
+@pytest.mark.parametrize("size", [3, 17])
+def test_a_ticket_that_is_wrong_on_a_tail_is_refused(chain, fake, size):
+    dense, masked, masks = chain([6, 5, 3], 0.5)
+    wrong = fake(lambda dense, masked, masks: lambda x: masked(x) + (len(x) == size))
+
+    admitted = admit({"wrong": wrong}, dense, masked, masks, torch.randn(20, 6), [4, 16])
+
+    assert f"at batch size {size}" in admitted.refused[0].reason
+
+
+def test_what_is_built_and_answered_first_has_a_time_of_its_own(chain, fake):
+    dense, masked, masks = chain([6, 5, 3], 0.5)
+
+    def slow(dense, masked, masks):
+        time.sleep(0.05)
+        return masked
+
+    assert admit({"slow": fake(slow)}, dense, masked, masks, torch.randn(20, 6), [4]).cold["slow"] >= 0.05
 
 
 def test_a_dense_backend_is_checked_against_the_dense_network(chain, fake):
     dense, masked, masks = chain([6, 5, 3], 0.5)
-    wrong = fake(lambda dense, masked, masks: masked, DENSE=True)
+    wrong = fake(lambda dense, masked, masks: masked, KIND=Kind(dense=True))
 
     admitted = admit({"opponent": wrong}, dense, masked, masks, torch.randn(4, 6), [4])
 

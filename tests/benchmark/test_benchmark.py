@@ -13,7 +13,7 @@ from ticketsmith.lottery.spec import BenchmarkOptions, Experiment, Model, Traini
 from ticketsmith.lottery.steps import Benchmark, Prune, Train
 from ticketsmith.specs import task
 from ticketsmith.stores.local import LocalStore
-from ticketsmith_runner.backends import NotApplicable, every
+from ticketsmith_runner.backends import Kind, NotApplicable, every
 from ticketsmith_runner.context import Context
 from ticketsmith_runner.network import build, draw, prunable
 from ticketsmith_runner.steps.benchmark import Subject, benchmark, median_replicate, run
@@ -41,7 +41,7 @@ def measured(subject, clock, fake):
     """Call with seconds per call of a dense, and back-ends for the ticket; gives the speed record."""
 
     def speed(seconds, **tickets):
-        backends = {"dense": fake(_timed(clock, "dense", seconds, lambda dense, masked: dense), DENSE=True)}
+        backends = {"dense": fake(_timed(clock, "dense", seconds, lambda dense, masked: dense), KIND=Kind(dense=True))}
         backends |= {name: fake(make) for name, make in tickets.items()}
         return benchmark(subject, OPTIONS, backends, clock)
 
@@ -167,10 +167,15 @@ def test_the_step_measures_the_weights_in_the_ledger(tmp_path):
     kept = sum(int(mask.sum()) for mask in masks.values())
     assert speed.replicate == r
     assert speed.sparsity == 1 - kept / sum(prunable(network).values())
-    assert {(row.backend, row.batch_size) for row in speed.rows} == {(n, size) for n in every() for size in (2, 8)}
-    assert speed.refused == []
+    timed = {row.backend for row in speed.rows}
+    assert {(row.backend, row.batch_size) for row in speed.rows} == {(n, size) for n in timed for size in (2, 8)}
+    refused = {refusal.backend for refusal in speed.refused}
+    assert refused <= {"cuda", "cuda-half", "mixed", "vectors", "openvino-bf16"} and not refused & timed
+    assert refused | timed == {name for name, each in every().items() if not each.KIND.asked}
+    assert speed.cold.keys() == timed
+    assert set(speed.controls) == {"masked", "own-dense"}
     assert speed.machine.threads == 1
-    assert speed.max_abs_difference.keys() == {name for name, backend in every().items() if not backend.DENSE}
+    assert speed.max_abs_difference.keys() == {name for name in timed if not every()[name].KIND.dense}
 
 
 def test_the_step_gives_back_ends_the_two_networks_of_that_replicate(tmp_path, fake, clock):
@@ -181,7 +186,7 @@ def test_the_step_gives_back_ends_the_two_networks_of_that_replicate(tmp_path, f
         seen.update(dense=dense.state_dict(), masked=masked.state_dict(), masks=masks)
         return _timed(clock, "dense", 0.5, lambda dense, masked: dense)(dense, masked, masks)
 
-    run(step, context, {"dense": fake(look, DENSE=True)}, clock)
+    run(step, context, {"dense": fake(look, KIND=Kind(dense=True))}, clock)
 
     for name, record, file in [
         ("dense", step.dense, "weights.safetensors"),
@@ -213,7 +218,17 @@ def test_named_back_ends_are_timed_beside_all_dense_ones(tmp_path):
 
     speed = _speed(run(step, _with(context, backends=("compact",))))
 
-    assert {row.backend for row in speed.rows} == {"compact", *(n for n, each in every().items() if each.DENSE)}
+    timed, dense = {row.backend for row in speed.rows}, {name for name, each in every().items() if each.KIND.dense}
+    assert "compact" in timed and timed - {"compact"} < dense
+
+
+def test_what_takes_long_or_rounds_is_timed_where_it_is_asked_for(tmp_path):
+    context, step = _committed(tmp_path)
+
+    speed = _speed(run(step, _with(context, backends=("pell19",))))
+
+    assert "pell19" in {row.backend for row in speed.rows}
+    assert speed.precisions["pell19"] == "float32 of 19 bits"
 
 
 def test_threads_are_those_of_every_back_end(tmp_path):
@@ -222,14 +237,26 @@ def test_threads_are_those_of_every_back_end(tmp_path):
     speed = _speed(run(step, _with(context, threads=2)))
 
     assert speed.machine.threads == 2
-    assert {row.backend for row in speed.rows} == every().keys()
+    assert {row.backend for row in speed.rows} >= {
+        "codegen",
+        "datadriven",
+        "pell",
+        "pytorch",
+        "onnxruntime",
+        "openvino",
+    }
 
 
 def test_the_number_of_threads_is_put_back(tmp_path, fake, clock):
     context, step = _committed(tmp_path)
     before = torch.get_num_threads()
 
-    run(step, context, {"dense": fake(_timed(clock, "dense", 0.5, lambda dense, masked: dense), DENSE=True)}, clock)
+    run(
+        step,
+        context,
+        {"dense": fake(_timed(clock, "dense", 0.5, lambda dense, masked: dense), KIND=Kind(dense=True))},
+        clock,
+    )
 
     assert torch.get_num_threads() == before
 

@@ -1,7 +1,19 @@
 """Which back-end a ticket should run on: a rule over rows, without any time."""
 
 from ticketsmith.lottery.results import SpeedRow
+from ticketsmith_runner.backends import Kind
 from ticketsmith_runner.backends._ranking import choose, speed_rows
+
+DENSE = Kind(dense=True)
+KINDS = {
+    "dense": DENSE,
+    "eager": DENSE,
+    "compiled": DENSE,
+    "half": Kind(dense=True, precision="bfloat16"),
+    "own": Kind(dense=True, control=True),
+    "masked": Kind(control=True),
+    **{name: Kind() for name in ("slow", "fast", "compact", "certain", "uncertain")},
+}
 
 
 def _row(backend, ratio, low, *, batch_size=64, p50=1.0):
@@ -21,40 +33,54 @@ def _row(backend, ratio, low, *, batch_size=64, p50=1.0):
 def test_the_fastest_ticket_backend_is_chosen():
     rows = [_row("dense", 1, 1), _row("slow", 1.5, 1.4), _row("fast", 2.5, 2.4)]
 
-    assert choose(rows, ["dense"]).backend == "fast"
+    assert choose(rows, KINDS).backend == "fast"
 
 
 def test_no_speed_up_is_a_result():
     rows = [_row("dense", 1, 1), _row("masked", 1.0, 0.98), _row("compact", 0.8, 0.7)]
 
-    assert choose(rows, ["dense"]) == rows[0]
+    assert choose(rows, KINDS) == rows[0]
 
 
 def test_a_ratio_whose_interval_reaches_one_is_no_speed_up():
-    assert choose([_row("dense", 1, 1), _row("compact", 1.3, 1.0)], ["dense"]).backend == "dense"
+    assert choose([_row("dense", 1, 1), _row("compact", 1.3, 1.0)], KINDS).backend == "dense"
 
 
 def test_a_certain_gain_is_taken_before_a_larger_uncertain_one():
     rows = [_row("dense", 1, 1), _row("uncertain", 1.6, 0.9), _row("certain", 1.5, 1.4)]
 
-    assert choose(rows, ["dense"]).backend == "certain"
+    assert choose(rows, KINDS).backend == "certain"
 
 
 def test_a_gain_below_the_noise_of_a_process_is_no_speed_up():
     """Seen on a busy machine: three of eight measurements named a winner at 1.003x to 1.006x, interval above 1."""
-    assert choose([_row("dense", 1, 1), _row("compact", 1.006, 1.001)], ["dense"]).backend == "dense"
+    assert choose([_row("dense", 1, 1), _row("compact", 1.006, 1.001)], KINDS).backend == "dense"
 
 
 def test_the_masked_network_sets_the_noise_floor_and_is_never_chosen():
     rows = [_row("dense", 1, 1), _row("masked", 1.3, 1.25), _row("compact", 1.4, 1.3)]
 
-    assert choose(rows, ["dense"]).backend == "dense"
+    assert choose(rows, KINDS).backend == "dense"
 
 
 def test_without_a_speed_up_the_best_dense_backend_is_chosen():
     rows = [_row("eager", 0.5, 0.5, p50=2.0), _row("compiled", 1, 1), _row("masked", 0.5, 0.5)]
 
-    assert choose(rows, ["eager", "compiled"]).backend == "compiled"
+    assert choose(rows, KINDS).backend == "compiled"
+
+
+def test_who_computes_in_another_precision_is_neither_beaten_nor_chosen():
+    rows = [_row("dense", 1, 1), _row("half", 2.0, 1.9, p50=0.5), _row("fast", 1.5, 1.4)]
+
+    assert choose(rows, KINDS).backend == "fast"
+    assert choose(rows[:2], KINDS).backend == "dense"
+
+
+def test_our_own_dense_loops_are_neither_beaten_nor_chosen():
+    rows = [_row("dense", 1, 1), _row("own", 2.0, 1.9, p50=0.5), _row("fast", 1.5, 1.4)]
+
+    assert choose(rows, KINDS).backend == "fast"
+    assert choose(rows[:2], KINDS).backend == "dense"
 
 
 def test_rows_are_relative_to_the_best_dense_backend():

@@ -81,7 +81,7 @@ def test_what_is_faster_is_said_with_whom_it_had_to_beat(build):
     (said,) = remarks(build().findings)
 
     assert said.replace("\N{NO-BREAK SPACE}", " ") == (
-        "It saves time: 1.84x the throughput of torch, the best dense one, at batch 256."
+        "It saves time: 1.84x the throughput of torch, the best dense one in fp32, at batch 256."
     )
 
 

@@ -157,3 +157,40 @@ def test_a_network_that_no_program_is_written_for_is_left_to_numpy():
 
     assert model.choices == ["numpy"] and model.backend(16) == "numpy"
     np.testing.assert_allclose(model(x), evaluate(graph, x), atol=1e-5)
+
+
+@avx512
+def test_kernels_that_were_chosen_layer_by_layer_answer_so():
+    graph = residual()
+    rows = [Measured(batch=16, backend="codegen+datadriven", seconds=9e-6, ratio=2.5)]
+    model, x = Model(Ticket(graph=graph, measured=rows)), np.ones((20, graph.inputs.size), np.float32)
+
+    assert model.backend(16) == "codegen+datadriven" and "codegen+datadriven" in verify(model)
+    np.testing.assert_allclose(model(x), evaluate(graph, x), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["codegen+nonsense", "codegen+codegen+codegen", "codegen+pell", "+", "__import__"])
+def test_a_plan_that_no_program_has_is_left_to_numpy(chain, name):
+    rows = [Measured(batch=16, backend=name, seconds=9e-6, ratio=2.5)]
+
+    assert _model(chain, rows).backend(16) == "numpy"
+
+
+@avx512
+def test_weights_of_19_bits_answer_only_where_they_were_measured(chain):
+    assert "pell19" not in _model(chain).choices
+    model = _model(chain, [Measured(batch=1, backend="pell19", seconds=1e-6, ratio=3.0)])
+    x = np.random.default_rng(0).standard_normal((1, 20)).astype(np.float32)
+
+    assert model.backend(1) == "pell19"
+    outputs, expected = model(x), evaluate(model.ticket.graph, x)
+    assert not np.array_equal(outputs, model.run("pell")(x))
+    np.testing.assert_allclose(outputs, expected, atol=1e-4)
+
+
+@avx512
+def test_a_ticket_of_vectors_is_answered_by_their_kernel(chain):
+    layers = chain([20, 32, 4], 1.0)
+
+    assert Model(Ticket(graph=Graph.chain(layers))).backend(1) == "vectors"
+    assert _model(chain).backend(1) == "pell"

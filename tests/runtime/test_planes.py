@@ -23,7 +23,8 @@ MAKERS: dict[str, Callable[[Graph], Program]] = {
     if HOST.has(*isa.features)
 }
 if HOST.has(*AVX512.features):
-    MAKERS["flat"] = lambda graph: flat(graph, HOST)
+    for each in ("pell", "vectors"):
+        MAKERS[f"flat-{each}"] = lambda graph, kernel=each: flat(graph, HOST, kernel)
 
 makers = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
 

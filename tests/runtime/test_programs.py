@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from ticketsmith_runtime.chain import compact
 from ticketsmith_runtime.graph import Graph, evaluate
+from ticketsmith_runtime.kernels import pell
 from ticketsmith_runtime.kernels._isa import AVX2, AVX512
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.program import Program, single, tiled
@@ -24,7 +25,8 @@ MAKERS: dict[str, Callable[..., Program]] = {
     if HOST.has(*isa.features)
 }
 if HOST.has(*AVX512.features):
-    MAKERS["pell"] = lambda layers: single(layers, HOST)
+    for each in ("pell", "pell19", "vectors"):
+        MAKERS[each] = lambda layers, kernel=each: single(layers, HOST, kernel)
 
 makers = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
 
@@ -151,3 +153,17 @@ def test_nothing_in_nothing_out(make, chain):
 def test_a_wrong_number_of_features_is_an_error(make, chain):
     with pytest.raises(ValueError, match=r"\(2, 7\), expected \(samples, 6\)"):
         make(chain([6, 5, 3], 0.5))(np.zeros((2, 7)))
+
+
+@pytest.mark.skipif("pell19" not in MAKERS, reason="this machine has no AVX-512")
+def test_weights_of_19_bits_are_the_nearest_ones():
+    rng = np.random.default_rng(0)
+    weights = (rng.standard_normal((40, 16)) * 10.0 ** rng.integers(-30, 30, (40, 16))).astype(np.float32)
+    weights[3, 4], weights[5, 6] = 0, 1e-42
+    picks = rng.integers(0, 32, weights.shape).astype(np.uint8)
+
+    shared = pell._shared(pell.Group(4, weights, picks, [])).weights
+
+    kept = np.abs(weights) > np.finfo(np.float32).tiny
+    assert np.array_equal(shared.view(np.uint32)[kept] & 31, picks[kept]) and not shared[~kept].any()
+    assert (np.abs(shared - weights)[kept] <= 2.0**-19 * np.abs(weights)[kept]).all()

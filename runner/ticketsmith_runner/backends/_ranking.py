@@ -5,29 +5,29 @@ from collections.abc import Collection, Mapping
 from ticketsmith.lottery.results import SpeedRow
 
 from ..timing import Rounds, percentiles, ratio
+from . import Kind
 
-CONTROL = "masked"
 LEAST_GAIN = 1.02
 """A bootstrap over rounds is blind to what is fixed in a process (memory layout, a neighbour): less is not a gain."""
 
 
-def speed_rows(size: int, latencies: Mapping[str, Rounds], dense: Collection[str]) -> list[SpeedRow]:
-    """One row per back-end at one batch size. The best of `dense`, by median latency, is the measure of all."""
-    baseline = latencies[min(dense, key=lambda name: percentiles(latencies[name])[0])]
+def speed_rows(size: int, latencies: Mapping[str, Rounds], baselines: Collection[str]) -> list[SpeedRow]:
+    """One row per back-end at one batch size. The best of the baselines, by median latency, is the measure of all."""
+    baseline = latencies[min(baselines, key=lambda name: percentiles(latencies[name])[0])]
     return [_row(name, size, rounds, baseline) for name, rounds in latencies.items()]
 
 
-def choose(rows: list[SpeedRow], dense: Collection[str]) -> SpeedRow:
-    """Of rows of one batch size: the fastest that is surely faster than dense, else the best dense one.
+def choose(rows: list[SpeedRow], kinds: Mapping[str, Kind]) -> SpeedRow:
+    """Of rows of one batch size: the fastest ticket that is surely faster than dense, else the best dense one of fp32.
 
-    Sure is an interval above LEAST_GAIN and above that of the control: the masked network is the same dense work, so
-    whatever it seems to gain is noise. The control itself is never chosen.
+    Sure is an interval above LEAST_GAIN and above that of the masked network in dense kernels: that is the same dense
+    work, so whatever it seems to gain is noise.
     """
-    floor = max([LEAST_GAIN, *(row.high for row in rows if row.backend == CONTROL)])
-    faster = [row for row in rows if row.backend not in {CONTROL, *dense} and row.low > floor]
-    if faster:
+    same = [row.high for row in rows if kinds[row.backend].control and not kinds[row.backend].dense]
+    floor = max([LEAST_GAIN, *same])
+    if faster := [row for row in rows if kinds[row.backend].ticket and row.low > floor]:
         return max(faster, key=lambda row: row.ratio)
-    return min((row for row in rows if row.backend in dense), key=lambda row: row.p50)
+    return min((row for row in rows if kinds[row.backend].baseline), key=lambda row: row.p50)
 
 
 def _row(name: str, size: int, latencies: Rounds, baseline: Rounds) -> SpeedRow:

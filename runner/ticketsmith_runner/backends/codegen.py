@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from . import Forward
-from ._ticket import tiled
+from ..tracing import graph
+from . import Forward, Kind
+from ._ticket import compacted, tiled
 
-DENSE = False
+KIND = Kind()
 
 
 def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
     """The compacted ticket. Raises NotApplicable."""
-    return tiled(masked, masks, shape, "codegen")
+    return tiled(compacted(graph(masked, masks, shape)), "codegen")

@@ -8,14 +8,19 @@ from ticketsmith_runtime import channels
 
 from ..compaction import Network, compact
 from ..tracing import graph
-from . import Forward, NotApplicable
+from . import Forward, Kind, NotApplicable
 
-DENSE = False
+KIND = Kind()
 
 
 def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
     """The masked network without its dead inputs, units and channels. Raises NotApplicable."""
+    return Forward(network(masked, masks, shape))
+
+
+def network(masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> nn.Module:
+    """What is left of it. Raises NotApplicable."""
     try:
-        return Forward(compact(masked, masks))
+        return compact(masked, masks)
     except NotApplicable:
-        return Forward(Network(channels.compact(graph(masked, masks, shape))).eval())
+        return Network(channels.compact(graph(masked, masks, shape))).eval()

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from . import Forward
+from . import Forward, Kind
 
-DENSE = False
+KIND = Kind(control=True)
 
 
 def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:

@@ -7,16 +7,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ticketsmith_runtime.graph import Graph
+
 from ..tracing import graph
-from . import Forward, NotApplicable
+from . import Forward, Kind, NotApplicable
 from ._bound import Bound, bound
 
-DENSE = True
+KIND = Kind(dense=True)
 
 
 def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
     """The dense network. Raises NotApplicable where it cannot be traced, or the package is missing."""
-    traced = graph(dense, {}, shape)
+    return served(graph(dense, {}, shape))
+
+
+def served(traced: Graph) -> Forward:
+    """Any graph. Raises NotApplicable."""
     try:
         import onnxruntime
 

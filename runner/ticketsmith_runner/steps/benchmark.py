@@ -25,7 +25,7 @@ from ticketsmith.lottery.results import Machine, Speed, SpeedRow, TrainMetrics
 from ticketsmith.lottery.spec import BenchmarkOptions
 from ticketsmith.lottery.steps import Benchmark, Train
 
-from ..backends import Backend, Forward, every
+from ..backends import Backend, Forward, Kind, every
 from ..backends._admission import admit
 from ..backends._ranking import choose, speed_rows
 from ..context import Artifacts, Context
@@ -82,16 +82,20 @@ def benchmark(subject: Subject, options: BenchmarkOptions, backends: Mapping[str
     """Check every back-end, then time those that passed. Raises TicketSmithError if no dense one did."""
     sizes = sorted(set(options.batch_sizes))
     admitted = admit(backends, subject.dense, subject.masked, subject.masks, subject.inputs, sizes)
-    dense = [name for name in admitted.forwards if backends[name].DENSE]
-    if not dense:
+    kinds = {name: backends[name].KIND for name in admitted.forwards}
+    baselines = [name for name, kind in kinds.items() if kind.baseline]
+    if not baselines:
         reasons = "; ".join(f"{refusal.backend}: {refusal.reason}" for refusal in admitted.refused)
         raise TicketSmithError(
             f"no dense back-end to compare with ({reasons})", "repair one: without a baseline there is no ratio"
         )
     rows: list[SpeedRow] = []
     for size in sizes:
-        rows += speed_rows(size, _latencies(admitted.forwards, batches(subject.inputs, size), options, clock), dense)
-    choices = [choose([row for row in rows if row.batch_size == size], dense) for size in sizes]
+        rows += speed_rows(
+            size, _latencies(admitted.forwards, batches(subject.inputs, size), options, clock), baselines
+        )
+    choices = [choose([row for row in rows if row.batch_size == size], kinds) for size in sizes]
+    plans = {name: forward.plan for name, forward in admitted.forwards.items() if forward.plan}
     return Speed(
         machine=_machine(),
         replicate=subject.replicate,
@@ -99,6 +103,10 @@ def benchmark(subject: Subject, options: BenchmarkOptions, backends: Mapping[str
         max_abs_difference=admitted.differences,
         rows=rows,
         refused=admitted.refused,
+        cold=admitted.cold,
+        precisions={name: kind.precision for name, kind in kinds.items() if kind.precision != "float32"},
+        controls=[name for name, kind in kinds.items() if kind.control],
+        plans={name: {str(size): list(plan(size)) for size in sizes} for name, plan in plans.items()},
         chosen=choices[-1].backend,
         headline=choices[-1],
         choices=choices,
@@ -174,8 +182,12 @@ def _call(forward: Forward, parts: Iterator[Any]) -> Callable[[], object]:
 
 
 def _wanted(names: Collection[str]) -> dict[str, Backend]:
-    """All dense back-ends, and of the ticket those that were named, or all."""
-    return {name: each for name, each in every().items() if each.DENSE or not names or name in names}
+    """All dense back-ends, and of the ticket those that were named, or all; those on request only if named."""
+
+    def wanted(name: str, kind: Kind) -> bool:
+        return name in names or (not kind.asked and (kind.dense or not names))
+
+    return {name: each for name, each in every().items() if wanted(name, each.KIND)}
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 A padded ELLPACK whose column indices reach into a window of 32 inputs that lie in two registers: `vpermi2ps` picks one
 for every lane, where a gather from memory would cost twenty times as much. The window moves along the inputs in steps
 of 16, and at every step a group of units has the same number of slots; what does not fit is spilled to slots with a
-window of their own. Indices take five bits. Weights stay exact: only the order of the sums is another.
+window of their own. Indices take five bits. Weights stay exact: only the order of the sums is another. Or, where that
+is asked for, they keep 19 bits and hold their index in the rest.
 """
 
 from collections.abc import Iterator, Sequence
@@ -117,18 +118,30 @@ def _group(
     return Group(per_step, weights, picks, windows)
 
 
-def generate(name: str, layer: Layer) -> Function:
-    """`name`(inputs, outputs, stream, 1): inputs are `padded` floats, outputs whole groups of 16, in this order."""
-    groups = pack(layer)
+def generate(name: str, layer: Layer, shared: bool = False) -> Function:
+    """`name`(inputs, outputs, stream, 1): inputs are `padded` floats, outputs whole groups of 16, in this order.
+
+    `shared`: a pick takes the lowest five bits of its weight, which has 19 of them left: less to read, other numbers.
+    """
+    groups = [_shared(group) if shared else group for group in pack(layer)]
     bias = np.zeros(len(groups) * UNITS, np.float32)
     bias[: len(layer.bias_O)] = layer.bias_O
     weights = np.concatenate([group.weights for group in groups]).ravel()
-    picks = np.concatenate([words for group in groups for words in _turns(group)]).ravel().view(np.float32)
+    words = [np.zeros((0, UNITS), np.uint32)] if shared else [each for group in groups for each in _turns(group)]
+    picks = np.concatenate(words).ravel().view(np.float32)
     lines = [".text", f".globl {name}", ".p2align 6", f"{name}:", f"leaq {4 * len(bias)}(%rdx), %r8"]
     lines += [f"leaq {4 * (len(bias) + len(weights))}(%rdx), %r9", AVX512.zero(27)]
     for g, group in enumerate(groups):
-        lines += _code(f".L{name}_{g}", g, group, layer.relu)
+        lines += _code(f".L{name}_{g}", g, group, layer.relu, shared)
     return Function(name, [*lines, "vzeroupper", "ret"], np.concatenate([bias, weights, picks]), 8 * len(lines))
+
+
+def _shared(group: Group) -> Group:
+    """Weights whose lowest bits are the picks: the nearest number of this kind. What is next to zero is zero."""
+    mark, bits, picks = np.uint32(WINDOW - 1), group.weights.view(np.uint32), group.picks.astype(np.uint32)
+    near = ((bits - picks + np.uint32(WINDOW // 2)) & ~mark) | picks
+    nothing = np.abs(group.weights) < np.finfo(np.float32).tiny
+    return replace(group, weights=np.where(nothing, np.uint32(0), near).view(np.float32))
 
 
 def _turns(group: Group) -> Iterator[NDArray[np.uint32]]:
@@ -142,21 +155,22 @@ def _turns(group: Group) -> Iterator[NDArray[np.uint32]]:
         yield words
 
 
-def _code(label: str, g: int, group: Group, relu: bool) -> Iterator[str]:
+def _code(label: str, g: int, group: Group, relu: bool, shared: bool) -> Iterator[str]:
     """Two steps per turn, since a window's upper half is the next one's lower half. Four sums hide the latency."""
     yield from (f"vmovups {64 * g}(%rdx), %zmm0", *(f"vmovaps %zmm27, %zmm{a}" for a in (1, 2, 3)))
     slots, spills = group.per_step, len(group.windows)
     turns = (len(group.weights) - spills) // (2 * slots)
     yield from ("movq %rdi, %r10", f"movl ${turns}, %eax", "vmovups (%r10), %zmm30", f"{label}:")
     yield "vmovups 64(%r10), %zmm31"
-    yield from (line for n in range(slots) for line in _slot(n, "%zmm31", "%zmm30"))
+    slot, advance = (_shared_slot, _advance_shared) if shared else (_slot, _advance)
+    yield from (line for n in range(slots) for line in slot(n, "%zmm31", "%zmm30"))
     yield "vmovups 128(%r10), %zmm30"
-    yield from (line for n in range(slots, 2 * slots) for line in _slot(n, "%zmm30", "%zmm31"))
-    yield from ("addq $128, %r10", *_advance(2 * slots), "decl %eax", f"jnz {label}")
+    yield from (line for n in range(slots, 2 * slots) for line in slot(n, "%zmm30", "%zmm31"))
+    yield from ("addq $128, %r10", *advance(2 * slots), "decl %eax", f"jnz {label}")
     for n, window in enumerate(group.windows):
         yield f"vmovups {4 * window}(%rdi), %zmm30"
-        yield from _slot(n, f"{4 * window + 64}(%rdi)", "%zmm30")
-    yield from _advance(spills)
+        yield from slot(n, f"{4 * window + 64}(%rdi)", "%zmm30")
+    yield from advance(spills)
     yield from ("vaddps %zmm1, %zmm0, %zmm0", "vaddps %zmm3, %zmm2, %zmm2", "vaddps %zmm2, %zmm0, %zmm0")
     if relu:
         yield "vmaxps %zmm0, %zmm27, %zmm0"
@@ -171,6 +185,16 @@ def _slot(n: int, high: str, low: str) -> Iterator[str]:
     yield f"vpsrld ${BITS * shared}, %zmm28, %zmm{picked}" if shared else f"vmovdqa64 %zmm28, %zmm{picked}"
     yield f"vpermi2ps {high}, {low}, %zmm{picked}"
     yield f"vfmadd231ps {64 * n}(%r8), %zmm{picked}, %zmm{n % 4}"
+
+
+def _shared_slot(n: int, high: str, low: str) -> Iterator[str]:
+    picked = 4 + n % 8
+    yield from (f"vmovups {64 * n}(%r8), %zmm{picked}", f"vpermi2ps {high}, {low}, %zmm{picked}")
+    yield f"vfmadd231ps {64 * n}(%r8), %zmm{picked}, %zmm{n % 4}"
+
+
+def _advance_shared(slots: int) -> Iterator[str]:
+    yield f"addq ${64 * slots}, %r8"
 
 
 def _advance(slots: int) -> Iterator[str]:

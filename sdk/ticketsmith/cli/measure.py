@@ -10,6 +10,7 @@ from ..ledger import Ledger
 from ..lottery.results import Speed
 from ..lottery.spec import Experiment
 from ..lottery.steps import Benchmark, Gate
+from ..report.speed import label
 from ..runs import steps
 from ..stores import Store
 from .options import Output
@@ -46,19 +47,30 @@ def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
         typer.echo(speed.model_dump_json(indent=2))
         return
     table = Table(
-        "back-end", "batch", "p50 ms", "p95 ms", "p99 ms", "samples/s", "ratio [95 %]", box=None, pad_edge=False
+        "back-end",
+        "batch",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "samples/s",
+        "ratio [95 %]",
+        "first s",
+        box=None,
+        pad_edge=False,
     )
     for row in speed.rows:
         milliseconds = [f"{1000 * value:.4f}" for value in (row.p50, row.p95, row.p99)]
         ratio = f"{row.ratio:.2f}x [{row.low:.2f}, {row.high:.2f}]"
-        table.add_row(row.backend, str(row.batch_size), *milliseconds, f"{row.throughput:,.0f}", ratio)
+        first = f"{speed.cold[row.backend]:.2f}" if row.backend in speed.cold else ""
+        name = label(speed, row.backend)
+        table.add_row(name, str(row.batch_size), *milliseconds, f"{row.throughput:,.0f}", ratio, first)
     console = Console()
     console.print(table)
     for refusal in speed.refused:
         console.print(f"{refusal.backend}: not timed, {refusal.reason}", markup=False)
     for row in speed.choices:
         best = speed.opponent(row.batch_size)
-        typer.echo(f"batch {row.batch_size}: {row.backend}, {row.ratio:.2f}x; the best dense one is {best}")
+        typer.echo(f"batch {row.batch_size}: {speed.kernels(row)}, {row.ratio:.2f}x; the best dense one is {best}")
     typer.echo(f"chosen: {speed.chosen}; {speed.sparsity:.1%} sparse, replicate {speed.replicate}, {_where(speed)}")
 
 

@@ -213,6 +213,19 @@ class Speed(Record):
     """The row shown in the scorecard: the chosen back-end at the largest batch size."""
     choices: list[SpeedRow] = []
     """The chosen back-end at every batch size, smallest first."""
+    cold: dict[str, float] = {}
+    """Seconds until a back-end's first outputs, everything built for it included; no part of any other time."""
+    precisions: dict[str, str] = {}
+    """Of the back-ends that compute in another precision than float32."""
+    controls: list[str] = []
+    """Back-ends that are there to be compared with alone."""
+    plans: dict[str, dict[str, list[str]]] = {}
+    """Of a back-end that chooses layer by layer: batch size to the kernel of each Linear."""
+
+    def kernels(self, row: SpeedRow) -> str:
+        """What a row ran: its back-end, or the kernels that were chosen layer by layer, joined by `+`."""
+        plan = self.plans.get(row.backend)
+        return "+".join(plan[str(row.batch_size)]) if plan else row.backend
 
     def opponent(self, batch_size: int) -> str:
         """The best dense back-end at a batch size: the one that ratios are to."""

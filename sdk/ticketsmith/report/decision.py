@@ -5,7 +5,7 @@ from typing import Literal
 from ..lottery.results import Record, Speed, Verdict
 from .findings import Findings
 from .numbers import bounds, duration, level_of, points, removed, signed, times
-from .speed import gain
+from .speed import gain, reduced
 from .zones import zones
 
 
@@ -62,7 +62,10 @@ def _time(speed: Speed) -> str:
         return "It saves weights, not time: no speed-up was measured."
     row = speed.headline
     best = speed.opponent(row.batch_size)
-    return f"It saves time: {times(row.ratio)} the throughput of {best}, the best dense one, at batch {row.batch_size}."
+    half = reduced(speed)
+    other = f" (and {times(half[1])} that of {half[0]})" if half else ""
+    at = f"at batch {row.batch_size}"
+    return f"It saves time: {times(row.ratio)} the throughput of {best}, the best dense one in fp32{other}, {at}."
 
 
 def _looks(findings: Findings, verdict: Verdict) -> str:
