@@ -66,8 +66,12 @@ class Context:
 
     def tell(self, step: Step, done: int) -> None:
         """So many replicates of the step's cohort are done."""
+        self.tell_part(step, done, len(self.replicates(step)))
+
+    def tell_part(self, step: Step, done: int, of: int) -> None:
+        """So many parts of a step's work are done."""
         if self.progress is not None:
-            self.progress(step, done, len(self.replicates(step)))
+            self.progress(step, done, of)
 
     def _told(self, step: Step, done: int, result: T) -> T:
         self.tell(step, done)

@@ -1,12 +1,17 @@
 """`ticketsmith pack` and `verify`: from a finished run to a package that answers, and what may be wrong on the way."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
+from ticketsmith.cli.measure import benchmark_step
+from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.results import Speed
+from ticketsmith.runs import spec_of
+from ticketsmith.stores.local import LocalStore
 from ticketsmith_runtime import load
 
 from .conftest import Verdicts, cli
@@ -94,3 +99,19 @@ def test_a_folder_that_is_not_there(verdicts: Verdicts) -> None:
 
 def test_a_run_that_is_not_there(verdicts: Verdicts) -> None:
     assert cli("pack", "nobody", "-o", "a.ticket", cwd=verdicts.folder).returncode == 2
+
+
+def test_what_another_machine_measured_is_measured_here_beside_it(verdicts: Verdicts, tmp_path: Path) -> None:
+    shutil.copytree(verdicts.store / verdicts.passed, tmp_path / "runs" / verdicts.passed)
+    ledger = Ledger(store := LocalStore(tmp_path / "runs"), verdicts.passed)
+    step = benchmark_step(ledger, spec_of(store, verdicts.passed))
+    speed = Speed.model_validate_json(ledger.read(step, "speed.json"))
+    shutil.rmtree(tmp_path / "runs" / verdicts.passed / step.key)
+    other = speed.model_copy(update={"machine": speed.machine.model_copy(update={"cpu": "another CPU"})})
+    ledger.commit(step, {}, {"speed.json": other.model_dump_json().encode()})
+
+    done = [cli("benchmark", verdicts.passed, cwd=tmp_path) for _ in "12"]
+
+    assert all(each.returncode == 0 and "another CPU" not in each.stdout for each in done), done[0].stderr
+    assert done[0].stdout == done[1].stdout  # measured once
+    assert Speed.model_validate_json(ledger.read(step, "speed.json")).machine.cpu == "another CPU"

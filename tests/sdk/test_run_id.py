@@ -56,6 +56,7 @@ OTHER: dict[str, Any] = {
     "benchmark.threads": 2,
     "benchmark.backends": ["codegen"],
     "benchmark.replicate": 1,
+    "benchmark.machine": "another",
     "stop_on_fail": True,
 }
 NO_RESULT = ("benchmark.", "stop_on_fail")

@@ -7,7 +7,7 @@ N: examples.  C: classes.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -52,15 +52,17 @@ def admit(
     masks: dict[str, Tensor],
     inputs: Tensor,
     batch_sizes: Sequence[int],
+    tell: Callable[[int], None] = lambda done: None,
 ) -> Admission:
     """Build each back-end and check it on all `inputs` (N, ...), at every batch size that is to be timed.
 
     One that runs the dense network has to equal it, any other one the masked network: in fp32, and in float64 on some
-    examples. What runs the ticket is tried on tails and on NaN as well.
+    examples. What runs the ticket is tried on tails and on NaN as well. `tell` hears how many have been tried.
     """
     forwards, differences, refused, cold = {}, {}, [], {}
     references = {True: _Reference(dense, inputs), False: _Reference(masked, inputs)}
-    for name, backend in backends.items():
+    for tried, (name, backend) in enumerate(backends.items()):
+        tell(tried)
         kind = backend.KIND
         check = _Check(references[kind.dense], inputs, TOLERANCES.get(kind.precision, TOLERANCE))
         try:

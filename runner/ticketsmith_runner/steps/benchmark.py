@@ -7,14 +7,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
-from importlib.util import find_spec
+from functools import partial
 from itertools import cycle
-from pathlib import Path
 from statistics import median_low
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,9 +21,10 @@ from ticketsmith.errors import Diverged, IntegrityError, TicketSmithError, Usage
 from ticketsmith.lottery.results import Machine, Speed, SpeedRow, TrainMetrics
 from ticketsmith.lottery.spec import BenchmarkOptions
 from ticketsmith.lottery.steps import Benchmark, Train
+from ticketsmith.machine import cpu, versions
 
 from ..backends import Backend, Forward, Kind, every
-from ..backends._admission import admit
+from ..backends._admission import Admission, admit
 from ..backends._ranking import choose, speed_rows
 from ..context import Artifacts, Context
 from ..data import split
@@ -34,8 +32,6 @@ from ..network import build, restore
 from ..tensors import member
 from ..timing import Clock, Rounds, batches, measure
 
-OPPONENTS = ("llvmlite", "onnxruntime", "openvino")
-"""Packages whose versions belong to a time, beside torch and numpy."""
 TUNING = ("MKL_", "OPENBLAS_", "OMP_", "KMP_", "DNNL_", "ONEDNN_")
 """How environment variables begin that make dense kernels faster or slower."""
 
@@ -74,14 +70,27 @@ def run(
     """Volatile `speed.json`: latencies, throughput and ratio to dense per back-end and batch size."""
     options = context.spec.benchmark
     with _threads(options.threads):
-        speed = benchmark(_subject(step, context), options, backends or _wanted(options.backends), clock)
+        chosen, tell = backends or _wanted(options.backends), partial(context.tell_part, step)
+        speed = benchmark(_subject(step, context), options, chosen, clock, tell)
     return Artifacts(volatile={"speed.json": canonical(speed.model_dump(mode="json"))})
 
 
-def benchmark(subject: Subject, options: BenchmarkOptions, backends: Mapping[str, Backend], clock: Clock) -> Speed:
-    """Check every back-end, then time those that passed. Raises TicketSmithError if no dense one did."""
+def benchmark(
+    subject: Subject,
+    options: BenchmarkOptions,
+    backends: Mapping[str, Backend],
+    clock: Clock,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> Speed:
+    """Check every back-end, then time those that passed. Raises TicketSmithError if no dense one did.
+
+    `tell` hears after each check and each batch size how much of all is done.
+    """
     sizes = sorted(set(options.batch_sizes))
-    admitted = admit(backends, subject.dense, subject.masked, subject.masks, subject.inputs, sizes)
+    parts = len(backends) + len(sizes)
+    admitted = admit(
+        backends, subject.dense, subject.masked, subject.masks, subject.inputs, sizes, lambda done: tell(done, parts)
+    )
     kinds = {name: backends[name].KIND for name in admitted.forwards}
     baselines = [name for name, kind in kinds.items() if kind.baseline]
     if not baselines:
@@ -90,10 +99,16 @@ def benchmark(subject: Subject, options: BenchmarkOptions, backends: Mapping[str
             f"no dense back-end to compare with ({reasons})", "repair one: without a baseline there is no ratio"
         )
     rows: list[SpeedRow] = []
-    for size in sizes:
-        rows += speed_rows(
-            size, _latencies(admitted.forwards, batches(subject.inputs, size), options, clock), baselines
-        )
+    for done, size in enumerate(sizes, start=len(backends) + 1):
+        latencies = _latencies(admitted.forwards, batches(subject.inputs, size), options, clock)
+        rows += speed_rows(size, latencies, baselines)
+        tell(done, parts)
+    return _speed(subject, admitted, kinds, rows, sizes)
+
+
+def _speed(
+    subject: Subject, admitted: Admission, kinds: Mapping[str, Kind], rows: list[SpeedRow], sizes: list[int]
+) -> Speed:
     choices = [choose([row for row in rows if row.batch_size == size], kinds) for size in sizes]
     plans = {name: forward.plan for name, forward in admitted.forwards.items() if forward.plan}
     return Speed(
@@ -202,27 +217,11 @@ def _threads(count: int) -> Iterator[None]:
 
 def _machine() -> Machine:
     return Machine(
-        cpu=_cpu(),
+        cpu=cpu(),
         cores=os.cpu_count() or 1,
         device="cpu",
         threads=torch.get_num_threads(),
-        versions={
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "ticketsmith": ticketsmith.__version__,
-            "torch": torch.__version__,
-            **{name: version(name) for name in OPPONENTS if find_spec(name)},
-        },
+        versions={"python": platform.python_version(), "ticketsmith": ticketsmith.__version__, **versions()},
         environment={name: value for name, value in sorted(os.environ.items()) if name.startswith(TUNING)},
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _cpu() -> str:
-    """The CPU's model name where the system tells it (Linux), otherwise what Python knows."""
-    path = Path("/proc/cpuinfo")
-    for line in path.read_text().splitlines() if path.exists() else []:
-        key, _, value = line.partition(":")
-        if key.strip() == "model name":
-            return value.strip()
-    return platform.processor() or platform.machine()

@@ -1,7 +1,12 @@
 """The benchmark of a finished run, again or with other options."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from ..errors import UsageError
@@ -10,22 +15,47 @@ from ..ledger import Ledger
 from ..lottery.results import Speed
 from ..lottery.spec import Experiment
 from ..lottery.steps import Benchmark, Gate
+from ..machine import cpu, fingerprint, versions
 from ..report.speed import label
 from ..runs import steps
+from ..specs import remeasured
 from ..stores import Store
 from .options import Output
 from .progress import complain
 
 
 def measure(store: Store, run_id: str, spec: Experiment, data_root: str, output: Output) -> int:
-    """Run the benchmark step of the last round, if it was not run with these options, and print its table."""
+    """Run the benchmark step of the last round, if it was not run here with these options, and print its table."""
     step = benchmark_step(ledger := Ledger(store, run_id), spec)
+    if ledger.done(step) and not _here(Speed.model_validate_json(ledger.read(step, "speed.json"))):
+        spec = remeasured(spec, machine=fingerprint())
+        step = benchmark_step(ledger, spec)
     chain = ["--cohort", str(step.cohort), "--level", str(step.level), "--arm", step.arm, "--kinds", step.kind]
-    command = ["step", *chain]
-    code = run(spec, command, store=store.url, data_root=data_root, workers=1, listen=complain)
+    with _bar() as listen:
+        code = run(spec, ["step", *chain], store=store.url, data_root=data_root, workers=1, listen=listen)
     if code == 0:
         print_speed(ledger, step, output)
     return code
+
+
+def _here(speed: Speed) -> bool:
+    """Was it measured on a machine like this one?"""
+    return speed.machine.cpu == cpu() and versions().items() <= speed.machine.versions.items()
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[dict[str, Any]], None]]:
+    """How much is done, on a terminal; messages anywhere."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("measuring", total=None)
+
+        def listen(event: dict[str, Any]) -> None:
+            complain(event)
+            if event["event"] == "replicate":
+                bar.update(task, completed=event["done"], total=event["of"])
+
+        yield listen
 
 
 def benchmark_step(ledger: Ledger, spec: Experiment) -> Benchmark:

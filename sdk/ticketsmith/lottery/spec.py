@@ -87,6 +87,8 @@ class BenchmarkOptions(Part):
         None, description="number over all cohorts; null: the one with the median validation loss"
     )
 
+    machine: str = Field("", description="another name, another measurement; empty: the first machine that measures")
+
     @property
     def digest(self) -> str:
         return sha256(canonical(self.model_dump(mode="json"))).hexdigest()[:12]
