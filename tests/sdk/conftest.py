@@ -179,9 +179,12 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory, warm: Warm) -> Verdicts:
 
 
 def interrupted(folder: Path) -> list[tuple[int, str, dict[str, bytes]]]:
-    """One command, four times: SIGKILL and SIGTERM to its runner, Ctrl-C, and to its end. Code, output, files."""
+    """One command again and again: SIGKILL and SIGTERM to its runner, Ctrl-C, SIGTERM to itself, and to its end.
+
+    Code, output and files of each.
+    """
     stages = []
-    for stop in (kill, terminate, interrupt, None):
+    for stop in (kill, terminate, interrupt, dismiss, None):
         process = subprocess.Popen(
             [sys.executable, "-m", "ticketsmith", "run", "imp", *flags(CRUSHED)],
             cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
@@ -208,6 +211,13 @@ def interrupt(process: "subprocess.Popen[str]", store: Path) -> None:
     """Ctrl-C reaches the whole process group; here once the first step is done."""
     until(lambda: next(store.rglob("manifest.json"), None))
     os.killpg(process.pid, signal.SIGINT)
+
+
+def dismiss(process: "subprocess.Popen[str]", store: Path) -> None:
+    """SIGTERM to the command, which leaves no runner behind."""
+    runner = until(lambda: runner_of(process))
+    os.kill(process.pid, signal.SIGTERM)
+    until(lambda: not Path(f"/proc/{runner}").exists())
 
 
 def until(found: Callable[[], Any]) -> Any:

@@ -296,8 +296,13 @@ class TestInterrupted:
         assert "interrupted: finished steps are kept, the same command resumes" in said
         assert any(name.endswith("level-00/dense/train/manifest.json") for name in files)
 
+    def test_a_command_that_is_terminated_takes_its_runner_with_it_and_asks_to_be_run_again(
+        self, after_interrupted: Any
+    ) -> None:
+        assert after_interrupted[3][0] == 75
+
     def test_the_same_command_resumes_and_stops_at_the_fail(self, after_interrupted: Any) -> None:
-        code, said, files = after_interrupted[3]
+        code, said, files = after_interrupted[4]
         assert code == 1, said
         assert "FAIL" in said and "report: runs/" in said
         assert not any("level-02" in name for name in files)
@@ -311,7 +316,7 @@ class TestInterrupted:
 
     def test_the_end_is_that_of_an_uninterrupted_run(self, after_interrupted: Any, verdicts: Verdicts) -> None:
         whole = {name: data for name, data in tree(verdicts.store).items() if name.startswith(verdicts.failed)}
-        assert after_interrupted[3][2] == whole
+        assert after_interrupted[4][2] == whole
 
 
 def test_a_runner_killed_at_any_moment_goes_on_to_the_same_bytes(

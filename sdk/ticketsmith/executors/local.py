@@ -1,9 +1,12 @@
 """This machine: the runner as one child process, so that torch is imported once, and never here."""
 
 import json
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ..documents import canonical
@@ -13,6 +16,7 @@ from ..lottery.spec import Experiment
 from ..specs import run_id
 from ..stores import open_store
 
+PREEMPTED = 75  # exit code
 Listen = Callable[[dict[str, Any]], None]
 
 
@@ -26,7 +30,7 @@ def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str,
     name, *options = command
     argv = [sys.executable, "-m", "ticketsmith_runner", name, "--spec", key, "--store", store]
     argv += ["--data-root", data_root, "--workers", str(workers), *options]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+    with _ended_softly(), subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
         assert child.stdout is not None
         try:
             for line in child.stdout:
@@ -35,6 +39,19 @@ def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str,
         except BaseException:
             child.terminate()  # nothing is torn: a step counts only once its manifest is written
             raise
+
+
+@contextmanager
+def _ended_softly() -> Iterator[None]:
+    """A SIGTERM ends this process as an exception does: the child is not left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(PREEMPTED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _code(code: int) -> int:
