@@ -45,6 +45,7 @@ Seed = Annotated[int | None, typer.Option(help="Root of every random stream. [de
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any spec field, e.g. gate.margin=0.01.")
 ]
+Trainer = Annotated[str | None, typer.Option(help="Who trains every level. [default: auto, by network and density]")]
 StopOnFail = Annotated[bool, typer.Option("--stop-on-fail", help="No further rounds after a FAIL.")]
 
 Replicate = Annotated[

@@ -18,6 +18,7 @@ from .options import (
     StopOnFail,
     StoreUrl,
     Task,
+    Trainer,
     Workers,
     read,
 )
@@ -38,6 +39,7 @@ def imp(
     replicates: Replicates = None,
     max_replicates: MaxReplicates = None,
     seed: Seed = None,
+    trainer: Trainer = None,
     set: Set = None,
     stop_on_fail: StopOnFail = False,
     store: StoreUrl = "runs",
@@ -51,6 +53,7 @@ def imp(
     Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED at the target sparsity; 2 wrong usage or spec; see the README for others.
     """
     flags = {"task": task, "pruning.sparsity": sparsity, "seed": seed, "stop_on_fail": stop_on_fail or None}
+    flags["training.trainer"] = trainer
     spec = read(config, set, flags, replicates, max_replicates)
     return _start(spec, store, data_root, workers, output, dry_run, until=None)
 
