@@ -174,11 +174,6 @@ class TestWrongInputs:
         problem = f"Argo nests templates 100 deep, which allows {DEPTH}"
         refused(command("submit", "imp", *flags), 2, problem, "ticketsmith run imp")
 
-    def test_a_control_that_workflows_have_no_task_for(self, command: Command) -> None:
-        flags = ("--set", "controls=[reinit,lr-rewind]")
-        problem, fix = "a workflow has no task for lr-rewind", "--set controls=[reinit,random]"
-        refused(command("submit", "imp", *flags), 2, problem, fix, "ticketsmith run imp")
-
     def test_a_server_that_is_none(self, command: Command, fake: FakeArgo) -> None:
         fake.faults["templates"] = iter(["html"])
         refused(command(*IMP), 2, "did not answer with JSON")

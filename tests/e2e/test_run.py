@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 
-OWN = (*TWO_ROUNDS, "--seed", "1")
-"""A run of its own: Argo deletes pods ten minutes after they ended, by their names, which follow from the run's."""
-DRAWN = ("cohorts", "dense", "ticket", "reinit", "gate", "next-round", "benchmark")
+OWN = (
+    *(*TWO_ROUNDS, "--seed", "1", "--set", "controls=[reinit,random,lr-rewind,finetune]"),
+    *("--set", "training.schedule=step"),
+)
+"""A run of its own, with every control. Argo deletes pods ten minutes after they ended, by names made of the run's."""
+DRAWN = ("cohorts", "dense", "ticket", "controls", "gate", "next-round", "benchmark")
 
 
 @dataclass(frozen=True)

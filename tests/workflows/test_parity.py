@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ticketsmith.lottery.chains import NONE, chain, follows
-from ticketsmith.lottery.controls import IN_WORKFLOWS
+from ticketsmith.lottery.controls import CONTROLS
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.results import Status
 from ticketsmith.lottery.schedule import rounds
@@ -127,7 +127,7 @@ def spec_with(**fields: Any) -> Experiment:
 
 
 @pytest.mark.parametrize("profile", ["t4", "l4", "cpu", "local"])
-@pytest.mark.parametrize("controls", [[], ["reinit"], ["reinit", "random"], ["random"]], ids="+".join)
+@pytest.mark.parametrize("controls", [[], ["reinit"], ["random"], ["reinit", "finetune"], [*CONTROLS]], ids="+".join)
 def test_a_full_run_is_imp(profile: str, controls: list[str]) -> None:
     spec = spec_with(controls=controls)
     walked = Walker(read(RENDERED / profile / "imp.yaml"), spec, fails=2)  # a FAIL does not stop where nobody asked
@@ -153,7 +153,7 @@ def test_cohorts_follow_while_the_last_round_is_undecided(undecided: int) -> Non
 
 def test_every_pod_finds_its_parents_done(monkeypatch: pytest.MonkeyPatch) -> None:
     done: set[str] = set()
-    for step in Walker(read(RENDERED / "t4" / "imp.yaml"), spec_with(controls=list(IN_WORKFLOWS))).steps:
+    for step in Walker(read(RENDERED / "t4" / "imp.yaml"), spec_with(controls=list(CONTROLS))).steps:
         assert {parent.key for parent in step.parents} <= done
         done.add(step.key)
 
@@ -168,11 +168,15 @@ def test_dense_alone_and_benchmark_alone() -> None:
 
 
 def test_a_lost_control_stops_nothing() -> None:
-    tasks = {task["name"]: task for task in template_of("round")["dag"]["tasks"]}
-    controls = {name for name, task in tasks.items() if "continueOn" in task}
-    assert controls == set(IN_WORKFLOWS)
-    assert all(tasks[name]["continueOn"] == {"failed": True, "error": True} for name in controls)
-    assert not [task for task in tasks.values() if controls & set(task.get("dependencies", []))]
+    rounds = {task["name"]: task for task in template_of("round")["dag"]["tasks"]}
+    controls = {task["name"]: task for task in template_of("controls")["dag"]["tasks"]}
+    assert {name for name, task in rounds.items() if "continueOn" in task} == {"controls"}
+    assert controls.keys() == CONTROLS.keys()
+    assert all(
+        task["continueOn"] == {"failed": True, "error": True} for task in [*controls.values(), rounds["controls"]]
+    )
+    assert not [task for task in [*rounds.values(), *controls.values()] if "controls" in task.get("dependencies", [])]
+    assert not [task for task in controls.values() if "dependencies" in task]
 
 
 def test_a_sweep_runs_the_same_experiment() -> None:

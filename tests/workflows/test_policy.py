@@ -60,8 +60,8 @@ DEFECTS: list[tuple[Plant, str]] = [
     (lambda d: arguments(d).append("--level={{item.level}}"), "item.level is not known"),
     (lambda d: put(d, "chain/podSpecPatch", """{{='{"a":{"b":1}}'}}"""), "end the tag"),
     (lambda d: put(d, "round/outputs/parameters/0/valueFrom/expression", "tasks['gat'].outputs.x"), "tasks.gat"),
-    (lambda d: task(d, "reinit").update(when="{{tasks.ticket.outputs.parameters.reinitt}}"), "parameters.reinitt"),
-    (lambda d: task(d, "reinit").update(dependencies=[]), "tasks.ticket.outputs.parameters.reinit is not known"),
+    (lambda d: task(d, "next-round").update(when="{{tasks.gate.outputs.parameters.nextt}}"), "parameters.nextt"),
+    (lambda d: task(d, "controls").update(dependencies=[]), "tasks.ticket.outputs.parameters.reinit is not known"),
     (lambda d: task(d, "gate")["arguments"]["parameters"].pop(), "gate does not give level to gate"),
     (lambda d: task(d, "gate")["arguments"]["parameters"].append({"name": "x", "value": "1"}), "gives x"),
     (lambda d: task(d, "gate").update(template="gates"), "gates, which is not there"),
@@ -106,7 +106,7 @@ DEFECTS: list[tuple[Plant, str]] = [
     (lambda d: put(d, "chain/synchronization/mutex", {"name": "one"}), "singular"),
     (lambda d: put(d, "chain/metadata/labels", {"part": "a b"}), "'a b' may not be valid"),
     (lambda d: put(d, "spec/metrics/prometheus/0/labels/0/key", "run"), "series of every run"),
-    (lambda d: part(d, "round")["dag"]["tasks"].remove(task(d, "random")), "controls random are missing"),
+    (lambda d: part(d, "controls")["dag"]["tasks"].pop(1), "controls random are missing"),
 ]
 
 

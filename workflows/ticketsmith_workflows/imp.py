@@ -1,13 +1,14 @@
 """Iterative magnitude pruning as a workflow: the order of `ticketsmith.lottery.imp`, held to it by a parity test.
 
-The gate says which level comes next; a control trains beside the gate and the rounds that follow, and may fail.
+The gate says which level comes next; controls train beside the gate and the rounds that follow, and may fail. They have
+a template of their own, since Argo's interface folds away what a node with more than three children has.
 """
 
 from hera.workflows import DAG, Container, Parameter, Step, Steps, Task, WorkflowTemplate
 from hera.workflows.models import ContinueOn, Mutex, Synchronization, ValueFrom
 
 from ticketsmith.hardware import PARALLEL, Profile
-from ticketsmith.lottery.controls import IN_WORKFLOWS
+from ticketsmith.lottery.controls import CONTROLS
 
 from . import pods
 from .finish import finish
@@ -57,7 +58,7 @@ def experiment(profile: Profile) -> Steps:
 
 def _cohort(train: Container) -> Steps:
     """One cohort of replicates, and another one while the ticket's last gate asks for it."""
-    rounds, again = _round(train, pods.gate()), "{{steps.rounds.outputs.parameters.again}}"
+    rounds, again = _round(train, pods.gate(), _controls(train)), "{{steps.rounds.outputs.parameters.again}}"
     outputs = [_output("last", "steps['rounds'].outputs.parameters['last']"), _output("cohort", NEWEST)]
     with Steps(name="cohort", inputs=_inputs("spec", "cohort"), outputs=outputs) as steps:
         Step(name="dense", template=train, arguments=_at("0", arm="dense", kinds="train"))
@@ -71,21 +72,34 @@ def _cohort(train: Container) -> Steps:
     return steps
 
 
-def _round(train: Container, gate: Container) -> DAG:
-    here, beside = "{{inputs.parameters.level}}", "'{{tasks.ticket.outputs.parameters.%s}}' == 'true'"
-    outputs = [_output("last", LAST), _output("again", AGAIN)]
-    with DAG(name="round", inputs=_inputs("spec", "cohort", "level"), outputs=outputs) as dag:
-        Task(name="ticket", template=train, arguments=_at(here, arm="ticket", kinds="prune,rewind,train"))
-        for control in IN_WORKFLOWS:
+def _controls(train: Container) -> DAG:
+    """Those that the spec asks for, beside each other."""
+    asked = "'{{inputs.parameters.%s}}' == 'true'"
+    with DAG(name="controls", inputs=_inputs("spec", "cohort", "level", *CONTROLS)) as dag:
+        for control in CONTROLS:
             kinds = "prune,rewind,train,gate" if control == "random" else "rewind,train,gate"
             Task(
                 name=control,
                 template=train,
-                arguments=_at(here, arm=control, kinds=kinds),
-                dependencies=["ticket"],
-                when=beside % control,
+                arguments=_at("{{inputs.parameters.level}}", arm=control, kinds=kinds),
+                when=asked % control,
                 continue_on=MAY_FAIL,
             )
+    return dag
+
+
+def _round(train: Container, gate: Container, controls: DAG) -> DAG:
+    here, asked = "{{inputs.parameters.level}}", "{{tasks.ticket.outputs.parameters.%s}}"
+    outputs = [_output("last", LAST), _output("again", AGAIN)]
+    with DAG(name="round", inputs=_inputs("spec", "cohort", "level"), outputs=outputs) as dag:
+        Task(name="ticket", template=train, arguments=_at(here, arm="ticket", kinds="prune,rewind,train"))
+        Task(
+            name="controls",
+            template=controls,
+            arguments=_at(here, **{control: asked % control for control in CONTROLS}),
+            dependencies=["ticket"],
+            continue_on=MAY_FAIL,
+        )
         Task(name="gate", template=gate, arguments=_at(here), dependencies=["ticket"])
         Task(
             name="next-round",

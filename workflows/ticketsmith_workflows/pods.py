@@ -8,7 +8,7 @@ from hera.workflows.models import ConfigMapKeySelector, Mutex, SemaphoreRef, Syn
 
 from ticketsmith.hardware import CPU, Hardware
 from ticketsmith.lottery.chains import NONE
-from ticketsmith.lottery.controls import IN_WORKFLOWS
+from ticketsmith.lottery.controls import CONTROLS
 
 from .container import container
 
@@ -26,7 +26,7 @@ def chain(hardware: Hardware) -> Container:
         hardware,
         part="{{inputs.parameters.arm}}",
         inputs=["spec", "cohort", "level", "arm", "kinds"],
-        outputs=[*(_output(control, default="false") for control in IN_WORKFLOWS), *map(_output, FOUND)],
+        outputs=[*(_output(control, default="false") for control in CONTROLS), *map(_output, FOUND)],
         deadline=6 * HOUR,
         synchronization=_budget(hardware),
     )

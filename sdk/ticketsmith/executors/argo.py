@@ -9,7 +9,6 @@ from ..documents import canonical
 from ..errors import Conflict, UsageError
 from ..hardware import PROFILES, Profile, profile_named
 from ..ledger import spec_key
-from ..lottery.controls import IN_WORKFLOWS
 from ..lottery.schedule import rounds
 from ..lottery.spec import Experiment
 from ..specs import run_id
@@ -82,11 +81,6 @@ def check(store: Store, spec: Experiment) -> None:
         raise UsageError(
             f"--store: pods cannot reach {store.url!r}, a folder of this machine",
             "give a bucket: --store gs://bucket/prefix, or set TICKETSMITH_STORE",
-        )
-    if others := [control for control in spec.controls if control not in IN_WORKFLOWS]:
-        raise UsageError(
-            f"controls: a workflow has no task for {', '.join(others)}",
-            f"leave them out (--set controls=[{','.join(IN_WORKFLOWS)}]), or use `ticketsmith run imp`",
         )
     if (count := rounds(spec.pruning)) + spec.looks > DEPTH + 1:
         cohorts = f" in {spec.looks} cohorts" if spec.looks > 1 else ""

@@ -42,8 +42,6 @@ def finetune(spec: Experiment, dense: Train, ticket: Train, mask: Prune, earlier
 
 
 CONTROLS: dict[str, Control] = {"reinit": reinit, "random": random, "lr-rewind": lr_rewind, "finetune": finetune}
-IN_WORKFLOWS = ("reinit", "random")
-"""Those that a workflow has a task for: Argo's interface hides what a node with more than three children has."""
 
 
 def _trained_and_judged(

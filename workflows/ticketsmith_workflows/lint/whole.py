@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ticketsmith.lottery.controls import IN_WORKFLOWS
+from ticketsmith.lottery.controls import CONTROLS
 
 from ..container import IMAGE_USER
 
@@ -82,6 +82,6 @@ def _controls(spec: Document) -> Iterator[str]:
     for each in spec["templates"]:
         outputs = {output["name"] for output in each.get("outputs", {}).get("parameters", [])}
         tasks = {task["name"] for task in each.get("dag", {}).get("tasks", [])}
-        there = {"chain": outputs, "round": tasks}.get(each["name"], set(IN_WORKFLOWS))
-        if missing := set(IN_WORKFLOWS) - there:
+        there = {"chain": outputs, "controls": tasks}.get(each["name"], set(CONTROLS))
+        if missing := set(CONTROLS) - there:
             yield f"{each['name']}: the controls {', '.join(sorted(missing))} are missing"
