@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, conv2d, linear, max_pool2d, relu
+from torch.nn.functional import avg_pool2d, conv2d, gelu, linear, max_pool2d, relu
 
 from ticketsmith_runtime import chain
 from ticketsmith_runtime.chain import Layer, reads
@@ -61,6 +61,8 @@ class Network(nn.Module):
             sums = conv2d(x, weight, bias, node.stride, node.padding)
         if node.adds is not None:
             sums = sums.add_(values[node.adds])
+        if node.layer.gelu:
+            return gelu(sums)
         return relu(sums, inplace=True) if node.layer.relu else sums
 
 
@@ -75,14 +77,14 @@ def compact(network: nn.Module, masks: Mapping[str, Tensor]) -> nn.Module:
     if not read_I.all():
         modules.append(Select(torch.from_numpy(read_I)))
     for layer in (first.with_inputs(read_I), *rest):
-        modules += [_linear(layer), nn.ReLU()] if layer.relu else [_linear(layer)]
+        modules += [_linear(layer), *([nn.ReLU()] * layer.relu), *([nn.GELU()] * layer.gelu)]
     return nn.Sequential(*modules).eval()
 
 
 def layers(network: nn.Module, masks: Mapping[str, Tensor]) -> list[Layer]:
     """The network as a chain of layers. Weights outside the masks (weight name -> bool) become zero.
 
-    Raises NotApplicable, naming the module, unless it is nn.Sequential of Flatten (first only), Linear and ReLU.
+    Raises NotApplicable, naming the module, unless it is nn.Sequential of Flatten (first only), Linear, ReLU and GELU.
     """
     if type(network) is not nn.Sequential:
         raise NotApplicable(f"the network is a {type(network).__name__}, not an nn.Sequential")
@@ -93,6 +95,8 @@ def layers(network: nn.Module, masks: Mapping[str, Tensor]) -> list[Layer]:
             found.append(layer(module, masks.get(f"{name}.weight")))
         elif type(module) is nn.ReLU and found:
             found[-1] = replace(found[-1], relu=True)
+        elif type(module) is nn.GELU and found and module.approximate == "none":
+            found[-1] = replace(found[-1], gelu=True)
         elif type(module) is not nn.Flatten or position or (module.start_dim, module.end_dim) != (1, -1):
             raise NotApplicable(f"module {name!r} ({module}) does not fit a chain of Flatten, Linear, ReLU")
     if not found:

@@ -16,13 +16,14 @@ from .backends import NotApplicable
 from .compaction import layer
 
 ADDITIONS = {operator.add, operator.iadd, torch.add, "add", "add_"}
+GELUS = {functional.gelu}
 RECTIFIERS = {torch.relu, functional.relu, "relu", "relu_"}
 
 
 def graph(network: nn.Module, masks: Mapping[str, Tensor], shape: Sequence[int]) -> Graph:
     """The network for samples of `shape`, (channels, rows, columns) or less. Masks: weight name -> bool.
 
-    Raises NotApplicable, naming the operation, if it has others than Conv2d, Linear, BatchNorm2d, ReLU, pooling,
+    Raises NotApplicable, naming the operation, if it has others than Conv2d, Linear, BatchNorm2d, ReLU, GELU, pooling,
     addition and Flatten, or uses a sum twice before its ReLU.
     """
     try:
@@ -64,7 +65,8 @@ class _Tracer:
             nn.Conv2d: self.convolution,
             nn.Linear: self.linear,
             nn.BatchNorm2d: self.normalization,
-            nn.ReLU: lambda node, _: self.rectified(node),
+            nn.ReLU: lambda node, _: self.bent(node, relu=True),
+            nn.GELU: lambda node, module: self.curved(node, module.approximate),
             nn.MaxPool2d: self.largest,
             nn.AvgPool2d: self.mean,
             nn.AdaptiveAvgPool2d: self.mean_of_all,
@@ -91,7 +93,9 @@ class _Tracer:
         if node.target in ADDITIONS and not node.kwargs and len(node.args) == 2:
             return self.added(node)
         if node.target in RECTIFIERS:
-            return self.rectified(node)
+            return self.bent(node, relu=True)
+        if node.target in GELUS:
+            return self.curved(node, str(node.kwargs.get("approximate", "none")))
         if node.target in ("flatten", torch.flatten) and node.args[1:] in ((1,), (1, -1)) and not node.kwargs:
             return replace(self.read(node), flat=True)
         raise NotApplicable(f"the network does {getattr(node.target, '__name__', node.target)} in its forward pass")
@@ -142,16 +146,21 @@ class _Tracer:
             raise NotApplicable(f"module {node.target!r} normalizes what cannot be folded into a convolution")
         return self.changed(value, replace(conv, layer=_normalized(conv.layer, module)))
 
-    def rectified(self, node: fx.Node) -> _Value:
+    def bent(self, node: fx.Node, relu: bool = False, gelu: bool = False) -> _Value:
         conv, value = self.open(node)
-        return self.changed(value, replace(conv, layer=replace(conv.layer, relu=True)))
+        return self.changed(value, replace(conv, layer=replace(conv.layer, relu=relu, gelu=gelu)))
+
+    def curved(self, node: fx.Node, approximate: str) -> _Value:
+        if approximate != "none":
+            raise NotApplicable(f"{node.name} is another function than GELU, which it is near to: {approximate}")
+        return self.bent(node, gelu=True)
 
     def added(self, node: fx.Node) -> _Value:
         """The later one of both adds the other to its sums."""
         sides = sorted((self.read(node, 0), self.read(node, 1)), key=lambda value: value.number)
         last = next(arg for arg in node.args if isinstance(arg, fx.Node) and self.values[arg] == sides[1])
         conv = self.nodes[sides[1].number - 1] if sides[1].number else None
-        if not isinstance(conv, Conv) or conv.layer.relu or conv.adds is not None or len(last.users) > 1:
+        if not isinstance(conv, Conv) or conv.layer.bent or conv.adds is not None or len(last.users) > 1:
             raise NotApplicable(f"{node.name} adds what no convolution puts out for it alone")
         return self.changed(sides[1], replace(conv, adds=sides[0].number))
 
@@ -159,7 +168,7 @@ class _Tracer:
         """The convolution that `node` reads, if nothing else does and nothing came between."""
         value = self.read(node)
         conv = self.nodes[value.number - 1] if value.number else None
-        if not isinstance(conv, Conv) or conv.layer.relu or len(node.all_input_nodes[0].users) > 1:
+        if not isinstance(conv, Conv) or conv.layer.bent or len(node.all_input_nodes[0].users) > 1:
             raise NotApplicable(f"{node.name} follows no convolution or Linear that serves it alone")
         return conv, value
 

@@ -1,21 +1,23 @@
-"""A chain of Linear and ReLU under masks, and the exact passes: remove what a mask cut off, fold what it made constant.
+"""A chain of Linear, ReLU and GELU under masks, and the exact passes: what a mask cut off goes, constants are folded.
 
 O: units of a layer.  I: its inputs.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .gelu import gelu
 
 Kept = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layer:
-    """One Linear, and the ReLU after it if there is one."""
+    """One Linear, and the ReLU or GELU after it if there is one."""
 
     weight_OI: NDArray[np.floating]
     """Zero outside the mask."""
@@ -23,6 +25,12 @@ class Layer:
     """Which weights the mask keeps. Values decide nothing: a survivor may be zero."""
     bias_O: NDArray[np.floating]
     relu: bool
+    gelu: bool = False
+
+    @property
+    def bent(self) -> bool:
+        """Is there anything after the sum?"""
+        return self.relu or self.gelu
 
     @property
     def kept(self) -> int:
@@ -31,7 +39,13 @@ class Layer:
 
     def constants_O(self) -> NDArray[np.floating]:
         """What units put out that read nothing."""
-        return np.maximum(self.bias_O, 0) if self.relu else self.bias_O
+        return self.bend(self.bias_O)
+
+    def bend(self, sums: NDArray[Any]) -> NDArray[Any]:
+        """What comes after the sum, in its type."""
+        if self.gelu:
+            return gelu(sums)
+        return np.maximum(sums, 0) if self.relu else sums
 
     def with_units(self, kept_O: Kept) -> "Layer":
         return replace(
@@ -53,7 +67,7 @@ def compact(layers: Sequence[Layer]) -> list[Layer]:
     first, last = layers[0], left[-1]
     shape = (len(last.bias_O), first.weight_OI.shape[1])
     nothing = np.zeros(shape, first.weight_OI.dtype)
-    return [Layer(weight_OI=nothing, alive_OI=nothing.astype(bool), bias_O=last.bias_O, relu=last.relu)]
+    return [Layer(weight_OI=nothing, alive_OI=nothing.astype(bool), bias_O=last.bias_O, relu=last.relu, gelu=last.gelu)]
 
 
 def reads(layer: Layer) -> Kept:

@@ -72,7 +72,7 @@ def _outputs(node: Conv, values: Sequence[_Value]) -> _Value:
     constant_O, at_O = np.asarray(~node.layer.alive_OI.any(1)), node.layer.bias_O.astype(np.float64)
     if node.adds is not None:
         constant_O, at_O = np.asarray(constant_O & values[node.adds].constant_C), at_O + values[node.adds].at_C
-    return _Value(constant_O, np.maximum(at_O, 0) if node.layer.relu else at_O)
+    return _Value(constant_O, node.layer.bend(at_O))
 
 
 def _read(nodes: Sequence[Node], shapes: Sequence[Plane]) -> list[Kept]:

@@ -34,7 +34,7 @@ class Plane(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conv:
-    """The same units at each place of a plane, then what it adds, then the ReLU."""
+    """The same units at each place of a plane, then what it adds, then the ReLU or GELU."""
 
     layer: Layer
     """(O, I) with I = channels x kernel rows x kernel columns."""
@@ -147,7 +147,7 @@ def _convolved(node: Conv, weight_IO: Numbers, bias_O: Numbers, values: Sequence
     y_BOHW = sums.transpose(0, 3, 1, 2)
     if node.adds is not None:
         y_BOHW = y_BOHW + values[node.adds]
-    return np.maximum(y_BOHW, 0) if node.layer.relu else y_BOHW
+    return node.layer.bend(y_BOHW)
 
 
 def _pooled(node: Pool, x_BCHW: Numbers) -> Numbers:

@@ -33,13 +33,15 @@ class Machine:
 
 
 class Code:
-    """Compiled functions. They live as long as this object."""
+    """Compiled functions. They live as long as this object. What is declared twice is declared once."""
 
     def __init__(self, ir: Iterable[str], machine: Machine) -> None:
         target = binding.Target.from_default_triple().create_target_machine(
             cpu=machine.cpu, features=machine.features, opt=2, reloc="pic", codemodel="jitdefault", jit=True
         )
-        module = binding.parse_assembly("\n".join(ir))
+        lines = list(ir)
+        declared = dict.fromkeys(line for line in lines if line.startswith("declare "))
+        module = binding.parse_assembly("\n".join([*declared, *(line for line in lines if line not in declared)]))
         module.verify()
         self._engine = binding.create_mcjit_compiler(module, target)
         self._engine.finalize_object()

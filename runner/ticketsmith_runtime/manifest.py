@@ -12,7 +12,7 @@ from .chain import Layer
 from .graph import Conv, Graph, Node, Plane, Pool
 
 FORMAT = "ticketsmith-ticket/1"
-CONV = {"type", "units", "inputs", "kept", "relu", "kernel", "stride", "padding", "reads", "adds"}
+CONV = {"type", "units", "inputs", "kept", "relu", "gelu", "kernel", "stride", "padding", "reads", "adds"}
 POOL = {"type", "kind", "size", "stride", "reads"}
 MOST = 1000
 """Nodes, rows of measurements."""
@@ -31,7 +31,13 @@ def _described(node: Node) -> dict[str, Any]:
     if isinstance(node, Pool):
         return {"type": "pool", **vars(node)}
     units, inputs = node.layer.weight_OI.shape
-    sizes = {"units": units, "inputs": inputs, "kept": node.layer.kept, "relu": node.layer.relu}
+    sizes = {
+        "units": units,
+        "inputs": inputs,
+        "kept": node.layer.kept,
+        "relu": node.layer.relu,
+        "gelu": node.layer.gelu,
+    }
     place = {"kernel": list(node.kernel), "stride": node.stride, "padding": node.padding}
     return {"type": "conv", **sizes, **place, "reads": node.reads, "adds": node.adds}
 
@@ -94,17 +100,17 @@ def _convolution(entry: Mapping[str, Any]) -> Conv:
     units, inputs, stride = (_whole(entry, key, 1) for key in ("units", "inputs", "stride"))
     kept, padding, reads = (_whole(entry, key, 0) for key in ("kept", "padding", "reads"))
     kernel = _whole_numbers(entry, "kernel", 2, least=1)
-    if type(entry["relu"]) is not bool:
-        bad(MANIFEST, "relu is neither true nor false")
+    if type(entry["relu"]) is not bool or type(entry["gelu"]) is not bool or (entry["relu"] and entry["gelu"]):
+        bad(MANIFEST, "relu and gelu are not true or false, or both true")
     if kept > units * inputs:
         bad(MANIFEST, f"a layer of {inputs} x {units} keeps {kept} weights")
     if padding >= max(kernel):
         bad(MANIFEST, "a kernel reads nothing but its padding")
     adds = None if entry["adds"] is None else _whole(entry, "adds", 0)
     nothing = np.broadcast_to(np.float32(0), (units, inputs))
-    layer = Layer(
-        weight_OI=nothing, alive_OI=nothing != 0, bias_O=np.broadcast_to(np.float32(0), units), relu=entry["relu"]
-    )
+    bias = np.broadcast_to(np.float32(0), units)
+    bent = {"relu": entry["relu"], "gelu": entry["gelu"]}
+    layer = Layer(weight_OI=nothing, alive_OI=nothing != 0, bias_O=bias, **bent)
     return Conv(layer=layer, kernel=(kernel[0], kernel[1]), stride=stride, padding=padding, reads=reads, adds=adds)
 
 

@@ -129,6 +129,8 @@ def code(arranged: Arranged, names: dict[int, str], streams: dict[int, int]) -> 
                 yield from _copied(n, node, phase, x, begin, arranged.phases[n][0])
                 calls.append(f"  call void @phase{n}_{phase}(ptr %v{node.reads}, ptr %p{n})")
         calls += _called(n, node, arranged, source, at, names[n], streams[n])
+        if node.layer.gelu:  # of what lies between lines too: GELU of zero is zero
+            calls.append(f"  call void @gelu(ptr %v{n + 1}, i64 {y.floats // LANES})")
     yield "define internal void @body(ptr %x, ptr %scratch, ptr %stream) {\nentry:"
     for n, begin in enumerate(arranged.begins):
         yield f"  %v{n} = getelementptr float, ptr %scratch, i64 {begin}"

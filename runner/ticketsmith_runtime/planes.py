@@ -132,7 +132,13 @@ def code(arranged: Arranged, lanes: int, names: Sequence[str], streams: Sequence
         yield f"  %s{n} = getelementptr i8, ptr %stream, i64 {at}\n  %y{n} = ptrtoint ptr {out} to i64"
         yield f"  %a{n} = ptrtoint ptr %v{added or 0} to i64\n  %d{n} = sub i64 %a{n}, %y{n}"
         yield f"  call void @node{n}(ptr %v{reads}, ptr {out}, ptr %s{n}, i64 %d{n})"
+        if _bends(arranged.body[n]):  # of a border too: GELU of zero is zero
+            yield f"  call void @gelu(ptr {out}, i64 {values[n + 1].rows})"
     yield "  ret void\n}"
+
+
+def _bends(node: Node) -> bool:
+    return isinstance(node, Conv) and node.layer.gelu
 
 
 def reordered(layer: Layer, order: NDArray[np.int64]) -> Layer:

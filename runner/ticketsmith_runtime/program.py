@@ -14,7 +14,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from . import neighbours, planes, singles, tiles
+from . import gelu, neighbours, planes, singles, tiles
 from .chain import Layer, compact
 from .graph import Conv, Graph
 from .kernels import codegen, datadriven, pell, vectors
@@ -168,7 +168,8 @@ def tiled(layers: Sequence[Layer], kernels: Sequence[str], isa: Isa, machine: Ma
         "declare i64 @llvm.umin.i64(i64, i64)",
         *tiles.gather(isa.lanes, widths[0], widths[0]),
         *tiles.scatter(isa.lanes, widths[-1]),
-        *tiles.passes("run", isa.lanes, count, widths[0], widths, names, begins),
+        *_gelu(layers, isa.lanes),
+        *tiles.passes("run", isa.lanes, count, widths[0], widths, names, begins, gelus=_bent(layers)),
     ]
     return Program(ir, machine, functions, widths[0], widths[-1], tiles.work_floats(isa.lanes, count, widths), stream)
 
@@ -197,10 +198,13 @@ def planar(graph: Graph, kernel: str | Sequence[str], isa: Isa, machine: Machine
     ir = [
         *_declared(functions),
         "declare i64 @llvm.umin.i64(i64, i64)",
+        *_gelu(graph.layers(), isa.lanes),
         f"declare <{isa.lanes} x float> @llvm.maximum.v{isa.lanes}f32(<{isa.lanes} x float>, <{isa.lanes} x float>)",
         *planes.code(arranged, isa.lanes, names[:body], begins[:body]),
         *tiles.scatter(isa.lanes, widths[-1]),
-        *tiles.passes("run", isa.lanes, FEW_TILES, graph.inputs.size, widths, names[body:], begins[body:], "body"),
+        *tiles.passes(
+            "run", isa.lanes, FEW_TILES, graph.inputs.size, widths, names[body:], begins[body:], "body", _bent(head)
+        ),
     ]
     work = tiles.work_floats(isa.lanes, FEW_TILES, widths) + isa.lanes * arranged.scratch
     return Program(ir, machine, functions, graph.inputs.size, widths[-1], work, stream)
@@ -246,26 +250,29 @@ def flat(graph: Graph, machine: Machine, kernel: str = "pell") -> Program:
         yield from (f"declare <{n} x float> @llvm.maximum.v{n}f32(<{n} x float>, <{n} x float>)" for n in range(1, 17))
         yield from neighbours.code(arranged, names, dict(zip(nodes, streams, strict=True)))
 
-    return _singles(head, machine, kernel, functions, body, graph.inputs.size, arranged.inputs_I, arranged.floats)
+    return _singles(
+        head, machine, kernel, graph.layers(), functions, body, graph.inputs.size, arranged.inputs_I, arranged.floats
+    )
 
 
 def single(layers: Sequence[Layer], machine: Machine, kernel: str = "pell") -> Program:
     """For one sample at a time, with a kernel of SINGLES. Needs AVX-512."""
     features = layers[0].weight_OI.shape[1]
-    return _singles(layers, machine, kernel, [], lambda _: iter(()), features, np.arange(features), 0)
+    return _singles(layers, machine, kernel, [], [], lambda _: iter(()), features, np.arange(features), 0)
 
 
 def _singles(
     layers: Sequence[Layer],
     machine: Machine,
     kernel: str,
+    of: Sequence[Layer],
     before: Sequence[Function],
     body: Callable[[Sequence[int]], Iterator[str]],
     features: int,
     inputs_I: NDArray[np.int64],
     scratch: int,
 ) -> Program:
-    """`before`, `body`: functions of convolutions and what calls them.  `inputs_I`: where the layers' inputs are."""
+    """`of`, `before`, `body`: convolutions, their code and what calls it.  `inputs_I`: where the layers' inputs are."""
     own = SINGLES[kernel]
     order, arranged = own.arrange(layers)
     functions = [*before, *(own.generate(f"layer{n}", layer) for n, layer in enumerate(arranged))]
@@ -279,10 +286,31 @@ def _singles(
     ir = [
         *_declared(functions),
         "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
+        *_gelu([*of, *layers], singles.ROW),
         *body(begins[: len(before)]),
-        *singles.loop("run", features, len(order), outputs, names, begins[len(before) :], buffers, scratch > 0, direct),
+        *singles.loop(
+            "run",
+            features,
+            len(order),
+            outputs,
+            names,
+            begins[len(before) :],
+            buffers,
+            scratch > 0,
+            direct,
+            _bent(layers),
+        ),
     ]
     return Program(ir, machine, functions, features, outputs, buffers[-1] + scratch, stream)
+
+
+def _bent(layers: Sequence[Layer]) -> list[int]:
+    return [n for n, layer in enumerate(layers) if layer.gelu]
+
+
+def _gelu(layers: Sequence[Layer], lanes: int) -> Iterator[str]:
+    """Its code, if any layer needs it."""
+    return gelu.code(lanes) if _bent(layers) else iter(())
 
 
 def aligned(count: int) -> Floats:

@@ -1,8 +1,10 @@
 """One sample after the other: inputs in the order that a layer wants, all layers, and the outputs: LLVM IR."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 UNROLLED = 8
+ROW = 16
+"""Floats of a register."""
 
 
 def loop(
@@ -15,6 +17,7 @@ def loop(
     buffers: Sequence[int],
     planes: bool = False,
     direct: bool = False,
+    gelus: Container[int] = (),
 ) -> Iterator[str]:
     """`name`(x, y, n, work, stream): all layers over n samples.
 
@@ -22,7 +25,8 @@ def loop(
     `planes`: those are not inputs as they come, but what `@body`(x, scratch, stream) makes of a sample in the scratch
     memory behind all buffers.  `direct`: the first layer reads a sample where it is.  `streams`: where each layer's
     weights begin in `stream`, in bytes.  `buffers`: where each layer's inputs and the last one's outputs are in `work`,
-    in floats, and where they end. What no layer writes there has to be zero, and stays it.
+    in floats, and where they end.  `gelus`: numbers of the layers that `@gelu`(values, rows) follows. What no layer
+    writes has to be zero, and stays it.
     """
     yield f"define void @{name}(ptr %x, ptr %y, i64 %n, ptr %work, ptr %stream) {{\nentry:"
     yield f"  %scratch = getelementptr float, ptr %work, i64 {buffers[-1]}"
@@ -39,6 +43,8 @@ def loop(
     for k, layer in enumerate(layers):
         source = "%xs" if direct and not k else f"%b{k}"
         yield f"  call x86_64_sysvcc void @{layer}(ptr {source}, ptr %b{k + 1}, ptr %s{k}, i64 1, i64 0)"
+        if k in gelus:
+            yield f"  call void @gelu(ptr %b{k + 1}, i64 {(buffers[k + 2] - buffers[k + 1]) // ROW})"
     yield f"  call void @llvm.memcpy.p0.p0.i64(ptr %ys, ptr %b{len(layers)}, i64 {4 * outputs}, i1 false)"
     yield "  %next = add i64 %at, 1\n  %more = icmp ult i64 %next, %n"
     yield "  br i1 %more, label %sample, label %exit\nexit:\n  ret void\n}"

@@ -3,7 +3,7 @@
 A tile is (features, lanes): a row per feature, a lane per sample.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
 
 Block = Callable[[str, int, int, str], Iterator[str]]
 
@@ -41,13 +41,14 @@ def passes(
     layers: Sequence[str],
     streams: Sequence[int],
     enter: str = "gather",
+    gelus: Container[int] = (),
 ) -> Iterator[str]:
     """`name`(x, y, n, work, stream): all layers over n samples, at most `tiles` tiles at a time.
 
     `widths`: rows of a tile before each layer and after the last.  `layers`: names of functions (inputs, outputs,
     stream, tiles).  `streams`: where each one's weights begin in `stream`, in bytes.  `work`: `work_floats` of scratch.
     `enter`: a function (x, tile, last, scratch, stream), or gather: it makes a tile of samples of so many `features`,
-    with scratch behind that of the layers.
+    with scratch behind that of the layers.  `gelus`: numbers of the layers that `@gelu`(values, rows) follows.
     """
     size, floats = lanes * tiles, work_floats(lanes, tiles, widths) // 2
     more = "" if enter == "gather" else ", ptr %scratch, ptr %stream"
@@ -64,6 +65,8 @@ def passes(
         source, target = ("%work", "%other") if k % 2 == 0 else ("%other", "%work")
         yield f"  %w{k} = getelementptr i8, ptr %stream, i64 {at}"
         yield f"  call x86_64_sysvcc void @{layer}(ptr {source}, ptr {target}, ptr %w{k}, i64 %count, i64 0)"
+        if k in gelus:
+            yield f"  %g{k} = mul i64 %count, {widths[k + 1]}\n  call void @gelu(ptr {target}, i64 %g{k})"
     done = "%other" if len(layers) % 2 else "%work"
     yield from _each_tile("out", lanes, done, (widths[-1], widths[-1]), "%y", ("scatter", ""), "middle", "passed")
     yield f"passed:\n  %next = add i64 %begun, {size}\n  %more = icmp ult i64 %next, %n"

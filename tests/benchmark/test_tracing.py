@@ -5,7 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from ticketsmith_runner.backends import NotApplicable
+from ticketsmith_runner.backends import NotApplicable, every
+from ticketsmith_runner.backends._admission import compare
+from ticketsmith_runner.compaction import compact
 from ticketsmith_runner.tracing import graph
 from ticketsmith_runtime.graph import Conv, evaluate
 
@@ -28,6 +30,44 @@ def test_masks_outlive_the_normalization_that_is_folded_in(residual):
     assert isinstance(stem, Conv) and np.array_equal(stem.layer.alive_OI, masks["stem.0.weight"].flatten(1).numpy())
     assert not stem.layer.weight_OI[~stem.layer.alive_OI].any()
     assert sum(layer.kept for layer in traced.layers()) == sum(int(mask.sum()) for mask in masks.values())
+
+
+class Curved(nn.Module):
+    """GELU as a module and as a function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.gelu = nn.Conv2d(1, 3, 3), nn.GELU()
+        self.flat, self.inner, self.end = nn.Flatten(), nn.Linear(108, 7), nn.Linear(7, 2)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        x = self.inner(self.flat(self.gelu(self.conv(inputs))))
+        return self.end(torch.nn.functional.gelu(x))
+
+
+def test_gelu_is_known_in_both_forms():
+    network, x = Curved().eval().requires_grad_(False), torch.randn(3, 1, 8, 8)
+
+    traced = graph(network, {}, (1, 8, 8))
+
+    assert [layer.gelu for layer in traced.layers()] == [True, True, False]
+    np.testing.assert_allclose(evaluate(traced, x.flatten(1).numpy()), network(x).numpy(), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino", "compact", "compact-onnxruntime", "codegen", "pytorch"])
+def test_back_ends_know_gelu(name):
+    network, x = Curved().eval().requires_grad_(False), torch.randn(3, 1, 8, 8)
+    with torch.inference_mode():
+        compare(every()[name].build(network, network, {}, (1, 8, 8))(x), network(x))
+
+
+def test_a_chain_of_gelu_is_compacted():
+    network = nn.Sequential(nn.Linear(6, 5), nn.GELU(), nn.Linear(5, 3)).eval().requires_grad_(False)
+    masks = {"0.weight": torch.rand(5, 6) < 0.3, "2.weight": torch.rand(3, 5) < 0.5}
+    for name, mask in masks.items():
+        network.get_parameter(name).mul_(mask)
+    x = torch.randn(4, 6)
+    torch.testing.assert_close(compact(network, masks)(x), network(x), atol=1e-6, rtol=0)
 
 
 class Twice(nn.Module):
@@ -60,6 +100,7 @@ class Halved(nn.Linear):
     ("network", "reason"),
     [
         (nn.Sequential(nn.Conv2d(1, 2, 3), nn.Tanh()), "module '1' is a Tanh"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.GELU("tanh")), "another function than GELU"),
         (nn.Sequential(nn.Conv2d(1, 2, 3, dilation=2)), "dilation"),
         (nn.Sequential(nn.Conv2d(1, 2, 3, padding="same")), "paddings"),
         (nn.Sequential(nn.Conv2d(1, 2, 3, stride=(1, 2))), "strides"),

@@ -135,6 +135,7 @@ def test_no_byte_may_change(tmp_path, ticket):
         (lambda m: m["nodes"][0].update(type="__import__"), "neither a conv nor a pool"),
         (lambda m: m["nodes"].__setitem__(0, "conv"), "neither a conv nor a pool"),
         (lambda m: m["nodes"][0].update(relu=1), "relu"),
+        (lambda m: m["nodes"][0].update(gelu=True), "both true"),
         (lambda m: m["nodes"][0].update(units=-1), "no whole number"),
         (lambda m: m["nodes"][0].update(units=True), "no whole number"),
         (lambda m: m["nodes"][0].update(units=1e3), "no whole number"),

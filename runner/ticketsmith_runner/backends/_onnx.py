@@ -10,12 +10,15 @@ from ticketsmith_runtime.graph import Conv, Graph, Plane, Pool
 
 OPSET, IR_VERSION = 17, 9
 """Old enough for every runtime that is pinned."""
+GELU = {"sqrt2": 2**0.5, "one": 1.0, "half": 0.5}
 POOLS = {"max": "MaxPool", "mean": "AveragePool"}
 
 
 def model(graph: Graph) -> bytes:
     """`inputs` (n, features) -> `outputs` (n, classes), float32, for any n. A Linear is a Gemm."""
     shapes, constants = graph.shapes(), [numpy_helper.from_array(np.array([-1, *graph.inputs]), "plane")]
+    if any(layer.gelu for layer in graph.layers()):
+        constants += [numpy_helper.from_array(np.array(number, np.float32), name) for name, number in GELU.items()]
     nodes = [helper.make_node("Reshape", ["inputs", "plane"], ["v0"])]
     for n, node in enumerate(graph.nodes):
         x, y = shapes[node.reads], f"v{n + 1}"
@@ -37,8 +40,8 @@ def model(graph: Graph) -> bytes:
 
 
 def _convolution(n: int, node: Conv, x: Plane, y: str) -> Iterator[NodeProto]:
-    """The sum, what is added, the ReLU."""
-    left = [f"sum{n}", *([f"added{n}"] if node.adds is not None else []), *([f"unit{n}"] if node.layer.relu else [])]
+    """The sum, what is added, the ReLU or GELU."""
+    left = [f"sum{n}", *([f"added{n}"] if node.adds is not None else []), *([f"unit{n}"] if node.layer.bent else [])]
     left[-1] = y
     if node.whole(node.reads, x):
         yield helper.make_node("Flatten", [f"v{node.reads}"], [f"flat{n}"])
@@ -54,3 +57,17 @@ def _convolution(n: int, node: Conv, x: Plane, y: str) -> Iterator[NodeProto]:
         yield helper.make_node("Add", [left[0], f"v{node.adds}"], [left[1]])
     if node.layer.relu:
         yield helper.make_node("Relu", [left[-2]], [y])
+    if node.layer.gelu:
+        yield from _gelu(n, left[-2], y)
+
+
+def _gelu(n: int, x: str, y: str) -> Iterator[NodeProto]:
+    """In the form in which runtimes know it again and make it one operation; there is none before version 20."""
+    for operation, inputs, output in (
+        ("Div", [x, "sqrt2"], f"erf_of{n}"),
+        ("Erf", [f"erf_of{n}"], f"erf{n}"),
+        ("Add", [f"erf{n}", "one"], f"one_and{n}"),
+        ("Mul", [x, f"one_and{n}"], f"twice{n}"),
+        ("Mul", [f"twice{n}", "half"], y),
+    ):
+        yield helper.make_node(operation, inputs, [output])

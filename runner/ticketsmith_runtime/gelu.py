@@ -1,0 +1,59 @@
+"""GELU, x (1 + erf(x / sqrt 2)) / 2 (Hendrycks & Gimpel, arXiv 1606.08415): in numpy, and as LLVM IR.
+
+In float32 erf is a quotient of two polynomials of x squared, fitted by least squares with weights that level the error
+(Lawson): it differs from erf by 4e-7 at most, GELU by 1.3e-6 on [-8, 8], which is how float32 rounds there.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+EDGE = 3.95
+"""Beyond, erf is 1 for float32."""
+ABOVE = (1.128378987312317, 0.1940360963344574, 0.05320711433887482, 0.003917335066944361, 0.0002876009966712445,
+         2.011739070439944e-06)  # fmt: skip
+BELOW = (1.0, 0.5052915215492249, 0.11559092253446579, 0.015270736999809742, 0.001198205049149692,
+         3.7839694414287806e-05)  # fmt: skip
+
+
+def gelu(x: NDArray[Any]) -> NDArray[Any]:
+    """Of each number; float64 by the C library's erf, which is slow and exact."""
+    if x.dtype == np.float64:
+        exact = np.vectorize(math.erf, otypes=[np.float64])(x * math.sqrt(0.5))
+        return np.asarray(x * (0.5 + 0.5 * exact), np.float64)
+    z = np.clip(x * np.float32(math.sqrt(0.5)), -EDGE, EDGE)
+    above, below = (np.polynomial.polynomial.polyval(z * z, np.array(each, np.float32)) for each in (ABOVE, BELOW))
+    return np.asarray(np.float32(0.5) * x * (1 + z * above / below), np.float32)
+
+
+def code(lanes: int) -> Iterator[str]:
+    """`@gelu`(values, rows): in place, rows of so many lanes. NaN stays NaN."""
+    kind = f"<{lanes} x float>"
+    for name, count in (("fma", 3), ("minimum", 2), ("maximum", 2)):
+        yield f"declare {kind} @llvm.{name}.v{lanes}f32({', '.join([kind] * count)})"
+    yield "define internal void @gelu(ptr %values, i64 %rows) {\nentry:\n  br label %row"
+    yield f"row:\n  %r = phi i64 [0, %entry], [%next, %row]\n  %p = getelementptr {kind}, ptr %values, i64 %r"
+    yield f"  %x = load {kind}, ptr %p, align 4\n  %s = fmul {kind} %x, {_all(math.sqrt(0.5), lanes)}"
+    yield f"  %low = call {kind} @llvm.maximum.v{lanes}f32({kind} %s, {kind} {_all(-EDGE, lanes)})"
+    yield f"  %z = call {kind} @llvm.minimum.v{lanes}f32({kind} %low, {kind} {_all(EDGE, lanes)})"
+    yield f"  %t = fmul {kind} %z, %z"
+    for side, terms in (("a", ABOVE), ("b", BELOW)):
+        last = _all(terms[-1], lanes)
+        for n, term in enumerate(reversed(terms[:-1])):
+            operands = f"{kind} {last}, {kind} %t, {kind} {_all(term, lanes)}"
+            yield f"  %{side}{n} = call {kind} @llvm.fma.v{lanes}f32({operands})"
+            last = f"%{side}{n}"
+    n = len(ABOVE) - 2
+    yield f"  %q = fdiv {kind} %a{n}, %b{n}\n  %h = fmul {kind} %x, {_all(0.5, lanes)}"
+    yield f"  %e = call {kind} @llvm.fma.v{lanes}f32({kind} %z, {kind} %q, {kind} {_all(1.0, lanes)})"
+    yield f"  %y = fmul {kind} %h, %e\n  store {kind} %y, ptr %p, align 4"
+    yield "  %next = add i64 %r, 1\n  %more = icmp ult i64 %next, %rows"
+    yield "  br i1 %more, label %row, label %done\ndone:\n  ret void\n}"
+
+
+def _all(number: float, lanes: int) -> str:
+    """A float32 in every lane, as LLVM writes it."""
+    return "<" + ", ".join([f"float 0x{np.float64(np.float32(number)).view(np.uint64):016X}"] * lanes) + ">"
