@@ -30,7 +30,8 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
         traced = graph(chosen.masked, chosen.masks, context.task.shape)
     except NotApplicable as reason:
         problem = f"this network cannot be packed: {reason}"
-        raise UsageError(problem, "only Conv2d, Linear, BatchNorm2d, ReLU, GELU, pooling, sums and Flatten can") from None
+        can = "only Conv2d, Linear, BatchNorm2d, ReLU, GELU, pooling, sums and Flatten can"
+        raise UsageError(problem, can) from None
     ticket = Ticket(
         graph=traced,
         measured=[
