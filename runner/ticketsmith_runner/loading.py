@@ -3,7 +3,7 @@
     epochs = lambda epoch: DataLoader(images, batch_size=128, shuffle=True, generator=Generator().manual_seed(epoch))
     trainer.advance(range(1000), Loaded(epochs, per_epoch=390))
 
-The next batches are fetched, and copied to the device, while one is computed on.
+The next batches are fetched, and for a GPU pinned, while one is computed on.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -41,7 +41,7 @@ class Loaded:
         if update != self._next:
             self._seek(update)
         self._next = update + 1
-        self._coming.append(self._reader.submit(self._read))
+        self._coming.append(self._reader.submit(self._read, self._source))
         pair = self._coming.pop(0).result()
         if self._device == "cpu":
             return pair
@@ -51,7 +51,7 @@ class Loaded:
         for each in self._coming:
             each.cancel()
         self._source = self._from(update)
-        self._coming = [self._reader.submit(self._read) for _ in range(AHEAD)]
+        self._coming = [self._reader.submit(self._read, self._source) for _ in range(AHEAD)]
 
     def _from(self, update: int) -> Iterator[Pair]:
         epoch, skipped = divmod(update, self._per_epoch)
@@ -64,8 +64,9 @@ class Loaded:
                 raise ValueError(f"epoch {epoch} has {found + skipped} batches, expected {self._per_epoch}")
             epoch, skipped = epoch + 1, 0
 
-    def _read(self) -> Pair:
-        inputs, labels = next(self._source)
+    def _read(self, source: Iterator[Pair]) -> Pair:
+        """Of the source that was the one when it was asked for: a read may have begun when another one takes over."""
+        inputs, labels = next(source)
         return (inputs, labels) if self._device == "cpu" else (inputs.pin_memory(), labels.pin_memory())
 
     def _brought(self, tensor: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ def prune_groups(
 
 
 def keep_groups(scores: Tensor, alive: Tensor, groups: Tensor, count: int) -> Tensor:
-    """The groups with the best mean score that have about `count` weights. Ties: the lower number stays.
+    """The groups with the best mean score that have about `count` weights, one at least. Ties: the lower number stays.
 
     >>> scores, groups = torch.tensor([1.0, 3.0, 5.0, 1.0, 9.0]), torch.tensor([0, 0, 1, 1, 2])
     >>> keep_groups(scores, torch.ones(5, dtype=torch.bool), groups, 2)
@@ -69,7 +69,7 @@ def keep_groups(scores: Tensor, alive: Tensor, groups: Tensor, count: int) -> Te
     order_G = torch.argsort(torch.where(size_G > 0, total_G / size_G, -torch.inf), descending=True, stable=True)
     left_G = torch.cat([torch.zeros(1, dtype=torch.int64), size_G[order_G].cumsum(0)])
     kept_G = torch.zeros(len(size_G), dtype=torch.bool)
-    kept_G[order_G[: int((left_G - count).abs().argmin())]] = True
+    kept_G[order_G[: max(1, int((left_G - count).abs().argmin()))]] = True
     return (kept_G[number] & living).reshape(alive.shape)
 
 

@@ -24,7 +24,9 @@ class Optimizer:
         self.training, self.parameters = training, parameters
         self.slots: defaultdict[str, dict[str, Tensor]] = defaultdict(dict)
         for slot, name, value in memory:
-            self.slots[slot][name] = value.to(parameters[name].device, copy=True)
+            # In the layout of the parameter: the fused kernels walk through memory, not through indices.
+            like = parameters[name] if value.dim() else value.to(parameters[name].device)
+            self.slots[slot][name] = torch.empty_like(like, requires_grad=False).copy_(value)
 
     def memory(self) -> Iterator[tuple[str, str, Tensor]]:
         """What the next update depends on besides weights and gradients; nothing before the first."""

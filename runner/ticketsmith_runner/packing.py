@@ -5,18 +5,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
 from ticketsmith import __version__
 from ticketsmith.errors import Conflict, UsageError
 from ticketsmith.lottery.results import Speed, Verdict
 from ticketsmith.lottery.steps import Benchmark, Gate
 from ticketsmith_runtime.channels import compact
+from ticketsmith_runtime.graph import Graph, evaluate
 from ticketsmith_runtime.package import Measured, Ticket, write
 
 from .backends import NotApplicable
+from .backends._admission import Unequal, compare
 from .backends._onnx import model
 from .context import Context
 from .steps.benchmark import networks
 from .tracing import graph
+
+PROBES = 4  # samples
 
 
 def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | None = None) -> None:
@@ -27,7 +34,7 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
     speed = Speed.model_validate_json(context.ledger.read(step, "speed.json"))
     chosen = networks(step, context, speed.replicate)
     try:
-        traced = graph(chosen.masked, chosen.masks, context.task.shape)
+        traced = checked(graph(chosen.masked, chosen.masks, context.task.shape), chosen.masked)
     except NotApplicable as reason:
         problem = f"this network cannot be packed: {reason}"
         can = "only Conv2d, Linear, BatchNorm2d, ReLU, GELU, pooling, sums and Flatten can"
@@ -46,6 +53,18 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
     if onnx:
         with _writing(onnx, "--onnx"), onnx.open("xb") as file:
             file.write(model(compact(traced)))
+
+
+def checked(traced: Graph, network: nn.Module) -> Graph:
+    """The graph, if it computes what the network does. Raises NotApplicable: a wrong one would be packed for ever."""
+    inputs = torch.randn(PROBES, *traced.inputs, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = network(inputs)
+    try:
+        compare(torch.from_numpy(evaluate(traced, inputs.flatten(1).numpy())), expected)
+    except Unequal as reason:
+        raise NotApplicable(f"traced, it computes something else: {reason}") from None
+    return traced
 
 
 @contextmanager

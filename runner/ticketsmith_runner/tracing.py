@@ -30,7 +30,9 @@ def graph(network: nn.Module, masks: Mapping[str, Tensor], shape: Sequence[int])
         traced = fx.symbolic_trace(network)
     except Exception as error:  # whatever a forward pass does with what stands for its input
         raise NotApplicable(f"the network cannot be traced: {error}") from None
-    tracer = _Tracer(dict(network.named_modules()), masks, _plane(shape))
+    weights = dict(network.named_parameters())  # one that is shared has one name, and one mask
+    owned = {id(weights[name]): mask for name, mask in masks.items()}
+    tracer = _Tracer(dict(network.named_modules()), owned, _plane(shape))
     for node in traced.graph.nodes:
         tracer.step(node)
     found = Graph(tracer.shapes[0], tracer.nodes)
@@ -56,7 +58,7 @@ class _Value:
 
 
 class _Tracer:
-    def __init__(self, modules: dict[str, nn.Module], masks: Mapping[str, Tensor], inputs: Plane) -> None:
+    def __init__(self, modules: dict[str, nn.Module], masks: Mapping[int, Tensor], inputs: Plane) -> None:
         self.modules, self.masks = modules, masks
         self.nodes: list[Node] = []
         self.shapes = [inputs]
@@ -138,7 +140,7 @@ class _Tracer:
         )
 
     def layer(self, node: fx.Node, module: nn.Conv2d | nn.Linear) -> Layer:
-        return layer(module, self.masks.get(f"{node.target}.weight"))
+        return layer(module, self.masks.get(id(module.weight)))
 
     def normalization(self, node: fx.Node, module: nn.BatchNorm2d) -> _Value:
         conv, value = self.open(node)
@@ -158,9 +160,8 @@ class _Tracer:
     def added(self, node: fx.Node) -> _Value:
         """The later one of both adds the other to its sums."""
         sides = sorted((self.read(node, 0), self.read(node, 1)), key=lambda value: value.number)
-        last = next(arg for arg in node.args if isinstance(arg, fx.Node) and self.values[arg] == sides[1])
         conv = self.nodes[sides[1].number - 1] if sides[1].number else None
-        if not isinstance(conv, Conv) or conv.layer.bent or conv.adds is not None or len(last.users) > 1:
+        if not isinstance(conv, Conv) or conv.layer.bent or conv.adds is not None or not self.alone(node, sides[1]):
             raise NotApplicable(f"{node.name} adds what no convolution puts out for it alone")
         return self.changed(sides[1], replace(conv, adds=sides[0].number))
 
@@ -168,9 +169,14 @@ class _Tracer:
         """The convolution that `node` reads, if nothing else does and nothing came between."""
         value = self.read(node)
         conv = self.nodes[value.number - 1] if value.number else None
-        if not isinstance(conv, Conv) or conv.layer.bent or len(node.all_input_nodes[0].users) > 1:
+        if not isinstance(conv, Conv) or conv.layer.bent or not self.alone(node, value):
             raise NotApplicable(f"{node.name} follows no convolution or Linear that serves it alone")
         return conv, value
+
+    def alone(self, node: fx.Node, value: _Value) -> bool:
+        """Does nobody but `node` read a value, under whatever name? Flatten and the like give it another one."""
+        same = {each for each, known in self.values.items() if known.number == value.number}
+        return all(user is node or user in same for each in same for user in each.users)
 
     def changed(self, value: _Value, conv: Conv) -> _Value:
         self.nodes[value.number - 1] = conv

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
+READ = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class BadPackage(ValueError):
@@ -42,10 +43,14 @@ class Zip:
             with zipfile.ZipFile(self.path) as archive:
                 if sorted(archive.namelist()) != [MANIFEST, WEIGHTS]:
                     bad(self.path.name, f"holds other files than {MANIFEST} and {WEIGHTS}")
+                if any(each.compress_type not in READ for each in archive.infolist()):
+                    bad(self.path.name, "is compressed in a way that is not read")
                 with archive.open(name) as file:
                     content = file.read(limit + 1)
         except OSError as error:
             raise BadPackage(f"{self.path.name}: {error.strerror or error}") from None
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        except BadPackage:
+            raise
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
             raise BadPackage(f"{self.path.name}: {error}") from None
         return content if len(content) <= limit else bad(name, f"is larger than {limit:,} bytes")

@@ -39,6 +39,10 @@ def _reason(model: "Model", batch: int) -> str:
     if not model.ticket.measured:
         return "by size, since nothing was measured"
     row = next(row for row in model.ticket.measured if row.batch == batch)
-    if model.backend(batch) != row.backend:
+    if row.backend not in model.programs:
         return f"since {row.backend}, which was measured to be the fastest, does not run here"
+    if model.backend(batch) != row.backend:
+        return (
+            f"which needs less time, called as often as needed, than {row.backend} measured {row.ratio:.2f}x of dense"
+        )
     return f"measured {row.ratio:.2f}x of the best dense back-end on {model.ticket.machine.get('cpu', 'some CPU')}"

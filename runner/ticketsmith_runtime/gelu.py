@@ -5,11 +5,16 @@ In float32 erf is a quotient of two polynomials of x squared, fitted by least sq
 """
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .llvm import splat
+
+if TYPE_CHECKING:
+    from .chain import Layer
 
 EDGE = 3.95
 """Beyond, erf is 1 for float32."""
@@ -29,6 +34,16 @@ def gelu(x: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.float32(0.5) * x * (1 + z * above / below), np.float32)
 
 
+def bent(layers: "Sequence[Layer]") -> list[int]:
+    """Numbers of the layers that GELU follows."""
+    return [n for n, layer in enumerate(layers) if layer.gelu]
+
+
+def used(layers: "Sequence[Layer]", lanes: int) -> Iterator[str]:
+    """Its code, if any layer needs it."""
+    return code(lanes) if bent(layers) else iter(())
+
+
 def code(lanes: int) -> Iterator[str]:
     """`@gelu`(values, rows): in place, rows of so many lanes. NaN stays NaN."""
     kind = f"<{lanes} x float>"
@@ -36,24 +51,19 @@ def code(lanes: int) -> Iterator[str]:
         yield f"declare {kind} @llvm.{name}.v{lanes}f32({', '.join([kind] * count)})"
     yield "define internal void @gelu(ptr %values, i64 %rows) {\nentry:\n  br label %row"
     yield f"row:\n  %r = phi i64 [0, %entry], [%next, %row]\n  %p = getelementptr {kind}, ptr %values, i64 %r"
-    yield f"  %x = load {kind}, ptr %p, align 4\n  %s = fmul {kind} %x, {_all(math.sqrt(0.5), lanes)}"
-    yield f"  %low = call {kind} @llvm.maximum.v{lanes}f32({kind} %s, {kind} {_all(-EDGE, lanes)})"
-    yield f"  %z = call {kind} @llvm.minimum.v{lanes}f32({kind} %low, {kind} {_all(EDGE, lanes)})"
+    yield f"  %x = load {kind}, ptr %p, align 4\n  %s = fmul {kind} %x, {splat(math.sqrt(0.5), lanes)}"
+    yield f"  %low = call {kind} @llvm.maximum.v{lanes}f32({kind} %s, {kind} {splat(-EDGE, lanes)})"
+    yield f"  %z = call {kind} @llvm.minimum.v{lanes}f32({kind} %low, {kind} {splat(EDGE, lanes)})"
     yield f"  %t = fmul {kind} %z, %z"
     for side, terms in (("a", ABOVE), ("b", BELOW)):
-        last = _all(terms[-1], lanes)
+        last = splat(terms[-1], lanes)
         for n, term in enumerate(reversed(terms[:-1])):
-            operands = f"{kind} {last}, {kind} %t, {kind} {_all(term, lanes)}"
+            operands = f"{kind} {last}, {kind} %t, {kind} {splat(term, lanes)}"
             yield f"  %{side}{n} = call {kind} @llvm.fma.v{lanes}f32({operands})"
             last = f"%{side}{n}"
     n = len(ABOVE) - 2
-    yield f"  %q = fdiv {kind} %a{n}, %b{n}\n  %h = fmul {kind} %x, {_all(0.5, lanes)}"
-    yield f"  %e = call {kind} @llvm.fma.v{lanes}f32({kind} %z, {kind} %q, {kind} {_all(1.0, lanes)})"
+    yield f"  %q = fdiv {kind} %a{n}, %b{n}\n  %h = fmul {kind} %x, {splat(0.5, lanes)}"
+    yield f"  %e = call {kind} @llvm.fma.v{lanes}f32({kind} %z, {kind} %q, {kind} {splat(1.0, lanes)})"
     yield f"  %y = fmul {kind} %h, %e\n  store {kind} %y, ptr %p, align 4"
     yield "  %next = add i64 %r, 1\n  %more = icmp ult i64 %next, %rows"
     yield "  br i1 %more, label %row, label %done\ndone:\n  ret void\n}"
-
-
-def _all(number: float, lanes: int) -> str:
-    """A float32 in every lane, as LLVM writes it."""
-    return "<" + ", ".join([f"float 0x{np.float64(np.float32(number)).view(np.uint64):016X}"] * lanes) + ">"

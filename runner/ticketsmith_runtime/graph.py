@@ -3,6 +3,7 @@
 O: units of a layer (channels it puts out).  I: what one unit reads at one place, channel by channel, row by row.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -30,6 +31,10 @@ class Plane(NamedTuple):
     def __str__(self) -> str:
         """A vector is its length."""
         return str(self.size) if max(self) == self.size else f"{self.channels} x {self.height} x {self.width}"
+
+
+class Unsuited(ValueError):
+    """A graph that some code is not written for. The message says why."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,9 +107,8 @@ class Graph:
             shape = node.shape(found[node.reads])
             if min(shape) < 1 or (adds is not None and found[adds] != shape):
                 raise ValueError(f"node {n} does not fit what it reads")
-            if isinstance(node, Conv) and node.layer.weight_OI.shape[1] != found[node.reads].channels * np.prod(
-                node.kernel
-            ):
+            inputs = found[node.reads].channels * math.prod(node.kernel) if isinstance(node, Conv) else 0
+            if isinstance(node, Conv) and node.layer.weight_OI.shape[1] != inputs:
                 raise ValueError(f"node {n} has weights for other inputs")
             found.append(shape)
         return found

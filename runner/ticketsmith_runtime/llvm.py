@@ -1,5 +1,6 @@
 """LLVM in this process, through llvmlite: text in, the address of a function out. Nothing executable is ever read."""
 
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -56,3 +57,9 @@ class Code:
 def assembly(lines: Iterable[str]) -> str:
     """Assembler text as a part of a module. Callers make it of numbers and names of their own."""
     return 'module asm "' + r"\0A".join(lines) + '"'
+
+
+def splat(number: float, lanes: int) -> str:
+    """A float32 in every lane, as LLVM writes it."""
+    bits = struct.pack(">d", struct.unpack("f", struct.pack("f", number))[0]).hex().upper()
+    return "<" + ", ".join([f"float 0x{bits}"] * lanes) + ">"

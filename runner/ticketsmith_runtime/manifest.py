@@ -1,7 +1,6 @@
 """What manifest.json says of a graph: written from one, and checked word for word before anything is made of it."""
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +18,9 @@ MOST = 1000
 LARGEST = 1 << 28
 """Weights of a net, pruned ones included: 1 GiB."""
 WIDEST = 1 << 24
-"""Numbers in all values of one sample."""
+"""Numbers in all values of one sample, borders included."""
+HUGE = 1e300
+"""Beyond any measurement; infinity and NaN are not below it."""
 
 
 def described(graph: Graph) -> dict[str, Any]:
@@ -65,9 +66,16 @@ def skeleton(manifest: Mapping[str, Any]) -> tuple[Graph, dict[int, int]]:
     weights = sum(layer.weight_OI.size for layer in graph.layers())
     if weights > LARGEST:
         bad(MANIFEST, f"{weights:,} weights are more than {LARGEST:,}")
-    if sum(shape.size for shape in shapes) > WIDEST:
+    if sum(shape.size for shape in shapes) + sum(_padded(node, shapes[node.reads]) for node in graph.nodes) > WIDEST:
         bad(MANIFEST, f"its values have more than {WIDEST:,} numbers")
     return graph, {n: entry["kept"] for n, entry in enumerate(entries) if entry["type"] == "conv"}
+
+
+def _padded(node: Node, x: Plane) -> int:
+    """What a convolution reads, its border included."""
+    if isinstance(node, Pool):
+        return 0
+    return x.channels * (x.height + 2 * node.padding) * (x.width + 2 * node.padding)
 
 
 def entries_of(manifest: Mapping[str, Any], key: str, least: int = 1) -> list[Any]:
@@ -83,7 +91,7 @@ def mapping(manifest: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def positive(number: Any) -> bool:
-    return type(number) in (int, float) and math.isfinite(number) and number > 0
+    return type(number) in (int, float) and 0 < number < HUGE
 
 
 def _node(entry: Any) -> Node:
@@ -110,7 +118,7 @@ def _convolution(entry: Mapping[str, Any]) -> Conv:
     nothing = np.broadcast_to(np.float32(0), (units, inputs))
     bias = np.broadcast_to(np.float32(0), units)
     bent = {"relu": entry["relu"], "gelu": entry["gelu"]}
-    layer = Layer(weight_OI=nothing, alive_OI=nothing != 0, bias_O=bias, **bent)
+    layer = Layer(weight_OI=nothing, alive_OI=np.broadcast_to(np.False_, nothing.shape), bias_O=bias, **bent)
     return Conv(layer=layer, kernel=(kernel[0], kernel[1]), stride=stride, padding=padding, reads=reads, adds=adds)
 
 

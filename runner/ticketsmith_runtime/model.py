@@ -5,26 +5,23 @@ B: samples.  F: features of one.  C: outputs.
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import program
+from . import batches, samples
 from .channels import compact
 from .explanation import explain
-from .graph import dense
-from .kernels._isa import AVX512
-from .kernels.vectors import fill
+from .graph import Unsuited, dense
+from .kernels._isa import AVX512, widest
+from .kernels.vectors import FULL, fill
 from .llvm import Machine
 from .package import Measured, Ticket, read
+from .program import Program
 from .shares import Floats, Run, Shared
 
-FEW = 8
-"""Samples below which one after the other is taken where nothing was measured: half a tile of AVX-512."""
-FULL = 0.5
-"""Of the lanes of `vectors`: with fewer of them `pell` reads less."""
 LARGE = 500_000
 """Bytes of generated code that a second-level cache holds with room for data, where nothing was measured."""
 
@@ -40,7 +37,7 @@ class Model:
     def __init__(self, ticket: Ticket, threads: int = 1, machine: Machine | None = None) -> None:
         self.ticket, self.machine = ticket, machine or Machine.host()
         self.graph = compact(ticket.graph)
-        self.isa = program.instructions(self.machine)
+        self.isa = widest(self.machine)
         self._wide = self.isa is AVX512
         self.choices = self._choices()
         self._answers: dict[int, Run] = {}  # per batch size: to choose takes longer than a sample
@@ -77,7 +74,7 @@ class Model:
         with self._lock:
             if backend not in self._made:
                 made = self._make(backend)
-                self._sizes[backend] = made.sizes if isinstance(made, program.Program) else []
+                self._sizes[backend] = made.sizes if isinstance(made, Program) else []
                 self._made[backend] = Shared(made, self._threads) if self._threads > 1 else made
             return self._made[backend]
 
@@ -93,37 +90,46 @@ class Model:
     def _guess(self, batch: int) -> str:
         if self.isa is None:
             return "numpy"
-        if batch < FEW and self._wide:
+        if batch < samples.FEW and self._wide:
             return "vectors" if fill(self.graph.layers()) >= FULL else "pell"
         size = self.isa.weight_bytes * sum(layer.kept for layer in self.graph.layers())
         return "codegen" if size < LARGE else "datadriven"
 
     def _choices(self) -> list[str]:
         """Back-ends that this machine can run."""
-        tiles, singles = program.suits(self.graph)
-        here = [
-            *(program.GENERATORS if tiles and self.isa else ()),
-            *(program.SINGLES if singles and self._wide else ()),
-        ]
-        return ["numpy", *(name for name in here if name not in program.INEXACT or self._named(name))]
+        tiles = [name for name in batches.GENERATORS if self._suits(name)]
+        wide = self._wide and runs(lambda: samples.suits(self.graph))
+        singles = [name for name in samples.SINGLES if wide and (name not in samples.INEXACT or self._named(name))]
+        return ["numpy", *tiles, *singles]
 
     def _named(self, name: str) -> bool:
         return any(row.backend == name for row in self.ticket.measured)
 
+    def _suits(self, kernels: str | list[str]) -> bool:
+        isa = self.isa
+        return isa is not None and runs(lambda: batches.suits(self.graph, kernels, isa))
+
     def _mixes(self, name: str) -> bool:
         """Is it a kernel for each Linear, joined by `+`, that run here?"""
-        kernels = name.split("+")
-        whole = len(kernels) == program.head(self.graph) > 1
-        return whole and all(kernel in self.choices and kernel in program.GENERATORS for kernel in kernels)
+        return "+" in name and self._suits(name.split("+"))
 
     def _make(self, backend: str) -> Run:
         if backend == "numpy":
             return dense(self.graph)
-        if backend in program.SINGLES:
-            return program.flat(self.graph, self.machine, backend)
+        if backend in samples.SINGLES:
+            return samples.flat(self.graph, self.machine, backend)
         assert self.isa is not None
         kernels = backend.split("+")
-        return program.planar(self.graph, kernels if len(kernels) > 1 else backend, self.isa, self.machine)
+        return batches.planar(self.graph, kernels if len(kernels) > 1 else backend, self.isa, self.machine)
+
+
+def runs(suits: Callable[[], None]) -> bool:
+    """Is anything written for it?"""
+    try:
+        suits()
+    except Unsuited:
+        return False
+    return True
 
 
 def fastest(measured: Sequence[Measured], batch: int) -> str:

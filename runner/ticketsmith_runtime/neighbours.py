@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .chain import Layer
 from .graph import Conv, Graph, Node, Plane, Pool
 from .kernels._isa import AVX512, Reach
+from .llvm import splat
 from .planes import borders, cut, placed, places, reordered
 
 LANES = AVX512.lanes
@@ -247,7 +248,6 @@ def _chunk(key: str, node: Pool, pitch: int, first: int, wide: int) -> Iterator[
             yield f"  %{key}r{m} = call {narrow} @llvm.maximum.v{wide}f32({narrow} {left}, {narrow} %{key}f{m})"
             left = f"%{key}r{m}"
     if node.kind == "mean":
-        share = np.float64(np.float32(1 / node.size**2)).view(np.uint64)
-        yield f"  %{key}m = fmul {narrow} {left}, <" + ", ".join([f"float 0x{share:016X}"] * wide) + ">"
+        yield f"  %{key}m = fmul {narrow} {left}, {splat(1 / node.size**2, wide)}"
         left = f"%{key}m"
     yield f"  %{key}q = getelementptr float, ptr %py, i64 {first}\n  store {narrow} {left}, ptr %{key}q, align 4"

@@ -11,15 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .chain import Layer
-from .graph import Conv, Graph, Node, Plane, Pool
+from .graph import Conv, Graph, Node, Plane, Pool, Unsuited
 from .kernels._isa import Reach
+from .llvm import splat
 from .tiles import gather
 
 Places = int | NDArray[np.int64]
-
-
-class Unsuited(ValueError):
-    """A graph that this code is not written for."""
+WIDEST = 32
+"""Side of a square that is pooled: each of its places is an instruction."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,8 @@ def arrange(graph: Graph) -> Arranged:
 def cut(graph: Graph) -> tuple[list[Node], list[Layer]]:
     """The body over planes, and the layers at the end that read whole planes. Raises Unsuited if there is none."""
     shapes, count = graph.shapes(), len(graph.nodes)
+    if any(isinstance(node, Pool) and node.size > WIDEST for node in graph.nodes):
+        raise Unsuited(f"it pools squares of more than {WIDEST} x {WIDEST}")
     while count and isinstance(node := graph.nodes[count - 1], Conv) and node.whole(count - 1, shapes[count - 1]):
         count -= 1
     head = [node.layer for node in graph.nodes[count:] if isinstance(node, Conv)]
@@ -254,8 +255,7 @@ def _reduced(node: Pool, count: int, vector: str, lanes: int) -> Iterator[str]:
             yield f"  %r{k} = call {vector} @llvm.maximum.v{lanes}f32({vector} {left}, {vector} %f{k})"
         left = f"%r{k}"
     share = 1 / count if node.kind == "mean" else 1.0
-    splat = "<" + ", ".join([f"float 0x{np.float64(np.float32(share)).view(np.uint64):016X}"] * lanes) + ">"
-    yield f"  %result = fmul {vector} {left}, {splat}"
+    yield f"  %result = fmul {vector} {left}, {splat(share, lanes)}"
 
 
 def _offset(base: str, index: str, step: int, begin: int) -> Iterator[str]:

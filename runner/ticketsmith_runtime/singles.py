@@ -1,32 +1,36 @@
 """One sample after the other: inputs in the order that a layer wants, all layers, and the outputs: LLVM IR."""
 
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
 
 UNROLLED = 8
 ROW = 16
 """Floats of a register."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What the loop over samples has to know of a net."""
+
+    features: int
+    outputs: int
+    order: int
+    """How many inputs are read; which, int32, is at the beginning of `stream`, padded to a multiple of UNROLLED."""
+    planes: bool
+    """Are they not inputs as they come, but what `@body`(x, scratch, stream) leaves in memory behind all buffers?"""
+    direct: bool
+    """Does the first layer read a sample where it is?"""
+    gelus: Container[int]
+    """Numbers of the layers that `@gelu`(values, rows) follows."""
+
+
 def loop(
-    name: str,
-    features: int,
-    order: int,
-    outputs: int,
-    layers: Sequence[str],
-    streams: Sequence[int],
-    buffers: Sequence[int],
-    planes: bool = False,
-    direct: bool = False,
-    gelus: Container[int] = (),
+    name: str, shape: Shape, layers: Sequence[str], streams: Sequence[int], buffers: Sequence[int]
 ) -> Iterator[str]:
     """`name`(x, y, n, work, stream): all layers over n samples.
 
-    `order`: how many inputs are read; which, int32, is at the beginning of `stream`, padded to a multiple of UNROLLED.
-    `planes`: those are not inputs as they come, but what `@body`(x, scratch, stream) makes of a sample in the scratch
-    memory behind all buffers.  `direct`: the first layer reads a sample where it is.  `streams`: where each layer's
-    weights begin in `stream`, in bytes.  `buffers`: where each layer's inputs and the last one's outputs are in `work`,
-    in floats, and where they end.  `gelus`: numbers of the layers that `@gelu`(values, rows) follows. What no layer
-    writes has to be zero, and stays it.
+    `streams`: where each layer's weights begin in `stream`, in bytes.  `buffers`: where each layer's inputs and the
+    last one's outputs are in `work`, in floats, and where they end. What no layer writes has to be zero, and stays it.
     """
     yield f"define void @{name}(ptr %x, ptr %y, i64 %n, ptr %work, ptr %stream) {{\nentry:"
     yield f"  %scratch = getelementptr float, ptr %work, i64 {buffers[-1]}"
@@ -34,18 +38,20 @@ def loop(
         yield f"  %b{k} = getelementptr float, ptr %work, i64 {begin}"
         yield f"  %s{k} = getelementptr i8, ptr %stream, i64 {at}"
     yield "  br label %sample\nsample:\n  %at = phi i64 [0, %entry], [%next, %done]"
-    yield f"  %xf = mul i64 %at, {features}\n  %xs = getelementptr float, ptr %x, i64 %xf"
-    yield f"  %yf = mul i64 %at, {outputs}\n  %ys = getelementptr float, ptr %y, i64 %yf"
-    if planes:
+    yield f"  %xf = mul i64 %at, {shape.features}\n  %xs = getelementptr float, ptr %x, i64 %xf"
+    yield f"  %yf = mul i64 %at, {shape.outputs}\n  %ys = getelementptr float, ptr %y, i64 %yf"
+    if shape.planes:
         yield "  call void @body(ptr %xs, ptr %scratch, ptr %stream)"
-    yield from _pick(0 if direct else -(-order // UNROLLED) * UNROLLED, "%scratch" if planes else "%xs")
+    yield from _pick(
+        0 if shape.direct else -(-shape.order // UNROLLED) * UNROLLED, "%scratch" if shape.planes else "%xs"
+    )
     yield "done:"
     for k, layer in enumerate(layers):
-        source = "%xs" if direct and not k else f"%b{k}"
+        source = "%xs" if shape.direct and not k else f"%b{k}"
         yield f"  call x86_64_sysvcc void @{layer}(ptr {source}, ptr %b{k + 1}, ptr %s{k}, i64 1, i64 0)"
-        if k in gelus:
+        if k in shape.gelus:
             yield f"  call void @gelu(ptr %b{k + 1}, i64 {(buffers[k + 2] - buffers[k + 1]) // ROW})"
-    yield f"  call void @llvm.memcpy.p0.p0.i64(ptr %ys, ptr %b{len(layers)}, i64 {4 * outputs}, i1 false)"
+    yield f"  call void @llvm.memcpy.p0.p0.i64(ptr %ys, ptr %b{len(layers)}, i64 {4 * shape.outputs}, i1 false)"
     yield "  %next = add i64 %at, 1\n  %more = icmp ult i64 %next, %n"
     yield "  br i1 %more, label %sample, label %exit\nexit:\n  ret void\n}"
 

@@ -2,6 +2,8 @@
 
 import importlib
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 from ticketsmith_runner.backends import Forward, Kind, NotApplicable, every
 from ticketsmith_runner.backends._admission import TOLERANCE, TOLERANCES, Unequal, admit, compare
 from ticketsmith_runtime.chain import Layer
+from ticketsmith_runtime.shares import Shared
 
 QUICK = [name for name in every() if name != "compiled"]
 """To compile takes torch ten seconds."""
@@ -62,9 +65,16 @@ def test_a_backend_equals_a_network_with_convolutions_or_says_why_not(name, resi
             held(name, forward, pair, torch.randn(batch, 3, 12, 12))
 
 
-def test_the_compiled_network_equals_itself(chain):
-    pair = chain([12, 8, 4], 0.3)
-    held("compiled", every()["compiled"].build(*pair, (12,)), pair, torch.randn(5, 12))
+def test_the_compiled_network_equals_itself():
+    """In a process of its own: torch.compile starts threads after which torch refuses to train in a fork."""
+    script = (
+        "import torch; from torch import nn; from ticketsmith_runner.backends import every\n"
+        "network = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4)).eval().requires_grad_(False)\n"
+        "x, forward = torch.randn(5, 12), every()['compiled'].build(network, network, {}, (12,))\n"
+        "with torch.inference_mode(): torch.testing.assert_close(forward(x), network(x), atol=1e-5, rtol=0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
 
 
 def test_without_a_compiler_nothing_is_compiled(chain, monkeypatch):
@@ -233,3 +243,37 @@ def test_large_logits_may_differ_in_proportion():
     assert compare(torch.tensor([[100.0, 0.00012]]), torch.tensor([[100.0, 0.0]])) == pytest.approx(0.00012)
     with pytest.raises(Unequal, match=r"0\.00012 of its scale"):
         compare(torch.tensor([[1.0, 0.00012]]), torch.tensor([[1.0, 0.0]]))
+
+
+def test_a_runtime_that_fails_takes_no_other_with_it(chain, fake):
+    dense, masked, masks = chain([6, 5, 3], 0.5)
+
+    def fail(dense, masked, masks):
+        raise RuntimeError("no kernel\nfor this")
+
+    admitted = admit(
+        {"broken": fake(fail), "whole": fake(lambda d, m, masks: m)}, dense, masked, masks, torch.randn(9, 6), [4]
+    )
+
+    assert list(admitted.forwards) == ["whole"]
+    assert admitted.refused[0].reason == "it failed: RuntimeError: no kernel"
+
+
+@pytest.mark.parametrize("name", ["codegen", "mixed"])
+def test_code_that_no_cache_holds_is_not_made(chain, name, monkeypatch):
+    monkeypatch.setattr("ticketsmith_runtime.program.LARGEST_CODE", 1 << 20)
+    with pytest.raises(NotApplicable, match="its code would take 2 MiB"):
+        every()[name].build(*chain([600, 600, 10], 1.0), (600,))
+    monkeypatch.setattr("ticketsmith_runtime.program.LARGEST_CODE", 1 << 30)
+    assert every()["datadriven"].build(*chain([600, 600, 10], 1.0), (600,))
+
+
+@pytest.mark.parametrize("name", ["codegen", "datadriven"])
+def test_programs_share_a_batch_among_threads(chain, name):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        forward = every()[name].build(*chain([12, 8, 4], 0.5), (12,))
+    finally:
+        torch.set_num_threads(before)
+    assert isinstance(forward.call, Shared) and forward.call._threads == 2

@@ -8,6 +8,7 @@ from torch import nn
 from ticketsmith_runner.backends import NotApplicable, every
 from ticketsmith_runner.backends._admission import compare
 from ticketsmith_runner.compaction import compact
+from ticketsmith_runner.packing import checked
 from ticketsmith_runner.tracing import graph
 from ticketsmith_runtime.graph import Conv, evaluate
 
@@ -82,6 +83,18 @@ class Twice(nn.Module):
         return self.end(torch.flatten(x + torch.relu(x), 1))
 
 
+class Aliased(nn.Module):
+    """Its sum reads a convolution behind whose back Dropout has given it another name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.drop, self.c = nn.Conv2d(1, 2, 1), nn.Conv2d(2, 2, 1), nn.Dropout(), nn.Conv2d(2, 1, 1)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        h = self.a(inputs)
+        return self.c(self.b(torch.relu(self.drop(h))) + h)
+
+
 class Branching(nn.Module):
     """What it does depends on what it sees."""
 
@@ -114,6 +127,7 @@ class Halved(nn.Linear):
         (nn.Sequential(nn.Flatten(2), nn.Linear(64, 2)), "flattens other axes"),
         (nn.Sequential(nn.Flatten(), Halved(64, 2)), "1.weight"),
         (Twice(), "serves it alone"),
+        (Aliased(), "serves it alone"),
         (Branching(), "cannot be traced"),
     ],
 )
@@ -125,3 +139,42 @@ def test_what_a_graph_cannot_hold_is_named(network, reason):
 def test_a_sample_of_four_axes_is_none_of_ours():
     with pytest.raises(NotApplicable, match="4 axes"):
         graph(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), {}, (1, 1, 4, 4))
+
+
+class Skipping(nn.Module):
+    """A sum of vectors: between two Linear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat, self.a, self.b, self.c = nn.Flatten(), nn.Linear(16, 9), nn.Linear(9, 9), nn.Linear(9, 3)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        h = torch.relu(self.a(self.flat(inputs)))
+        return self.c(torch.relu(self.b(h) + h))
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino", "compact", "codegen", "datadriven", "pell"])
+def test_back_ends_know_a_sum_of_vectors(name):
+    network, x = Skipping().eval().requires_grad_(False), torch.randn(5, 1, 4, 4)
+    with torch.inference_mode():
+        compare(every()[name].build(network, network, {}, (1, 4, 4))(x), network(x))
+
+
+def test_a_weight_that_layers_share_is_under_one_mask():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(9, 9), nn.ReLU(), nn.Linear(9, 9), nn.ReLU(), nn.Linear(9, 2))
+    network[3].weight = network[1].weight
+    mask = torch.rand(9, 9) < 0.5
+    network.requires_grad_(False)[1].weight.mul_(mask)
+
+    first, second, _ = graph(network.eval(), {"1.weight": mask}, (9,)).layers()
+
+    assert np.array_equal(first.alive_OI, mask.numpy()) and np.array_equal(second.alive_OI, mask.numpy())
+
+
+def test_a_graph_that_computes_something_else_is_not_packed():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2)).eval().requires_grad_(False)
+    traced = graph(network, {}, (4,))
+    assert checked(traced, network) is traced
+    network[1].weight[0, 0] += 1
+    with pytest.raises(NotApplicable, match="computes something else"):
+        checked(traced, network)

@@ -1,6 +1,7 @@
 """Networks that are no chains: BatchNorm, dropout and tied weights are right in every trainer that takes them."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from ticketsmith_runner.loop import Look, Trace, train_all
 from ticketsmith_runner.models import mlp
 from ticketsmith_runner.network import draw, prunable, restore, state
 from ticketsmith_runner.steps import train
-from ticketsmith_runner.tensors import unpack
+from ticketsmith_runner.tensors import pack, unpack
 from ticketsmith_runner.trainers import Batches, Mask, State, begin, stack, trainer
 from ticketsmith_runner.trainers.eager import Eager
 from ticketsmith_runner.workers import workers
@@ -95,6 +96,28 @@ def test_an_update_of_a_stack_is_that_of_its_members_alone_and_that_of_eager(mak
     together = trained("stack", make, [3, 4, 5], 1, sgd)[1]
     assert apart(together, trained("stack", make, [4], 1, sgd)[0]) < 1e-6
     assert apart(together, trained("eager", make, [4], 1, sgd)[0]) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["eager", "stack"])
+@pytest.mark.parametrize("training", [ADAM, Training(steps=400, batch_size=16, learning_rate=0.05, momentum=0.9)])
+def test_convolutions_go_on_from_a_state_that_was_packed(name: str, training: Training) -> None:
+    """Packing lays memory out anew, and fused optimizers walk through memory: moments went to other weights."""
+    make = lambda: nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(64, 4))  # noqa: E731
+    start, mask, batches = problem(make(), 0)
+    whole, first = (begin(name, make(), [start], [mask], training) for _ in "12")
+    whole.advance(range(10), [batches])
+    first.advance(range(5), [batches])
+    rest = begin(name, make(), [unpack(pack(first.members[0].capture()))], [mask], training)
+    rest.advance(range(5, 10), [batches])
+    assert apart(whole.members[0].capture(), rest.members[0].capture()) == 0
+
+
+def test_weights_of_three_dimensions_and_more_train_too() -> None:
+    network = nn.Sequential(nn.Unflatten(1, (1, 1)), nn.Conv3d(1, 2, (1, 3, 3)), nn.Flatten(), nn.Linear(72, 4))
+    start, mask, batches = problem(network, 0)
+    ours = Eager(network, start, mask, ADAM)
+    ours.advance(range(3), batches)
+    assert not ours.weights()["weights/1.weight"][~mask["1.weight"]].any()
 
 
 @pytest.mark.parametrize("name", ["eager", "stack"])
@@ -263,6 +286,16 @@ def test_a_loader_of_the_users_trains_like_data_in_memory(num_workers: int) -> N
     later.advance(range(7, 9), resident)
     ours.advance(range(7, 9), Loaded(epochs, 12, noise=batches.noise))
     assert apart(ours.capture(), later.capture()) == 0
+
+
+def test_a_read_that_is_on_its_way_takes_nothing_from_where_the_next_one_begins() -> None:
+    def epochs(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for number in range(10):
+            time.sleep(0.02)
+            yield torch.tensor([epoch * 10 + number]), torch.tensor([0])
+
+    loaded = Loaded(epochs, 10)
+    assert [int(loaded(update)[0]) for update in (0, 1, 5, 6, 17, 3)] == [0, 1, 5, 6, 17, 3]
 
 
 def test_an_epoch_that_is_too_short_and_data_that_fails_are_heard_of() -> None:

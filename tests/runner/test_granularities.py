@@ -100,7 +100,7 @@ def test_vectors_of_all_layers_compete_where_the_scope_is_global() -> None:
 
 def test_the_nearest_number_of_vectors_stays() -> None:
     alive, groups = torch.ones(48, dtype=torch.bool), torch.arange(48) // 16
-    for count, left in ((0, 0), (7, 0), (9, 16), (30, 32), (48, 48), (50, 48)):
+    for count, left in ((0, 16), (7, 16), (9, 16), (30, 32), (48, 48), (50, 48)):
         assert int(masks.keep_groups(torch.arange(48.0), alive, groups, count).sum()) == left
 
 
@@ -117,6 +117,13 @@ def test_a_network_with_sums_has_no_units_of_its_own(
 
     with pytest.raises(UsageError, match="unit cannot prune this network"):
         execute(run["level-01/ticket/prune"], run.context)
+
+
+def test_groups_of_channels_are_no_units_of_their_own() -> None:
+    network = nn.Sequential(nn.Conv2d(4, 8, 3, groups=2), nn.Flatten(), nn.Linear(8, 2))
+    scores = {name: p.detach().abs() for name, p in network.named_parameters() if p.dim() > 1}
+    with pytest.raises(ValueError, match="can be told apart"):
+        unit.prune(network, scores, masks.ones(scores), {"": 20})
 
 
 def test_units_of_different_layers_do_not_compete() -> None:

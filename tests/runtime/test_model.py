@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ticketsmith_runtime
-from ticketsmith_runtime.graph import Conv, Graph, Plane, evaluate
+from ticketsmith_runtime.graph import Conv, Graph, Plane, Pool, evaluate
 from ticketsmith_runtime.kernels._isa import AVX2, AVX512
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.model import Model
@@ -194,3 +194,30 @@ def test_a_ticket_of_vectors_is_answered_by_their_kernel(chain):
 
     assert Model(Ticket(graph=Graph.chain(layers))).backend(1) == "vectors"
     assert _model(chain).backend(1) == "pell"
+
+
+@avx512
+def test_a_batch_that_another_ones_program_answers_sooner_says_so(chain):
+    rows = [
+        Measured(batch=64, backend="codegen", seconds=1e-3, ratio=3.0),
+        Measured(batch=256, backend="datadriven", seconds=5e-3, ratio=2.0),
+    ]
+    said = _model(chain, rows).explain()
+
+    assert "batch 256: codegen, which needs less time, called as often as needed, than datadriven" in said
+
+
+def test_a_pool_of_a_thousand_places_is_left_to_numpy():
+    graph = Graph(Plane(1, 40, 40), [Pool("max", 33, 1, 0)])
+    layers = [*graph.nodes, Conv(layer=layer(2, 64, 1.0, np.random.default_rng(0)), kernel=(8, 8), reads=1)]
+    assert Model(Ticket(graph=Graph(graph.inputs, layers))).choices == ["numpy"]
+
+
+def test_outputs_that_are_large_are_fresh_each_time(chain):
+    model = Model(Ticket(graph=Graph.chain(chain([3, 2000], 1.0))))
+    x = np.random.default_rng(0).standard_normal((2, 30, 3)).astype(np.float32)
+
+    first, second = (model.run("codegen" if "codegen" in model.choices else "numpy")(each) for each in x)
+
+    np.testing.assert_allclose(first, evaluate(model.graph, x[0]), atol=1e-5)
+    np.testing.assert_allclose(second, evaluate(model.graph, x[1]), atol=1e-5)

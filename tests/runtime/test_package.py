@@ -1,6 +1,7 @@
 """A package is read whole and right, or not at all."""
 
 import json
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -56,6 +57,23 @@ def _huge_values(manifest):
     small = {"units": 1, "inputs": 1, "kernel": [1, 1], "kept": 1}
     for node in manifest["nodes"]:
         node.update(small)
+
+
+def _huge_border(manifest):
+    """One input, and a border around it that no memory holds."""
+    manifest.update(inputs=[1, 1, 1])
+    for node in manifest["nodes"]:
+        node.update(units=1, inputs=20_000, kernel=[1, 20_000], padding=19_999, stride=1 << 20, kept=1)
+
+
+def test_sizes_are_checked_before_memory_is_taken(folder):
+    _edit(folder, _huge_weights)
+    tracemalloc.start()
+    with pytest.raises(BadPackage, match="weights are more than"):
+        read(folder)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10e6
 
 
 def test_what_is_written_is_read(tmp_path, ticket):
@@ -166,6 +184,8 @@ def test_no_byte_may_change(tmp_path, ticket):
         (lambda m: m["measured"][0].update(batch=0), "positive numbers"),
         (lambda m: m["measured"][0].update(seconds="fast"), "positive numbers"),
         (lambda m: m["measured"][0].update(seconds=float("nan")), "holds NaN"),
+        (lambda m: m["measured"][0].update(seconds=10**400), "positive numbers"),
+        (_huge_border, "values have more than"),
         (lambda m: m["measured"][0].update(more=1), "other fields"),
         (lambda m: m.update(provenance=[]), "provenance is no object"),
     ],
@@ -262,3 +282,26 @@ def test_convolutions_pools_and_sums_are_read_as_they_were_written(tmp_path):
     x = np.random.default_rng(0).standard_normal((3, graph.inputs.size))
     assert np.array_equal(evaluate(found, x), evaluate(graph, x))
     assert [node for node in found.nodes if isinstance(node, Pool)] == [n for n in graph.nodes if isinstance(n, Pool)]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_zip_that_is_compressed_otherwise(folder, tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "a", "w", method) as archive:
+        for name in (MANIFEST, WEIGHTS):
+            archive.write(folder / name, name)
+
+    with pytest.raises(BadPackage, match="not read"):
+        read(tmp_path / "a")
+
+
+def test_a_zip_whose_names_are_no_text(tmp_path, ticket):
+    write(tmp_path / "a", ticket)
+    content = (tmp_path / "a").read_bytes()
+    at = content.rindex(b"manifest.json")
+    flags = content.rindex(b"PK\x01\x02", 0, at) + 8
+    damaged = bytearray(content)
+    damaged[at], damaged[flags + 1] = 0xFF, 0x08  # a name in UTF-8 that is none
+    (tmp_path / "a").write_bytes(damaged)
+
+    with pytest.raises(BadPackage):
+        read(tmp_path / "a")

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from ticketsmith_runtime.graph import Conv, Graph, Plane, Pool, evaluate
+from ticketsmith_runtime.batches import planar
+from ticketsmith_runtime.graph import Conv, Graph, Plane, Pool, Unsuited, evaluate
 from ticketsmith_runtime.kernels._isa import AVX2, AVX512
 from ticketsmith_runtime.llvm import Machine
-from ticketsmith_runtime.planes import Unsuited
-from ticketsmith_runtime.program import Program, flat, planar
+from ticketsmith_runtime.program import Program
+from ticketsmith_runtime.samples import flat
 
 from .graphs import ended, layer, residual
 

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from ticketsmith_runtime.batches import tiled
 from ticketsmith_runtime.chain import compact
 from ticketsmith_runtime.graph import Graph, evaluate
 from ticketsmith_runtime.kernels import pell
 from ticketsmith_runtime.kernels._isa import AVX2, AVX512
 from ticketsmith_runtime.llvm import Machine
-from ticketsmith_runtime.program import Program, single, tiled
+from ticketsmith_runtime.program import Program
+from ticketsmith_runtime.samples import single
 
 HOST = Machine.host()
 NARROW = HOST.without(*AVX512.features)
@@ -146,7 +148,10 @@ def test_other_types_and_layouts_are_converted(make, chain):
 
 @makers
 def test_nothing_in_nothing_out(make, chain):
-    assert make(chain([6, 5, 3], 0.5))(np.zeros((0, 6))).shape == (0, 3)
+    program = make(chain([6, 5, 3], 0.5))
+    assert program(np.zeros((0, 6))).shape == (0, 3)
+    with pytest.raises(ValueError, match=r"\(0, 7\), expected"):
+        program(np.zeros((0, 7)))
 
 
 @makers

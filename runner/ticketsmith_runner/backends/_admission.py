@@ -77,6 +77,10 @@ def admit(
         except (NotApplicable, Unequal) as reason:
             refused.append(Refusal(backend=name, reason=str(reason)))
             continue
+        except Exception as error:  # of whatever runtime: one that fails may not take the others with it
+            said = str(error).strip().partition("\n")[0]
+            refused.append(Refusal(backend=name, reason=f"it failed: {type(error).__name__}: {said}"))
+            continue
         forwards[name], cold[name] = forward, seconds
         if not kind.dense:
             differences[name] = difference

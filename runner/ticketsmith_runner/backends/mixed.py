@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ticketsmith_runtime import program
+from ticketsmith_runtime import batches
 from ticketsmith_runtime.chain import Layer
+from ticketsmith_runtime.graph import Unsuited
 from ticketsmith_runtime.llvm import Machine
-from ticketsmith_runtime.planes import Unsuited, cut
+from ticketsmith_runtime.planes import cut
+from ticketsmith_runtime.program import bounded
 
 from ..timing import measure
 from ..tracing import graph
@@ -29,6 +31,7 @@ def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: 
     isa = instructions()
     try:
         _, layers = cut(traced)
+        bounded(layers, isa)  # each of them is tried as code
     except Unsuited as reason:
         raise NotApplicable(str(reason)) from None
     if len(layers) < 2:
@@ -54,7 +57,7 @@ def _best(layer: Layer, batch: int) -> str:
     """The kernel that is the fastest on one layer, samples to samples, interleaved."""
     machine, isa = Machine.host(), instructions()
     inputs = np.random.default_rng(0).standard_normal((batch, layer.weight_OI.shape[1])).astype(np.float32)
-    made = {kernel: program.tiled([layer], [kernel], isa, machine) for kernel in program.GENERATORS}
+    made = {kernel: batches.tiled([layer], [kernel], isa, machine) for kernel in batches.GENERATORS}
     calls = {kernel: lambda run=run: run(inputs) for kernel, run in made.items()}
     rounds = measure(calls, ROUNDS, SECONDS, time.perf_counter)
     return min(rounds, key=lambda kernel: float(np.median([np.median(each) for each in rounds[kernel]])))

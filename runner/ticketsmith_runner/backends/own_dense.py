@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ticketsmith_runtime.kernels._isa import AVX512
+from ticketsmith_runtime.samples import FEW
 
 from ..tracing import graph
 from . import Forward, Kind
 from ._ticket import instructions, single, tiled
 
 KIND = Kind(dense=True, control=True)
-FEW = 8  # samples: half a tile
 
 
 def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:

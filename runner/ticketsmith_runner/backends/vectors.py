@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ticketsmith_runtime.kernels.vectors import fill
+from ticketsmith_runtime.kernels.vectors import FULL, fill
 
 from ..tracing import graph
 from . import Forward, Kind, NotApplicable
 from ._ticket import compacted, single
 
 KIND = Kind()
-FULL = 0.5  # of the lanes: with fewer, `pell` reads less
 
 
 def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:

@@ -9,7 +9,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-CHAIN = (nn.Flatten, nn.Linear, nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d)
+CHAIN = (
+    *(nn.Flatten, nn.Linear, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.ReLU, nn.GELU, nn.Dropout),
+    *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d),
+)
 BISECTIONS = 50
 
 
@@ -20,7 +23,7 @@ def prune(
 
     Raises ValueError for a network that is no chain: there a unit may be added to another one.
     """
-    if not isinstance(network, nn.Sequential) or any(not isinstance(module, CHAIN) for module in network):
+    if not isinstance(network, nn.Sequential) or not all(map(_plain, network)):
         raise ValueError("units can be told apart in an nn.Sequential of layers, normalization and pooling alone")
     names = list(scores)
     score_U = {name: _scores(scores[name], alive[name]) for name in names[:-1]}
@@ -30,6 +33,10 @@ def prune(
     return {
         after: _mask(scores[after], units.get(after), units.get(before)) for before, after in pairwise(["", *names])
     }
+
+
+def _plain(module: nn.Module) -> bool:
+    return isinstance(module, CHAIN) and getattr(module, "groups", 1) == 1
 
 
 def _scores(score: Tensor, alive: Tensor) -> Tensor:

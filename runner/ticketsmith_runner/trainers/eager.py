@@ -27,7 +27,9 @@ class Eager:
 
     def __init__(self, network: nn.Module, state: State, mask: Mask, training: Training) -> None:
         restore(network, weights(state))
-        network.to(training.device).to(memory_format=torch.channels_last)
+        for parameter in network.to(training.device).parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.network, self.training = network, training
         parameters = dict(network.named_parameters())
         self.optimizer = Optimizer(parameters, training, memory(state))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..chain import Layer
+from ..llvm import Machine
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Isa:
 
 AVX512 = Isa("avx512", ("avx512f", "avx512vl", "avx512bw"), "zmm", 16, 32, True, 7, ((4, 4), (1, 8)))
 AVX2 = Isa("avx2", ("avx2", "fma"), "ymm", 8, 16, False, 13, ((4, 3), (1, 8)))
+
+
+def widest(machine: Machine) -> Isa | None:
+    """The instruction set that the machine has, of those that code is written for."""
+    return next((isa for isa in (AVX512, AVX2) if machine.has(*isa.features)), None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,8 @@ from ..chain import Layer
 from ._isa import AVX512, Function
 
 UNITS = 16
+FULL = 0.5
+"""Of the lanes: with fewer weights in them `pell` reads less."""
 STEP = 4
 """Vectors of a turn of the loop, each with a sum of its own: four hide the latency of an addition."""
 

@@ -26,10 +26,8 @@ from .progress import complain
 
 def measure(store: Store, run_id: str, spec: Experiment, data_root: str, output: Output) -> int:
     """Run the benchmark step of the last round, if it was not run here with these options, and print its table."""
-    step = benchmark_step(ledger := Ledger(store, run_id), spec)
-    if ledger.done(step) and not _here(Speed.model_validate_json(ledger.read(step, "speed.json"))):
-        spec = remeasured(spec, machine=fingerprint())
-        step = benchmark_step(ledger, spec)
+    ledger = Ledger(store, run_id)
+    spec, step = here(ledger, spec)
     chain = ["--cohort", str(step.cohort), "--level", str(step.level), "--arm", step.arm, "--kinds", step.kind]
     with _bar() as listen:
         code = run(spec, ["step", *chain], store=store.url, data_root=data_root, workers=1, listen=listen)
@@ -38,7 +36,16 @@ def measure(store: Store, run_id: str, spec: Experiment, data_root: str, output:
     return code
 
 
-def _here(speed: Speed) -> bool:
+def here(ledger: Ledger, spec: Experiment) -> tuple[Experiment, Benchmark]:
+    """The benchmark on this machine, and the spec it belongs to: one that another machine took is not this one's."""
+    step = benchmark_step(ledger, spec)
+    if not ledger.done(step) or _alike(Speed.model_validate_json(ledger.read(step, "speed.json"))):
+        return spec, step
+    spec = remeasured(spec, machine=fingerprint())
+    return spec, benchmark_step(ledger, spec)
+
+
+def _alike(speed: Speed) -> bool:
     """Was it measured on a machine like this one?"""
     return speed.machine.cpu == cpu() and versions().items() <= speed.machine.versions.items()
 

@@ -29,18 +29,18 @@ def pack(
     replicate: Replicate = None,
     onnx: Onnx = None,
 ) -> int:
-    """Write the last round's ticket as a package that `ticketsmith_runtime` loads; measured first if it was not."""
+    """Write the last round's ticket as a package that `ticketsmith_runtime` loads; measured if it was not here."""
     from ..executors.local import run as start
     from ..ledger import Ledger
     from ..runs import find, spec_of
     from ..specs import remeasured
     from ..stores import open_store
-    from .measure import benchmark_step
+    from .measure import here
     from .progress import complain
 
     opened = open_store(store)
     spec = remeasured(spec_of(opened, each := find(opened, run)), replicate=replicate)
-    step = benchmark_step(Ledger(opened, each), spec)
+    spec, step = here(Ledger(opened, each), spec)
     place = ["--cohort", str(step.cohort), "--level", str(step.level)]
     measured = ["step", *place, "--arm", step.arm, "--kinds", step.kind]
     export = ["--onnx", str(onnx)] if onnx else []
