@@ -24,17 +24,18 @@ def conventional(
     network: nn.Module, mask: Mapping[str, Tensor], images: Dataset[object], training: Training, updates: int
 ) -> None:
     """DataLoader without workers, torch.optim, the mask multiplied into the weights after each update."""
+    network.to(training.device)
     loader = DataLoader(images, batch_size=training.batch_size, shuffle=True)
     rate = training.learning_rate
     if training.optimizer == "adam":
         optimizer: torch.optim.Optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     else:
         optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=training.momentum)
-    masked = [(p, mask[name].float()) for name, p in network.named_parameters() if name in mask]
+    masked = [(p, mask[name].to(p)) for name, p in network.named_parameters() if name in mask]
     network.train()
     for _, (inputs, labels) in zip(range(updates), loader, strict=False):
         optimizer.zero_grad()
-        cross_entropy(network(inputs), labels).backward()
+        cross_entropy(network(inputs.to(training.device)), labels.to(training.device)).backward()
         optimizer.step()
         with torch.no_grad():
             for parameter, ones in masked:

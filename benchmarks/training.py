@@ -183,7 +183,8 @@ def start(name: str, density: float) -> tuple[nn.Module, dict[str, Tensor]]:
 def examples(name: str, root: str) -> tuple[Tensor, Tensor]:
     """Resident inputs and labels: MNIST, or noise of CIFAR-10's size."""
     if name.startswith("lenet300"):
-        data = read("mnist", task("mnist-lenet300").digest, root)
+        of = task("mnist-lenet300")
+        data = read(of.dataset, of.digest, root)
         return data.inputs[:60_000], data.labels[:60_000]
     pixels, labels = noise()
     planes = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()  # or a permuted tensor is channels_last already

@@ -21,15 +21,16 @@ from .seeds import permutation
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """A data set in memory. Inputs are (pixels / peak - mean) / std."""
+    """A data set in memory. Inputs are (pixels / peak - mean) / std, after which an image may be scaled to length 1."""
 
     pixels: NDArray[np.uint8]
     """(N, H, W), grey levels from 0 to `peak`."""
     labels: NDArray[np.uint8]
     """(N,)"""
     peak: int
-    mean: float
-    std: float
+    mean: float = 0.0
+    std: float = 1.0
+    unit_length: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,7 @@ class Split:
 
 def digest(examples: Examples) -> str:
     """SHA-256 over shape, pixels and labels: the data's part in the run id."""
-    head = f"{examples.pixels.shape}{examples.peak}".encode()
+    head = f"{examples.pixels.shape}{examples.peak}{'/length' if examples.unit_length else ''}".encode()
     return sha256(head + examples.pixels.tobytes() + examples.labels.tobytes()).hexdigest()
 
 
@@ -72,6 +73,8 @@ def read(dataset: str, expected: str, root: str) -> Data:
             "the run id stands for other data: remove the copy below --data-root and fetch it anew",
         )
     inputs = (torch.from_numpy(examples.pixels).float() / examples.peak - examples.mean) / examples.std
+    if examples.unit_length:
+        inputs /= inputs.flatten(1).norm(dim=1)[:, None, None].clamp(min=torch.finfo(torch.float32).tiny)
     return Data(examples, inputs.unsqueeze(1), torch.from_numpy(examples.labels.astype(np.int64)))
 
 

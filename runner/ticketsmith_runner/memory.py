@@ -1,5 +1,6 @@
 """Work that may not fit into memory: as much at a time as is likely to fit, and half of it where that was wrong."""
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -25,6 +26,7 @@ def parts(count: int, most: int) -> list[range]:
 
 def halving(members: Sequence[int], work: Callable[[Sequence[int]], list[T]]) -> list[T]:
     """`work(members)`; if memory runs out, for each half by itself. Raises Retryable if it does for a single one."""
+    free()  # what was trained before; or the whole, of which this is a half
     try:
         return work(members)
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -35,10 +37,15 @@ def halving(members: Sequence[int], work: Callable[[Sequence[int]], list[T]]) ->
                 f"one replicate alone does not fit into memory: {error}", "take a smaller training.batch_size"
             ) from None
     print(f"memory does not hold {len(members)} replicates at a time: half of them then", file=sys.stderr)
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
     middle = -(-len(members) // 2)
     return halving(members[:middle], work) + halving(members[middle:], work)
+
+
+def free() -> None:
+    """Give back what nobody uses: a stack and its members refer to each other, and go when somebody looks for them."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _exhausted(error: Exception) -> bool:

@@ -34,13 +34,13 @@ class Optimizer:
             yield from ((slot, name, value) for name, value in values.items())
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """One update of every parameter that has a gradient."""
+    def step(self, rate: float | Tensor) -> None:
+        """One update of every parameter that has a gradient. A rate beside them on a GPU is read there."""
         live: dict[str, Tensor] = {name: weight for name, weight in self.parameters.items() if weight.grad is not None}
         gradients = [weight.grad for weight in live.values() if weight.grad is not None]
         (self._adam if self.training.optimizer == "adam" else self._sgd)(live, gradients, rate)
 
-    def _adam(self, live: dict[str, Tensor], gradients: list[Tensor], rate: float) -> None:
+    def _adam(self, live: dict[str, Tensor], gradients: list[Tensor], rate: float | Tensor) -> None:
         for name, weight in live.items():
             if name not in self.slots["step"]:
                 self.slots["exp_avg"][name], self.slots["exp_avg_sq"][name] = (torch.zeros_like(weight) for _ in "12")
@@ -51,7 +51,7 @@ class Optimizer:
             beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False,
         )  # fmt: skip
 
-    def _sgd(self, live: dict[str, Tensor], gradients: list[Tensor], rate: float) -> None:
+    def _sgd(self, live: dict[str, Tensor], gradients: list[Tensor], rate: float | Tensor) -> None:
         momentum = self.training.momentum
         memory = self.slots["momentum_buffer"] if momentum else {}
         buffers: list[Tensor | None] = [memory.get(name) for name in live]

@@ -127,6 +127,8 @@ def choose(training: Training, network: nn.Module, density: float) -> Choice:
 
 def _proposed(training: Training, network: nn.Module, density: float) -> tuple[str, str]:
     if training.device == "cuda":
+        if any(isinstance(module, nn.modules.conv._ConvNd) for module in network.modules()):
+            return "eager", "a GPU trains convolutions of one replicate after another: side by side they take longer"
         return "stack", "a GPU trains all replicates at once"
     weights = sum(prunable(network).values())
     if weights <= SMALL:

@@ -170,7 +170,7 @@ def test_the_step_measures_the_weights_in_the_ledger(tmp_path):
     timed = {row.backend for row in speed.rows}
     assert {(row.backend, row.batch_size) for row in speed.rows} == {(n, size) for n in timed for size in (2, 8)}
     refused = {refusal.backend for refusal in speed.refused}
-    assert refused <= {"cuda", "cuda-half", "mixed", "vectors", "openvino-bf16"} and not refused & timed
+    assert refused <= {"cuda", "cuda-half", "cuda-compact", "mixed", "vectors", "openvino-bf16"} and not refused & timed
     assert refused | timed == {name for name, each in every().items() if not each.KIND.asked}
     assert speed.cold.keys() == timed
     assert set(speed.controls) == {"masked", "own-dense"}

@@ -1,7 +1,8 @@
 """Networks that are no chains: BatchNorm, dropout and tied weights are right in every trainer that takes them."""
 
 import time
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -236,6 +237,23 @@ def test_a_stack_begins_as_large_as_memory_is_likely_to_hold(
     assert sizes == [2, 2, 1]
 
 
+def test_what_a_stack_took_is_free_before_half_of_it_begins() -> None:
+    """On a GPU the half, and a single one, found no memory either: the whole was still there."""
+    there: list[weakref.ref[object]] = []
+
+    def work(members: Sequence[int]) -> list[int]:
+        assert all(old() is None for old in there)
+        problems = [problem(Tied(), seed) for seed in members]
+        stacked = begin("stack", Tied(), [each[0] for each in problems], [each[1] for each in problems], ADAM)
+        there.append(weakref.ref(stacked))
+        if len(members) > 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return list(members)
+
+    assert memory.halving([0, 1, 2], work) == [0, 1, 2]
+    assert len(there) == 5
+
+
 def test_one_replicate_that_does_not_fit_says_what_to_do() -> None:
     def work(members: object) -> list[int]:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory")
@@ -259,9 +277,10 @@ def test_a_gpu_that_is_not_here_is_a_usage_error(start: Callable[..., Run]) -> N
         planner.prepare(run.context, None)
 
 
-def test_on_a_gpu_all_replicates_are_one_stack() -> None:
+def test_on_a_gpu_all_replicates_are_one_stack_unless_they_convolve() -> None:
     training = Training(steps=1, batch_size=8, learning_rate=0.1, device="cuda")
     assert planner.choose(training, mlp.build((1, 8, 8), 10, (20,)), 0.1).trainer == "stack"
+    assert planner.choose(training, convolutional(), 0.1).trainer == "eager"
     assert planner.choose(training, dropping(), 1.0) == planner.Choice(
         "eager", "Dropout draws its numbers for all replicates at once"
     )

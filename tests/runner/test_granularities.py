@@ -11,9 +11,10 @@ from ticketsmith.errors import UsageError
 from ticketsmith.lottery.results import Density, Verdict
 from ticketsmith.specs import read_spec
 from ticketsmith_runner import masks
+from ticketsmith_runner.backends.cuda_semi24 import fits
 from ticketsmith_runner.compaction import compact
 from ticketsmith_runner.execute import execute
-from ticketsmith_runner.granularities import unit, vector
+from ticketsmith_runner.granularities import two_of_four, unit, vector
 from ticketsmith_runner.models import mlp
 from ticketsmith_runner.network import build, restore
 from ticketsmith_runner.tensors import member, unpack
@@ -129,3 +130,34 @@ def test_groups_of_channels_are_no_units_of_their_own() -> None:
 def test_units_of_different_layers_do_not_compete() -> None:
     with pytest.raises(UsageError, match=r"pruning\.scope: expected layerwise where units compete"):
         read_spec(None, {"pruning": {"granularity": "unit", "scope": "global"}})
+
+
+@pytest.mark.parametrize("scope", ["layerwise", "global"])
+@pytest.mark.parametrize("arm", ["ticket", "random"])
+def test_from_half_on_a_ticket_has_two_of_four_at_most(start: Callable[..., Run], arm: str, scope: str) -> None:
+    pruning = {"granularity": "two-of-four", "sparsity": 0.6, "fraction": 0.3, "scope": scope, "output_rate": 1.0}
+    run = start({"pruning": pruning if scope == "layerwise" else {**pruning, "output_rate": 0.5}}, scope)
+    run.go()
+    density = Density.model_validate_json(run.ledger.read(run["level-03/ticket/prune"], "density.json"))
+    assert density.sparsity == pytest.approx(0.6, abs=0.001)
+    if arm == "random" and scope == "global":
+        return  # it has the ticket's counts, layer by layer, and a layer may have more than half
+    for name, mask in last(run, arm, "mask.safetensors", "prune").items():
+        if name != "5.weight" and mask.shape[2] % 4 == 0:
+            assert all(fits(each) for each in mask)
+
+
+def test_the_two_best_of_four_go_last() -> None:
+    score = torch.tensor([[9.0, 8.0, 7.0, 6.0, 1.0, 2.0, 3.0, 4.0]])
+
+    def kept(count: int, gone: int = 0) -> list[int]:
+        alive = torch.arange(8)[None] >= gone
+        (mask,) = two_of_four.prune(nn.Identity(), {"a": score}, {"a": alive}, {"a": count}).values()
+        return mask[0].nonzero().flatten().tolist()
+
+    assert kept(6) == [0, 1, 2, 3, 6, 7]
+    assert kept(4) == [0, 1, 6, 7]
+    assert kept(2) == [0, 1]
+    assert kept(4, gone=2) == [2, 3, 6, 7]
+    with pytest.raises(ValueError, match="cannot keep"):
+        kept(9)

@@ -1,4 +1,4 @@
-"""Exact compaction on a GPU, fp16: for tickets of units or channels, whose dense rest is small. On request."""
+"""Exact compaction on a GPU, fp32: for tickets of units or channels, whose dense rest is small."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from . import Forward, Kind
 from ._cuda import captured, needed
 from .compact import network
 
-KIND = Kind(precision="float16", asked=True)
+KIND = Kind()
 
 
 def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
     """The compacted ticket. Raises NotApplicable without a GPU."""
     needed()
-    return captured(network(masked, masks, shape), torch.float16)
+    return captured(network(masked, masks, shape), torch.float32)

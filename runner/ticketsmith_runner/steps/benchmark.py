@@ -112,7 +112,7 @@ def _speed(
     choices = [choose([row for row in rows if row.batch_size == size], kinds) for size in sizes]
     plans = {name: forward.plan for name, forward in admitted.forwards.items() if forward.plan}
     return Speed(
-        machine=_machine(),
+        machine=_machine(_device(admitted.forwards)),
         replicate=subject.replicate,
         sparsity=subject.sparsity,
         max_abs_difference=admitted.differences,
@@ -215,11 +215,18 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _machine() -> Machine:
+def _device(forwards: Mapping[str, Forward]) -> str:
+    """The GPU's name if something was measured on it."""
+    if any(forward.device == "cuda" for forward in forwards.values()):
+        return torch.cuda.get_device_name()
+    return "cpu"
+
+
+def _machine(device: str) -> Machine:
     return Machine(
         cpu=cpu(),
         cores=os.cpu_count() or 1,
-        device="cpu",
+        device=device,
         threads=torch.get_num_threads(),
         versions={"python": platform.python_version(), "ticketsmith": ticketsmith.__version__, **versions()},
         environment={name: value for name, value in sorted(os.environ.items()) if name.startswith(TUNING)},

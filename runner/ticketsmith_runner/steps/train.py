@@ -20,7 +20,7 @@ from .. import trainers
 from ..context import Artifacts, Context
 from ..data import Data, Split, split
 from ..loop import Look, Trace, train_all
-from ..memory import halving, parts
+from ..memory import free, halving, parts
 from ..network import build, draw, restore
 from ..planner import settled
 from ..records import score, stack_ragged, take
@@ -67,6 +67,7 @@ def replicate(context: Context, step: Train, r: int, *, trainer: str) -> Replica
 def cohort(context: Context, step: Train, trainer: str) -> list[Replicate]:
     """Train all replicates together, or as many at a time as fit into memory."""
     file = cast(GroupFile, trainers.trainer(trainer))
+    free()  # or the arm before counts as memory that is taken
     most = file.most(build(context.spec.model, context.task), context.spec.training, context.task.shape)
     members: list[Replicate] = []
     for part in parts(len(context.replicates(step)), most):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
+import torch
 from torch import Tensor, nn
 
 from ticketsmith.lottery.spec import Training
@@ -52,6 +53,16 @@ class Batches:
         """Inputs (B, ...) and labels (B,) of one update."""
         chosen = self.chosen(update)
         return self.inputs[chosen], self.labels[chosen]
+
+
+def side_by_side(batches: "Sequence[Examples]", update: int) -> tuple[Tensor, Tensor]:
+    """Inputs (R, B, ...) and labels (R, B) of one update of R trainings; of the same data, they are picked at once."""
+    resident = [each for each in batches if isinstance(each, Batches)]
+    if len(resident) == len(batches) and len({id(each.inputs) for each in resident}) == 1:
+        chosen_RB = torch.stack([each.chosen(update) for each in resident])
+        return resident[0].inputs[chosen_RB], resident[0].labels[chosen_RB]
+    inputs, labels = zip(*(of(update) for of in batches), strict=True)
+    return torch.stack(inputs), torch.stack(labels)
 
 
 class Network(Protocol):

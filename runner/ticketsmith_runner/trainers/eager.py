@@ -1,6 +1,7 @@
 """The reference: any nn.Module through autograd, torch's own optimizer kernels, masked gradients.
 
-Images lie channel by channel of each pixel (`channels_last`), which convolutions are faster on.
+Images lie channel by channel of each pixel (`channels_last`) where convolutions are faster on them: on a CPU, and in
+bfloat16 on a GPU.
 """
 
 from typing import ClassVar
@@ -15,6 +16,7 @@ from ticketsmith.lottery.spec import Training
 from ..network import restore, state
 from ..optimizer import Optimizer
 from . import Examples, Mask, State, memory, weights
+from ._recorded import finish, updating
 
 DEVICES, PRECISIONS = ("cpu", "cuda"), ("float32", "bfloat16")
 
@@ -27,24 +29,30 @@ class Eager:
 
     def __init__(self, network: nn.Module, state: State, mask: Mask, training: Training) -> None:
         restore(network, weights(state))
+        self.pixelwise = training.device == "cpu" or training.precision == "bfloat16"
         for parameter in network.to(training.device).parameters():
-            if parameter.dim() == 4:
+            if self.pixelwise and parameter.dim() == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.network, self.training = network, training
         parameters = dict(network.named_parameters())
         self.optimizer = Optimizer(parameters, training, memory(state))
         self.masked = [(p, mask[name].to(p.device, p.dtype)) for name, p in parameters.items() if name in mask]
+        self.update = updating(self._update, training.device)
 
     def advance(self, span: range, batches: Examples) -> None:
         self.network.train()
         for update in span:
             if self.RANDOM:
                 self.seed(batches.noise(update))
-            self.differentiate(*batches(update))
-            # With a zero gradient, momentum and Adam's moments stay zero too: a pruned weight never moves again.
-            for parameter, ones in self.masked:
-                parameter.grad.mul_(ones)  # type: ignore[union-attr]
-            self.optimizer.step(learning_rate(self.training, update))
+            self.update(*batches(update), learning_rate(self.training, update))
+        finish(self.training.device)
+
+    def _update(self, inputs: Tensor, labels: Tensor, rate: float | Tensor) -> None:
+        self.differentiate(inputs, labels)
+        # With a zero gradient, momentum and Adam's moments stay zero too: a pruned weight never moves again.
+        for parameter, ones in self.masked:
+            parameter.grad.mul_(ones)  # type: ignore[union-attr]
+        self.optimizer.step(rate)
 
     def seed(self, number: int) -> None:
         torch.default_generator.manual_seed(number)  # torch.manual_seed does more, for a hundred times as long
@@ -62,7 +70,8 @@ class Eager:
             return self._logits(inputs.to(self.training.device)).cpu()
 
     def _logits(self, inputs: Tensor) -> Tensor:
-        images = inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
+        image = self.pixelwise and inputs.dim() == 4
+        images = inputs.contiguous(memory_format=torch.channels_last) if image else inputs
         with torch.autocast(self.training.device, torch.bfloat16, enabled=self.training.precision == "bfloat16"):
             return self.network(images).float()  # type: ignore[no-any-return]
 

@@ -1,6 +1,7 @@
 """The replicates of a cohort as one network with a leading dimension, by torch.func: one launch where there were many.
 
-It is for GPUs, which small networks leave idle between launches. On a CPU it works and gains nothing: see README.md.
+It is for GPUs, which small networks leave idle between launches; there an update is recorded once and replayed. On a
+CPU it works and gains nothing: see README.md.
 
 R: replicates.  B: examples of a batch.
 """
@@ -18,7 +19,8 @@ from ticketsmith.lottery.schedule import learning_rate
 from ticketsmith.lottery.spec import Training
 
 from ..optimizer import Optimizer
-from . import Batches, Mask, State, memory, weights
+from . import Batches, Mask, State, memory, side_by_side, weights
+from ._recorded import finish, updating
 
 DEVICES, PRECISIONS = ("cpu", "cuda"), ("float32", "bfloat16")
 SHARE = 0.8  # of the memory that is free: the rest is for what an estimate does not know, kernels and allocators
@@ -47,19 +49,23 @@ class Stack:
         self.ones = {name: each.to(values[name].dtype) for name, each in _stacked(masks, training.device).items()}
         # Each replicate's parameters by themselves: of one long tensor the CPU rounds the last few numbers otherwise.
         self.optimizer = Optimizer(self._apart(self.parameters), training, self._memory(states))
+        self.slopes: Callable[..., dict[str, Tensor]] = vmap(grad(self._loss), randomness="error")
+        self.update = updating(self._update, training.device)
 
     def advance(self, span: range, batches: Sequence[Batches]) -> None:
         """Make the updates in `span` for every replicate."""
         self.network.train()
-        slopes: Callable[..., dict[str, Tensor]] = vmap(grad(self._loss), randomness="error")
         for update in span:
-            inputs_RB, labels_RB = (torch.stack(each) for each in zip(*(of(update) for of in batches), strict=True))
-            gradients = slopes(self.parameters, self.buffers, inputs_RB, labels_RB)
-            for name, ones in self.ones.items():
-                gradients[name].mul_(ones)
-            for key, gradient in self._apart(gradients).items():
-                self.optimizer.parameters[key].grad = gradient
-            self.optimizer.step(learning_rate(self.training, update))
+            self.update(*side_by_side(batches, update), learning_rate(self.training, update))
+        finish(self.training.device)
+
+    def _update(self, inputs_RB: Tensor, labels_RB: Tensor, rate: float | Tensor) -> None:
+        gradients = self.slopes(self.parameters, self.buffers, inputs_RB, labels_RB)
+        for name, ones in self.ones.items():
+            gradients[name].mul_(ones)
+        for key, gradient in self._apart(gradients).items():
+            self.optimizer.parameters[key].grad = gradient
+        self.optimizer.step(rate)
 
     def logits(self, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         """Of one replicate."""

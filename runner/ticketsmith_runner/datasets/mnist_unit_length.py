@@ -1,0 +1,15 @@
+"""MNIST with every image scaled to length 1, as the authors of the Lottery Ticket Hypothesis trained on it.
+
+The paper does not say so; their code does (google-research/lottery-ticket-hypothesis, datasets/dataset_mnist.py). It
+matters: on standardized images the dense network stops learning after 3,800 updates instead of 6,700, and is worse.
+"""
+
+from dataclasses import replace
+
+from ..data import Examples
+from . import mnist
+
+
+def load(root: str) -> Examples:
+    """See `mnist.load`."""
+    return replace(mnist.load(root), mean=0.0, std=1.0, unit_length=True)
