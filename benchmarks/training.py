@@ -10,7 +10,8 @@ Calls of a round follow each other, and the order of a round rotates; a ratio is
 bootstrap interval.
 
 lenet300 is the task mnist-lenet300 (batches of 60, Adam), lenet300-sgd has open_lth's batches of 128 and SGD; conv2 and
-resnet20 train on noise of CIFAR-10's size. A density of 1 has no mask.
+resnet20 train on noise of CIFAR-10's size; digits is digits-mlp, whose conventional loop reads tensors. A density of 1
+has no mask. Of chains csr-mlp is also held against dense-mlp, which the planner's rule follows.
 """
 
 import argparse
@@ -57,12 +58,14 @@ class Case:
 
 
 ADAM = Training(steps=10**6, batch_size=60, optimizer="adam", learning_rate=1.2e-3)
+DIGITS = Training(steps=10**6, batch_size=64, optimizer="adam", learning_rate=3e-3)
 SGD = Training(steps=10**6, batch_size=128, learning_rate=0.1)
 MOMENTUM = Training(steps=10**6, batch_size=128, learning_rate=0.1, momentum=0.9)
 CASES = {
     case.name: case
     for case in (
-        Case("lenet300", (1.0, 0.5, 0.2, 0.05, 0.02), ADAM, 200, 55_000),
+        Case("digits", (1.0, 0.2), DIGITS, 22, 1_437),
+        Case("lenet300", (1.0, 0.8, 0.6, 0.2, 0.05, 0.02), ADAM, 200, 55_000),
         Case("lenet300-sgd", (1.0, 0.2, 0.05, 0.02), SGD, 100, 60_000),
         Case("conv2", (1.0, 0.2), MOMENTUM, 2, 10_000),
         Case("resnet20", (1.0, 0.2), MOMENTUM, 3, 10_000),
@@ -103,7 +106,7 @@ def compare(case: Case, density: float, root: str, open_lth: str | None, rounds:
             "one": partial(ours, name),
         }
         if name != "eager":
-            calls["eager"] = partial(ours, "eager")
+            calls |= {other: partial(ours, other) for other in ("eager", "csr-mlp", "dense-mlp")}
         else:
             calls["plain"] = partial(ours, "plain")
             calls["bfloat16"] = partial(ours, "bfloat16")
@@ -125,6 +128,7 @@ def compare(case: Case, density: float, root: str, open_lth: str | None, rounds:
     found += [row("one", 1, "loop", "one conventional loop")]
     if "eager" in each:
         found += [row("eager", 1, "loop", "one conventional loop", trainer="eager")]
+        found += [row("csr-mlp", 1, "dense-mlp", "dense-mlp", trainer="csr-mlp")]
     if "plain" in each:
         found += [row("one", 1, "plain", "eager without channels_last")]
         found += [row("bfloat16", 1, "plain", "eager without channels_last", trainer="eager, bfloat16")]
@@ -164,8 +168,8 @@ def conventional(case: Case, density: float, root: str) -> None:
 
 
 def network(name: str) -> nn.Module:
-    if name.startswith("lenet300"):
-        return mlp.build((1, 28, 28), 10, Model().hidden)
+    if name in ("digits", "lenet300", "lenet300-sgd"):
+        return mlp.build((1, 8, 8) if name == "digits" else (1, 28, 28), 10, Model().hidden)
     return {"conv2": nets.conv2, "resnet20": nets.resnet20}[name]()
 
 
@@ -182,8 +186,8 @@ def start(name: str, density: float) -> tuple[nn.Module, dict[str, Tensor]]:
 @lru_cache
 def examples(name: str, root: str) -> tuple[Tensor, Tensor]:
     """Resident inputs and labels: MNIST, or noise of CIFAR-10's size."""
-    if name.startswith("lenet300"):
-        of = task("mnist-lenet300")
+    if name in ("digits", "lenet300", "lenet300-sgd"):
+        of = task("digits-mlp" if name == "digits" else "mnist-lenet300")
         data = read(of.dataset, of.digest, root)
         return data.inputs[:60_000], data.labels[:60_000]
     pixels, labels = noise()
@@ -196,6 +200,8 @@ def images(name: str, root: str) -> torch.utils.data.Dataset[object]:
     """torchvision's data set with its usual transforms."""
     from torchvision import datasets, transforms
 
+    if name == "digits":
+        return torch.utils.data.TensorDataset(*examples(name, root))
     grey = name.startswith("lenet300")
     normal = transforms.Normalize((0.1307,), (0.3081,)) if grey else transforms.Normalize((0.5,) * 3, (0.25,) * 3)
     usual = transforms.Compose([transforms.ToTensor(), normal])

@@ -181,6 +181,22 @@ def test_what_torch_cannot_stack_is_left_to_eager(start: Callable[..., Run], mon
     assert choice.trainer == "eager" and "stack fails on this machine" in choice.reason
 
 
+def test_what_fails_in_the_precision_that_is_asked_for_is_left_to_eager(
+    start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = stack.start
+
+    def refusing(network: nn.Module, state: State, mask: Mask, training: Training) -> stack.Member:
+        if training.precision == "bfloat16":
+            raise RuntimeError("Expected grad_output to have type BFloat16 but got Float")
+        return begun(network, state, mask, training)
+
+    monkeypatch.setattr(stack, "start", refusing)
+    for precision, name in (("float32", "stack"), ("bfloat16", "eager")):
+        run = start({"training": {"trainer": "stack", "precision": precision}}, precision)
+        assert planner.settled(run.context)[0] == name
+
+
 def test_a_replicate_that_diverges_leaves_the_others_of_its_stack_alone() -> None:
     def traced(seeds: list[int]) -> list[Trace]:
         problems = [problem(convolutional(), seed) for seed in seeds]
