@@ -9,7 +9,8 @@ A form is a trainer and how many replicates it trains at a time; `launched`: its
 in that precision; `compiled`: by torch.compile.
 `infer`: networks at their initialization, of which units, or two of four weights, were pruned by magnitude. Each row
 has the ratio to the best dense one in fp32, and to the dense one in fp16; both are resident and replay a CUDA graph.
-`nothing` is a graph of as many empty kernels as the network has layers: no kernel of ours could be faster than that.
+`nothing` is a graph of as many empty kernels as the network has layers, which no kernel for each layer could beat.
+TF32 is off.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from ticketsmith_runner.masks import ones
 from ticketsmith_runner.steps.benchmark import Subject, benchmark
 from ticketsmith_runner.timing import measure, ratio
 from ticketsmith_runner.trainers import Batches, begin
+from ticketsmith_runner.trainers._recorded import maker
 from ticketsmith_runner.workers import single_thread
 
 FORMS = (
@@ -127,7 +129,7 @@ def begun(case: Case, root: str, trainer: str, size: int, form: str) -> Callable
     group: Any = begin(trainer, network, [state] * size, [mask] * size, training)
     if form == "launched":
         own = group if trainer == "stack" else group.trainer
-        own.update = own._update
+        own.make = maker("cpu")
     if form == "compiled" and trainer == "stack":
         group.slopes = torch.compile(group.slopes)
     batches = [Batches(inputs, labels, chosen)] * size
@@ -172,14 +174,14 @@ def pruned(net: str, form: str, sparsity: float) -> Subject:
 def nothing(network: nn.Module) -> float:
     """Seconds of a call whose graph has one empty kernel for each layer with weights."""
     layers = sum(isinstance(module, nn.Linear | nn.Conv2d) for module in network.modules())
-    inputs = torch.zeros(1, device="cuda")
+    given, inputs = torch.zeros(1, device="cuda"), torch.zeros(1, device="cuda")
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         for _ in range(layers):
             inputs.add_(1)
 
     def call() -> None:
-        inputs.copy_(inputs)
+        inputs.copy_(given)
         graph.replay()
         inputs.clone()
         torch.cuda.synchronize()

@@ -38,7 +38,7 @@ from .execute import execute
 from .planner import prepare
 from .spent import Spent, TimedStore
 from .walk import walk
-from .workers import workers
+from .workers import single_thread, workers
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,6 +98,7 @@ def _steps(ledger: Ledger, spec: Experiment, spent: Spent, options: argparse.Nam
     context = Context(spec=spec, task=task(spec.task), ledger=ledger, data_root=options.data_root, progress=_progress)
     # Wrong data or a trainer that does not fit end the run here, before any work; the workers share what is loaded.
     _ = context.data
+    single_thread()  # the probe is to see what a training will
     prepare(context, options.level if options.command == "step" else None)
     # A process that was forked cannot use a GPU, and one process keeps it busy.
     with workers(1 if spec.training.device == "cuda" else options.workers) as pool:

@@ -34,7 +34,8 @@ def single_thread() -> None:
     """One thread, denormals flushed, no TF32: the setting in which results are fp32 and the same bytes every time."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic = False, True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
 
 
 def _begin(parent: int) -> None:

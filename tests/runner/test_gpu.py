@@ -1,7 +1,6 @@
 """What only a GPU can show. Without one these tests are skipped: what they claim is then not shown here."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from ticketsmith.lottery.spec import Training
 from ticketsmith_runner import memory, planner
 from ticketsmith_runner.execute import execute
 from ticketsmith_runner.tensors import unpack
-from ticketsmith_runner.trainers import State, begin, eager, stack
+from ticketsmith_runner.trainers import State, _recorded, begin, eager, stack
 from ticketsmith_runner.workers import single_thread
 
 from .conftest import Run
@@ -59,9 +58,15 @@ def test_a_recorded_update_is_the_one_that_was_recorded(
     for file in (stack, eager):
         monkeypatch.setattr(file, "learning_rate", lambda training, update: training.learning_rate / (1 + update))
     seeds = [3, 4] if name == "stack" else [3]
+    launches: list[object] = []
+    launch = _recorded._launch
+    monkeypatch.setattr(_recorded, "_launch", lambda *given: launches.append(launch(*given)))
     replayed = trained(name, make, seeds, training, UPDATES)
-    monkeypatch.setattr("ticketsmith_runner.trainers._recorded.WARM", 2 * UPDATES)
-    assert all(apart(*each) == 0 for each in zip(replayed, trained(name, make, seeds, training, UPDATES), strict=True))
+    assert len(launches) == _recorded.WARM
+    monkeypatch.setattr(_recorded, "WARM", 2 * UPDATES)
+    launched = trained(name, make, seeds, training, UPDATES)
+    assert len(launches) == 3 + UPDATES
+    assert all(apart(*each) == 0 for each in zip(replayed, launched, strict=True))
 
 
 @pytest.mark.parametrize("make", [convolutional, Tied])
@@ -110,7 +115,7 @@ def test_memory_that_really_runs_out_halves_the_stack(
         wide: dict[str, Any] = {"model": {"hidden": [2048, 2048]}, "training": {"device": "cuda", "steps": 6}}
         run = start(wide, root)
         planner.prepare(run.context, None)
-        execute(run["level-00/dense/train"], replace(run.context))
+        execute(run["level-00/dense/train"], run.context)
         return unpack(run.ledger.read(run["level-00/dense/train"], "weights.safetensors"))
 
     whole = weights("whole")

@@ -1,6 +1,6 @@
 """Weights, of which two in each group of four go first: what tensor cores of compute capability 8.0 on skip.
 
-From 50 % on a ticket has at most two of four neighbouring inputs of a unit, the form that is called 2:4.
+A layer that keeps half of its weights or less has at most two of four neighbouring inputs of a unit: the form 2:4.
 """
 
 from collections.abc import Mapping

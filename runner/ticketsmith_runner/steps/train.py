@@ -61,7 +61,7 @@ def run(step: Train, context: Context) -> Artifacts:
 
 def replicate(context: Context, step: Train, r: int, *, trainer: str) -> Replicate:
     """Train replicate `r` of the cohort. Depends on its own number and seed, never on its neighbours."""
-    return _trained(context, step, [r], trainer)[0]
+    return halving([r], lambda some: _trained(context, step, some, trainer))[0]
 
 
 def cohort(context: Context, step: Train, trainer: str) -> list[Replicate]:

@@ -58,7 +58,7 @@ class Batches:
 def side_by_side(batches: "Sequence[Examples]", update: int) -> tuple[Tensor, Tensor]:
     """Inputs (R, B, ...) and labels (R, B) of one update of R trainings; of the same data, they are picked at once."""
     resident = [each for each in batches if isinstance(each, Batches)]
-    if len(resident) == len(batches) and len({id(each.inputs) for each in resident}) == 1:
+    if len(resident) == len(batches) and len({(id(each.inputs), id(each.labels)) for each in resident}) == 1:
         chosen_RB = torch.stack([each.chosen(update) for each in resident])
         return resident[0].inputs[chosen_RB], resident[0].labels[chosen_RB]
     inputs, labels = zip(*(of(update) for of in batches), strict=True)

@@ -1,22 +1,27 @@
-"""Work on a GPU that is recorded once and replayed: many small kernels wait for their launches otherwise."""
+"""Updates on a GPU that are recorded once and replayed: many small kernels wait for their launches otherwise.
 
-from collections.abc import Callable
+A recording holds what was launched and nothing else: no decision of a `forward` in Python, no tensor of the CPU.
+"""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch import Tensor
 
-WARM = 3  # calls before the recording, in which libraries choose their kernels and memory is made
+WARM = 3  # updates before the recording, in which libraries choose their kernels and memory is made
 
 Update = Callable[[Tensor, Tensor, float | Tensor], None]
-"""Of weights, in place: from inputs, labels and a learning rate."""
+"""Of weights, in place: from inputs, labels and a learning rate. Waits for nothing."""
+Maker = Callable[[Update, Tensor, Tensor, float], None]
+"""Makes an update, the same one with every call. Not given the update once: a trainer would refer to itself."""
 
 
-def updating(update: Update, device: str) -> Update:
-    """The same update, on a GPU recorded, with its rate there."""
-    if device != "cuda":
-        return update
-    recorded = Recorded(update)
-    return lambda inputs, labels, rate: recorded(inputs, labels, torch.full((), float(rate), device=device))
+def maker(device: str) -> Maker:
+    """How updates are made on a device."""
+    return Recorded() if device == "cuda" else lambda update, inputs, labels, rate: update(inputs, labels, rate)
 
 
 def finish(device: str) -> None:
@@ -26,33 +31,48 @@ def finish(device: str) -> None:
 
 
 class Recorded:
-    """`work(*tensors)`, which changes tensors in place and waits for nothing. Other shapes than the first: launched."""
+    """Batches of other shapes than the first are launched."""
 
-    def __init__(self, work: Callable[..., None]) -> None:
-        self._work, self._calls = work, 0
-        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        self._graph, self._inputs = torch.cuda.CUDAGraph(), list[Tensor]()
+    def __init__(self) -> None:
+        self._calls, self._graph, self._own = 0, torch.cuda.CUDAGraph(), list[Tensor]()
+        self._shape = torch.Size()
 
-    def __call__(self, *tensors: Tensor) -> None:
-        """Raises what `work` raises, which may be that memory runs out."""
+    def __call__(self, update: Update, inputs: Tensor, labels: Tensor, rate: float) -> None:
+        """Raises what `update` raises, which may be that memory runs out."""
+        given = [inputs, labels, torch.full((), rate, device="cuda")]
+        self._shape = self._shape if self._calls else inputs.shape
         self._calls += 1
-        if self._calls <= WARM:
-            self._launch(tensors)
+        if self._calls <= WARM or inputs.shape != self._shape:
+            _launch(update, given)
             return
-        if not self._inputs:
-            self._inputs = [tensor.clone() for tensor in tensors]
-            with torch.cuda.graph(self._graph, stream=self._stream):
-                self._work(*self._inputs)
-        if any(own.shape != tensor.shape for own, tensor in zip(self._inputs, tensors, strict=True)):
-            self._launch(tensors)
-            return
-        for own, tensor in zip(self._inputs, tensors, strict=True):
+        if not self._own:
+            self._own = [tensor.clone() for tensor in given]
+            with _uncollected(), torch.cuda.graph(self._graph, stream=_stream(), capture_error_mode="thread_local"):
+                update(*self._own)
+        for own, tensor in zip(self._own, given, strict=True):
             own.copy_(tensor)
         self._graph.replay()
 
-    def _launch(self, tensors: tuple[Tensor, ...]) -> None:
-        """On the stream of the recording, as torch asks for."""
-        self._stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(self._stream):
-            self._work(*tensors)
-        torch.cuda.current_stream().wait_stream(self._stream)
+
+@cache
+def _stream() -> torch.cuda.Stream:
+    """One: each has memory of its own in cuBLAS."""
+    return torch.cuda.Stream()  # type: ignore[no-untyped-call]
+
+
+def _launch(update: Update, given: list[Tensor]) -> None:
+    """On the stream of the recording, as torch asks for."""
+    _stream().wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(_stream()):
+        update(*given)
+    torch.cuda.current_stream().wait_stream(_stream())
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """A graph that the collector destroyed while another one is recorded would end the recording."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -16,7 +16,7 @@ from ticketsmith.lottery.spec import Training
 from ..network import restore, state
 from ..optimizer import Optimizer
 from . import Examples, Mask, State, memory, weights
-from ._recorded import finish, updating
+from ._recorded import finish, maker
 
 DEVICES, PRECISIONS = ("cpu", "cuda"), ("float32", "bfloat16")
 
@@ -37,14 +37,14 @@ class Eager:
         parameters = dict(network.named_parameters())
         self.optimizer = Optimizer(parameters, training, memory(state))
         self.masked = [(p, mask[name].to(p.device, p.dtype)) for name, p in parameters.items() if name in mask]
-        self.update = updating(self._update, training.device)
+        self.make = maker(training.device)
 
     def advance(self, span: range, batches: Examples) -> None:
         self.network.train()
         for update in span:
             if self.RANDOM:
                 self.seed(batches.noise(update))
-            self.update(*batches(update), learning_rate(self.training, update))
+            self.make(self._update, *batches(update), learning_rate(self.training, update))
         finish(self.training.device)
 
     def _update(self, inputs: Tensor, labels: Tensor, rate: float | Tensor) -> None:

@@ -9,6 +9,8 @@ R: replicates.  B: examples of a batch.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +22,7 @@ from ticketsmith.lottery.spec import Training
 
 from ..optimizer import Optimizer
 from . import Batches, Mask, State, memory, side_by_side, weights
-from ._recorded import finish, updating
+from ._recorded import finish, maker
 
 DEVICES, PRECISIONS = ("cpu", "cuda"), ("float32", "bfloat16")
 SHARE = 0.8  # of the memory that is free: the rest is for what an estimate does not know, kernels and allocators
@@ -41,7 +43,7 @@ class Stack:
 
     def __init__(self, network: nn.Module, states: Sequence[State], masks: Sequence[Mask], training: Training) -> None:
         self.network, self.training = network.to(training.device), training
-        self.members = [Member(self, r) for r in range(len(states))]
+        self.size = len(states)
         values = _stacked([weights(each) for each in states], training.device)
         learned = [name for name, _ in network.named_parameters()]
         self.parameters = {name: values[name] for name in learned}
@@ -49,14 +51,21 @@ class Stack:
         self.ones = {name: each.to(values[name].dtype) for name, each in _stacked(masks, training.device).items()}
         # Each replicate's parameters by themselves: of one long tensor the CPU rounds the last few numbers otherwise.
         self.optimizer = Optimizer(self._apart(self.parameters), training, self._memory(states))
-        self.slopes: Callable[..., dict[str, Tensor]] = vmap(grad(self._loss), randomness="error")
-        self.update = updating(self._update, training.device)
+        self.slopes: Callable[..., dict[str, Tensor]] = vmap(
+            grad(partial(_loss, self.network, training)), randomness="error"
+        )
+        self.make = maker(training.device)
+
+    @property
+    def members(self) -> list["Member"]:
+        """In the order of the states. Not kept: they refer to the stack, which would not go when it is done."""
+        return [Member(self, r) for r in range(self.size)]
 
     def advance(self, span: range, batches: Sequence[Batches]) -> None:
         """Make the updates in `span` for every replicate."""
         self.network.train()
         for update in span:
-            self.update(*side_by_side(batches, update), learning_rate(self.training, update))
+            self.make(self._update, *side_by_side(batches, update), learning_rate(self.training, update))
         finish(self.training.device)
 
     def _update(self, inputs_RB: Tensor, labels_RB: Tensor, rate: float | Tensor) -> None:
@@ -67,17 +76,8 @@ class Stack:
             self.optimizer.parameters[key].grad = gradient
         self.optimizer.step(rate)
 
-    def logits(self, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-        """Of one replicate."""
-        with torch.autocast(self.training.device, torch.bfloat16, enabled=self.training.precision == "bfloat16"):
-            values: Tensor = functional_call(self.network, ({**parameters}, {**buffers}), (inputs,))
-        return values.float()
-
-    def _loss(self, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-        return cross_entropy(self.logits(parameters, buffers, x), y)
-
     def _apart(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {_key(r, name): value[r] for name, value in values.items() for r in range(len(self.members))}
+        return {_key(r, name): value[r] for name, value in values.items() for r in range(self.size)}
 
     def _memory(self, states: Sequence[State]) -> list[tuple[str, str, Tensor]]:
         return [(slot, _key(r, name), value) for r, each in enumerate(states) for slot, name, value in memory(each)]
@@ -98,7 +98,8 @@ class Member:
         self.stack.network.eval()
         with torch.inference_mode():
             values = self._own(self.stack.parameters), self._own(self.stack.buffers)
-            return self.stack.logits(*values, inputs.to(self.stack.training.device)).cpu()
+            stack = self.stack
+            return _logits(stack.network, stack.training, *values, inputs.to(stack.training.device)).cpu()
 
     def weights(self) -> State:
         own = self._own(self.stack.parameters) | self._own(self.stack.buffers)
@@ -114,6 +115,21 @@ class Member:
 
     def _own(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {name: value[self.r] for name, value in values.items()}
+
+
+Values = Mapping[str, Tensor]
+
+
+def _logits(network: nn.Module, training: Training, parameters: Values, buffers: Values, inputs: Tensor) -> Tensor:
+    """Of one replicate."""
+    with torch.autocast(training.device, torch.bfloat16, enabled=training.precision == "bfloat16"):
+        values: Tensor = functional_call(network, ({**parameters}, {**buffers}), (inputs,))
+    return values.float()
+
+
+def _loss(network: nn.Module, training: Training, *given: Any) -> Tensor:
+    *values, labels = given
+    return cross_entropy(_logits(network, training, *values), labels)
 
 
 group = Stack
