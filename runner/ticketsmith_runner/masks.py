@@ -60,7 +60,7 @@ def keep_groups(scores: Tensor, alive: Tensor, groups: Tensor, count: int) -> Te
     """The groups with the best mean score that have about `count` weights, one at least. Ties: the lower number stays.
 
     >>> scores, groups = torch.tensor([1.0, 3.0, 5.0, 1.0, 9.0]), torch.tensor([0, 0, 1, 1, 2])
-    >>> keep_groups(scores, torch.ones(5, dtype=torch.bool), groups, 2)
+    >>> keep_groups(scores, torch.ones(5, dtype=torch.bool), groups, 3)
     tensor([False, False,  True,  True,  True])
     """
     living, number = alive.flatten(), groups.flatten()

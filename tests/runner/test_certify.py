@@ -95,4 +95,4 @@ def test_an_unknown_certificate_is_answered_with_the_choices(capsys: pytest.Capt
 def test_a_dry_run_prints_the_spec(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["reproduce", "lth-lenet", "--budget", "small", "--dry-run", "-o", "json"])
-    assert json.loads(capsys.readouterr().out)["spec"]["training"]["steps"] == 12000
+    assert json.loads(capsys.readouterr().out)["spec"]["training"]["steps"] == 20000

@@ -37,7 +37,7 @@ def test_a_package_holds_the_measured_ticket(verdicts: Verdicts, package: Path) 
     for layer, number in zip(ticket.graph.layers(), (1, 3), strict=True):
         assert np.array_equal(layer.weight_OI, weights[f"{number}.weight"][speed.replicate])
         assert np.array_equal(layer.bias_O, weights[f"{number}.bias"][speed.replicate])
-    assert [row.batch for row in ticket.measured] == [1]
+    assert [row.batch for row in ticket.measured] == [row.batch_size for row in speed.choices]
     assert ticket.provenance["run"] == verdicts.passed
     assert ticket.provenance["verdict"]["status"] == "PASS"
     assert ticket.machine == speed.machine.model_dump(mode="json")
