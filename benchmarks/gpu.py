@@ -34,7 +34,8 @@ from ticketsmith.lottery.spec import BenchmarkOptions
 from ticketsmith_runner.backends import every
 from ticketsmith_runner.granularities import granularity
 from ticketsmith_runner.masks import ones
-from ticketsmith_runner.steps.benchmark import Subject, benchmark
+from ticketsmith_runner.steps.benchmark import benchmark
+from ticketsmith_runner.subject import Subject
 from ticketsmith_runner.timing import measure, ratio
 from ticketsmith_runner.trainers import Batches, begin
 from ticketsmith_runner.trainers._recorded import maker

@@ -37,7 +37,8 @@ from ticketsmith_runner.backends import every
 from ticketsmith_runner.context import Context
 from ticketsmith_runner.granularities import granularity
 from ticketsmith_runner.masks import ones
-from ticketsmith_runner.steps.benchmark import Subject, benchmark, networks
+from ticketsmith_runner.steps.benchmark import benchmark
+from ticketsmith_runner.subject import Subject, networks
 from ticketsmith_runtime.kernels._isa import AVX512
 from ticketsmith_runtime.llvm import Machine
 

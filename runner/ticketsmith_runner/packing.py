@@ -20,7 +20,7 @@ from .backends import NotApplicable
 from .backends._admission import Unequal, compare
 from .backends._onnx import model
 from .context import Context
-from .steps.benchmark import networks
+from .subject import networks
 from .tracing import graph
 
 PROBES = 4  # samples

@@ -16,7 +16,8 @@ from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner.backends import Kind, NotApplicable, every
 from ticketsmith_runner.context import Context
 from ticketsmith_runner.network import build, draw, prunable
-from ticketsmith_runner.steps.benchmark import Subject, benchmark, median_replicate, run
+from ticketsmith_runner.steps.benchmark import benchmark, run
+from ticketsmith_runner.subject import Subject, median_replicate
 from ticketsmith_runner.tensors import member, pack, stack
 
 OPTIONS = BenchmarkOptions(batch_sizes=(8, 2), rounds=3, seconds=1.0)

@@ -5,60 +5,31 @@ import platform
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import cycle
-from statistics import median_low
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import ticketsmith
 from ticketsmith.documents import canonical
-from ticketsmith.errors import Diverged, IntegrityError, TicketSmithError, UsageError
-from ticketsmith.lottery.results import Machine, Speed, SpeedRow, TrainMetrics
+from ticketsmith.errors import TicketSmithError
+from ticketsmith.lottery.results import Machine, Speed, SpeedRow
 from ticketsmith.lottery.spec import BenchmarkOptions
-from ticketsmith.lottery.steps import Benchmark, Train
+from ticketsmith.lottery.steps import Benchmark
 from ticketsmith.machine import cpu, versions
 
 from ..backends import Backend, Forward, Kind, every
 from ..backends._admission import Admission, admit
 from ..backends._ranking import choose, speed_rows
 from ..context import Artifacts, Context
-from ..data import split
-from ..network import build, restore
-from ..tensors import member
+from ..subject import Subject, subject_of
 from ..timing import Clock, Rounds, batches, measure
 
 TUNING = ("MKL_", "OPENBLAS_", "OMP_", "KMP_", "DNNL_", "ONEDNN_")
 """How environment variables begin that make dense kernels faster or slower."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Networks:
-    """One replicate: its dense network, its ticket, and the masks."""
-
-    replicate: int
-    """Number over all cohorts."""
-    dense: nn.Module
-    masked: nn.Module
-    masks: dict[str, Tensor]
-
-    @property
-    def sparsity(self) -> float:
-        """Removed share of the prunable weights, from the mask."""
-        kept = sum(int(mask.sum()) for mask in self.masks.values())
-        return 1 - kept / sum(mask.numel() for mask in self.masks.values())
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Subject(Networks):
-    """What is measured: the networks, with the examples they were not trained on."""
-
-    inputs: Tensor
-    """(n, *shape), the test split."""
 
 
 def run(
@@ -71,7 +42,7 @@ def run(
     options = context.spec.benchmark
     with _threads(options.threads):
         chosen, tell = backends or _wanted(options.backends), partial(context.tell_part, step)
-        speed = benchmark(_subject(step, context), options, chosen, clock, tell)
+        speed = benchmark(subject_of(step, context), options, chosen, clock, tell)
     return Artifacts(volatile={"speed.json": canonical(speed.model_dump(mode="json"))})
 
 
@@ -126,58 +97,6 @@ def _speed(
         headline=choices[-1],
         choices=choices,
     )
-
-
-def median_replicate(metrics: TrainMetrics) -> int:
-    """Position of the replicate whose least validation loss is the (lower) median. Ties: the first. Diverged: never."""
-    pairs = enumerate(zip(metrics.validation_loss, metrics.diverged_at, strict=True))
-    best = {r: min(v for v in losses if v is not None) for r, (losses, at) in pairs if at is None}
-    if not best:
-        raise Diverged(
-            "every replicate of the ticket diverged: there is nothing to measure", "lower training.learning_rate"
-        )
-    middle = median_low(best.values())
-    return next(r for r, loss in best.items() if loss == middle)
-
-
-def networks(step: Benchmark, context: Context, replicate: int | None = None) -> Networks:
-    """Of one replicate of the cohort, by default the one with the median validation loss.
-
-    Raises IntegrityError if the ticket has weights outside its mask.
-    """
-    metrics = TrainMetrics.model_validate_json(context.ledger.read(step.ticket, "metrics.json"))
-    r = median_replicate(metrics) if replicate is None else _place(metrics.replicates, replicate)
-    masks = member(context.tensors(step.mask, "mask.safetensors"), r)
-    ticket = _weights(step.ticket, context, r)
-    if strays := [name for name, mask in masks.items() if ticket[name][~mask].any()]:
-        raise IntegrityError(
-            f"{step.ticket.key}: weights outside the mask of {step.mask.key} are not zero: {', '.join(strays)}",
-            "the ticket was not trained under this mask: move its level away and run the same command again",
-        )
-    dense = _network(_weights(step.dense, context, r), context)
-    return Networks(replicate=metrics.replicates[r], dense=dense, masked=_network(ticket, context), masks=masks)
-
-
-def _subject(step: Benchmark, context: Context) -> Subject:
-    chosen = networks(step, context, context.spec.benchmark.replicate)
-    test = split(context.task, context.spec.seed, chosen.replicate).test
-    return Subject(**vars(chosen), inputs=context.data.inputs[torch.from_numpy(test)])
-
-
-def _place(replicates: list[int], wanted: int) -> int:
-    if wanted not in replicates:
-        raise UsageError(f"there is no replicate {wanted} in this cohort", f"choose from {replicates}")
-    return replicates.index(wanted)
-
-
-def _weights(step: Train, context: Context, r: int) -> dict[str, Tensor]:
-    return member(context.tensors(step, "weights.safetensors"), r)
-
-
-def _network(state: dict[str, Tensor], context: Context) -> nn.Module:
-    network = build(context.spec.model, context.task)
-    restore(network, state)
-    return network.eval()
 
 
 def _latencies(
