@@ -65,7 +65,7 @@ CASES = {
     case.name: case
     for case in (
         Case("digits", (1.0, 0.2), DIGITS, 22, 1_437),
-        Case("lenet300", (1.0, 0.8, 0.6, 0.2, 0.05, 0.02), ADAM, 200, 55_000),
+        Case("lenet300", (1.0, 0.7, 0.5, 0.2, 0.05, 0.02), ADAM, 200, 55_000),
         Case("lenet300-sgd", (1.0, 0.2, 0.05, 0.02), SGD, 100, 60_000),
         Case("conv2", (1.0, 0.2), MOMENTUM, 2, 10_000),
         Case("resnet20", (1.0, 0.2), MOMENTUM, 3, 10_000),

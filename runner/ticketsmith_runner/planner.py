@@ -21,10 +21,10 @@ from ticketsmith.lottery.task import Task
 from .context import Context
 from .network import build, draw, prunable
 from .trainers import Batches, trainer, weights
+from .trainers._recorded import WARM
 
 SPARSE = 0.7  # density below which skipping zeros beats dense kernels: benchmarks/README.md has the table
 SMALL = 100_000  # weights up to which it beats them even where there are no zeros: dense kernels are called, not used
-RECORDED = 5  # updates, after which a GPU has recorded them
 TOLERANCE = 1e-5  # of the probe, on weights and logits of order 1
 
 
@@ -90,7 +90,7 @@ def _veto(name: str, probe: Callable[[str], float]) -> str | None:
 def difference(name: str, spec: Experiment, task: Task) -> float:
     """The largest difference, in a weight or logit, after one update of a trainer and of `eager` on drawn data.
 
-    In float32. As the spec asks for it, it is only made, and on a GPU recorded, since it may fail there.
+    In float32. What the spec asks for besides is only made, on a GPU until it is recorded, since it may fail there.
     """
     draws = torch.Generator().manual_seed(0)
     size = min(spec.training.batch_size, 256)
@@ -108,7 +108,9 @@ def difference(name: str, spec: Experiment, task: Task) -> float:
 
     plain = Training(steps=1, batch_size=size, learning_rate=0.1)
     here = plain.model_copy(update={"device": spec.training.device})
-    after(name, here.model_copy(update={"precision": spec.training.precision}), RECORDED)
+    asked = here.model_copy(update={"precision": spec.training.precision})
+    if asked != plain:
+        after(name, asked, WARM + 1)
     ours, theirs = after(name, here), after("eager", plain)
     return max(float((ours[key] - theirs[key]).abs().max()) for key in theirs)
 

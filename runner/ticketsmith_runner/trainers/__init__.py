@@ -55,7 +55,7 @@ class Batches:
         return self.inputs[chosen], self.labels[chosen]
 
 
-def side_by_side(batches: "Sequence[Examples]", update: int) -> tuple[Tensor, Tensor]:
+def side_by_side(batches: Sequence[Examples], update: int) -> tuple[Tensor, Tensor]:
     """Inputs (R, B, ...) and labels (R, B) of one update of R trainings; of the same data, they are picked at once."""
     resident = [each for each in batches if isinstance(each, Batches)]
     if len(resident) == len(batches) and len({(id(each.inputs), id(each.labels)) for each in resident}) == 1:
