@@ -32,7 +32,7 @@ def suits(graph: Graph, kernel: str | Sequence[str], isa: Isa) -> None:
 def planar(graph: Graph, kernel: str | Sequence[str], isa: Isa, machine: Machine) -> Program:
     """For batches: convolutions as code, the layers at the end by a kernel of GENERATORS, or by one each.
 
-    Raises planes.Unsuited.
+    Raises Unsuited.
     """
     suits(graph, kernel, isa)
     arranged = planes.arrange(graph)

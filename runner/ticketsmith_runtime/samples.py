@@ -62,7 +62,7 @@ def suits(graph: Graph) -> None:
 
 
 def flat(graph: Graph, machine: Machine, kernel: str = "pell") -> Program:
-    """Convolutions as code, the layers at the end by a kernel of SINGLES. Raises planes.Unsuited."""
+    """Convolutions as code, the layers at the end by a kernel of SINGLES. Raises Unsuited."""
     suits(graph)
     arranged = neighbours.arrange(graph)
     head, nodes, functions = compact(arranged.head), [], []
