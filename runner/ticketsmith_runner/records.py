@@ -4,21 +4,21 @@ M: records of a replicate, validation first, then test.  `records.safetensors` s
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from .data import Data, Split
+from .trainers import Forward
 
+PART = 1024  # examples at a time: what a layer says of more does not stay in the cache
 PADDING, VALIDATION, TEST = 0, 1, 2  # `role`
 Records = dict[str, Tensor]
 
 
-def take(network: nn.Module, data: Data, parts: Split) -> Records:
+def take(forward: Forward, data: Data, parts: Split) -> Records:
     """`example` int32, `role` uint8, `prediction` uint8 (uint16 beyond 256 classes), `confidence` fp16, `loss` fp32."""
     chosen = torch.cat([torch.from_numpy(parts.validation), torch.from_numpy(parts.test)])
-    network.eval()
-    with torch.inference_mode():
-        logits = network(data.inputs[chosen])
+    logits = torch.cat([forward(data.inputs[part]) for part in torch.split(chosen, PART)])
     confidence, prediction = logits.softmax(1).max(1)
     role = torch.full((len(chosen),), TEST, dtype=torch.uint8)
     role[: len(parts.validation)] = VALIDATION

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
@@ -21,9 +21,9 @@ from ..context import Artifacts, Context
 from ..data import Data, Split, split
 from ..loop import Look, Trace, train_all
 from ..memory import free, halving, parts
-from ..network import build, draw, restore
+from ..network import build, draw
 from ..planner import settled
-from ..records import score, stack_ragged, take
+from ..records import PART, score, stack_ragged, take
 from ..seeds import generator, permutation, seed_of
 from ..tensors import member, pack, stack, unpack
 from ..trainers import Batches, Forward, GroupFile, Mask, State, weights
@@ -82,10 +82,10 @@ def _trained(context: Context, step: Train, members: Sequence[int], trainer: str
     data, network = context.data, build(spec.model, context.task)
     splits = [split(context.task, spec.seed, number) for number in numbers]
     training = hold(spec.training) if step.held else spec.training
-    states = [_start(context, step, r, network) for r in members]
+    states, masks = [_start(context, step, r, network) for r in members], _masks(context, step, members)
     resident = data.on(training.device)
     traces = train_all(
-        trainers.begin(trainer, network, states, _masks(context, step, members), training),
+        trainers.begin(trainer, network, states, masks, training),
         training,
         span=range(step.start, step.stop),
         keep=step.keep,
@@ -96,8 +96,15 @@ def _trained(context: Context, step: Train, members: Sequence[int], trainer: str
         looks=[looking(data, each) for each in splits],
     )
     seconds = (time.perf_counter() - began) / len(members)
-    network.cpu()
-    return [_tested(context, step, network, each, trace, seconds) for each, trace in zip(splits, traces, strict=True)]
+    exact = training.model_copy(update={"device": "cpu", "precision": "float32"})
+
+    def answering(mask: Mask, state: State) -> Forward:
+        return trainers.trainer(trainer).start(network, state, mask, exact).forward
+
+    return [
+        _tested(context, step, partial(answering, mask), each, trace, seconds)
+        for mask, each, trace in zip(masks, splits, traces, strict=True)
+    ]
 
 
 def _masks(context: Context, step: Train, members: Sequence[int]) -> list[Mask]:
@@ -107,13 +114,14 @@ def _masks(context: Context, step: Train, members: Sequence[int]) -> list[Mask]:
     return [member(stacked, r) for r in members]
 
 
-def _tested(context: Context, step: Train, network: nn.Module, each: Split, trace: Trace, seconds: float) -> Replicate:
+def _tested(
+    context: Context, step: Train, answering: Callable[[State], Forward], each: Split, trace: Trace, seconds: float
+) -> Replicate:
     """What a training leaves, with what the network says of the examples that it was not trained on."""
     began = time.perf_counter()
-    restore(network, weights(trace.early))
-    early, _ = score(take(network, context.data, each), context.data)
-    restore(network, weights(trace.final))
-    accuracy, loss = score(records := take(network, context.data, each), context.data)
+    records = take(answering(trace.final), context.data, each)
+    early = records if trace.early is trace.final else take(answering(trace.early), context.data, each)
+    accuracy, loss = score(records, context.data)
     return Replicate(
         weights=pack(weights(trace.final)),
         kept=pack(trace.kept) if trace.kept and step.keep is not None else None,
@@ -121,7 +129,7 @@ def _tested(context: Context, step: Train, network: nn.Module, each: Split, trac
         trace=replace(trace, final={}, early={}, kept=None),
         test_accuracy=accuracy,
         test_loss=loss if math.isfinite(loss) else None,
-        early_stop_test_accuracy=early,
+        early_stop_test_accuracy=score(early, context.data)[0],
         seconds=seconds + time.perf_counter() - began,
     )
 
@@ -156,7 +164,7 @@ def looking(data: Data, each: Split) -> Look:
     inputs, labels = data.inputs[chosen], data.labels[chosen]
 
     def look(forward: Forward) -> tuple[float, float]:
-        logits = forward(inputs)
+        logits = torch.cat([forward(part) for part in torch.split(inputs, PART)])
         return float(cross_entropy(logits, labels)), float((logits.argmax(1) == labels).double().mean())
 
     return look

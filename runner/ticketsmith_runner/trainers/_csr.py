@@ -17,9 +17,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from ._lanes import L, dots, spread, sums, weigh
+from ._lanes import TURNED, L, dots, spread, sums, turn, weigh
 
-_NEAR = 16  # examples gathered at a time: their rows stay in the cache
 _ZERO = np.float32(0)
 
 Compile = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -33,17 +32,17 @@ def train(inputs, labels, orders, rates, roots, decay, adam, layout, values, bia
     inputs (N, pixels); labels (N,); orders (U, B): the examples of each update; rates, roots (U,): see `_adam` and
     `_sgd`; layout: see `csr_mlp.Layout.compiled`.
     """
-    live, layers, segments, targets, columns = layout
-    F, H, R, P = len(live), layers[-2, 1] if len(layers) > 1 else 0, len(biases), len(values)
-    units, slopes = _lanes_for(F + R), _lanes_for(R)
+    F, windows, places, layers, segments, targets, columns = layout
+    H, R, P = layers[-2, 1] if len(layers) > 1 else 0, len(biases), len(values)
+    units, slopes = _lanes_for(F + R + 1), _lanes_for(R)
     gradient = np.zeros(P + R, np.float32)
     for u in range(len(orders)):
         gradient[:] = 0
         for begin in range(0, orders.shape[1], L):
             chosen = orders[u, begin : begin + L]
-            _gather(inputs, chosen, live, units)
+            _gather(inputs, chosen, windows, places, units)
             _forward(layers, segments, targets, columns, values, biases, F, H, units)
-            _loss(units[F + H :], labels, chosen, orders.shape[1], slopes[H:])
+            _loss(units[F + H : F + R], labels, chosen, orders.shape[1], slopes[H:])
             _backward(layers, segments, targets, columns, values, F, H, units, slopes, gradient[:P], gradient[P:])
         if adam:
             _adam(values, gradient[:P], slots[0, :P], slots[1, :P], rates[u], roots[u])
@@ -56,15 +55,15 @@ def train(inputs, labels, orders, rates, roots, decay, adam, layout, values, bia
 @compiled
 def predict(inputs, layout, values, biases):
     """inputs (n, pixels) to logits (n, C)."""
-    live, layers, segments, targets, columns = layout
-    F, H, R, n = len(live), layers[-2, 1] if len(layers) > 1 else 0, len(biases), len(inputs)
-    units, logits = _lanes_for(F + R), np.empty((n, R - H), np.float32)
+    F, windows, places, layers, segments, targets, columns = layout
+    H, R, n = layers[-2, 1] if len(layers) > 1 else 0, len(biases), len(inputs)
+    units, logits = _lanes_for(F + R + 1), np.empty((n, R - H), np.float32)
     every = np.arange(n)
     for begin in range(0, n, L):
         chosen = every[begin : begin + L]
-        _gather(inputs, chosen, live, units)
+        _gather(inputs, chosen, windows, places, units)
         _forward(layers, segments, targets, columns, values, biases, F, H, units)
-        logits[begin : begin + L] = units[F + H :, : len(chosen)].T
+        logits[begin : begin + L] = units[F + H : F + R, : len(chosen)].T
     return logits
 
 
@@ -77,16 +76,14 @@ def _lanes_for(rows):
 
 
 @compiled
-def _gather(inputs, chosen, live, units):
-    """Examples into lanes; lanes without one repeat the last."""
-    flat, begins = inputs.reshape(-1), np.empty(L, np.uint64)
+def _gather(inputs, chosen, windows, places, units):
+    """Examples into lanes; lanes without one repeat the last. Inputs that nothing reads go to the unit after all."""
+    flat, begins = inputs.reshape(-1), np.empty(L, np.int64)
     for lane in range(L):
         begins[lane] = chosen[min(lane, len(chosen) - 1)] * inputs.shape[1]
-    for q in range(0, L, _NEAR):
-        for f in range(len(live)):
-            pixel = np.uint64(live[f])  # unsigned: an index that may be negative is checked each time
-            for lane in range(q, q + _NEAR):
-                units[f, lane] = flat[begins[lane] + pixel]
+    for lane in range(0, L, TURNED):
+        for at in windows:
+            turn(flat, begins, at, places, units, lane)
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""Four loops over rows of L lanes, as LLVM instructions: their sums stay in registers, and have one order.
+"""Loops over rows of L lanes, as LLVM instructions: their sums stay in registers, and have one order.
 
 numba's own loops store a sum after every term, for fear that arrays overlap. A row is (L,) float32. Where a product is
 added, it is rounded once with its sum (`llvm.fma`). A change here is not seen by numba's cache: delete the cache.
@@ -9,9 +9,26 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 L = 64
+TURNED = 16  # examples and inputs that `turn` moves at a time
 _CHUNK = 16
 _FLOAT, _INDEX = ir.FloatType(), ir.IntType(64)
-_ONE = ir.Constant(_INDEX, 1)
+_ZERO, _ONE, _FOUR = (ir.Constant(_INDEX, number) for number in (0, 1, 4))
+
+
+@intrinsic
+def turn(typing, numbers, begins, at, places, units, lane):
+    """units[places[at + j], lane + i] = numbers[begins[lane + i] + at + j] for i and j below TURNED."""
+
+    def build(context, builder, signature, arguments):
+        numbers, begins, at, places, units, lane = _pointers(context, builder, signature, arguments)
+        begin = [builder.load(builder.gep(begins, [each])) for each in _from(builder, lane, TURNED)]
+        rows = [builder.load(_vector(builder, numbers, builder.add(each, at), TURNED), align=4) for each in begin]
+        for each, column in zip(_from(builder, at, TURNED), _transposed(builder, rows), strict=True):
+            row = builder.load(builder.gep(places, [each]))
+            builder.store(column, _lanes(builder, units, row, lane, TURNED), align=4)
+        return context.get_dummy_value()
+
+    return types.void(numbers, begins, at, places, units, lane), build
 
 
 @intrinsic
@@ -39,12 +56,19 @@ def dots(typing, gradient, columns, begin, end, units, slopes, row):
     def build(context, builder, signature, arguments):
         gradient, columns, begin, end, units, slopes, row = _pointers(context, builder, signature, arguments)
         slope = _chunks(builder, slopes, row)
-        with cgutils.for_range_slice(builder, begin, end, _ONE) as (p, _):
+
+        def total(p):
             first, *more = zip(slope, _chunks(builder, units, _index(builder, columns, p)), strict=True)
-            total = builder.fmul(*first)
+            sums = builder.fmul(*first)
             for pair in more:
-                total = _fma(builder, *pair, total)
-            _add(builder, builder.gep(gradient, [p]), total)
+                sums = _fma(builder, *pair, sums)
+            return sums
+
+        fours = builder.sub(end, builder.urem(builder.sub(end, begin), _FOUR))
+        with cgutils.for_range_slice(builder, begin, fours, _FOUR) as (p, _):
+            _add_four(builder, _vector(builder, gradient, p, 4), [total(each) for each in _from(builder, p, 4)])
+        with cgutils.for_range_slice(builder, fours, end, _ONE) as (p, _):
+            _add(builder, builder.gep(gradient, [p]), total(p))
         return context.get_dummy_value()
 
     return types.void(gradient, columns, begin, end, units, slopes, row), build
@@ -94,14 +118,24 @@ def _index(builder, columns, p):
     return builder.zext(builder.load(builder.gep(columns, [p])), _INDEX)
 
 
-def _lanes(builder, rows, row, begin=0, width=L):
+def _from(builder, base, count):
+    """The indices base, base + 1, ..."""
+    return [builder.add(base, ir.Constant(_INDEX, i)) for i in range(count)]
+
+
+def _lanes(builder, rows, row, begin=_ZERO, width=L):
     """Pointer to `width` lanes of a row."""
-    place = builder.add(builder.mul(row, ir.Constant(_INDEX, L)), ir.Constant(_INDEX, begin))
-    return builder.bitcast(builder.gep(rows, [place]), ir.VectorType(_FLOAT, width).as_pointer())
+    return _vector(builder, rows, builder.add(builder.mul(row, ir.Constant(_INDEX, L)), begin), width)
+
+
+def _vector(builder, numbers, begin, width):
+    """Pointer to `width` numbers."""
+    return builder.bitcast(builder.gep(numbers, [begin]), ir.VectorType(_FLOAT, width).as_pointer())
 
 
 def _chunks(builder, rows, row):
-    places = (_lanes(builder, rows, row, begin, _CHUNK) for begin in range(0, L, _CHUNK))
+    begins = (ir.Constant(_INDEX, begin) for begin in range(0, L, _CHUNK))
+    places = (_lanes(builder, rows, row, begin, _CHUNK) for begin in begins)
     return [builder.load(place, align=4) for place in places]
 
 
@@ -126,6 +160,41 @@ def _add(builder, place, vector):
     builder.store(builder.fadd(builder.load(place), builder.fadd(*two)), place)
 
 
+def _add_four(builder, place, vectors):
+    """Add the lanes of each of four vectors to four numbers in memory, each in the order of `_add`."""
+    first, second = (_halved(builder, *pair, _CHUNK // 2) for pair in (vectors[::2], vectors[1::2]))
+    sums = _halved(builder, first, second, _CHUNK // 4)
+    for apart in (2, 1):
+        sums = _halved(builder, sums, sums, apart)
+    sums = _part(builder, sums, (0, 4, 8, 12))
+    builder.store(builder.fadd(builder.load(place, align=4), sums), place, align=4)
+
+
+def _halved(builder, one, other, apart):
+    """Add what lies `apart` lanes from each other: sums of `one` in even blocks of so many lanes, of `other` in odd."""
+    return builder.fadd(*_swapped(builder, one, other, apart))
+
+
+def _transposed(builder, rows):
+    """As many vectors as they have lanes, rows to columns: blocks change places, from halves down to single lanes."""
+    rows, apart = list(rows), len(rows)
+    while apart := apart // 2:
+        for i in range(len(rows)):
+            if not i & apart:
+                rows[i], rows[i + apart] = _swapped(builder, rows[i], rows[i + apart], apart)
+    return rows
+
+
+def _swapped(builder, one, other, apart):
+    """Blocks of `apart` lanes: the even ones of both vectors by turns, and the odd ones."""
+    count = one.type.count
+    even = [lane if not lane & apart else count + lane - apart for lane in range(count)]
+    return [_picked(builder, one, other, even), _picked(builder, one, other, [lane + apart for lane in even])]
+
+
+def _picked(builder, one, other, lanes):
+    return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes)))
+
+
 def _part(builder, vector, lanes):
-    chosen = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
-    return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), chosen)
+    return _picked(builder, vector, ir.Constant(vector.type, ir.Undefined), lanes)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from ticketsmith.lottery.schedule import learning_rate
 from ticketsmith.lottery.spec import Training
@@ -20,6 +21,7 @@ from ._chain import linears, refuses
 _compiled.unpack()
 
 from . import _csr  # noqa: E402  looks for what is compiled as it is imported
+from ._lanes import TURNED  # noqa: E402
 
 __all__ = ["refuses", "start"]
 
@@ -42,8 +44,12 @@ class Layout:
 
     alive: dict[str, NDArray[np.bool_]]
     """Layer -> (fan-out, fan-in): the weights that exist."""
-    inputs: NDArray[np.int64]
-    """(F,): the inputs that any weight reads."""
+    live: int
+    """F: how many inputs any weight reads."""
+    windows: NDArray[np.int64]
+    """The first of every TURNED inputs in a row that are read together."""
+    places: NDArray[np.int64]
+    """(inputs,): the unit of each input; F + R, which nothing reads, if no weight reads it."""
     layers: NDArray[np.int64]
     """(layers, 2): segments and rows up to the end of each layer."""
     segments: NDArray[np.int64]
@@ -52,8 +58,8 @@ class Layout:
     """(S,): the row of each segment."""
     columns: NDArray[np.int32]
     """(P,): the unit that each weight reads."""
-    order: NDArray[np.int64]
-    """(P,): the place of each weight in the dense tensors, row by row."""
+    spots: list[NDArray[np.int64]]
+    """Of each layer's weights: their places in the dense tensor, row by row."""
 
     @classmethod
     def of(cls, alive: dict[str, NDArray[np.bool_]]) -> "Layout":
@@ -68,41 +74,61 @@ class Layout:
         column = np.concatenate(read) + np.concatenate([[0], len(inputs) + above[:-2]])[layer]
         block = np.where(layer == 0, column // _width(len(inputs), len(places[0][0]) / heights[0]), 0)
         order = np.lexsort((column, row, block, layer))
-        row, block = row[order], block[order]
+        row, block, fences = row[order], block[order], np.searchsorted(layer, np.arange(1, len(masks)))
         starts = np.flatnonzero(np.diff(row, prepend=-1) | np.diff(block, prepend=-1))
         ends = np.searchsorted(layer[starts], np.arange(len(masks)), side="right")
         return cls(
             alive=alive,
-            inputs=inputs,
+            live=len(inputs),
+            windows=_windows(inputs, max(masks[0].shape[1], TURNED)),
+            places=_places(inputs, max(masks[0].shape[1], TURNED), spare=len(inputs) + sum(heights)),
             layers=np.stack([ends, above[1:]], axis=1),
             segments=np.append(starts, len(row)),
             targets=row[starts],
             columns=column[order].astype(np.int32),
-            order=order,
+            spots=np.split(np.concatenate([np.flatnonzero(mask) for mask in masks])[order], fences),
         )
 
     @property
-    def compiled(self) -> tuple[NDArray[np.int64] | NDArray[np.int32], ...]:
+    def compiled(self) -> tuple[int | NDArray[np.int64] | NDArray[np.int32], ...]:
         """What the compiled step knows of it."""
-        return self.inputs, self.layers, self.segments, self.targets, self.columns
+        return self.live, self.windows, self.places, self.layers, self.segments, self.targets, self.columns
 
     def pack(self, tensors: dict[str, Tensor]) -> NDArray[np.float32]:
         """Parameters by name to (P + R,): weights first, then biases."""
-        found = [tensors[f"{name}.weight"].numpy()[mask] for name, mask in self.alive.items()]
-        biases = [tensors[f"{name}.bias"].numpy() for name in self.alive]
-        return np.concatenate([np.concatenate(found)[self.order], *biases]).astype(np.float32)
+        found = [tensors[f"{name}.weight"].numpy().ravel()[at] for name, at in zip(self.alive, self.spots, strict=True)]
+        return np.concatenate([*found, *(tensors[f"{name}.bias"].numpy() for name in self.alive)]).astype(np.float32)
 
     def unpack(self, packed: NDArray[np.float32]) -> dict[str, Tensor]:
         """The inverse: dense tensors, zero where no weight exists."""
-        weights = np.empty(len(self.order), np.float32)
-        weights[self.order] = packed[: len(weights)]
-        tensors, at, shift = {}, 0, len(weights)
-        for name, mask in self.alive.items():
+        tensors, at, shift = {}, 0, len(self.columns)
+        for (name, mask), spots in zip(self.alive.items(), self.spots, strict=True):
             dense = np.zeros(mask.shape, np.float32)
-            dense[mask] = weights[at : (at := at + int(mask.sum()))]
+            dense.ravel()[spots] = packed[at : (at := at + len(spots))]
             tensors[f"{name}.weight"] = torch.from_numpy(dense)
             tensors[f"{name}.bias"] = torch.from_numpy(packed[shift : (shift := shift + len(mask))].copy())
         return tensors
+
+
+def _windows(live: NDArray[np.int64], inputs: int) -> NDArray[np.int64]:
+    """Where to begin so that every live input is read; the last window ends with the inputs."""
+    begins: list[int] = []
+    for each in live.tolist():
+        if not begins or each >= begins[-1] + TURNED:
+            begins.append(min(each, inputs - TURNED))
+    return np.array(begins, np.int64)
+
+
+def _places(live: NDArray[np.int64], inputs: int, spare: int) -> NDArray[np.int64]:
+    places = np.full(inputs, spare)
+    places[live] = np.arange(len(live))
+    return places
+
+
+def _flat(inputs: Tensor) -> NDArray[np.float32]:
+    """(n, ...) to (n, inputs), no fewer than a window has."""
+    flat = inputs.flatten(1)
+    return (flat if flat.shape[1] >= TURNED else pad(flat, (0, TURNED - flat.shape[1]))).numpy()
 
 
 def _width(inputs: int, per_row: float) -> int:
@@ -130,14 +156,14 @@ class CsrMlp:
         adam = self.training.optimizer == "adam"
         rates, roots = (rates / (1 - 0.9**done) if adam else rates), np.sqrt(1 - 0.999**done)
         _csr.train(
-            batches.inputs.flatten(1).numpy(), batches.labels.numpy(), orders,
+            _flat(batches.inputs), batches.labels.numpy(), orders,
             rates.astype(np.float32), roots.astype(np.float32), np.float32(self.training.momentum), adam,
             *self._network(), self.slots,
         )  # fmt: skip
         self.updates += len(span)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return torch.from_numpy(_csr.predict(inputs.flatten(1).numpy(), *self._network()))
+        return torch.from_numpy(_csr.predict(_flat(inputs), *self._network()))
 
     def weights(self) -> State:
         return {f"weights/{name}": value for name, value in self.layout.unpack(self.parameters).items()}
@@ -160,7 +186,7 @@ class CsrMlp:
         self.updates = next((int(value) for kind, _, value in kept if kind == "step"), self.updates)
 
     def _network(self) -> tuple[object, ...]:
-        at = len(self.layout.order)
+        at = len(self.layout.columns)
         return self.layout.compiled, self.parameters[:at], self.parameters[at:]
 
 
