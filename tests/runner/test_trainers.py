@@ -93,6 +93,30 @@ def test_rows_that_are_cut_to_fit_the_cache_sum_to_the_same(density: float) -> N
     assert apart(ours.capture(), theirs.capture()) < 1e-6
 
 
+@pytest.mark.parametrize("read", [[], [0], [2], [0, 1, 2, 6]])
+@pytest.mark.parametrize("inputs", [7, 16, 33])
+def test_inputs_are_moved_by_sixteens_however_few_there_are_and_whichever_are_read(
+    inputs: int, read: list[int]
+) -> None:
+    draws = torch.Generator().manual_seed(0)
+    network = build((1, 1, inputs), 3, (5,))
+    start = {name: torch.randn(v.shape, generator=draws) for name, v in network.state_dict().items()}
+    mask = {name: torch.ones_like(v, dtype=torch.bool) for name, v in start.items() if "weight" in name}
+    first = next(iter(mask.values()))
+    first[:] = False
+    first[:, [inputs - 1 - each for each in read]] = True  # from the end, where the last window overlaps another
+    state = {f"weights/{name}": value * mask.get(name, torch.tensor(1)) for name, value in start.items()}
+    images, labels = torch.randn(70, 1, 1, inputs, generator=draws), torch.randint(0, 3, (70,), generator=draws)
+    training = Training(steps=400, batch_size=70, optimizer="sgd", learning_rate=1e-2)
+    ours, theirs = (
+        trainer(each).start(build((1, 1, inputs), 3, (5,)), state, mask, training) for each in ("csr-mlp", "eager")
+    )
+    for each in (ours, theirs):
+        each.advance(range(2), Batches(images, labels, lambda update: torch.arange(70)))
+    assert apart(ours.capture(), theirs.capture()) < 1e-6
+    assert float((ours.forward(images) - theirs.forward(images)).abs().max()) < 1e-5
+
+
 def test_what_is_compiled_now_and_what_is_found_compiled_leave_the_same_bytes(tmp_path: Path) -> None:
     """numba links two copies of a function, optimized twice and once: with fast-math they fused other products."""
     argv = [sys.executable, "-c", "from tests.runner.test_trainers import digest; print(digest())"]

@@ -30,7 +30,7 @@ def train(inputs, labels, orders, rates, roots, decay, adam, layout, values, bia
     """Updates of `values` (P,), `biases` (R,) and `slots` (2, P + R), in place.
 
     inputs (N, pixels); labels (N,); orders (U, B): the examples of each update; rates, roots (U,): see `_adam` and
-    `_sgd`; layout: see `csr_mlp.Layout.compiled`.
+    `_sgd`; layout: see `_layout.Layout.compiled`.
     """
     F, windows, places, layers, segments, targets, columns = layout
     H, R, P = layers[-2, 1] if len(layers) > 1 else 0, len(biases), len(values)

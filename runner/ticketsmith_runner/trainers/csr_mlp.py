@@ -4,8 +4,6 @@ Exact float32, sums in another order than `eager`. What dense code hides is expl
 no gradient and no optimizer memory that could bring it back.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,13 +20,11 @@ _compiled.unpack()
 
 from . import _csr  # noqa: E402  looks for what is compiled as it is imported
 from ._lanes import TURNED  # noqa: E402
+from ._layout import Layout  # noqa: E402
 
 __all__ = ["refuses", "start"]
 
 DEVICES, PRECISIONS = ("cpu",), ("float32",)
-
-NEAR = 128  # inputs: their lanes take 32 KB, as much as the first cache of most processors
-LEAST = 4  # weights in a segment, on average
 
 
 def slots(training: Training) -> tuple[str, ...]:
@@ -36,105 +32,6 @@ def slots(training: Training) -> tuple[str, ...]:
     if training.optimizer == "adam":
         return ("exp_avg", "exp_avg_sq")
     return ("momentum_buffer",) if training.momentum else ()
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the weights of a chain lie in one sparse matrix; see `_csr` for the letters."""
-
-    alive: dict[str, NDArray[np.bool_]]
-    """Layer -> (fan-out, fan-in): the weights that exist."""
-    live: int
-    """F: how many inputs any weight reads."""
-    windows: NDArray[np.int64]
-    """The first of every TURNED inputs in a row that are read together."""
-    places: NDArray[np.int64]
-    """(inputs,): the unit of each input; F + R, which nothing reads, if no weight reads it."""
-    layers: NDArray[np.int64]
-    """(layers, 2): segments and rows up to the end of each layer."""
-    segments: NDArray[np.int64]
-    """(S + 1,): the weights of segment s are segments[s] to segments[s + 1]."""
-    targets: NDArray[np.int64]
-    """(S,): the row of each segment."""
-    columns: NDArray[np.int32]
-    """(P,): the unit that each weight reads."""
-    spots: list[NDArray[np.int64]]
-    """Of each layer's weights: their places in the dense tensor, row by row."""
-
-    @classmethod
-    def of(cls, alive: dict[str, NDArray[np.bool_]]) -> "Layout":
-        masks = list(alive.values())
-        inputs = np.flatnonzero(masks[0].any(0))
-        heights = [len(mask) for mask in masks]
-        above = np.concatenate([[0], np.cumsum(heights)])  # rows before each layer
-        places = [np.nonzero(mask) for mask in masks]
-        layer = np.repeat(np.arange(len(masks)), [len(rows) for rows, _ in places])
-        row = np.concatenate([rows for rows, _ in places]) + above[layer]
-        read = [np.searchsorted(inputs, places[0][1]), *(columns for _, columns in places[1:])]
-        column = np.concatenate(read) + np.concatenate([[0], len(inputs) + above[:-2]])[layer]
-        block = np.where(layer == 0, column // _width(len(inputs), len(places[0][0]) / heights[0]), 0)
-        order = np.lexsort((column, row, block, layer))
-        row, block, fences = row[order], block[order], np.searchsorted(layer, np.arange(1, len(masks)))
-        starts = np.flatnonzero(np.diff(row, prepend=-1) | np.diff(block, prepend=-1))
-        ends = np.searchsorted(layer[starts], np.arange(len(masks)), side="right")
-        return cls(
-            alive=alive,
-            live=len(inputs),
-            windows=_windows(inputs, max(masks[0].shape[1], TURNED)),
-            places=_places(inputs, max(masks[0].shape[1], TURNED), spare=len(inputs) + sum(heights)),
-            layers=np.stack([ends, above[1:]], axis=1),
-            segments=np.append(starts, len(row)),
-            targets=row[starts],
-            columns=column[order].astype(np.int32),
-            spots=np.split(np.concatenate([np.flatnonzero(mask) for mask in masks])[order], fences),
-        )
-
-    @property
-    def compiled(self) -> tuple[int | NDArray[np.int64] | NDArray[np.int32], ...]:
-        """What the compiled step knows of it."""
-        return self.live, self.windows, self.places, self.layers, self.segments, self.targets, self.columns
-
-    def pack(self, tensors: dict[str, Tensor]) -> NDArray[np.float32]:
-        """Parameters by name to (P + R,): weights first, then biases."""
-        found = [tensors[f"{name}.weight"].numpy().ravel()[at] for name, at in zip(self.alive, self.spots, strict=True)]
-        return np.concatenate([*found, *(tensors[f"{name}.bias"].numpy() for name in self.alive)]).astype(np.float32)
-
-    def unpack(self, packed: NDArray[np.float32]) -> dict[str, Tensor]:
-        """The inverse: dense tensors, zero where no weight exists."""
-        tensors, at, shift = {}, 0, len(self.columns)
-        for (name, mask), spots in zip(self.alive.items(), self.spots, strict=True):
-            dense = np.zeros(mask.shape, np.float32)
-            dense.ravel()[spots] = packed[at : (at := at + len(spots))]
-            tensors[f"{name}.weight"] = torch.from_numpy(dense)
-            tensors[f"{name}.bias"] = torch.from_numpy(packed[shift : (shift := shift + len(mask))].copy())
-        return tensors
-
-
-def _windows(live: NDArray[np.int64], inputs: int) -> NDArray[np.int64]:
-    """Where to begin so that every live input is read; the last window ends with the inputs."""
-    begins: list[int] = []
-    for each in live.tolist():
-        if not begins or each >= begins[-1] + TURNED:
-            begins.append(min(each, inputs - TURNED))
-    return np.array(begins, np.int64)
-
-
-def _places(live: NDArray[np.int64], inputs: int, spare: int) -> NDArray[np.int64]:
-    places = np.full(inputs, spare)
-    places[live] = np.arange(len(live))
-    return places
-
-
-def _flat(inputs: Tensor) -> NDArray[np.float32]:
-    """(n, ...) to (n, inputs), no fewer than a window has."""
-    flat = inputs.flatten(1)
-    return (flat if flat.shape[1] >= TURNED else pad(flat, (0, TURNED - flat.shape[1]))).numpy()
-
-
-def _width(inputs: int, per_row: float) -> int:
-    """Inputs that a segment spans: few, to keep them near, unless next to no weights would be left in it."""
-    blocks = max(1, min(-(-inputs // NEAR), int(per_row / LEAST)))
-    return max(1, -(-inputs // blocks))
 
 
 class CsrMlp:
@@ -188,6 +85,12 @@ class CsrMlp:
     def _network(self) -> tuple[object, ...]:
         at = len(self.layout.columns)
         return self.layout.compiled, self.parameters[:at], self.parameters[at:]
+
+
+def _flat(inputs: Tensor) -> NDArray[np.float32]:
+    """(n, ...) to (n, inputs), no fewer than a window has."""
+    flat = inputs.flatten(1)
+    return (flat if flat.shape[1] >= TURNED else pad(flat, (0, TURNED - flat.shape[1]))).numpy()
 
 
 start = CsrMlp
