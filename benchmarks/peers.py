@@ -9,7 +9,9 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -18,6 +20,27 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 
 from ticketsmith.lottery.spec import Training
+
+WORKERS = 2
+
+
+def pair(begin: Callable[[], None]) -> list[Executor]:
+    """Processes, forked now, that begin each with a call of `begin`."""
+    pools = [ProcessPoolExecutor(1, get_context("fork"), initializer=begin) for _ in range(WORKERS)]
+    together(pools, os.getpid)
+    return list(pools)
+
+
+def together(pools: Sequence[Executor], call: Callable[[], object]) -> None:
+    """Let each make the call, and wait for all."""
+    for done in [pool.submit(call) for pool in pools]:
+        done.result()
+
+
+def untuned() -> None:
+    """How the opponents begin: with a core each, as ours, and torch and its memory as they come otherwise."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
 
 
 def conventional(

@@ -4,9 +4,10 @@
     python benchmarks/study.py --open-lth CHECKOUT -o json
 
 The study: LeNet-300-100 by the protocol of open_lth (SGD 0.1, batches of 128), dense and 13 rounds of pruning by 20 %,
-3 arms, 5 replicates, 5 epochs each: 200 trainings. Its time is that of the whole command, with imports, pruning, gates,
-benchmark and report. The opponent trains one epoch, alone and with a second one beside it, four times before the study
-and four times after; its time for the study is the median epoch times 1,000. It does not prune, judge or report.
+3 arms, 5 replicates, 5 epochs each with a look at the validation split after each of them: 200 trainings. Its time is
+that of the whole command, with imports, pruning, gates, benchmark and report. The opponent trains one epoch, alone and
+with a second one beside it, four times before the study and four times after; its time for the study is the median
+epoch times 1,000. It does not look, prune, judge or report.
 """
 
 import argparse
@@ -15,17 +16,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import peers
-from training import CASES, WORKERS, conventional
+from peers import WORKERS, pair, together, untuned
+from training import CASES, conventional
 
 from ticketsmith.lottery.schedule import rounds
 from ticketsmith.lottery.spec import Pruning
-from ticketsmith_runner.workers import workers
 
 ROUNDS, ARMS, REPLICATES, EPOCHS = 13, 3, 5, 5
 SPARSITY = 1 - 0.8**ROUNDS
@@ -51,21 +53,25 @@ def main() -> None:
         peer = peers.OpenLth(options.open_lth, options.data_root, 1.0)
         OPPONENTS["open_lth"] = lambda: peer(CASE.updates)
     epochs: dict[tuple[str, int], list[float]] = {(name, count): [] for name in OPPONENTS for count in (1, WORKERS)}
-    listen(epochs)
-    seconds = study(options.data_root)
-    listen(epochs)
+    pools = pair(untuned)
+    listen(epochs, pools)
+    seconds, updates = study(options.data_root)
+    listen(epochs, pools)
     rows = [row(*key, times, seconds) for key, times in epochs.items()]
+    share = updates / seconds / WORKERS
+    rows.append({"case": "study", "trainings": TRAININGS, "seconds": seconds, "share": share})
     print(json.dumps(rows, indent=2) if options.output == "json" else "\n".join(map(line, rows)))
 
 
-def study(root: str) -> float:
-    """Seconds of the command."""
+def study(root: str) -> tuple[float, float]:
+    """Seconds of the command, and those that its workers spent in updates."""
     fields = {
         "replicates": REPLICATES,
         "training.steps": EPOCHS * EPOCH,
         "training.batch_size": CASE.training.batch_size,
         "training.optimizer": CASE.training.optimizer,
         "training.learning_rate": CASE.training.learning_rate,
+        "training.evaluate_every": EPOCH,
         "pruning.sparsity": SPARSITY,
     }
     with tempfile.TemporaryDirectory() as store:
@@ -74,28 +80,21 @@ def study(root: str) -> float:
         began = time.perf_counter()
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - began
-    if done.returncode not in (0, 1, 7):
-        raise SystemExit(done.stderr)
-    return seconds
+        if done.returncode not in (0, 1, 7):
+            raise SystemExit(done.stderr)
+        times = [json.loads(path.read_text()) for path in Path(store).rglob("train/timing.json")]
+    return seconds, sum(sum(each["updates"]) for each in times)
 
 
-def listen(epochs: dict[tuple[str, int], list[float]]) -> None:
+def listen(epochs: dict[tuple[str, int], list[float]], pools: Sequence[Executor]) -> None:
     """Add seconds of a replicate's epoch, for each opponent alone and for as many as there are workers."""
-    with workers(WORKERS) as pool:
-        assert pool is not None
-        for name in OPPONENTS:
-            together(pool, name, WORKERS)  # caches of each worker
-        for _ in range(REPEATS):
-            for (name, count), times in epochs.items():
-                times.append(EPOCH / CASE.updates * together(pool, name, count) / count)
-
-
-def together(pool: Executor, name: str, count: int) -> float:
-    """Seconds until all are done."""
-    began = time.perf_counter()
-    for done in [pool.submit(once, name) for _ in range(count)]:
-        done.result()
-    return time.perf_counter() - began
+    for name in OPPONENTS:
+        together(pools, partial(once, name))  # caches of each worker
+    for _ in range(REPEATS):
+        for (name, count), times in epochs.items():
+            began = time.perf_counter()
+            together(pools[:count], partial(once, name))
+            times.append(EPOCH / CASE.updates * (time.perf_counter() - began) / count)
 
 
 def once(name: str) -> None:
@@ -111,6 +110,8 @@ def row(name: str, count: int, epochs: list[float], seconds: float) -> Row:
 
 
 def line(row: Row) -> str:
+    if "share" in row:
+        return f"{row['share']:.1%} of it in updates, of two workers; the rest is what is around them"
     interval = "{ratio:.1f}x [{low:.1f}, {high:.1f}]".format(**row)
     return f"{row['trainings']} trainings in {row['seconds']:.0f} s: {interval} against {row['against']}"
 

@@ -5,9 +5,10 @@
 
 The conventional loop is what a tutorial has: torchvision's data set with its usual transforms, a DataLoader without
 workers, torch.optim, in one process. The planner's choice runs as in a run: one process a core, one thread each, and a
-replicate takes half of what two take together. A further row is against two conventional loops side by side.
-Calls of a round follow each other, and the order of a round rotates; a ratio is the median over rounds, with a 95 %
-bootstrap interval.
+replicate takes half of what two take together. A further row is against two conventional loops side by side. Opponents,
+and `plain eager`, which is that trainer without channels_last, have processes of their own, with torch's settings and
+memory as they come. Calls of a round follow each other, and the order of a round rotates; a ratio is the median over
+rounds, with a 95 % bootstrap interval.
 
 lenet300 is the task mnist-lenet300 (batches of 60, Adam), lenet300-sgd has open_lth's batches of 128 and SGD; conv2 and
 resnet20 train on noise of CIFAR-10's size; digits is digits-mlp, whose conventional loop reads tensors. A density of 1
@@ -25,6 +26,7 @@ import nets
 import numpy as np
 import peers
 import torch
+from peers import WORKERS, pair, together, untuned
 from torch import Tensor, nn
 
 from ticketsmith.lottery.spec import Model, Training
@@ -35,9 +37,7 @@ from ticketsmith_runner.network import draw, prunable
 from ticketsmith_runner.planner import choose
 from ticketsmith_runner.timing import measure, ratio
 from ticketsmith_runner.trainers import Batches, trainer
-from ticketsmith_runner.workers import single_thread, workers
-
-WORKERS = 2
+from ticketsmith_runner.workers import single_thread
 
 
 @dataclass(frozen=True)
@@ -86,34 +86,39 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     options = parser.parse_args(argv)
-    rows = []
+    rows, pools = [], (pair(untuned), pair(single_thread))
     for name in options.case or CASES:
         for density in CASES[name].densities:
-            rows += compare(CASES[name], density, options.data_root, options.open_lth, options.rounds)
+            rows += compare(CASES[name], density, options.data_root, options.open_lth, options.rounds, *pools)
     print(json.dumps(rows, indent=2) if options.output == "json" else table(rows))
 
 
-def compare(case: Case, density: float, root: str, open_lth: str | None, rounds: int) -> list[Row]:
+def compare(
+    case: Case,
+    density: float,
+    root: str,
+    open_lth: str | None,
+    rounds: int,
+    theirs: Sequence[Executor],
+    ours: Sequence[Executor],
+) -> list[Row]:
     """All calls of one case and density, interleaved; and the ratios that follow."""
     name = choose(case.training, network(case.name), density).trainer
-    ours, loop = partial(train, case, density, root), partial(conventional, case, density, root)
-    with workers(WORKERS) as pool:
-        assert pool is not None
-        calls: dict[str, Callable[[], object]] = {
-            "loop": loop,
-            "loops": lambda: together(pool, loop),
-            "ours": lambda: together(pool, partial(ours, name)),
-            "one": partial(ours, name),
-        }
-        if name != "eager":
-            calls |= {other: partial(ours, other) for other in ("eager", "csr-mlp", "dense-mlp")}
-        else:
-            calls["plain"] = partial(ours, "plain")
-            calls["bfloat16"] = partial(ours, "bfloat16")
-        if open_lth and case.name == "lenet300-sgd":
-            peer = peers.OpenLth(open_lth, root, density)
-            calls["open_lth"] = lambda: peer(case.updates)
-        times = measure(calls, rounds, 0.0)
+    training, loop = partial(train, case, density, root), partial(conventional, case, density, root)
+    calls: dict[str, Callable[[], object]] = {
+        "loop": partial(together, theirs[:1], loop),
+        "loops": partial(together, theirs, loop),
+        "ours": partial(together, ours, partial(training, name)),
+        "one": partial(together, ours[:1], partial(training, name)),
+    }
+    others = ("eager", "csr-mlp", "dense-mlp") if name != "eager" else ("bfloat16",)
+    calls |= {other: partial(together, ours[:1], partial(training, other)) for other in others}
+    if name == "eager":
+        calls["plain"] = partial(together, theirs[:1], partial(training, "plain"))
+    if open_lth and case.name == "lenet300-sgd":
+        peer = partial(shipped, open_lth, root, density, case.updates)
+        calls["open_lth"] = partial(together, theirs[:1], peer)
+    times = measure(calls, rounds, 0.0)
     each = {key: [[call / (WORKERS if key in ("loops", "ours") else 1) for call in calls] for calls in value]
             for key, value in times.items()}  # fmt: skip
     head = {"case": case.name, "density": density, "trainer": name}
@@ -130,21 +135,15 @@ def compare(case: Case, density: float, root: str, open_lth: str | None, rounds:
         found += [row("eager", 1, "loop", "one conventional loop", trainer="eager")]
         found += [row("csr-mlp", 1, "dense-mlp", "dense-mlp", trainer="csr-mlp")]
     if "plain" in each:
-        found += [row("one", 1, "plain", "eager without channels_last")]
-        found += [row("bfloat16", 1, "plain", "eager without channels_last", trainer="eager, bfloat16")]
+        found += [row("one", 1, "plain", "plain eager")]
+        found += [row("bfloat16", 1, "plain", "plain eager", trainer="eager, bfloat16")]
     if "open_lth" in each:
         found += [row("ours", WORKERS, "open_lth", "one process of open_lth"), row("one", 1, "open_lth", "open_lth")]
     return found
 
 
-def together(pool: Executor, call: Callable[[], object]) -> None:
-    for done in [pool.submit(call) for _ in range(WORKERS)]:
-        done.result()
-
-
 def train(case: Case, density: float, root: str, name: str) -> None:
     """The runner's updates. `plain` and `bfloat16` are eager: without channels_last, and in that precision."""
-    single_thread()
     ours, mask = start(case.name, density)
     inputs, labels = examples(case.name, root)
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(labels)))
@@ -162,9 +161,18 @@ def train(case: Case, density: float, root: str, name: str) -> None:
 
 def conventional(case: Case, density: float, root: str) -> None:
     """The loop of a tutorial, on torchvision's own data sets."""
-    single_thread()
     ours, mask = start(case.name, density)
     peers.conventional(ours, mask, images(case.name, root), case.training, case.updates)
+
+
+def shipped(path: str, root: str, density: float, updates: int) -> None:
+    """open_lth's updates."""
+    _checkout(path, root, density)(updates)
+
+
+@lru_cache
+def _checkout(path: str, root: str, density: float) -> peers.OpenLth:
+    return peers.OpenLth(path, root, density)
 
 
 def network(name: str) -> nn.Module:
