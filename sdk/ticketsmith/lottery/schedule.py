@@ -22,21 +22,24 @@ def kept(sizes: Mapping[str, int], output: str, pruning: Pruning, level: int) ->
     """Weights that survive in each layer after round `level`; sizes in weights, `output` is the last layer's name.
 
     Layer-wise, layer l keeps size_l * (1 - rate_l)^level, where the output layer's rate is `fraction * output_rate`
-    (the paper prunes it half as fast). The last round lands exactly on the target over all layers together. With
-    scope `global` only the sum is fixed: the same number under the key `""`. Raises ValueError if the target cannot be
-    reached because the output layer is not pruned.
+    (the paper prunes it half as fast); one that is the only layer keeps the full pace, or the last round would have to
+    remove most of it. The last round lands exactly on the target over all layers together. With scope `global` only the
+    sum is fixed: the same number under the key `""`. Raises ValueError if the target cannot be reached because the
+    output layer is not pruned.
 
     >>> lenet = {"1": 235200, "3": 30000, "5": 1000}
     >>> sum(kept(lenet, "5", Pruning(sparsity=0.8, fraction=0.2), 7).values()) / 266200  # the paper's 21.1 %
     0.2107...
     >>> sum(kept(lenet, "5", Pruning(sparsity=0.8, fraction=0.2), 8).values()) / 266200
     0.2
+    >>> [kept({"1": 640}, "1", Pruning(sparsity=0.8, fraction=0.2), level)["1"] for level in (1, 7, 8)]
+    [512, 135, 128]
     """
     final = level >= rounds(pruning)
     target = round(sum(sizes.values()) * (1 - pruning.sparsity))
     if pruning.scope == "global":
         return {"": target if final else _survivors(sum(sizes.values()), pruning.fraction, level)}
-    pace = {name: pruning.output_rate if name == output else 1.0 for name in sizes}
+    pace = {name: pruning.output_rate if name == output and len(sizes) > 1 else 1.0 for name in sizes}
     now = level - 1 if final else level
     counts = {name: _survivors(size, pruning.fraction * pace[name], now) for name, size in sizes.items()}
     return _land(counts, pace, target) if final else counts

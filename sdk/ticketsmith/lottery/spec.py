@@ -57,7 +57,7 @@ class Pruning(Part):
     )
     scope: Literal["layerwise", "global"] = Field("layerwise", description="where magnitudes compete")
     output_rate: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.5, description="pace of the output layer, as a factor of `fraction`; layerwise only"
+        0.5, description="pace of the output layer beside others, as a factor of `fraction`; layerwise only"
     )
     criterion: str = Field("magnitude", description="file in ticketsmith_runner/criteria")
     rewind_to: Annotated[int, Field(ge=0)] = Field(0, description="k: survivors go back to their values after update k")
