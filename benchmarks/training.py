@@ -89,22 +89,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows, pools = [], (pair(untuned), pair(single_thread))
     for name in options.case or CASES:
         for density in CASES[name].densities:
-            rows += compare(CASES[name], density, options.data_root, options.open_lth, options.rounds, *pools)
+            rows += compare(CASES[name], density, options, *pools)
     print(json.dumps(rows, indent=2) if options.output == "json" else table(rows))
 
 
 def compare(
-    case: Case,
-    density: float,
-    root: str,
-    open_lth: str | None,
-    rounds: int,
-    theirs: Sequence[Executor],
-    ours: Sequence[Executor],
+    case: Case, density: float, options: argparse.Namespace, theirs: Sequence[Executor], ours: Sequence[Executor]
 ) -> list[Row]:
     """All calls of one case and density, interleaved; and the ratios that follow."""
     name = choose(case.training, network(case.name), density).trainer
-    training, loop = partial(train, case, density, root), partial(conventional, case, density, root)
+    training, loop = (partial(made, case, density, options.data_root) for made in (train, conventional))
     calls: dict[str, Callable[[], object]] = {
         "loop": partial(together, theirs[:1], loop),
         "loops": partial(together, theirs, loop),
@@ -115,10 +109,10 @@ def compare(
     calls |= {other: partial(together, ours[:1], partial(training, other)) for other in others}
     if name == "eager":
         calls["plain"] = partial(together, theirs[:1], partial(training, "plain"))
-    if open_lth and case.name == "lenet300-sgd":
-        peer = partial(shipped, open_lth, root, density, case.updates)
+    if options.open_lth and case.name == "lenet300-sgd":
+        peer = partial(shipped, options.open_lth, options.data_root, density, case.updates)
         calls["open_lth"] = partial(together, theirs[:1], peer)
-    times = measure(calls, rounds, 0.0)
+    times = measure(calls, options.rounds, 0.0)
     each = {key: [[call / (WORKERS if key in ("loops", "ours") else 1) for call in calls] for calls in value]
             for key, value in times.items()}  # fmt: skip
     head = {"case": case.name, "density": density, "trainer": name}

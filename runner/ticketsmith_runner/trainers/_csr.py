@@ -77,7 +77,7 @@ def _lanes_for(rows):
 
 @compiled
 def _gather(inputs, chosen, windows, places, units):
-    """Examples into lanes; lanes without one repeat the last. Inputs that nothing reads go to the unit after all."""
+    """Examples into lanes; lanes without one repeat the last. An input that nothing reads goes to the last unit."""
     flat, begins = inputs.reshape(-1), np.empty(L, np.int64)
     for lane in range(L):
         begins[lane] = chosen[min(lane, len(chosen) - 1)] * inputs.shape[1]
