@@ -51,7 +51,7 @@ def _keep_memory() -> None:
 
     Half the time of a convolutional network's update goes into that. Elsewhere than with glibc nothing is done.
     """
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(MMAP_MAX, 0)
         mallopt(TRIM_THRESHOLD, LARGEST)
 
