@@ -55,16 +55,18 @@ def main() -> None:
     epochs: dict[tuple[str, int], list[float]] = {(name, count): [] for name in OPPONENTS for count in (1, WORKERS)}
     pools = pair(untuned)
     listen(epochs, pools)
-    seconds, updates = study(options.data_root)
+    seconds, *spent = study(options.data_root)
     listen(epochs, pools)
     rows = [row(*key, times, seconds) for key, times in epochs.items()]
-    share = updates / seconds / WORKERS
-    rows.append({"case": "study", "trainings": TRAININGS, "seconds": seconds, "share": share})
+    updates, trainings = (each / seconds / WORKERS for each in spent)
+    rows.append(
+        {"case": "study", "trainings": TRAININGS, "seconds": seconds, "updates": updates, "around": trainings - updates}
+    )
     print(json.dumps(rows, indent=2) if options.output == "json" else "\n".join(map(line, rows)))
 
 
-def study(root: str) -> tuple[float, float]:
-    """Seconds of the command, and those that its workers spent in updates."""
+def study(root: str) -> tuple[float, float, float]:
+    """Seconds of the command, and those that its workers spent in updates and in whole trainings."""
     fields = {
         "replicates": REPLICATES,
         "training.steps": EPOCHS * EPOCH,
@@ -83,7 +85,7 @@ def study(root: str) -> tuple[float, float]:
         if done.returncode not in (0, 1, 7):
             raise SystemExit(done.stderr)
         times = [json.loads(path.read_text()) for path in Path(store).rglob("train/timing.json")]
-    return seconds, sum(sum(each["updates"]) for each in times)
+    return seconds, sum(sum(each["updates"]) for each in times), sum(sum(each["seconds"]) for each in times)
 
 
 def listen(epochs: dict[tuple[str, int], list[float]], pools: Sequence[Executor]) -> None:
@@ -110,8 +112,8 @@ def row(name: str, count: int, epochs: list[float], seconds: float) -> Row:
 
 
 def line(row: Row) -> str:
-    if "share" in row:
-        return f"{row['share']:.1%} of it in updates, of two workers; the rest is what is around them"
+    if "updates" in row:
+        return "{updates:.1%} of it in updates, {around:.1%} in looks, tests and records".format(**row)
     interval = "{ratio:.1f}x [{low:.1f}, {high:.1f}]".format(**row)
     return f"{row['trainings']} trainings in {row['seconds']:.0f} s: {interval} against {row['against']}"
 

@@ -15,10 +15,15 @@ PADDING, VALIDATION, TEST = 0, 1, 2  # `role`
 Records = dict[str, Tensor]
 
 
+def answers(forward: Forward, inputs: Tensor) -> Tensor:
+    """(n, ...) -> logits (n, C), a part at a time."""
+    return torch.cat([forward(part) for part in torch.split(inputs, PART)])
+
+
 def take(forward: Forward, data: Data, parts: Split) -> Records:
     """`example` int32, `role` uint8, `prediction` uint8 (uint16 beyond 256 classes), `confidence` fp16, `loss` fp32."""
     chosen = torch.cat([torch.from_numpy(parts.validation), torch.from_numpy(parts.test)])
-    logits = torch.cat([forward(data.inputs[part]) for part in torch.split(chosen, PART)])
+    logits = answers(forward, data.inputs[chosen])
     confidence, prediction = logits.softmax(1).max(1)
     role = torch.full((len(chosen),), TEST, dtype=torch.uint8)
     role[: len(parts.validation)] = VALIDATION

@@ -49,7 +49,7 @@ def single_thread() -> None:
 def _keep_memory() -> None:
     """What a layer puts out is large, and there anew in each update: glibc has the kernel clear its pages each time.
 
-    Half the time of a convolutional network's update goes into that. Elsewhere than with glibc nothing is done.
+    Over a third of an update of Conv-2 goes into that (benchmarks/README.md). Without glibc nothing is done.
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(MMAP_MAX, 0)

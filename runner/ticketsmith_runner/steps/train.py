@@ -23,10 +23,10 @@ from ..loop import Look, Trace, train_all
 from ..memory import free, halving, parts
 from ..network import build, draw
 from ..planner import settled
-from ..records import PART, score, stack_ragged, take
+from ..records import answers, score, stack_ragged, take
 from ..seeds import generator, permutation, seed_of
 from ..tensors import member, pack, stack, unpack
-from ..trainers import Batches, Forward, GroupFile, Mask, State, weights
+from ..trainers import Batches, Forward, GroupFile, Mask, Network, State, weights
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,9 @@ def _trained(context: Context, step: Train, members: Sequence[int], trainer: str
     )
     seconds = (time.perf_counter() - began) / len(members)
     exact = training.model_copy(update={"device": "cpu", "precision": "float32"})
-
-    def answering(mask: Mask, state: State) -> Forward:
-        return trainers.trainer(trainer).start(network, state, mask, exact).forward
-
+    again = partial(trainers.trainer(trainer).start, network, training=exact)
     return [
-        _tested(context, step, partial(answering, mask), each, trace, seconds)
+        _tested(context, step, partial(again, mask=mask), each, trace, seconds)
         for mask, each, trace in zip(masks, splits, traces, strict=True)
     ]
 
@@ -115,12 +112,12 @@ def _masks(context: Context, step: Train, members: Sequence[int]) -> list[Mask]:
 
 
 def _tested(
-    context: Context, step: Train, answering: Callable[[State], Forward], each: Split, trace: Trace, seconds: float
+    context: Context, step: Train, again: Callable[[State], Network], each: Split, trace: Trace, seconds: float
 ) -> Replicate:
-    """What a training leaves, with what the network says of the examples that it was not trained on."""
+    """What a training leaves, with what the network, made `again`, says of the examples that it was not trained on."""
     began = time.perf_counter()
-    records = take(answering(trace.final), context.data, each)
-    early = records if trace.early is trace.final else take(answering(trace.early), context.data, each)
+    records = take(again(trace.final).forward, context.data, each)
+    early = records if trace.early is trace.final else take(again(trace.early).forward, context.data, each)
     accuracy, loss = score(records, context.data)
     return Replicate(
         weights=pack(weights(trace.final)),
@@ -164,7 +161,7 @@ def looking(data: Data, each: Split) -> Look:
     inputs, labels = data.inputs[chosen], data.labels[chosen]
 
     def look(forward: Forward) -> tuple[float, float]:
-        logits = torch.cat([forward(part) for part in torch.split(inputs, PART)])
+        logits = answers(forward, inputs)
         return float(cross_entropy(logits, labels)), float((logits.argmax(1) == labels).double().mean())
 
     return look

@@ -112,6 +112,7 @@ def _windows(live: NDArray[np.int64], inputs: int) -> NDArray[np.int64]:
 
 
 def _places(live: NDArray[np.int64], inputs: int, spare: int) -> NDArray[np.int64]:
+    """The unit of each input: live ones in their order, `spare` for the others."""
     places = np.full(inputs, spare)
     places[live] = np.arange(len(live))
     return places
