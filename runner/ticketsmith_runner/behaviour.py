@@ -11,9 +11,10 @@ from torch import Tensor
 
 from ticketsmith.lottery.results import Behaviour
 
+from .confidence import calibrated_error, calibration_error
 from .statistics import Floats, of_test, summary
 
-BINS = 15  # Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (arXiv 1706.04599)
+SEED = 0  # draws of the same confidences are the same draws: a verdict has the same bytes each time
 Labels = NDArray[np.int64]
 
 
@@ -27,25 +28,21 @@ def behaviour(dense: Mapping[str, Tensor], candidate: Mapping[str, Tensor], labe
         churn=summary([float((a != b).mean()) for a, b in zip(after, before, strict=True)]),
         calibration_error=summary(_calibration(candidate, truth)),
         dense_calibration_error=summary(_calibration(dense, truth)),
+        calibrated_error=summary(_calibrated(candidate)),
+        dense_calibrated_error=summary(_calibrated(dense)),
         worst_class=worst,
         worst_class_change=summary(changes[worst]),
     )
 
 
-def calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> float:
-    """Mean distance of confidence and accuracy over bins of equal width, weighted by their examples.
-
-    >>> round(calibration_error(np.array([0.9, 0.9, 0.6, 0.6]), np.array([True, True, True, False])), 3)
-    0.1
-    """
-    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    gaps = np.bincount(place, weights=confidence - right, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(confidence))
-
-
 def _calibration(records: Mapping[str, Tensor], truth: Sequence[Labels]) -> list[float]:
     columns = zip(of_test(records, "confidence"), of_test(records, "prediction"), truth, strict=True)
     return [calibration_error(confidence, prediction == label) for confidence, prediction, label in columns]
+
+
+def _calibrated(records: Mapping[str, Tensor]) -> list[float]:
+    generator = np.random.default_rng(SEED)
+    return [calibrated_error(confidence, generator) for confidence in of_test(records, "confidence")]
 
 
 def _class_changes(

@@ -84,10 +84,14 @@ class Behaviour(Record):
     calibration_error: Summary
     """Expected calibration error: how far confidence is from accuracy."""
     dense_calibration_error: Summary
+    calibrated_error: Summary | None = None
+    """Calibration error that a perfectly calibrated net with the same confidences would show on as many examples: what
+    chance alone gives. Null in verdicts of a version that did not reckon it."""
+    dense_calibrated_error: Summary | None = None
     worst_class: int
-    """The class that lost most; chosen by looking, so that its interval flatters nobody and proves little."""
+    """The class that lost most, chosen afterwards by looking at all of them."""
     worst_class_change: Summary
-    """Change of the accuracy on that class."""
+    """Change of the accuracy on that class; makes no allowance for the choice, so it looks worse than it is."""
 
 
 class Verdict(Record):
