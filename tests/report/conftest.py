@@ -39,6 +39,8 @@ class Fake:
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Fields of every ticket's difference that differ from those of its status."""
     ratio: tuple[float, float, float] = (1.84, 1.71, 1.93)
+    reckons: bool = True
+    """Whether verdicts say what calibration error chance alone gives; those of older versions do not."""
     diverged: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """(arm, level) to the replicate that diverged there."""
     missing: Callable[[Step], bool] = lambda step: False
@@ -157,6 +159,8 @@ def _verdict(step: Gate, fake: Fake, spec: Experiment) -> results.Verdict:
             churn=summary([0.010, 0.012, 0.008, 0.011, 0.009], 0.002),
             calibration_error=summary([0.021] * 5, 0.001),
             dense_calibration_error=summary([0.019] * 5, 0.001),
+            calibrated_error=summary([0.0205] * 5, 0.002) if fake.reckons else None,
+            dense_calibrated_error=summary([0.0195] * 5, 0.002) if fake.reckons else None,
             worst_class=8,
             worst_class_change=summary([-0.02] * 5, 0.004),
         ),

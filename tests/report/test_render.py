@@ -14,7 +14,7 @@ from ticketsmith import specs
 from ticketsmith.lottery.controls import CONTROLS
 from ticketsmith.lottery.results import Sample, Samples
 from ticketsmith.lottery.steps import Gate
-from ticketsmith.report import html, markdown, step_summary
+from ticketsmith.report import html, levels, markdown, step_summary
 from ticketsmith.report import json as document
 from ticketsmith.report.curve import NARROW, WIDE, curve
 from ticketsmith.report.grid import grid
@@ -90,6 +90,22 @@ def test_json_holds_the_findings(build):
     facts = json.loads(document.render(findings))
     assert facts["schema"] == "ticketsmith.report/1"
     assert type(findings).model_validate_json(json.dumps(facts["findings"])) == findings
+
+
+def test_calibration_error_stands_beside_what_chance_gives(build):
+    table = levels.behaviours(build().findings)
+    assert table.heads[3:7] == ["Calibration error", "By chance", "Of dense", "By chance"]
+    assert table.rows[0][3].startswith("2.10") and table.rows[0][5].startswith("1.90")
+    assert [table.rows[0][4], table.rows[0][6]] == ["2.05\N{NO-BREAK SPACE}%", "1.95\N{NO-BREAK SPACE}%"]
+    old = levels.behaviours(build(reckons=False).findings).rows[0]
+    assert [old[4], old[6]] == ["-", "-"]
+
+
+def test_the_worst_class_has_an_interval_and_says_that_it_was_chosen(build):
+    findings = build().findings
+    for text in (html.render(findings).decode(), markdown.render(findings).decode().replace("\\", "")):
+        assert "\N{MINUS SIGN}2.00 [\N{MINUS SIGN}2.40, \N{MINUS SIGN}1.60]" in text
+        assert "Worst class, chosen afterwards" in text and "so it looks worse than it is" in text
 
 
 def test_the_spec_in_the_report_leads_to_the_same_run(build, tmp_path):

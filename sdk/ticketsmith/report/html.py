@@ -117,12 +117,8 @@ def _levels(findings: Findings) -> str:
 
 
 def _behaviours(findings: Findings) -> str:
-    note = (
-        "Changed predictions: share of the test split on which the ticket does not say what dense says. Calibration "
-        "error: mean distance of confidence and accuracy, in 15 bins. Worst class: the one that lost most, chosen by "
-        "looking. Means over replicates with 95\N{NO-BREAK SPACE}% t intervals; none of it is judged."
-    )
-    return _table(levels.behaviours(findings)) + f'<p class="note">{note}</p>'
+    note = f'<p class="note">{escape(levels.behaviours_note())}</p>'
+    return _table(levels.behaviours(findings)) + note
 
 
 def _early_stops(findings: Findings) -> str:

@@ -1,8 +1,8 @@
 """The tables that go level by level: verdicts, controls, early stopping, and every replicate at one level."""
 
-from ..lottery.results import Verdict
+from ..lottery.results import Summary, Verdict
 from .findings import Findings
-from .numbers import NONE, accuracy, bounds, percent, points, removed, signed, updates
+from .numbers import NONE, SPACE, accuracy, bounds, percent, points, removed, signed, updates
 from .scorecard import NAMES, NOT_JUDGED
 from .table import Table
 
@@ -45,21 +45,36 @@ def early_stops(findings: Findings) -> Table:
 
 def behaviours(findings: Findings) -> Table:
     """One row per level: what accuracy does not show, ticket against dense."""
-    heads = ["Level", "Sparsity", "Changed predictions", "Calibration error", "Of dense", "Worst class", "Its change"]
+    heads = ["Level", "Sparsity", "Changed predictions", "Calibration error", "By chance", "Of dense", "By chance"]
+    heads += ["Worst class, chosen afterwards", "Its change, points"]
     rows = [
         [
             str(v.level),
             removed(v.sparsity),
             accuracy(each.churn),
             accuracy(each.calibration_error),
+            _mean(each.calibrated_error),
             accuracy(each.dense_calibration_error),
+            _mean(each.dense_calibrated_error),
             str(each.worst_class),
-            points(each.worst_class_change.mean),
+            _interval(each.worst_class_change),
         ]
         for v in findings.arm("ticket")
         if (each := v.behaviour)
     ]
-    return Table(heads=heads, numeric=[False, True, True, True, True, False, True], rows=rows)
+    return Table(heads=heads, numeric=[False, *[True] * 6, False, True], rows=rows)
+
+
+def behaviours_note() -> str:
+    """What the columns of `behaviours` say, and how little."""
+    return (
+        "Changed predictions: share of the test split on which the ticket does not say what dense says. Calibration "
+        "error: mean distance of confidence and accuracy, in 15 bins. By chance: the error that a perfectly calibrated "
+        "net with the same confidences shows on average on as many examples, so that only what lies above it says "
+        "anything of the net. Worst class: the one that lost most, chosen afterwards by looking at all of them; its "
+        "change and interval make no allowance for that, so it looks worse than it is. Means over replicates with "
+        f"95{SPACE}% t intervals; none of it is judged."
+    )
 
 
 def replicates(findings: Findings) -> Table:
@@ -86,6 +101,17 @@ def _beside(findings: Findings, arm: str, ticket: Verdict) -> list[str]:
 def _lead(control: Verdict) -> str:
     lead = control.dividend
     return f"{points(lead.mean)} {bounds(lead)}" if lead else NONE
+
+
+def _mean(summary: Summary | None) -> str:
+    """The mean alone: the spread of what chance gives is no evidence of anything."""
+    return percent(summary.mean) if summary else NONE
+
+
+def _interval(change: Summary) -> str:
+    if change.low is None or change.high is None:
+        return points(change.mean)
+    return f"{points(change.mean)} [{points(change.low)}, {points(change.high)}]"
 
 
 def _loss(verdict: Verdict) -> str:

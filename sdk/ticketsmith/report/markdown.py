@@ -71,6 +71,7 @@ def _judged(findings: Findings) -> Iterator[str]:
             yield f"{plain(said)}\n"
     yield "### Beyond accuracy\n"
     yield from _table(levels.behaviours(findings))
+    yield f"{plain(levels.behaviours_note())}\n"
     yield "### Early stopping\n"
     yield from _table(levels.early_stops(findings))
 
