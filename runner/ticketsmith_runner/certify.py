@@ -4,14 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ticketsmith import __version__
-from ticketsmith.certificates import Certified, Checked, Claim, Measure, certificate
+from ticketsmith.certificates import Certified, Checked, Claim, Measure, Tally, certificate
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.imp import imp
-from ticketsmith.lottery.results import Density, TrainMetrics
+from ticketsmith.lottery.results import Density, Summary, TrainMetrics
 from ticketsmith.lottery.schedule import rounds
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Step
 
+from .repetition import chance, together
 from .statistics import summary
 
 
@@ -29,29 +30,52 @@ def certify(name: str, budget: str, ledger: Ledger, spec: Experiment) -> Certifi
     """The certificate of a finished run. Claims beyond its last full round are untried, not passed."""
     claims = certificate(name).claims
     last = rounds(spec.pruning) - 1  # the last round lands on the target, off the published schedule
-    return Certified(
-        name=name,
-        source=certificate(name).source,
-        budget=budget,
-        run=ledger.run_id,
-        version=__version__,
-        checked=[check(claim, _level(claim.level, ledger, spec)) for claim in claims if claim.level <= last],
-        untried=[claim.text for claim in claims if claim.level > last],
-    )
+    tried = [claim for claim in claims if claim.level <= last]
+    checked = [check(claim, summary(MEASURES[claim.measure](_level(claim.level, ledger, spec)))) for claim in tried]
+    return add_up(name, budget, ledger.run_id, checked)
 
 
-def check(claim: Claim, level: Level) -> Checked:
+def check(claim: Claim, ours: Summary) -> Checked:
     """A claim against what was found."""
-    ours = summary(MEASURES[claim.measure](level))
+    passed = claim.low <= ours.mean <= claim.high
     return Checked(
         text=claim.text,
+        measure=claim.measure,
         level=claim.level,
         published=claim.published,
         low=claim.low,
         high=claim.high,
         ours=ours,
-        passed=claim.low <= ours.mean <= claim.high,
+        passed=passed,
+        beyond=passed and _leaves(ours, claim),
+        again=chance(ours, claim.low, claim.high),
     )
+
+
+def add_up(name: str, budget: str, run: str, checked: list[Checked]) -> Certified:
+    """A certificate of these lines; the claims that are not among them are untried."""
+    measured = [each for each in checked if not each.scheduled]
+    said = {each.text for each in checked}
+    return Certified(
+        name=name,
+        source=certificate(name).source,
+        budget=budget,
+        run=run,
+        version=__version__,
+        checked=checked,
+        schedule=_tally([each for each in checked if each.scheduled]),
+        measured=_tally(measured),
+        again=together([each.again for each in measured]),
+        untried=[claim.text for claim in certificate(name).claims if claim.text not in said],
+    )
+
+
+def _leaves(ours: Summary, claim: Claim) -> bool:
+    return ours.low is not None and ours.high is not None and (ours.low < claim.low or claim.high < ours.high)
+
+
+def _tally(checked: list[Checked]) -> Tally:
+    return Tally(passed=sum(each.passed for each in checked), tried=len(checked))
 
 
 def _remaining(level: Level) -> list[float]:

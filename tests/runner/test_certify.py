@@ -4,15 +4,16 @@ import json
 
 import pytest
 
-from ticketsmith.certificates import Certified, Claim, certificate
+from ticketsmith.certificates import Certified, Claim, Tally, certificate
 from ticketsmith.cli import main
 from ticketsmith.cli.reproduce import table
-from ticketsmith.lottery.results import TrainMetrics
+from ticketsmith.lottery.results import Summary, TrainMetrics
 from ticketsmith.lottery.schedule import kept, rounds
 from ticketsmith.names import names
 from ticketsmith.specs import read_spec, task
-from ticketsmith_runner.certify import MEASURES, _level, certify, check
+from ticketsmith_runner.certify import MEASURES, _level, add_up, certify, check
 from ticketsmith_runner.network import build, prunable
+from ticketsmith_runner.statistics import summary
 
 from .conftest import Run
 
@@ -50,10 +51,33 @@ def test_the_weights_left_follow_the_published_table() -> None:
 
 def test_the_mean_decides_and_both_ends_count(finished: Run) -> None:
     level = _level(1, finished.ledger, finished.spec)
-    ours = check(claim("gain", -100, 100), level).ours
-    assert check(claim("gain", ours.mean, ours.mean), level).passed
-    assert not check(claim("gain", ours.mean + 1e-9, 100), level).passed
-    assert not check(claim("gain", -100, ours.mean - 1e-9), level).passed
+    ours = summary(MEASURES["gain"](level))
+    assert check(claim("gain", ours.mean, ours.mean), ours).passed
+    assert not check(claim("gain", ours.mean + 1e-9, 100), ours).passed
+    assert not check(claim("gain", -100, ours.mean - 1e-9), ours).passed
+
+
+def test_a_pass_whose_interval_leaves_the_tolerance_is_named() -> None:
+    ours = Summary(mean=0.3, se=0.05, low=0.2, high=0.4, n=8)
+    assert not check(claim("lead", 0.2, 0.4), ours).beyond
+    assert check(claim("lead", 0.2001, 0.4), ours).beyond and check(claim("lead", 0.2, 0.3999), ours).beyond
+    assert not check(claim("lead", 0.5, 0.6), ours).beyond, "it fails, which says more"
+    assert not check(claim("lead", 0.3, 0.3), Summary(mean=0.3, se=None, low=None, high=None, n=1)).beyond
+
+
+def test_what_the_schedule_fixes_counts_apart() -> None:
+    sure, unsure = (Summary(mean=1.0, se=se, low=0.9, high=1.1, n=5) for se in (0.0, 0.05))
+    checked = [check(claim("remaining", 0, 2), sure), check(claim("remaining", 2, 3), sure)]
+    checked += [
+        check(claim("gain", 1, 2), unsure),
+        check(claim("lead", 1, 2), unsure),
+        check(claim("gain", 0, 1), sure),
+    ]
+    found = add_up("lth-lenet", "small", "a run", checked)
+    assert (found.schedule, found.measured) == (Tally(passed=1, tried=2), Tally(passed=3, tried=3))
+    assert found.again == pytest.approx(0.25, abs=1e-3)  # a half for each mean on an edge
+    assert "1 of 2 lines of the schedule pass" in table(found) and "3 of 3 measured" in table(found)
+    assert "passes all 3 measured lines: 25 %" in table(found)
 
 
 def test_every_measure_is_what_the_records_say(finished: Run) -> None:

@@ -1,7 +1,7 @@
 """One file per published result that `ticketsmith reproduce` holds this implementation to. Free of torch.
 
 A claim passes if the mean of our replicates lies within the tolerance that stands here, in the source, before anything
-is trained. The interval says how sure that is.
+is trained. The interval says how sure that is, and the chance that a repetition would pass says it in one number.
 """
 
 from collections.abc import Mapping
@@ -47,12 +47,30 @@ class Checked(Record):
     """A claim, and what was found."""
 
     text: str
+    measure: Measure
     level: int
     published: float
     low: float
     high: float
     ours: Summary
     passed: bool
+    beyond: bool
+    """The mean passes, and its interval leaves the tolerance."""
+    again: float | None
+    """Chance that the mean of as many fresh replicates passes, by a t predictive distribution. Null without a standard
+    error: of the schedule, and of a single replicate."""
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether it is arithmetic of the pruning schedule, which comes out the same whatever is trained."""
+        return self.measure == "remaining"
+
+
+class Tally(Record):
+    """How many lines pass, of those tried."""
+
+    passed: int
+    tried: int
 
 
 class Certified(Record):
@@ -64,6 +82,11 @@ class Certified(Record):
     run: str
     version: str
     checked: list[Checked]
+    schedule: Tally
+    """Lines that are arithmetic of the pruning schedule: no evidence about training."""
+    measured: Tally
+    again: float | None
+    """Chance that a repetition with fresh seeds passes every measured line, the lines taken as independent."""
     untried: list[str]
     """Claims about levels that this budget does not reach."""
 

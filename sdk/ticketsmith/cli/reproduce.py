@@ -9,7 +9,7 @@ import typer
 from .options import DataRoot, Output, OutputKind, StoreUrl, Workers
 
 if TYPE_CHECKING:
-    from ..certificates import Certified
+    from ..certificates import Certified, Checked, Tally
 
 
 class Budget(StrEnum):
@@ -70,20 +70,63 @@ def reproduce(
 
 
 def table(found: "Certified") -> str:
-    """Plain text, a line for each claim."""
-    lines = [
+    """Plain text: a line for each claim, then what all of them come to."""
+    return "\n".join([
         f"{found.name} ({found.source}), budget {found.budget}: run {found.run}, ticketsmith {found.version}",
         "",
-        f"{'published':>9}  {'tolerance':>16}  {'ours [95 % interval]':>26}",
+        f"{'published':>9}  {'tolerance':>16}  {'ours [95 % interval]':>26}        {'again':>6}",
+        *(_line(each) for each in found.checked),
+        "",
+        f"{_of(found.schedule)} lines of the schedule pass (arithmetic, whatever is trained), {_of(found.measured)} "
+        f"measured; not tried with this budget: {len(found.untried)}",
+        *_beyond(found),
+        *_again(found),
+    ])  # fmt: skip
+
+
+def _line(each: "Checked") -> str:
+    tolerance = f"{each.low:.2f} to {each.high:.2f}"
+    ours = f"{each.ours.mean:.2f} {_interval(each)}".rstrip()
+    again = "" if each.scheduled or each.again is None else _percent(each.again)
+    said = "pass" if each.passed else "FAIL"
+    return f"{each.published:9.2f}  {tolerance:>16}  {ours:>26}  {said}  {again:>6}  {each.text}"
+
+
+def _interval(each: "Checked") -> str:
+    low, high = each.ours.low, each.ours.high
+    return "" if low is None or high is None or low == high else f"[{low:.2f}, {high:.2f}]"
+
+
+def _beyond(found: "Certified") -> list[str]:
+    """The lines whose mean passes and whose interval does not lie within the tolerance."""
+    lines = [
+        f"  {_interval(each)} against {each.low:.2f} to {each.high:.2f}: {each.text}"
+        for each in found.checked
+        if each.beyond
     ]
-    for each in found.checked:
-        ours = each.ours
-        exact = ours.low is None or ours.high is None or ours.low == ours.high
-        interval = "" if exact else f" [{ours.low:.2f}, {ours.high:.2f}]"
-        lines.append(
-            f"{each.published:9.2f}  {f'{each.low:.2f} to {each.high:.2f}':>16}  {f'{ours.mean:.2f}{interval}':>26}  "
-            f"{'pass' if each.passed else 'FAIL'}  {each.text}"
-        )
-    passed = sum(each.passed for each in found.checked)
-    lines += ["", f"{passed} of {len(found.checked)} pass; not tried with this budget: {len(found.untried)}"]
-    return "\n".join(lines)
+    head = f"pass by the mean, with an interval that leaves the tolerance: {len(lines)} of {found.measured.passed}"
+    return [head, *lines]
+
+
+def _again(found: "Certified") -> list[str]:
+    if found.again is None:
+        return []
+    return [
+        f"chance that a repetition with fresh seeds passes all {found.measured.tried} measured lines: "
+        f"{_percent(found.again)} (the product of `again`, the lines taken as independent)"
+    ]
+
+
+def _of(tally: "Tally") -> str:
+    return f"{tally.passed} of {tally.tried}"
+
+
+def _percent(chance: float) -> str:
+    """A chance in whole %; only what is sure is 0 or 100.
+
+    >>> _percent(0.0958), _percent(0.9996), _percent(0.001), _percent(1.0)
+    ('10 %', '> 99 %', '< 1 %', '100 %')
+    """
+    if 0 < chance < 0.005 or 0.995 <= chance < 1:
+        return "< 1 %" if chance < 0.5 else "> 99 %"
+    return f"{100 * chance:.0f} %"
