@@ -28,6 +28,7 @@ from ticketsmith.lottery.chains import chain
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.stability import CONNECTIVITY, stability
 from ticketsmith.lottery.steps import Benchmark, Gate, Step
+from ticketsmith.plans import settle
 from ticketsmith.report import write as report
 from ticketsmith.specs import read_stored, task
 from ticketsmith.stores import open_store
@@ -99,6 +100,8 @@ def _steps(ledger: Ledger, spec: Experiment, spent: Spent, options: argparse.Nam
     # Wrong data or a trainer that does not fit end the run here, before any work; the workers share what is loaded.
     _ = context.data
     single_thread()  # the probe is to see what a training will
+    if options.command in ("all", "step"):
+        settle(ledger, spec)
     prepare(context, options.level if options.command == "step" else None)
     # A process that was forked cannot use a GPU, and one process keeps it busy.
     with workers(1 if spec.training.device == "cuda" else options.workers) as pool:

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ticketsmith.lottery.results import Behaviour
 
+from .bounds import Floats
 from .confidence import calibrated_error, calibration_error
-from .statistics import Floats, of_test, summary
+from .statistics import of_test, summary
 
 SEED = 0  # draws of the same confidences are the same draws: a verdict has the same bytes each time
 Labels = NDArray[np.int64]

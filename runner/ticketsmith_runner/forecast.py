@@ -7,10 +7,11 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from ticketsmith.lottery.gate import null_reach
 from ticketsmith.lottery.results import Difference
 from ticketsmith.lottery.spec import GateRule
 
-from .statistics import Floats, t_quantile
+from .bounds import Floats, t_quantile
 
 POWER = 0.8
 ENOUGH = 1000  # replicates: nobody buys more
@@ -46,18 +47,20 @@ def spread(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats]) -> S
     return Spread(between=between, within=within, examples=n, per_example=len(cells) / n)
 
 
-def needed(found: Difference, spread: Spread, replicates: int, rule: GateRule) -> int | None:
+def needed(found: Difference, spread: Spread, replicates: int, rule: GateRule, *, whole: int = 1) -> int | None:
     """Replicates in all with which a gate on accuracy is likely to say PASS or FAIL; None if no number of them is.
 
-    Sample size for a non-inferiority trial at a power of 80 %: Julious, Statistics in Medicine 23 (2004),
-    https://doi.org/10.1002/sim.1783, with t quantiles.
+    A multiple of `whole`. Sample size for a non-inferiority trial at a power of 80 %: Julious, Statistics in Medicine
+    23 (2004), https://doi.org/10.1002/sim.1783, with t quantiles.
     """
     if found.se_replicates is None or found.se is None:
         return None
     distance = abs(found.mean + rule.margin)
+    least = null_reach(rule.margin, spread.examples, rule.confidence)
     together = found.se / (max(found.se_replicates, spread.error(1)) or 1.0)  # 1, or more where both errors count
     for n in range(replicates + 1, ENOUGH + 1):
         se = together * max(found.se_replicates * sqrt(replicates / n), spread.error(n / replicates))
-        if distance >= (t_quantile(rule.confidence, n - 1) + t_quantile(POWER, n - 1)) * se:
+        reach = max(float(t_quantile(rule.confidence, n - 1)) * se, least)
+        if n % whole == 0 and distance > reach + float(t_quantile(POWER, n - 1)) * se:
             return n
     return None

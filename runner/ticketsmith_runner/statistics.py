@@ -2,35 +2,46 @@
 
 R: replicates.  M: records per replicate.  Two variances are kept apart: training seeds (a replicate is the unit) and
 the finite test set (an example is the unit). Replicates that share test examples are not independent, and one test set
-is not the world: the standard error clusters both ways, and is never less than the larger of the two.
+is not the world: the standard error clusters both ways.
 
-Sums are exactly rounded (`fmean` sums with `math.fsum`, `stdev` in rationals), so no order of summation shows.
+Sums are exactly rounded (`math.fsum`), so no order of summation shows.
 """
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
-from statistics import fmean, stdev
+from dataclasses import dataclass
+from math import fsum, sqrt
+from statistics import fmean
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 from torch import Tensor
 
 from ticketsmith.errors import Diverged
 from ticketsmith.lottery.results import Difference, Summary
 
+from .bounds import Floats, carriers, stretched, t_quantile, two_way, wilson
 from .records import TEST
 
-Floats = NDArray[np.float64]
+INTERVAL = 0.95  # two-sided, of every interval that is shown and not judged
 
 
-def t_quantile(p: float, df: int) -> float:
-    """Quantile of Student's t distribution.
+@dataclass(frozen=True, kw_only=True)
+class Errors:
+    """A mean over replicates and examples, with the variances of it by each way to count."""
 
-    >>> round(t_quantile(0.95, 9), 3)
-    1.833
-    """
-    return float(stdtrit(df, p))
+    mean: float
+    """Over replicates, of their own means: cross-fitted folds differ in size by one example."""
+    replicates: float | None
+    """By replicate; None for one."""
+    items: float
+    """By example, which counts once, with its average over the replicates that test it."""
+    cells: float
+    """By example and replicate, as if all were independent."""
+    skew: float
+    """Skewness of the examples' averages."""
+    R: int
+    n: int
 
 
 def summary(values: Sequence[float]) -> Summary:
@@ -39,29 +50,69 @@ def summary(values: Sequence[float]) -> Summary:
     >>> summary([1.0, 2.0, 3.0]).low
     -0.48...
     """
-    mean, se, n = fmean(values), _standard_error(values), len(values)
-    if se is None:
+    mean, variance, n = fmean(values), _variance(values), len(values)
+    if variance is None:
         return Summary(mean=mean, se=None, low=None, high=None, n=n)
-    half = t_quantile(0.975, n - 1) * se
-    return Summary(mean=mean, se=se, low=mean - half, high=mean + half, n=n)
+    half = float(t_quantile((1 + INTERVAL) / 2, n - 1)) * sqrt(variance)
+    return Summary(mean=mean, se=sqrt(variance), low=mean - half, high=mean + half, n=n)
 
 
-def difference(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats], confidence: float) -> Difference:
+def share(examples: Sequence[NDArray[np.int64]], right: Sequence[Floats]) -> Summary:
+    """Mean of scores of 0 or 1, such as an accuracy, with a 95 % interval over training seeds and test examples."""
+    found = errors(examples, right)
+    if found.replicates is None:
+        return Summary(mean=found.mean, se=None, low=None, high=None, n=1)
+    variances = found.replicates, found.items, found.cells
+    low, high = wilson(found.mean, variances, found.R, found.n, INTERVAL)
+    return Summary(mean=found.mean, se=float(two_way(*variances)), low=float(low), high=float(high), n=found.R)
+
+
+def difference(
+    examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats], confidence: float, least: float = 0.0
+) -> Difference:
     """Candidate minus dense from per-example differences: `deltas[r][i]` belongs to example `examples[r][i]`.
 
-    The mean is the mean over replicates of their own means (cross-fitted folds differ in size by one example). Both
-    bounds are one-sided at `confidence`, with R - 1 degrees of freedom. For the test-item error, an example counts
-    once, with its average over the replicates that test it.
+    Both bounds are one-sided at `confidence`, with R - 1 degrees of freedom, and at least `least` from the mean.
     """
+    return bounded(errors(examples, deltas), confidence, least)
+
+
+def skewed(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats], confidence: float) -> Difference:
+    """The same for values with a long tail, such as losses: a bound is stretched where the tail is on its side."""
+    return bounded(errors(examples, deltas), confidence, tails=True)
+
+
+def errors(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats]) -> Errors:
+    """The mean of per-example values and its variances: `deltas[r][i]` belongs to example `examples[r][i]`."""
     means = [fmean(delta.tolist()) for delta in deltas]
-    mean, of_replicates = fmean(means), _standard_error(means)
-    of_items = _standard_error(_by_example(np.concatenate(examples), np.concatenate(deltas))) or 0.0
-    if of_replicates is None:
-        return Difference(mean=mean, se_replicates=None, se_items=of_items, se=None, low=None, high=None)
-    se = _both(of_replicates, of_items, np.concatenate(deltas).tolist())
-    half = t_quantile(confidence, len(means) - 1) * se
+    cells = np.concatenate(deltas)
+    averages = _by_example(np.concatenate(examples), cells)
+    return Errors(
+        mean=fmean(means),
+        replicates=_variance(means),
+        items=_variance(averages.tolist()) or 0.0,
+        cells=_variance(cells.tolist()) or 0.0,
+        skew=_skewness(averages),
+        R=len(means),
+        n=len(averages),
+    )
+
+
+def bounded(found: Errors, confidence: float, least: float = 0.0, *, tails: bool = False) -> Difference:
+    """A difference with its bounds; none for one replicate, whose spread over training seeds is unknown."""
+    few = float(carriers(found.skew, found.n)) if tails and found.skew > 0 else None
+    known: dict[str, Any] = {"mean": found.mean, "se_items": sqrt(found.items), "examples": found.n, "carriers": few}
+    if found.replicates is None:
+        return Difference(**known, se_replicates=None, se=None, low=None, high=None)
+    se, quantile = float(two_way(found.replicates, found.items, found.cells)), t_quantile(confidence, found.R - 1)
+    skew = found.skew if tails else 0.0
+    below, above = (float(stretched(quantile, side * skew, found.n)) for side in (-1, 1))
     return Difference(
-        mean=mean, se_replicates=of_replicates, se_items=of_items, se=se, low=mean - half, high=mean + half
+        **known,
+        se_replicates=sqrt(found.replicates),
+        se=se,
+        low=found.mean - max(below * se, least),
+        high=found.mean + max(above * se, least),
     )
 
 
@@ -84,24 +135,22 @@ def of_test(records: Mapping[str, Tensor], name: str) -> list[Floats]:
     return [value[role == TEST].astype(np.float64) for role, value in zip(roles, values, strict=True)]
 
 
-def _both(of_replicates: float, of_items: float, cells: list[float]) -> float:
-    """Two-way clustering: V = V_replicates + V_items - V_cells (Cameron, Gelbach & Miller, J. Bus. Econ. Stat. 2011).
-
-    The larger of the two alone is too small where both matter at once: replicates on one shared test set. V is not
-    bounded below in small samples, so the larger of the two is its floor.
-    """
-    of_cells = _standard_error(cells) or 0.0
-    together = of_replicates**2 + of_items**2 - of_cells**2
-    return max(of_replicates, of_items, sqrt(max(together, 0.0)))
-
-
-def _by_example(examples: NDArray[np.int64], deltas: Floats) -> list[float]:
+def _by_example(examples: NDArray[np.int64], deltas: Floats) -> Floats:
     """Average of each example that occurs, in the order of their numbers."""
     _, place, count = np.unique(examples, return_inverse=True, return_counts=True)
-    averages: list[float] = (np.bincount(place, weights=deltas) / count).tolist()
-    return averages
+    return np.asarray(np.bincount(place, weights=deltas) / count, dtype=np.float64)
 
 
-def _standard_error(values: Sequence[float]) -> float | None:
-    """Standard deviation (n - 1) over the square root of n; None for one value."""
-    return stdev(values) / sqrt(len(values)) if len(values) > 1 else None
+def _variance(values: Sequence[float]) -> float | None:
+    """Variance of the mean: that of the values (n - 1) over n; None for one value."""
+    if len(values) < 2:
+        return None
+    mean = fmean(values)
+    return fsum((value - mean) ** 2 for value in values) / (len(values) - 1) / len(values)
+
+
+def _skewness(values: Floats) -> float:
+    """Third standardized moment; 0 where nothing varies."""
+    z = values - fmean(values.tolist())
+    spread = fsum((z * z).tolist()) / len(z)
+    return fsum((z**3).tolist()) / len(z) / spread**1.5 if spread > 0 else 0.0

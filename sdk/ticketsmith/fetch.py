@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from .errors import IntegrityError
-from .ledger import MANIFEST, TRAINERS, VOLATILE
+from .ledger import MANIFEST, SETTLED, VOLATILE
 from .stores import Store
 
 AT_A_TIME = 8
@@ -28,7 +28,7 @@ def fetch(source: Store, target: Store, run: str, copied: Copied) -> int:
         expected: dict[str, str | None] = {}
         for found in pool.map(lambda key: dict(_named(source, key)), manifests):
             expected |= found
-        loose = [key for key in keys if "/spec/" in key or "/report/" in key or key == f"{run}/{TRAINERS}"]
+        loose = [key for key in keys if "/spec/" in key or "/report/" in key or key.removeprefix(f"{run}/") in SETTLED]
         first = [*expected, *loose]
         total = len(first) + len(manifests)
         done = 0

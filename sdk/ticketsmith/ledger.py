@@ -2,6 +2,8 @@
 
     <run-id>/spec/<digest>.json                            the whole spec, benchmark options included
     <run-id>/trainers.json                                 which trainer each level has, and why; written once
+    <run-id>/plan.json                                     after how many replicates the gate looks; written once
+    <run-id>/tries.json                                    earlier runs of the same question; written once
     <run-id>/cohort-00/level-02/ticket/train/<artifact>    what a step wrote
     <run-id>/cohort-00/level-02/ticket/train/volatile.json digests of the artifacts that differ by nature (timings)
     <run-id>/cohort-00/level-02/ticket/train/manifest.json written last: digests, also of the parents' manifests
@@ -24,6 +26,9 @@ from .stores import Store
 MANIFEST = "manifest.json"
 VOLATILE = "volatile.json"
 TRAINERS = "trainers.json"
+PLAN = "plan.json"
+TRIES = "tries.json"
+SETTLED = (TRAINERS, PLAN, TRIES)
 SECTIONS = {"parents": dict, "files": dict, "volatile": list}  # of a manifest
 
 

@@ -56,7 +56,7 @@ def spec_of(store: Store, run_id: str) -> Experiment:
 def steps(ledger: Ledger, spec: Experiment, last: int | None = None) -> list[Step]:
     """The steps of a run, with as many cohorts as its verdicts have called for so far."""
     cohorts = 1
-    while cohorts < spec.looks and (gate := _target(spec, cohorts)) and ledger.done(gate):
+    while cohorts < spec.cohorts and (gate := _target(spec, cohorts)) and ledger.done(gate):
         verdict = Verdict.model_validate_json(ledger.read(gate, "verdict.json"))
         if not undecided(spec, gate, verdict.status):
             break

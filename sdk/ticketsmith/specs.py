@@ -169,7 +169,7 @@ def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
     ):
         if name not in choices:
             yield f"{where}: expected one of {', '.join(choices)}, got {name!r}. {guess(name, choices)}".rstrip()
-    count, replicate = spec.looks * spec.replicates, spec.benchmark.replicate
+    count, replicate = spec.cohorts * spec.replicates, spec.benchmark.replicate
     if replicate is not None and replicate >= count:
         yield f"benchmark.replicate: expected a number below {count}, got {replicate}"
     known = names(BACKENDS)

@@ -122,8 +122,8 @@ def _greeted(page: "Page") -> None:
 def test_an_open_question_buys_another_cohort(
     installed: dict[str, str], local: Callable[[tuple[str, ...]], Local], tmp_path: Path
 ) -> None:
-    """`--replicates auto`: no margin at all, so that the first five replicates cannot decide."""
-    few = ("--sparsity", "0.2", "--set", "training.steps=60", "--set", "controls=[]", "--set", "gate.margin=0")
+    """`--replicates auto`: a margin so small that the first five replicates cannot decide."""
+    few = ("--sparsity", "0.2", "--set", "training.steps=60", "--set", "controls=[]", "--set", "gate.margin=0.0001")
     spec = (*few, "--replicates", "5", "--max-replicates", "10")
     here, cluster = local(spec), fresh(installed)
     ended = cluster.ticketsmith("submit", "imp", *spec, "--wait")

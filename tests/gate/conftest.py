@@ -19,9 +19,12 @@ from ticketsmith_runner.context import Context
 from ticketsmith_runner.execute import execute
 from ticketsmith_runner.tensors import pack
 
-EXAMPLES = [[7, 30, 20, 10, 40], [7, 60, 50, 70, -1]]
-ROLES = [[1, 2, 2, 2, 2], [1, 2, 2, 2, 0]]
-"""One validation example, then the test fold, which is shorter by one in the second replicate."""
+EXAMPLES = [[7, 30, 20, 10, 40, *range(100, 496)], [7, 60, 50, 70, *range(500, 896), -1]]
+ROLES = [[1, *[2] * 400], [1, *[2] * 399, 0]]
+"""One validation example, then the test fold, which is shorter by one in the second replicate.
+
+Together enough examples to show half a point, and that dense is better than the most frequent class.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +58,11 @@ class Judged:
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Callable[..., Judged]:
-    """`gate(dense, candidate, **rule)`: judge one fake arm against another."""
+    """`gate(dense, candidate, **rule)`: judge one fake arm against another, in the only look unless there are more."""
 
-    def judged(dense: Arm, candidate: Arm, **rule: Any) -> Judged:
-        spec = read_spec(None, {"gate": rule}).model_copy(update={"replicates": len(dense.roles)})
-        ledger = Ledger(LocalStore(tmp_path / "runs"), run_id(spec))
+    def judged(dense: Arm, candidate: Arm, looks: int = 1, **rule: Any) -> Judged:
+        spec = read_spec(None, {"gate": rule, "looks": looks}).model_copy(update={"replicates": len(dense.roles)})
+        ledger = Ledger(LocalStore(tmp_path / f"runs-{looks}"), run_id(spec))
         context = Context(spec=spec, task=task(spec.task), ledger=ledger, data_root="")
         trained = Train(cohort=0, level=0, arm="dense", start=0, stop=220)
         mask = Prune(cohort=0, level=1, arm="ticket", trained=trained)

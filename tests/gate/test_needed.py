@@ -1,33 +1,47 @@
 """How many replicates an open question needs: the forecast is held to what happens when they are bought."""
 
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
 import pytest
 
+from ticketsmith.lottery.gate import null_reach
 from ticketsmith.lottery.results import Difference
 from ticketsmith.lottery.spec import GateRule
+from ticketsmith_runner.bounds import t_quantile
 from ticketsmith_runner.forecast import ENOUGH, Spread, needed, spread
-from ticketsmith_runner.statistics import difference, t_quantile
+from ticketsmith_runner.statistics import difference
 
 RULE = GateRule(margin=0.005)
-NOTHING = Spread(between=0.0, within=0.0, examples=1000, per_example=1.0)
+ENDLESS = 10**9
+"""Test examples that leave no error and no floor of their own."""
+NOTHING = Spread(between=0.0, within=0.0, examples=ENDLESS, per_example=1.0)
 
 
-def found(mean: float, seeds: float) -> Difference:
-    return Difference(
-        mean=mean, se_replicates=seeds, se_items=0.0, se=seeds, low=mean - 2 * seeds, high=mean + 2 * seeds
-    )
+def found(mean: float, seeds: float, items: float = 0.0) -> Difference:
+    se = max(seeds, items)
+    return Difference(mean=mean, se_replicates=seeds, se_items=items, se=se, low=mean - 2 * se, high=mean + 2 * se)
 
 
-@pytest.mark.parametrize("mean", [0.0, -0.003, -0.008])
-def test_four_in_five_studies_of_that_size_are_settled(mean: float) -> None:
-    """Studies are simulated with the true difference and spread that were found; 2,000 of them, one seed."""
+@pytest.mark.parametrize(
+    ("mean", "examples"),
+    [(0.0, ENDLESS), (-0.003, ENDLESS), (-0.008, ENDLESS), (0.0, 2000), (-0.001, 2000), (-0.008, 2000)],
+)
+def test_four_in_five_studies_of_that_size_are_settled(mean: float, examples: int) -> None:
+    """Studies are simulated with the true difference and spread that were found; 2,000 of them, one seed.
+
+    Of 2,000 test examples none may err, and still a bound stays 0.26 points from the mean.
+    """
     of_seeds = 0.004
-    n = needed(found(mean, of_seeds / sqrt(5)), NOTHING, 5, RULE)
+    nothing = replace(NOTHING, examples=examples)
+    n = needed(found(mean, of_seeds / sqrt(5)), nothing, 5, RULE)
     assert n is not None and 5 < n < 200
     draws = np.random.default_rng(0).normal(mean, of_seeds, (2000, n))
-    half = t_quantile(RULE.confidence, n - 1) * draws.std(axis=1, ddof=1) / sqrt(n)
+    half = np.maximum(
+        t_quantile(RULE.confidence, n - 1) * draws.std(axis=1, ddof=1) / sqrt(n),
+        null_reach(RULE.margin, examples, RULE.confidence),
+    )
     low, high = draws.mean(axis=1) - half, draws.mean(axis=1) + half
     assert 0.76 < ((low > -RULE.margin) | (high < -RULE.margin)).mean() < 0.9
 
@@ -64,11 +78,26 @@ def test_at_the_margin_no_number_settles_it() -> None:
 
 
 def test_more_seeds_do_not_enlarge_the_test_set() -> None:
-    same = Spread(between=0.004, within=0.0, examples=1000, per_example=5.0)  # an error of 0.2 points, for ever
-    once = Spread(between=0.0, within=0.02, examples=1000, per_example=5.0)  # the same error, of training
-    assert same.error(1) == once.error(1) == pytest.approx(0.002)
-    assert needed(found(-0.003, 0.001), same, 5, RULE) is None
-    assert needed(found(-0.003, 0.001), once, 5, RULE) is not None
+    rule = GateRule(margin=0.02)
+    same = Spread(between=0.036, within=0.0, examples=1000, per_example=5.0)  # an error of 0.6 points, for ever
+    once = Spread(between=0.0, within=0.18, examples=1000, per_example=5.0)  # the same error, of training
+    assert same.error(1) == once.error(1) == pytest.approx(0.006)
+    assert null_reach(rule.margin, 1000, rule.confidence) < 0.008  # so that it is not the floor that refuses
+    assert needed(found(-0.008, 0.001, items=0.006), same, 5, rule) is None
+    assert needed(found(-0.008, 0.001, items=0.006), once, 5, rule) is not None
+
+
+@pytest.mark.parametrize(("examples", "some"), [(538, False), (600, True)])
+def test_a_test_set_that_cannot_show_the_margin_is_settled_by_no_number(examples: int, some: bool) -> None:
+    """Nothing is lost and nothing varies much, and yet 538 examples are too few for half a point."""
+    few = replace(NOTHING, examples=examples)
+    assert (needed(found(0.0, 0.001), few, 5, RULE) is not None) == some
+
+
+def test_cohorts_are_bought_whole() -> None:
+    alone = needed(found(-0.003, 0.002), NOTHING, 5, RULE)
+    whole = needed(found(-0.003, 0.002), NOTHING, 5, RULE, whole=5)
+    assert alone is not None and alone % 5 and whole == alone + -alone % 5
 
 
 def test_one_replicate_has_no_spread() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from ticketsmith.errors import Diverged
 from ticketsmith.lottery.results import Difference
 from ticketsmith_runner import statistics
-from ticketsmith_runner.statistics import difference, finite, summary, t_quantile
+from ticketsmith_runner.bounds import t_quantile
+from ticketsmith_runner.statistics import difference, finite, summary
 
 losses = st.floats(-10, 10, allow_subnormal=False)
 
@@ -53,7 +54,7 @@ def test_blocks_average_an_example_before_it_counts() -> None:
 
 def test_one_replicate_has_no_bounds() -> None:
     got = judged([[0, 1, 2, 3]], [[1, 0, 0, 0]])
-    assert got == Difference(mean=0.25, se_replicates=None, se_items=0.25, se=None, low=None, high=None)
+    assert got == Difference(mean=0.25, se_replicates=None, se_items=0.25, se=None, low=None, high=None, examples=4)
 
 
 @pytest.mark.parametrize("delta", [0.0, 0.1])
@@ -78,7 +79,7 @@ def test_summary_by_hand() -> None:
 
 
 def test_equal_values_have_no_spread() -> None:
-    assert summary([0.1] * 3).se == 0
+    assert summary([0.1] * 3).se == pytest.approx(0, abs=1e-16)
 
 
 def test_summary_of_one_has_no_interval() -> None:

@@ -16,6 +16,7 @@ from ticketsmith.specs import read_spec, run_id, task
 from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner.context import Context
 from ticketsmith_runner.execute import execute
+from ticketsmith_runner.looks import nominal
 from ticketsmith_runner.statistics import of_test
 from ticketsmith_runner.workers import single_thread
 
@@ -25,26 +26,46 @@ Run = Callable[..., Judged]
 
 
 def test_a_verdict_by_hand(gate: Run) -> None:
-    """The ticket errs on 10, 20 and dense on 30, of four; nothing differs in the second replicate's three."""
+    """The ticket errs on 10, 20 and dense on 30, of 400; nothing differs in the second replicate's 399."""
     verdict = gate(Arm(wrong=(30,)), Arm(wrong=(10, 20)), margin=0.01).verdict
     assert (verdict.arm, verdict.level, verdict.replicates) == ("ticket", 1, [0, 1])
     assert (verdict.sparsity, verdict.kept, verdict.prunable) == (0.6, 40, 100)
-    assert (verdict.test_accuracy, verdict.dense_test_accuracy) == ([0.5, 1.0], [0.75, 1.0])
-    assert (verdict.accuracy.mean, verdict.dense_accuracy.mean) == (0.75, 0.875)
+    assert (verdict.test_accuracy, verdict.dense_test_accuracy) == ([0.995, 1.0], [0.9975, 1.0])
+    assert (verdict.accuracy.mean, verdict.dense_accuracy.mean) == (0.9975, 0.99875)
     assert (verdict.early_stop_step.mean, verdict.dense_early_stop_step.n) == (165, 2)
     assert (verdict.margin, verdict.loss_margin, verdict.confidence) == (0.01, None, 0.95)
-    items = (20 / 7 / 6 / 7) ** 0.5  # seven differences, of 1, -1, -1 and four zeros
-    assert verdict.difference.mean == -0.125
-    assert verdict.difference.se_replicates == pytest.approx(0.125)
+    items = ((3 - 1 / 799) / 798 / 799) ** 0.5  # of 799 differences: 1, -1, -1 and zeros
+    assert (verdict.difference.mean, verdict.difference.examples) == (-0.00125, 799)
+    assert verdict.difference.se_replicates == pytest.approx(0.00125)
     assert verdict.difference.se == verdict.difference.se_items == pytest.approx(items)
-    assert verdict.difference.low == pytest.approx(-0.125 - tan(pi * 0.45) * items)
+    assert verdict.difference.low == pytest.approx(-0.00125 - tan(pi * 0.45) * items)
     assert (verdict.loss_difference.mean, verdict.loss_difference.se) == (0, 0)
     assert verdict.status == "UNDECIDED"
 
 
 def test_equal_arms_pass(gate: Run) -> None:
+    """No example differs; the bounds are those of a test set of 799 that half a point less would be lost in."""
     verdict = gate(Arm(wrong=(30,)), Arm(wrong=(30,))).verdict
-    assert (verdict.status, verdict.difference.low, verdict.difference.high) == ("PASS", 0, 0)
+    reach = 1.6448536 * (0.005 * 0.995 / 799) ** 0.5
+    assert (verdict.status, verdict.difference.mean, verdict.difference.se) == ("PASS", 0, 0)
+    assert (verdict.difference.low, verdict.difference.high) == pytest.approx((-reach, reach))
+
+
+def test_equal_arms_on_too_few_examples_do_not(gate: Run) -> None:
+    few = Arm(examples=[row[:201] for row in EXAMPLES], roles=[row[:201] for row in ROLES])
+    verdict = gate(few, few).verdict
+    assert (verdict.status, verdict.difference.mean, verdict.difference.examples) == ("UNDECIDED", 0, 400)
+    assert (
+        verdict.reason
+        == "400 test examples cannot show a margin of 0.5 points at 95 %: even a ticket that loses none takes 539"
+    )
+
+
+def test_each_of_several_looks_is_held_to_more(gate: Run) -> None:
+    once, first = gate(Arm(), Arm()).verdict, gate(Arm(), Arm(), looks=4).verdict
+    assert (first.look, first.looks, first.confidence) == (1, 4, nominal(0.95, 4))
+    assert first.difference.low == pytest.approx(2.067 / 1.645 * once.difference.low, rel=1e-3)
+    assert (once.status, first.status) == ("PASS", "UNDECIDED")
 
 
 def test_validation_examples_do_not_count(gate: Run) -> None:
@@ -67,7 +88,7 @@ def test_one_replicate_is_undecided(gate: Run) -> None:
 
 def test_a_diverged_candidate_fails_though_nothing_is_lost(gate: Run) -> None:
     verdict = gate(Arm(), Arm(diverged_at=[None, 110])).verdict
-    assert (verdict.status, verdict.difference.low) == ("FAIL", 0)
+    assert (verdict.status, verdict.difference.mean) == ("FAIL", 0) and verdict.difference.low > -verdict.margin
     assert verdict.reason == "ticket diverged (loss is NaN or infinite): replicate 1 at update 110"
 
 
@@ -77,11 +98,12 @@ def test_both_arms_that_diverged_are_named(gate: Run) -> None:
     assert "dense diverged (loss is NaN or infinite): replicate 0 at update 220; ticket diverged" in verdict.reason
 
 
+@pytest.mark.parametrize("margin", [None, 0.1])
 @pytest.mark.parametrize("loss", [nan, inf])
-def test_a_test_loss_that_is_not_finite_fails(gate: Run, loss: float) -> None:
-    verdict = gate(Arm(losses={50: inf}), Arm(losses={50: loss, 10: 0.9})).verdict
+def test_a_test_loss_that_is_not_finite_fails(gate: Run, loss: float, margin: float | None) -> None:
+    verdict = gate(Arm(losses={50: inf}), Arm(losses={50: loss, 10: 0.9}), loss_margin=margin).verdict
     assert (verdict.status, verdict.reason.count("replicate 1 at update 220")) == ("FAIL", 2)
-    assert verdict.loss_difference.mean == pytest.approx(0.1)  # of the other replicate
+    assert verdict.loss_difference.mean == pytest.approx(0.4 / 400)  # of the other replicate
     assert verdict.loss_difference.low is None
 
 
@@ -93,9 +115,9 @@ def test_no_finite_test_loss_at_all_is_an_error(gate: Run) -> None:
 @pytest.mark.parametrize(
     ("other", "name"),
     [
-        (Arm(examples=[EXAMPLES[0], [7, 60, 50, 71, -1]]), "example"),
+        (Arm(examples=[EXAMPLES[0], [7, 60, 50, 71, *EXAMPLES[1][4:]]]), "example"),
         (Arm(examples=[EXAMPLES[0][::-1], EXAMPLES[1]]), "example"),
-        (Arm(roles=[ROLES[0], [2, 1, 2, 2, 0]]), "role"),
+        (Arm(roles=[ROLES[0], [2, 1, *ROLES[1][2:]]]), "role"),
         (Arm(examples=EXAMPLES[:1], roles=ROLES[:1]), "example"),
     ],
 )
@@ -121,7 +143,8 @@ def test_samples_show_disagreements_first_then_agreements(gate: Run) -> None:
 
 
 def test_samples_come_from_the_first_replicate_only(gate: Run) -> None:
-    assert [each.example for each in gate(Arm(), Arm(wrong=(40, 60))).samples.samples] == [40, 10, 20, 30]
+    shown = gate(Arm(), Arm(wrong=(40, 60))).samples.samples
+    assert [each.example for each in shown] == [40, 10, 20, 30, *range(100, 108)]
 
 
 def test_pixels_are_grey_levels_from_0_to_255(gate: Run) -> None:

@@ -1,6 +1,7 @@
 """From bounds to a status and a reason: the bound decides, not the mean."""
 
 import pytest
+from pydantic import ValidationError
 
 from ticketsmith.lottery.gate import EXIT_CODES, ONE_REPLICATE, diverged, judge
 from ticketsmith.lottery.results import Difference
@@ -22,9 +23,9 @@ CHEAP, DEAR, UNSURE = bounds(-0.01, 0.01), bounds(0.03, 0.05), bounds(0.01, 0.03
 @pytest.mark.parametrize(
     ("difference", "status", "reason"),
     [
-        (GOOD, "PASS", "the lower bound of the difference, -0.31 points, lies above -0.50 points"),
-        (BAD, "FAIL", "the upper bound of the difference, -0.80 points, lies below -0.50 points"),
-        (OPEN, "UNDECIDED", "-0.50 points lies between the bounds -0.80 and +0.20 points: more --replicates"),
+        (GOOD, "PASS", "the one-sided 95 % lower bound of the difference, -0.31 points, lies above -0.50 points"),
+        (BAD, "FAIL", "the one-sided 95 % upper bound of the difference, -0.80 points, lies below -0.50 points"),
+        (OPEN, "UNDECIDED", "-0.50 points lies between the one-sided 95 % bounds -0.80 and +0.20 points"),
     ],
 )
 def test_a_bound_beyond_the_margin_decides(difference: Difference, status: str, reason: str) -> None:
@@ -49,12 +50,26 @@ def test_a_bound_on_the_margin_decides_nothing(difference: Difference) -> None:
     assert judge(difference, CHEAP, HALF_A_POINT)[0] == "UNDECIDED"
 
 
-def test_equal_nets_are_undecided_at_margin_zero() -> None:
-    status, reason = judge(bounds(0.0, 0.0), CHEAP, GateRule(margin=0.0))
-    assert (status, reason) == (
-        "UNDECIDED",
-        "0.00 points lies between the bounds 0.00 and 0.00 points: more --replicates",
+def test_there_is_no_margin_of_zero() -> None:
+    """No test set shows that nothing at all is lost: equal nets stay undecided, however many examples there are."""
+    with pytest.raises(ValidationError, match="greater than 0"):
+        GateRule(margin=0.0)
+
+
+@pytest.mark.parametrize(("examples", "too_few"), [(538, True), (539, False), (None, False)])
+def test_too_few_examples_are_said_to_be_too_few(examples: int | None, too_few: bool) -> None:
+    """From as many on as can show the margin, and where a verdict of older versions has no count, it is the bounds."""
+    status, reason = judge(OPEN.model_copy(update={"examples": examples}), CHEAP, HALF_A_POINT)
+    assert status == "UNDECIDED"
+    assert reason == (
+        "538 test examples cannot show a margin of 0.5 points at 95 %: even a ticket that loses none takes 539"
+        if too_few
+        else "-0.50 points lies between the one-sided 95 % bounds -0.80 and +0.20 points"
     )
+
+
+def test_too_few_examples_can_still_show_a_loss() -> None:
+    assert judge(BAD.model_copy(update={"examples": 100}), CHEAP, HALF_A_POINT)[0] == "FAIL"
 
 
 @pytest.mark.parametrize(
@@ -77,8 +92,8 @@ def test_one_fail_fails_and_only_two_passes_pass(accuracy: Difference, loss: Dif
 
 def test_both_reasons_are_given() -> None:
     assert judge(GOOD, DEAR, BOTH)[1] == (
-        "the lower bound of the difference, -0.31 points, lies above -0.50 points; "
-        "the lower bound of the added loss, +0.0300 nats, lies above +0.0200 nats"
+        "the one-sided 95 % lower bound of the difference, -0.31 points, lies above -0.50 points; "
+        "the one-sided 95 % lower bound of the added loss, +0.0300 nats, lies above +0.0200 nats"
     )
 
 
@@ -107,4 +122,4 @@ def test_divergence_names_replicate_and_update() -> None:
 
 
 def test_each_status_has_its_exit_code() -> None:
-    assert EXIT_CODES == {"PASS": 0, "FAIL": 1, "UNDECIDED": 7}
+    assert EXIT_CODES == {"PASS": 0, "FAIL": 1, "UNDECIDED": 7, "INVALID": 8}

@@ -21,6 +21,8 @@ from ticketsmith.stores.local import LocalStore
 
 DENSE = [0.972, 0.975, 0.970, 0.978, 0.973]
 PRUNABLE = 10_000
+LEVELS = {1: 0.95, 4: 0.98065}
+"""Confidence of each of so many looks that are held to 95 % together."""
 STATUSES = ("PASS", "PASS", "PASS")
 
 
@@ -32,7 +34,9 @@ class Fake:
     control: str = "FAIL"
     lead: tuple[float, float | None, float | None] = (0.008, 0.003, 0.013)
     """The ticket minus a control: mean and 95 % interval."""
-    needed: int | None = 12
+    broken: bool | None = True
+    """Of every FAIL: is it one even where all levels are counted?"""
+    needed: int | None = 15
     """Replicates that would settle an UNDECIDED."""
     words: str = "plain words"
     """Goes into every string that a runner chooses."""
@@ -132,7 +136,8 @@ def _verdict(step: Gate, fake: Fake, spec: Experiment) -> results.Verdict:
     changes = CHANGES[status] | (dict(fake.changes) if step.arm == "ticket" else {})
     accuracies = [round(value + changes["mean"], 6) for value in DENSE]
     kept = round(PRUNABLE * 0.8**step.level)
-    difference = results.Difference(**{"se_replicates": 0.0011, "se_items": 0.0009, "se": 0.0011} | changes)
+    errors = {"se_replicates": 0.0011, "se_items": 0.0009, "se": 0.0011, "examples": 1797}
+    difference = results.Difference(**errors | changes)
     return results.Verdict(
         arm=step.arm,
         level=step.level,
@@ -143,7 +148,9 @@ def _verdict(step: Gate, fake: Fake, spec: Experiment) -> results.Verdict:
         reason=f"{status}: {fake.words}",
         margin=spec.gate.margin,
         loss_margin=spec.gate.loss_margin,
-        confidence=spec.gate.confidence,
+        confidence=LEVELS[spec.looks],
+        look=step.cohort + 1,
+        looks=spec.looks,
         replicates=list(range(5)),
         test_accuracy=accuracies,
         dense_test_accuracy=DENSE,
@@ -166,6 +173,7 @@ def _verdict(step: Gate, fake: Fake, spec: Experiment) -> results.Verdict:
         ),
         dividend=None if step.ticket is None else _lead(*fake.lead),
         replicates_needed=fake.needed if status == "UNDECIDED" else None,
+        broken=fake.broken if status == "FAIL" else False,
     )
 
 

@@ -12,10 +12,11 @@ from ticketsmith.report.markdown import render as markdown
 from .conftest import Run
 
 OVER = "over Random Re-init, the best control"
+SURE = f"{OVER} (95 %)"
 SENTENCES = [
-    ((0.008, 0.003, 0.013), f"Lottery dividend at 48.8 %: +0.80 points [+0.30, +1.30] {OVER}."),
-    ((0.002, -0.001, 0.005), f"No dividend at 48.8 %: +0.20 points [−0.10, +0.50] {OVER}; the interval includes 0."),
-    ((-0.004, -0.006, -0.002), f"No dividend at 48.8 %: −0.40 points [−0.60, −0.20] {OVER}; the control is better."),
+    ((0.008, 0.003, 0.013), f"Lottery dividend at 48.8 %: +0.80 points [+0.30, +1.30] {SURE}."),
+    ((0.002, -0.001, 0.005), f"No dividend at 48.8 %: +0.20 points [−0.10, +0.50] {SURE}; the interval includes 0."),
+    ((-0.004, -0.006, -0.002), f"No dividend at 48.8 %: −0.40 points [−0.60, −0.20] {SURE}; the control is better."),
     ((0.008, None, None), f"Lottery dividend at 48.8 %: +0.80 points {OVER}; one replicate has no interval."),
 ]
 
@@ -24,6 +25,11 @@ SENTENCES = [
 def test_the_sentence(build: Callable[..., Run], lead: tuple[float, float, float], sentence: str) -> None:
     said = dividend(build(lead=lead).findings)
     assert said and said.replace("\N{NO-BREAK SPACE}", " ") == sentence
+
+
+def test_several_controls_share_the_confidence_of_their_intervals(build: Callable[..., Run]) -> None:
+    said = dividend(build(options={"controls": ["reinit", "random"]}).findings)
+    assert said and "the best control (95 % for all 2 controls together)." in said
 
 
 def test_it_stands_in_every_report_and_in_the_table(build: Callable[..., Run]) -> None:
@@ -39,7 +45,10 @@ def test_without_a_control_there_is_nothing_to_say(build: Callable[..., Run]) ->
 
 
 @pytest.mark.parametrize(("needed", "said"), [
-    (12, "about 7 more replicates, 12 in all, are likely to settle it, for 1.9 min of one core"),
+    (15, "about 10 more, `--replicates 15`, are likely to settle it, for 2.7 min of one core"),
+    (20, "about 15 more, `--replicates 20`, are likely to settle it, for 4.0 min of one core"),
+    (25, "about 25 replicates are likely to settle it, and this run ends with 20: ask anew with fresh seeds, "
+         "`--seed 1 --replicates 25`"),
     (None, "no number of replicates is likely to settle it"),
 ])  # fmt: skip
 def test_an_open_question_says_what_would_settle_it(build: Callable[..., Run], needed: int | None, said: str) -> None:

@@ -20,8 +20,8 @@ from ticketsmith_runner.walk import walk
 from .conftest import Run
 
 ONE_ROUND = {"pruning": {"sparsity": 0.3}, "controls": ["reinit"]}
-OPEN = {**ONE_ROUND, "max_replicates": 15, "gate": {"margin": 0.0}}
-"""At a margin of 0 a ticket that is about as good as dense stays undecided."""
+OPEN = {**ONE_ROUND, "max_replicates": 15, "gate": {"margin": 0.003}}
+"""Networks this small vary so much that 0.3 points lie between the bounds of 15 replicates."""
 CLEAR = {**ONE_ROUND, "max_replicates": 15, "gate": {"margin": 0.9}}
 
 
@@ -51,8 +51,8 @@ def test_a_clear_answer_buys_none(start: Callable[..., Run]) -> None:
     run = start(CLEAR)
     assert not [key for key in walked(run) if not key.startswith("cohort-00/")]
     found = verdict(run.ledger, "cohort-00/level-01/ticket/gate")
-    assert (found.status, found.look, found.looks) == ("PASS", 1, 3)
-    assert found.confidence == nominal(0.95, 3)
+    assert (found.status, found.look, found.looks) == ("PASS", 1, 4)  # all that the run may take, paid for or not
+    assert found.confidence == nominal(0.95, 4)
     assert complete(run.ledger, run.spec)
 
 
@@ -69,19 +69,9 @@ def test_cohorts_are_the_replicates_of_one_large_cohort_and_are_judged_as_one(st
         pooled = verdict(bought.ledger, f"cohort-02/level-01/{arm}/gate")
         single = verdict(at_once.ledger, f"cohort-00/level-01/{arm}/gate")
         assert pooled.replicates == single.replicates == list(range(15))
-        same = {
-            "difference",
-            "dividend",
-            "confidence",
-            "look",
-            "looks",
-            "reason",
-            "replicates_needed",
-            "loss_difference",
-        }
-        assert pooled.model_dump(exclude=same) == single.model_dump(exclude=same)
-        assert pooled.difference.mean == single.difference.mean
-        assert pooled.difference.se == single.difference.se
+        other = {"look", "replicates_needed"}  # that are whole cohorts
+        assert pooled.model_dump(exclude=other) == single.model_dump(exclude=other)
+        assert (pooled.look, single.look) == (3, 1)
 
 
 def test_a_run_that_is_killed_between_cohorts_goes_on_to_the_same_bytes(start: Callable[..., Run]) -> None:
@@ -107,7 +97,7 @@ def test_the_report_shows_the_newest_verdicts_and_says_how_many_looks_it_took(st
     findings = collect(run.ledger, run.spec, task(run.spec.task))
     assert [(each.arm, each.look) for each in findings.verdicts] == [("ticket", 3), ("reinit", 3)]
     assert not findings.missing
-    said = "Still open after 15 replicates, look 3 of 3 at most: each look is held to 97.68\u00a0%"
+    said = "Still open after 15 replicates, look 3 of 4 at most: each look is held to 98.07\u00a0%"
     assert any(remark.startswith(said) for remark in remarks(findings)), remarks(findings)
     assert "cohort-02/level-01/ticket/gate" in findings.inputs
     assert findings.trainers == {"0": "csr-mlp", "1": "csr-mlp"}

@@ -22,6 +22,7 @@ from ticketsmith.runs import spec_of
 from ticketsmith.specs import overrides, read_spec, run_id
 from ticketsmith.stores import Store, open_store
 from ticketsmith.stores.local import LocalStore
+from ticketsmith.tries import enter
 
 VOLATILE = ("timing.json", "speed.json", "volatile.json")
 
@@ -36,7 +37,7 @@ SMALL: dict[str, Any] = {
     "benchmark.batch_sizes": [1],
 }
 GENEROUS = SMALL | {"pruning.fraction": 0.5, "pruning.sparsity": 0.75, "gate.margin": 0.5}
-CRUSHED = SMALL | {"pruning.fraction": 0.9, "pruning.sparsity": 0.98, "gate.margin": 0.0, "stop_on_fail": True}
+CRUSHED = SMALL | {"pruning.fraction": 0.9, "pruning.sparsity": 0.98, "gate.margin": 0.001, "stop_on_fail": True}
 DIVERGING = SMALL | {"training.optimizer": "sgd", "training.learning_rate": 1e30}
 
 
@@ -119,9 +120,10 @@ class Warm:
         )
 
     def start(self, spec: dict[str, Any], store: Path, *options: str) -> tuple[str, int]:
-        """The id of the run, and the process that works on it."""
+        """The id of the run, and the process that works on it; what precedes it is as `ticketsmith run imp` does it."""
         document = read_spec(None, overrides(spec))
         key = spec_key(run_id(document), document)
+        enter(Ledger(LocalStore(store), run_id(document)), document)
         LocalStore(store).put_once(key, canonical(document.model_dump(mode="json")))
         argv = ["all", "--spec", key, "--store", str(store), *options]
         assert self.process.stdin is not None

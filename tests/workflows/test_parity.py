@@ -148,7 +148,7 @@ def test_an_early_stop_is_imp_up_to_that_level(fails: int) -> None:
 def test_cohorts_follow_while_the_last_round_is_undecided(undecided: int) -> None:
     spec = spec_with(replicates=5, max_replicates=15)
     walked = Walker(read(RENDERED / "t4" / "imp.yaml"), spec, open=undecided)
-    assert keys(walked.steps) == keys(list(imp(spec, cohorts=min(undecided + 1, spec.looks))))
+    assert keys(walked.steps) == keys(list(imp(spec, cohorts=min(undecided + 1, spec.cohorts))))
 
 
 def test_every_pod_finds_its_parents_done(monkeypatch: pytest.MonkeyPatch) -> None:

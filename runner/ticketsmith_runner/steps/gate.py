@@ -7,15 +7,19 @@ from torch import Tensor
 
 from ticketsmith.documents import canonical
 from ticketsmith.errors import IntegrityError
-from ticketsmith.lottery.gate import diverged, judge, judge_accuracy
+from ticketsmith.lottery.collapse import collapsed, shared
+from ticketsmith.lottery.gate import Part, diverged, judge, judge_accuracy, judge_collapse, null_reach
 from ticketsmith.lottery.results import Density, Difference, Sample, Samples, TrainMetrics, Verdict
+from ticketsmith.lottery.schedule import rounds
+from ticketsmith.lottery.spec import Experiment, GateRule
 from ticketsmith.lottery.steps import Gate, Train
 
+from ..baseline import untrained
 from ..behaviour import behaviour
 from ..context import Artifacts, Context
 from ..forecast import needed, spread
 from ..looks import nominal
-from ..statistics import difference, finite, of_test, summary
+from ..statistics import Errors, bounded, difference, errors, finite, of_test, share, skewed, summary
 
 DISAGREEMENTS, SHOWN = 8, 12  # samples: at most so many disagreements, and so many in all
 TWO_SIDED = 0.975  # of each bound of a two-sided 95 % interval
@@ -39,19 +43,23 @@ def run(step: Gate, context: Context) -> Artifacts:
 
 
 def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -> Verdict:
-    looks = context.spec.looks
-    rule = context.spec.gate.model_copy(update={"confidence": nominal(context.spec.gate.confidence, looks)})
+    spec = context.spec
+    rule = spec.gate.model_copy(update={"confidence": nominal(spec.gate.confidence, spec.looks)})
     baseline, metrics = (_metrics(trains, context) for trains in _pooled(step))
     density = Density.model_validate_json(context.ledger.read(step.mask, "density.json"))
     examples = [example.astype(np.int64) for example in of_test(dense, "example")]
     right = [_right(records, context) for records in (dense, candidate)]
     changes = [c - d for d, c in zip(*right, strict=True)]
-    accuracy = difference(examples, changes, rule.confidence)
-    loss = difference(*finite(examples, _added_loss(dense, candidate)), rule.confidence)
-    status, reason = judge(accuracy, loss, rule)
-    undecided = judge_accuracy(accuracy, rule)[0] == "UNDECIDED"
+    found = errors(examples, changes)
+    accuracy = bounded(found, rule.confidence, null_reach(rule.margin, found.n, rule.confidence))
+    loss = skewed(*finite(examples, _added_loss(dense, candidate)), rule.confidence)
+    part = judge_accuracy(accuracy, rule)
+    status, reason = judge(accuracy, loss, rule, *_collapses(metrics, baseline, spec))
+    labels = context.data.examples.labels.astype(np.int64)
     if gone := [*_diverged("dense", dense, baseline), *_diverged(step.arm, candidate, metrics)]:
         status, reason = "FAIL", "; ".join(gone)
+    elif said := untrained(examples, labels, right[0], of_test(dense, "loss"), rule):
+        status, reason = "INVALID", said
     return Verdict(
         arm=step.arm,
         level=step.level,
@@ -64,31 +72,50 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
         loss_margin=rule.loss_margin,
         confidence=rule.confidence,
         look=step.cohort + 1,
-        looks=looks,
+        looks=spec.looks,
         replicates=metrics.replicates,
         test_accuracy=metrics.test_accuracy,
         dense_test_accuracy=baseline.test_accuracy,
-        accuracy=summary(metrics.test_accuracy),
-        dense_accuracy=summary(baseline.test_accuracy),
+        accuracy=share(examples, right[1]),
+        dense_accuracy=share(examples, right[0]),
         early_stop_step=summary(metrics.early_stop_step),
         dense_early_stop_step=summary(baseline.early_stop_step),
         difference=accuracy,
         loss_difference=loss,
-        behaviour=behaviour(dense, candidate, context.data.examples.labels.astype(np.int64)),
+        behaviour=behaviour(dense, candidate, labels),
         dividend=_dividend(step, context, examples, right[1]),
-        replicates_needed=needed(accuracy, spread(examples, changes), len(examples), rule) if undecided else None,
+        replicates_needed=needed(accuracy, spread(examples, changes), len(examples), rule, whole=spec.replicates)
+        if part[0] == "UNDECIDED"
+        else None,
+        broken=_broken(found, rule, rounds(spec.pruning)),
     )
+
+
+def _collapses(metrics: TrainMetrics, baseline: TrainMetrics, spec: Experiment) -> list[Part]:
+    """The verdict on trainings that lost much, where the spec asks for one."""
+    if (rule := spec.gate.collapse) is None:
+        return []
+    lost = collapsed(metrics.test_accuracy, baseline.test_accuracy, rule.points)
+    return [judge_collapse(lost, len(metrics.replicates), rule, spec.gate.confidence, spec.looks)]
+
+
+def _broken(found: Errors, rule: GateRule, levels: int) -> bool:
+    """Does the upper bound lie below the margin even if every level of the scan is counted (Bonferroni)?"""
+    confidence = shared(rule.confidence, levels)
+    high = bounded(found, confidence, null_reach(rule.margin, found.n, confidence)).high
+    return high is not None and high < -rule.margin
 
 
 def _dividend(
     step: Gate, context: Context, examples: list[NDArray[np.int64]], control: list[NDArray[np.float64]]
 ) -> Difference | None:
-    """The ticket of the level minus this control."""
+    """The ticket of the level minus this control, with an interval for all controls of the level together."""
     if step.ticket is None:
         return None
     tickets = [gate.ticket for gate in step.pooled if gate.ticket]
     ticket = _right(_records(tickets, context), context)
-    return difference(examples, [t - c for t, c in zip(ticket, control, strict=True)], TWO_SIDED)
+    ahead = [t - c for t, c in zip(ticket, control, strict=True)]
+    return difference(examples, ahead, shared(TWO_SIDED, len(context.spec.controls)))
 
 
 def _right(records: Records, context: Context) -> list[NDArray[np.float64]]:

@@ -54,7 +54,7 @@ class Forecast:
 
 def forecast(spec: Experiment, kind: str, machines: Profile, hours: float | None, price: float | None) -> Forecast:
     """The bound for a run of this kind, with every cohort that it may buy."""
-    cohorts = 1 if kind == "train" else spec.looks
+    cohorts = 1 if kind == "train" else spec.cohorts
     steps = [step for step in imp(spec, cohorts=cohorts) if kind != "train" or step.level == 0]
     pods = _pods(steps)
     training = sum(part not in ("gate", "benchmark", "report") for *_, part in pods)

@@ -36,10 +36,10 @@ Task = Annotated[str | None, typer.Option(help="Data set, network and protocol. 
 Sparsity = Annotated[float | None, typer.Option(help="Share of the weights to remove, in (0, 1). [default: 0.8]")]
 Replicates = Annotated[
     str | None,
-    typer.Option(metavar="N|auto", help="Independent repetitions; auto: until decided. [default: the task's number]"),
+    typer.Option(metavar="N|auto", help="Independent repetitions; auto: until decided. [default: those of the task]"),
 ]
 MaxReplicates = Annotated[
-    int | None, typer.Option(help="Buy cohorts until decided, so many replicates in all at most. [auto: 4 cohorts]")
+    int | None, typer.Option(help="Go on until decided, up to this many replicates. [auto: all that the looks allow]")
 ]
 Seed = Annotated[int | None, typer.Option(help="Root of every random stream. [default: 0]")]
 Set = Annotated[
@@ -51,8 +51,6 @@ StopOnFail = Annotated[bool, typer.Option("--stop-on-fail", help="No further rou
 Replicate = Annotated[
     int | None, typer.Option(help="Replicate to measure. [default: the one with the median validation loss]")
 ]
-
-COHORTS = 4  # that `--replicates auto` buys at most
 
 
 def read(
@@ -70,7 +68,7 @@ def read(
     above = merge(overrides(assign(assignments or [])), overrides(given))
     spec = read_spec(config, above)
     if replicates == AUTO and spec.max_replicates is None:
-        return read_spec(config, merge(above, {"max_replicates": COHORTS * spec.replicates}))
+        return read_spec(config, merge(above, {"max_replicates": spec.looks * spec.replicates}))
     return spec
 
 

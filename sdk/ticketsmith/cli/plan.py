@@ -19,5 +19,5 @@ def plan(spec: Experiment, until: int | None, output: Output) -> None:
         typer.echo(json.dumps({"run": run_id(spec), "spec": document, "steps": steps}, indent=2))
         return
     typer.echo(f"# run {run_id(spec)}\n{yaml.safe_dump(document, sort_keys=False)}")
-    more = f", and as many for each further cohort, {spec.looks} in all at most" if spec.looks > 1 else ""
+    more = f", and as many for each further cohort, {spec.cohorts} in all at most" if spec.cohorts > 1 else ""
     typer.echo(f"# {len(steps)} steps{more}\n" + "\n".join(f"#   {step}" for step in steps))

@@ -94,13 +94,18 @@ def _start(
         plan(spec, until, output)
         return 0
     from ..ledger import Ledger
+    from ..plans import held
     from ..runs import complete
     from ..stores import open_store
+    from ..tries import enter
     from .progress import watched
     from .show import exit_code, show
 
     opened, count, quiet = open_store(store), workers or os.cpu_count() or 1, output is Output.json
     ledger = Ledger(opened, run_id(spec))
+    spec = held(ledger, spec)
+    if until is None:
+        enter(ledger, spec)
     command = ["all"] if until is None else ["all", "--until", str(until)]
     code = 0
     if not complete(ledger, spec, until):

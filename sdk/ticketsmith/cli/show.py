@@ -1,5 +1,7 @@
 """What commands print at their end: scorecard, verdict. Data on standard output, advice on standard error."""
 
+import shlex
+
 import typer
 from rich.console import Console
 
@@ -14,6 +16,7 @@ from ..report import terminal
 from ..runs import steps
 from ..specs import task
 from ..stores import Store
+from .again import command
 from .options import Output
 
 
@@ -27,13 +30,27 @@ def show(store: Store, run: str, spec: Experiment, output: Output) -> None:
         return
     terminal.show(findings, Console())
     typer.echo(f"\nreport: {store.url}/{written['html']}")
-    short = run if store.url == "runs" else f"{run} --store {store.url}"
-    typer.echo(
-        f"next:   ticketsmith gate {short}\n"
-        f"        ticketsmith benchmark {short} --batch 1\n"
-        f"        ticketsmith run imp --task {spec.task} --sparsity 0.95",
-        err=True,
-    )
+    advice = ["ticketsmith " + shlex.join([*words, *_where(store)]) for words in (["gate", run], ["benchmark", run])]
+    typer.echo("next:   " + "\n        ".join([*advice, _onwards(findings, store)]), err=True)
+
+
+def _where(store: Store) -> list[str]:
+    return [] if store.url == "runs" else ["--store", store.url]
+
+
+def _onwards(findings: report.Findings, store: Store) -> str:
+    """The run to make next: an open one goes on, an ended one is asked anew, after PASS a sparser one."""
+    spec, verdict = findings.spec, findings.verdict("ticket", findings.target)
+    if verdict is None:
+        return command(spec, store.url)
+    if verdict.status == "INVALID":
+        return command(spec, store.url, **{"training.steps": 2 * spec.training.steps})
+    if verdict.status == "UNDECIDED":
+        more = len(verdict.replicates) + spec.replicates
+        open_still = verdict.look < verdict.looks
+        return command(spec, store.url, **({"replicates": more} if open_still else {"seed": spec.seed + 1}))
+    left = (1 - spec.pruning.sparsity) * (0.5 if verdict.status == "PASS" else 2)
+    return command(spec, store.url, **{"pruning.sparsity": round(max(1 - left, 0.1), 6)})
 
 
 def verdict_of(ledger: Ledger, spec: Experiment) -> Verdict | None:

@@ -115,11 +115,14 @@ def _submit(
         print_dry(plan, spec, opened, kind, None if max_hours is None else round(max_hours * 3600), output)
         return 0
     from ..argo import connect
+    from ..ledger import Ledger
+    from ..plans import held
     from ..specs import run_id
     from .attach import attach, conclude_store
     from .start import announce, start
 
     argo = connect()
+    spec = held(Ledger(opened, run_id(spec)), spec)
     submission, told = start(argo, opened, spec, kind=kind, profile=profile, hours=max_hours, price=price)
     watch, wait, logs = stay
     staying = watch or wait or logs

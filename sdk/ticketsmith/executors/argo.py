@@ -8,11 +8,12 @@ from ..argo import AlreadyThere, Argo, Document, ended
 from ..documents import canonical
 from ..errors import Conflict, UsageError
 from ..hardware import PROFILES, Profile, profile_named
-from ..ledger import spec_key
+from ..ledger import Ledger, spec_key
 from ..lottery.schedule import rounds
 from ..lottery.spec import Experiment
 from ..specs import run_id
 from ..stores import Store
+from ..tries import enter
 
 DEPTH = 90
 """Rounds at most: each is a template inside the one before, as cohorts are, and Argo nests no deeper than 100."""
@@ -34,6 +35,8 @@ def submit(argo: Argo, store: Store, spec: Experiment, *, kind: str, template: s
     if no cluster can run it, Conflict if another spec of the same run is at work.
     """
     check(store, spec)
+    if kind == "imp":
+        enter(Ledger(store, run_id(spec)), spec)
     key = spec_key(run_id(spec), spec)
     store.put_once(key, canonical(spec.model_dump(mode="json")))
     earlier = [
@@ -82,8 +85,8 @@ def check(store: Store, spec: Experiment) -> None:
             f"--store: pods cannot reach {store.url!r}, a folder of this machine",
             "give a bucket: --store gs://bucket/prefix, or set TICKETSMITH_STORE",
         )
-    if (count := rounds(spec.pruning)) + spec.looks > DEPTH + 1:
-        cohorts = f" in {spec.looks} cohorts" if spec.looks > 1 else ""
+    if (count := rounds(spec.pruning)) + spec.cohorts > DEPTH + 1:
+        cohorts = f" in {spec.cohorts} cohorts" if spec.cohorts > 1 else ""
         raise UsageError(
             f"{count} rounds{cohorts}: Argo nests templates 100 deep, which allows {DEPTH}",
             f"prune faster (--set pruning.fraction={spec.pruning.fraction * 2:g}), or use `ticketsmith run imp`",

@@ -39,7 +39,7 @@ def stops(spec: Experiment, step: Step, status: Status | None) -> bool:
 def undecided(spec: Experiment, step: Step, status: Status) -> bool:
     """Does this verdict call for another cohort? Only the ticket's at the target does, while one may be bought."""
     last = step.arm == "ticket" and step.level == rounds(spec.pruning)
-    return last and status == "UNDECIDED" and step.cohort + 1 < spec.looks
+    return last and status == "UNDECIDED" and step.cohort + 1 < spec.cohorts
 
 
 def follows(spec: Experiment, step: Step, status: Status | None) -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Status = Literal["PASS", "FAIL", "UNDECIDED"]
+Status = Literal["PASS", "FAIL", "UNDECIDED", "INVALID"]
+"""INVALID: dense learned nothing, so that nothing can be concluded from a comparison with it."""
 
 
 class Record(BaseModel):
@@ -53,7 +54,10 @@ class TrainMetrics(Record):
 
 
 class Summary(Record):
-    """A mean over replicates with its standard error and two-sided 95 % t interval; no interval for n = 1."""
+    """A mean over n replicates with its standard error and two-sided 95 % interval; no interval for n = 1.
+
+    An accuracy has the error over training seeds and test examples together, anything else a t interval over seeds.
+    """
 
     mean: float
     se: float | None
@@ -74,6 +78,10 @@ class Difference(Record):
     """Both together, never less than the larger of the two; the bounds use it."""
     low: float | None
     high: float | None
+    examples: int | None = None
+    """Distinct test examples."""
+    carriers: float | None = None
+    """Of a loss with a long tail: about how many examples carry its mean. Null: no long tail on the side of harm."""
 
 
 class Behaviour(Record):
@@ -108,11 +116,11 @@ class Verdict(Record):
     margin: float
     loss_margin: float | None
     confidence: float
-    """Of each bound at this look, stricter than the spec's where there are several looks."""
+    """Of each one-sided bound at this look, stricter than the spec's where there are several looks."""
     look: int = 1
     """Which look at growing data this is: cohorts that are judged here."""
     looks: int = 1
-    """Looks at most; the spec's confidence is that of all of them together."""
+    """Looks that the run may take; the spec's confidence is that of all of them together. 1: the verdict is final."""
     replicates: list[int]
     test_accuracy: list[float]
     dense_test_accuracy: list[float]
@@ -124,9 +132,12 @@ class Verdict(Record):
     loss_difference: Difference
     behaviour: Behaviour | None = None
     dividend: Difference | None = None
-    """Of a control: test accuracy of the ticket minus its own, paired; the bounds are a two-sided 95 % interval."""
+    """Of a control: test accuracy of the ticket minus its own, paired; the bounds are a two-sided 95 % interval for all
+    controls of a level together."""
     replicates_needed: int | None = None
     """Of an UNDECIDED: replicates in all that are likely (80 %) to settle it, if mean and spread stay as they are."""
+    broken: bool | None = None
+    """Is quality lost even where every level of the scan is counted? Null: written before this was asked."""
 
 
 class Connectivity(Record):

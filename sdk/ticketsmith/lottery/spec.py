@@ -1,11 +1,13 @@
 """The spec of an experiment: every number that can change a result, with its unit; and the run id it leads to."""
 
+import math
 from hashlib import sha256
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..documents import canonical
+from .collapse import least, shared
 from .task import Task
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -63,16 +65,26 @@ class Pruning(Part):
     rewind_to: Annotated[int, Field(ge=0)] = Field(0, description="k: survivors go back to their values after update k")
 
 
+class Collapse(Part):
+    """How often one training may lose much more than the mean: each replicate is one training."""
+
+    points: Annotated[float, Field(gt=0, le=100)] = Field(description="points below dense from which it counts")
+    at_most: Annotated[float, Field(gt=0, lt=1)] = Field(description="share of trainings that may")
+
+
 class GateRule(Part):
     """When a ticket counts as good as dense. The bound decides, not the mean."""
 
-    margin: Annotated[float, Field(ge=0, le=1)] = Field(
+    margin: Annotated[float, Field(gt=0, le=1)] = Field(
         0.005, description="accuracy that may be lost against dense, as a fraction (0.005 is 0.5 points)"
     )
     loss_margin: Annotated[float, Field(ge=0)] | None = Field(
         None, description="test loss that may be added against dense, in nats; null: loss is not judged"
     )
-    confidence: Annotated[float, Field(ge=0.5, lt=1)] = Field(0.95, description="of each one-sided bound")
+    collapse: Collapse | None = Field(None, description="null: collapses are counted, not judged")
+    confidence: Annotated[float, Field(ge=0.5, le=0.999)] = Field(
+        0.95, description="of each one-sided bound, over all looks together"
+    )
 
 
 class BenchmarkOptions(Part):
@@ -99,9 +111,12 @@ class Experiment(Part):
 
     task: str = Field("digits-mlp", description="file in ticketsmith/tasks")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="root of every named random stream")
-    replicates: Count = Field(description="independent repetitions; whole cohorts where the task is cross-fitted")
+    replicates: Count = Field(description="independent repetitions before the gate looks, and before each further look")
+    looks: Annotated[int, Field(ge=1, le=20)] = Field(
+        4, description="how often the gate may look, each time with more replicates; 1: once, and its verdict is final"
+    )
     max_replicates: Count | None = Field(
-        None, description="buy cohorts of `replicates` until decided, up to this many in all; null: one cohort"
+        None, description="train and look on until decided, up to this many replicates in all; null: one look"
     )
     controls: tuple[Literal["reinit", "random", "lr-rewind", "finetune"], ...] = Field(
         ("reinit", "random"), description="arms beside the ticket"
@@ -130,21 +145,41 @@ class Experiment(Part):
 
     @model_validator(mode="after")
     def _whole_cohorts(self) -> "Experiment":
-        most, cohort = self.max_replicates, self.replicates
-        if most is not None and (most % cohort or most < cohort):
-            raise ValueError(f"max_replicates: expected a multiple of replicates ({cohort}), got {most}")
-        if self.looks > 1 and self.stop_on_fail:
+        most, cohort, looks = self.max_replicates, self.replicates, self.looks
+        if most is not None and (most % cohort or not cohort <= most <= cohort * looks):
+            raise ValueError(
+                f"max_replicates: expected a multiple of replicates ({cohort}), at most {cohort * looks}, "
+                f"which the gate's {looks} looks allow, got {most}"
+            )
+        if self.cohorts > 1 and self.stop_on_fail:
             raise ValueError("stop_on_fail: expected false with max_replicates: later cohorts judge every round")
         return self
 
+    @model_validator(mode="after")
+    def _enough_to_show_collapses(self) -> "Experiment":
+        if (rule := self.gate.collapse) is None:
+            return self
+        needed = least(rule.at_most, shared(self.gate.confidence, self.looks))
+        if needed > self.replicates * self.looks:
+            raise ValueError(
+                f"gate.collapse.at_most: {rule.at_most:g} takes at least {needed} replicates to show, "
+                f"expected --replicates {math.ceil(needed / self.looks)} or more, got {self.replicates}"
+            )
+        return self
+
     @property
-    def looks(self) -> int:
-        """How often the gates may judge at most: once for each cohort."""
+    def cohorts(self) -> int:
+        """How many cohorts may be trained at most: one for each look that is paid for."""
         return (self.max_replicates or self.replicates) // self.replicates
 
     def identity(self) -> dict[str, object]:
-        """The part of the spec that decides results, every default written out."""
-        return self.model_dump(mode="json", exclude={"benchmark", "stop_on_fail"})
+        """The part of the spec that decides a training, every default written out: how many there are does not."""
+        counts = {"replicates", "looks", "max_replicates"}
+        return self.model_dump(mode="json", exclude={"benchmark", "stop_on_fail", *counts})
+
+    def question(self) -> str:
+        """Digest of what is asked, whatever the seed: two runs with one question are two tries of it."""
+        return sha256(canonical({k: v for k, v in self.identity().items() if k != "seed"})).hexdigest()[:12]
 
     def run_id(self, task: Task, version: str) -> str:
         """`<task>-<12 hex digits>`: the digest of identity, package version and data. A valid DNS label."""

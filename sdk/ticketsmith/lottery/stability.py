@@ -24,7 +24,9 @@ def candidates(spec: Experiment) -> list[int]:
 def stability(spec: Experiment, after: Sequence[int]) -> Iterator[Stability]:
     """One step for each update to try. Pure."""
     for update in sorted(set(after)):
-        yield Stability(cohort=0, level=0, arm="dense", after=update, stop=spec.training.steps)
+        yield Stability(
+            cohort=0, level=0, arm="dense", after=update, stop=spec.training.steps, replicates=spec.replicates
+        )
 
 
 def earliest(found: Sequence[Connectivity]) -> Connectivity | None:

@@ -112,10 +112,11 @@ class Stability(Step):
     kind: ClassVar[str] = "stability"
     after: int
     stop: int
+    replicates: int
 
     @property
     def key(self) -> str:
-        return f"{super().key}/{self.after:09d}"
+        return f"{super().key}/{self.after:09d}-of-{self.replicates}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

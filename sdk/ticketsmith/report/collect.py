@@ -16,6 +16,7 @@ from ..lottery.spec import Experiment
 from ..lottery.steps import Benchmark, Gate, Report, Step, Train
 from ..lottery.task import Task
 from ..runs import steps
+from ..tries import earlier
 from .findings import Divergence, Findings
 
 
@@ -31,10 +32,11 @@ def collect(ledger: Ledger, spec: Experiment, task: Task) -> Findings:
     inputs = {step.key: ledger.digest(step) for step in done}
     trainers = {level: each["trainer"] for level, each in json.loads(ledger.settled(TRAINERS) or b"{}").items()}
     seconds = _replicate_seconds({s: json.loads(ledger.read(s, "timing.json"))["seconds"] for s in metrics})
+    tries = earlier(ledger)
     speed = next((ledger.read(s, "speed.json") for s in done if isinstance(s, Benchmark)), None)
     return Findings(
         run_id=ledger.run_id,
-        digest=_digest(spec, task, inputs, speed, trainers, seconds),
+        digest=_digest(spec, task, inputs, speed, trainers, seconds, tries),
         version=__version__,
         task=task.summary,
         spec=spec,
@@ -46,6 +48,8 @@ def collect(ledger: Ledger, spec: Experiment, task: Task) -> Findings:
         samples=_samples(ledger, gates),
         trainers=trainers,
         replicate_seconds=seconds,
+        one_pool=not task.folds,
+        tries=tries,
         diverged=list(chain.from_iterable(_diverged(step, each) for step, each in metrics.items())),
         inputs=inputs,
         missing=[step.key for step in missing],
@@ -81,6 +85,7 @@ def _digest(
     speed: bytes | None,
     trainers: dict[str, str],
     seconds: float | None,
+    tries: list[str],
 ) -> str:
     """Everything that the report is made of; times lie outside their steps' manifests, so they count as well."""
     whole = {
@@ -90,6 +95,7 @@ def _digest(
         "trainers": trainers,
         "speed": sha256(speed).hexdigest() if speed else None,
         "seconds": seconds,
+        "tries": tries,
     }
     return sha256(canonical(whole)).hexdigest()
 

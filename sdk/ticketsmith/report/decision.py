@@ -2,9 +2,11 @@
 
 from typing import Literal
 
+from ..lottery.gate import too_few
 from ..lottery.results import Record, Speed, Verdict
+from .evidence import look, more, tails, tried
 from .findings import Findings
-from .numbers import bounds, duration, level_of, points, removed, signed, times
+from .numbers import bounds, level_of, points, removed, signed, times
 from .speed import gain, reduced
 from .zones import zones
 
@@ -12,7 +14,7 @@ from .zones import zones
 class Decision(Record):
     """What to do, and why."""
 
-    word: Literal["ADOPT", "DO NOT ADOPT", "INCONCLUSIVE"]
+    word: Literal["ADOPT", "DO NOT ADOPT", "INCONCLUSIVE", "INVALID"]
     sparsity: float
     """The share of weights removed that the decision is about."""
     why: str
@@ -33,6 +35,8 @@ def decide(findings: Findings) -> Decision:
         return _unjudged(findings)
     if verdict.status == "PASS":
         return Decision(word="ADOPT", sparsity=verdict.sparsity, why=_passed(verdict))
+    if verdict.status == "INVALID":
+        return Decision(word="INVALID", sparsity=verdict.sparsity, why=verdict.reason)
     if verdict.status == "FAIL":
         why = _failed(verdict) + _diverged(findings, verdict.level) + _fallback(findings)
         return Decision(word="DO NOT ADOPT", sparsity=verdict.sparsity, why=why)
@@ -43,11 +47,14 @@ def decide(findings: Findings) -> Decision:
 
 def remarks(findings: Findings) -> list[str]:
     """What a reader of the decision must know beside it."""
-    said = []
     verdict = findings.verdict("ticket", findings.target)
-    if verdict and verdict.looks > 1:
-        said.append(_looks(findings, verdict))
-    if verdict and verdict.status == "PASS":
+    if verdict is None or verdict.status == "INVALID":
+        return []
+    said = [look(findings, verdict)] if verdict.looks > 1 else []
+    if findings.tries:
+        said.append(tried(findings))
+    if verdict.status == "PASS":
+        said.append(tails(findings, verdict))
         if findings.speed:
             said.append(_time(findings.speed))
         for arm in findings.spec.controls:
@@ -66,15 +73,6 @@ def _time(speed: Speed) -> str:
     other = f" (and {times(half[1])} that of {half[0]})" if half else ""
     at = f"at batch {row.batch_size}"
     return f"It saves time: {times(row.ratio)} the throughput of {best}, the best dense one in fp32{other}, {at}."
-
-
-def _looks(findings: Findings, verdict: Verdict) -> str:
-    took = "Decided" if verdict.status != "UNDECIDED" else "Still open"
-    each, together = level_of(verdict.confidence), level_of(findings.spec.gate.confidence)
-    return (
-        f"{took} after {len(verdict.replicates)} replicates, look {verdict.look} of {verdict.looks} at most: "
-        f"each look is held to {each}, and all of them together to {together}."
-    )
 
 
 _SHOWS = {
@@ -106,7 +104,7 @@ def _passed(verdict: Verdict) -> str:
     bound = f", {points(low)}, stays" if low is not None else " stays"
     return (
         f"with {verdict.kept:,} of {verdict.prunable:,} weights left, accuracy changes by "
-        f"{points(verdict.difference.mean)} points and its {level_of(verdict.confidence)} lower bound{bound} "
+        f"{points(verdict.difference.mean)} points and its one-sided {level_of(verdict.confidence)} lower bound{bound} "
         f"within the margin of {points(-verdict.margin)} (n = {len(verdict.replicates)})"
     )
 
@@ -116,13 +114,13 @@ def _failed(verdict: Verdict) -> str:
     if high is not None and high < -verdict.margin:
         return (
             f"accuracy changes by {points(verdict.difference.mean)} points and even its "
-            f"{level_of(verdict.confidence)} upper bound, {points(high)}, lies beyond the margin of "
+            f"one-sided {level_of(verdict.confidence)} upper bound, {points(high)}, lies beyond the margin of "
             f"{points(-verdict.margin)} (n = {len(verdict.replicates)})"
         )
     if verdict.loss_margin is not None and loss.low is not None and loss.low > verdict.loss_margin:
         return (
-            f"test loss changes by {signed(loss.mean, 3)} nats and even its {level_of(verdict.confidence)} lower "
-            f"bound, {signed(loss.low, 3)}, lies beyond the margin of {signed(verdict.loss_margin, 3)} "
+            f"test loss changes by {signed(loss.mean, 3)} nats and even its one-sided {level_of(verdict.confidence)} "
+            f"lower bound, {signed(loss.low, 3)}, lies beyond the margin of {signed(verdict.loss_margin, 3)} "
             f"(n = {len(verdict.replicates)})"
         )
     return f"the gate says {verdict.reason.rstrip('.')}"
@@ -134,23 +132,16 @@ def _undecided(verdict: Verdict, findings: Findings) -> str:
     if difference.low is None or difference.high is None:
         return "one replicate has no spread over training seeds, so that there is no bound; at least two are needed"
     width = 100 * (difference.high - difference.low)
+    if too_few(difference, margin, verdict.confidence):
+        return verdict.reason
     if difference.low < -margin:
         source = "training seeds" if (difference.se_replicates or 0) >= difference.se_items else "test examples"
         return (
-            f"the {level_of(verdict.confidence)} bounds of the accuracy change, {bounds(difference)} points, are "
-            f"{width:.2f} wide and lie on both sides of the margin of {points(-margin)}, mostly for the spread "
-            f"over {source} (n = {len(verdict.replicates)}); {_more(verdict, findings)}"
+            f"the one-sided {level_of(verdict.confidence)} bounds of the accuracy change, {bounds(difference)} "
+            f"points, are {width:.2f} wide and lie on both sides of the margin of {points(-margin)}, mostly for the "
+            f"spread over {source} (n = {len(verdict.replicates)}); {more(verdict, findings)}"
         )
     return f"the gate says {verdict.reason.rstrip('.')}"
-
-
-def _more(verdict: Verdict, findings: Findings) -> str:
-    needed, have = verdict.replicates_needed, len(verdict.replicates)
-    if needed is None:
-        return "no number of replicates is likely to settle it: ask for another margin, or more test examples"
-    each = findings.replicate_seconds
-    cost = f", for {duration(each * (needed - have))} of one core" if each else ""
-    return f"about {needed - have} more replicates, {needed} in all, are likely to settle it{cost}"
 
 
 def _diverged(findings: Findings, level: int) -> str:

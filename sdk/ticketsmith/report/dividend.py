@@ -23,6 +23,8 @@ def dividend(findings: Findings) -> str | None:
     if lead.low is None or lead.high is None:
         return f"Lottery dividend {where}: {points(lead.mean)} points over {over}; one replicate has no interval."
     text = f"{points(lead.mean)} points {bounds(lead)} over {over}"
+    count = len(findings.spec.controls)
+    text += f" (95 % for all {count} controls together)" if count > 1 else " (95 %)"
     if lead.low > 0:
         return f"Lottery dividend {where}: {text}."
     if lead.high < 0:

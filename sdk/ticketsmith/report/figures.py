@@ -25,7 +25,11 @@ def _change(findings: Findings) -> Figure:
     if verdict is None:
         return Figure(name=name, value=NONE, basis="no level has been judged")
     margin, low = points(-verdict.margin), verdict.difference.low
-    bound = f"{level_of(verdict.confidence)} lower bound {points(low)}" if low is not None else "no bound from one"
+    bound = (
+        f"one-sided {level_of(verdict.confidence)} lower bound {points(low)}"
+        if low is not None
+        else "no bound from one"
+    )
     basis = f"{bound}, margin {margin}, n = {len(verdict.replicates)}"
     return Figure(name=name, value=f"{points(verdict.difference.mean)} points", basis=basis)
 

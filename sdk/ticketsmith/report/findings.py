@@ -44,6 +44,10 @@ class Findings(Record):
     replicate_seconds: float | None
     """Training of one more replicate, over all arms and levels, on one core. Null before the first."""
     diverged: list[Divergence]
+    one_pool: bool
+    """Do all replicates train on one pool of examples? Then no spread of theirs shows what other data would do."""
+    tries: list[str]
+    """Earlier runs of the same question with other seeds, as far as this store has seen them."""
     inputs: dict[str, str]
     """Steps that are done, with the digest of their manifests."""
     missing: list[str]

@@ -21,9 +21,9 @@ from .table import Table
 from .zones import RULE, zones
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
-LOOKS = {"ADOPT": "pass", "DO NOT ADOPT": "fail", "INCONCLUSIVE": "undecided"}
+LOOKS = {"ADOPT": "pass", "DO NOT ADOPT": "fail", "INCONCLUSIVE": "undecided", "INVALID": "invalid"}
 LONG = 24  # characters from which a cell of words may wrap
-BADGES = {"PASS", "FAIL", "UNDECIDED", "baseline", scorecard.NOT_JUDGED}
+BADGES = {"PASS", "FAIL", "UNDECIDED", "INVALID", "baseline", scorecard.NOT_JUDGED}
 
 
 def render(findings: Findings) -> bytes:
@@ -93,8 +93,8 @@ def _curve(findings: Findings) -> str:
     return (
         f'<div class="wide">{wide}</div><div class="narrow">{curve(findings, NARROW)}</div>'
         f"<p><b>Safe zone:</b> {escape(found.safe_words)}. <b>Breaking point:</b> {escape(found.breaking_words)}.</p>"
-        f'<p class="note">{escape(RULE)} Filled markers are PASS; bands are 95\N{NO-BREAK SPACE}% t intervals of the mean '
-        "over replicates.</p>"
+        f'<p class="note">{escape(RULE)} Filled markers are PASS; bands are 95\N{NO-BREAK SPACE}% intervals over training '
+        "seeds and test examples. The gate judges the paired difference, which is known better than either mean.</p>"
     )
 
 
@@ -110,7 +110,7 @@ def _levels(findings: Findings) -> str:
     if findings.spec.controls:
         html += "<h3>Controls</h3>" + _table(levels.controls(findings))
         html += f'<p class="dividend">{escape(said)}</p>' if (said := dividend(findings)) else ""
-        html += '<p class="note">Ticket minus control is in points, paired over replicates and examples, with a 95 % interval.</p>'
+        html += '<p class="note">Ticket minus control is in points, paired over replicates and examples, with a 95 % interval for all controls of a level together.</p>'
     every = _table(levels.replicates(findings)) if findings.shown else ""
     at = f" at level {findings.shown.level}" if findings.shown else ""
     return html + (f"<details><summary>Every replicate{at}</summary>{every}</details>" if every else "")

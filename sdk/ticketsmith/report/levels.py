@@ -10,7 +10,16 @@ from .table import Table
 def verdicts(findings: Findings) -> Table:
     """One row per level: the ticket against dense."""
     loss = findings.spec.gate.loss_margin is not None
-    heads = ["Level", "Sparsity", "Weights kept", "Ticket accuracy", "Change, points", "Bounds", "Verdict", "Reason"]
+    heads = [
+        "Level",
+        "Sparsity",
+        "Weights kept",
+        "Ticket accuracy",
+        "Change, points",
+        "One-sided bounds",
+        "Verdict",
+        "Reason",
+    ]
     heads[6:6] = ["Loss change, nats"] if loss else []
     numeric = [False, *[True] * (6 if loss else 5), False, False]
     rows = []
@@ -23,7 +32,7 @@ def verdicts(findings: Findings) -> Table:
 
 
 def controls(findings: Findings) -> Table:
-    """One row per level and control: its accuracy, and what the ticket has over it, with a 95 % interval."""
+    """One row per level and control: its accuracy, and what the ticket has over it, with its interval."""
     rows = [
         [str(ticket.level), removed(ticket.sparsity), NAMES[arm], *_beside(findings, arm, ticket)]
         for ticket in findings.arm("ticket")

@@ -51,13 +51,20 @@ def _tuned(environment: dict[str, str]) -> list[str]:
 
 def _always(findings: Findings) -> list[str]:
     said = [
-        "Every interval and bound speaks for one level by itself. The safe zone speaks for all its levels: they are "
-        "judged in a fixed order, and the first that does not pass ends it.",
+        "Every verdict, interval and bound speaks for one level by itself. The safe zone speaks for all its levels: "
+        "they are judged in a fixed order, and the first that does not pass ends it; the breaking point is held to all "
+        "of them together.",
         "The verdicts hold for this task, network and training protocol; nothing here shows that they carry over.",
         "Memory, energy and cost were not measured.",
     ]
     if findings.spec.gate.loss_margin is None:
         said.insert(1, "Test loss was measured and not judged: the spec sets no loss_margin.")
+    if findings.one_pool:
+        said.insert(
+            1,
+            "All replicates train on one pool of examples, so that their spread is that of seeds alone: with other "
+            "training data the change may be another one, and no number of replicates would show it.",
+        )
     if findings.spec.replicates == 1:
         said.insert(0, "One replicate: there is no interval over training seeds.")
     if findings.samples:

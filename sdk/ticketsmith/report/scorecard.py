@@ -56,7 +56,10 @@ def caption(findings: Findings) -> str:
         return "No level has been judged yet."
     where = f"Level {shown.level} of {findings.target}"
     late = "" if shown.level == findings.target else ", the last one judged; the target was not reached"
-    return f"{where}{late}. Mean over n = {len(shown.replicates)} replicates with 95 % t interval."
+    means = (
+        f"Mean over n = {len(shown.replicates)} replicates with 95 % interval over training seeds and test examples."
+    )
+    return f"{where}{late}. {means}"
 
 
 def _row(findings: Findings, arm: str) -> Row:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 COLOURS = {
-    "PASS": "green", "FAIL": "red", "UNDECIDED": "yellow",
+    "PASS": "green", "FAIL": "red", "UNDECIDED": "yellow", "INVALID": "bold red",
     "ADOPT": "bold green", "DO NOT ADOPT": "bold red", "INCONCLUSIVE": "bold yellow",
 }  # fmt: skip
 

@@ -7,8 +7,9 @@ from ..lottery.scan import safe
 from .numbers import removed
 
 RULE = (
-    "The safe zone ends at the largest sparsity up to which every level is PASS; "
-    "the breaking point is the first level that is FAIL. UNDECIDED ends the zone and breaks nothing."
+    "The safe zone ends at the largest sparsity up to which every level is PASS; the breaking point is the first level "
+    "that is FAIL even where all levels are counted, since each has a chance to fail wrongly. "
+    "UNDECIDED ends the zone and breaks nothing."
 )
 
 
@@ -30,5 +31,5 @@ class Zones(Record):
 def zones(ticket: Sequence[Verdict]) -> Zones:
     """The zones of the ticket's verdicts, which come by level; a level that was not judged ends the safe zone."""
     count = safe(each.level == level and each.status == "PASS" for level, each in enumerate(ticket, start=1))
-    breaking = next((verdict for verdict in ticket if verdict.status == "FAIL"), None)
+    breaking = next((verdict for verdict in ticket if verdict.status == "FAIL" and verdict.broken is not False), None)
     return Zones(safe=ticket[count - 1] if count else None, breaking=breaking)

@@ -1,0 +1,66 @@
+"""Trainings that collapse: what a count over a few replicates leaves possible.
+
+No mean over ten replicates shows a training in ten that goes wrong. Bounds are exact (Clopper & Pearson, Biometrika 26,
+1934), and for several looks they share what may go wrong evenly (Bonferroni).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+
+def collapsed(candidate: Sequence[float], dense: Sequence[float], points: float) -> int:
+    """How many replicates lost more than so many points of accuracy against dense.
+
+    >>> collapsed([0.90, 0.97], [0.98, 0.98], 1)
+    1
+    """
+    # Accuracies are fractions of test examples: what lies nearer to the limit than that is rounding.
+    return sum(100 * (d - c) > points + 1e-9 for c, d in zip(candidate, dense, strict=True))
+
+
+def at_most(lost: int, of: int, confidence: float) -> float:
+    """Upper bound of the share of trainings that collapse, where `lost` of `of` did.
+
+    >>> round(at_most(0, 10, 0.95), 3), round(at_most(1, 10, 0.95), 3)
+    (0.259, 0.394)
+    """
+    return 1.0 if lost == of else _share(lambda p: _cumulated(lost, of, p) > 1 - confidence)
+
+
+def at_least(lost: int, of: int, confidence: float) -> float:
+    """Lower bound of the share of trainings that collapse.
+
+    >>> round(at_least(1, 10, 0.95), 4)
+    0.0051
+    """
+    return 1 - at_most(of - lost, of, confidence)
+
+
+def least(share: float, confidence: float) -> int:
+    """The fewest replicates that show, none having collapsed, that fewer than this share of trainings do.
+
+    >>> least(0.3, 0.95), least(0.26, 0.95)
+    (9, 10)
+    """
+    return math.ceil(math.log(1 - confidence) / math.log1p(-share) - 1e-9)
+
+
+def shared(confidence: float, looks: int) -> float:
+    """The confidence of each of several looks under which all of them together have `confidence`.
+
+    >>> round(shared(0.95, 4), 4)
+    0.9875
+    """
+    return 1 - (1 - confidence) / looks
+
+
+def _share(holds: Callable[[float], bool]) -> float:
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        low, high = (middle, high) if holds(middle := (low + high) / 2) else (low, middle)
+    return high
+
+
+def _cumulated(lost: int, of: int, p: float) -> float:
+    """Probability of at most `lost` in `of`."""
+    return math.fsum(math.comb(of, k) * p**k * (1 - p) ** (of - k) for k in range(lost + 1))
