@@ -14,13 +14,16 @@ BUILDER = $(shell if docker info >/dev/null 2>&1; then echo docker build; elif p
 .DEFAULT_GOAL := help
 
 help: ## show this help
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 run: .venv/ready ## find a ticket on handwritten digits; ARGS="--task mnist-lenet300" for other options
 	$(BIN)/ticketsmith run imp --sparsity 0.8 $(ARGS)
 
 test: .venv/ready ## lint, types, layers and all tests; ARGS="tests/runner" for a part
 	$(BIN)/python -m pytest $(ARGS)
+
+gate-worlds: .venv/ready ## how often the gate errs, in every world of tests/gate/worlds.py; half an hour; ARGS=1000 for fewer studies
+	$(BIN)/python -m tests.gate.table $(ARGS)
 
 e2e: .venv/ready ## whole runs on a real cluster, with faults: tests/e2e/conftest.py says what it needs
 	$(BIN)/python -m pytest tests/e2e -rs --maxfail=3 $(ARGS) # on a broken cluster each would wait out its limit
@@ -55,4 +58,4 @@ clean: ## remove the environment and what tools cached
 	$(UV) pip install --python $(BIN)/python --compile-bytecode $(UV_FLAGS) -r $(REQUIREMENTS) # or each start compiles torch
 	@touch $@
 
-.PHONY: help run test e2e format lock render image clean
+.PHONY: help run test gate-worlds e2e format lock render image clean
