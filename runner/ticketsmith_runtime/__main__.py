@@ -1,6 +1,6 @@
 """`python -m ticketsmith_runtime verify my.ticket`: hashes and numbers. `explain`: what would run here, and why.
 
-Exit codes: 0; 1 if a back-end gives other numbers than the weights; 2 for wrong usage; 5 if the package is damaged.
+Exit codes: 0; 2 for wrong usage; 5 if the package is damaged; 70 if a back-end gives other numbers than the weights.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from .model import Model, load
 from .package import BadPackage
 from .verification import Unequal, verify
 
-UNEQUAL, DAMAGED = 1, 5
+UNEQUAL, DAMAGED = 70, 5  # 1 is what Python ends with when it dies
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -34,7 +34,7 @@ def scorecard(findings: Findings) -> list[Row]:
         variant=NAMES["dense"],
         sparsity=removed(0),
         accuracy=accuracy(dense) if dense else NONE,
-        status="baseline" if dense else "not trained",
+        status=_dense(findings),
         throughput=REFERENCE,
     )
     return [baseline, *(_row(findings, arm) for arm in ("ticket", *findings.spec.controls))]
@@ -57,6 +57,12 @@ def caption(findings: Findings) -> str:
     where = f"Level {shown.level} of {findings.target}"
     late = "" if shown.level == findings.target else ", the last one judged; the target was not reached"
     return f"{where}{late}. Mean over n = {len(shown.replicates)} replicates with 95 % t interval."
+
+
+def _dense(findings: Findings) -> str:
+    if any(each.arm == "dense" for each in findings.diverged):
+        return "diverged"  # the accuracy is that of the weights before, which may be untrained
+    return "baseline" if findings.dense_accuracy else "not trained"
 
 
 def _row(findings: Findings, arm: str) -> Row:
