@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 import ticketsmith
+from ticketsmith.allowance import cores
 from ticketsmith.documents import canonical
 from ticketsmith.errors import TicketSmithError
 from ticketsmith.lottery.results import Machine, Speed, SpeedRow
@@ -144,10 +145,17 @@ def _device(forwards: Mapping[str, Forward]) -> str:
 def _machine(device: str) -> Machine:
     return Machine(
         cpu=cpu(),
-        cores=os.cpu_count() or 1,
+        cores=cores(),
         device=device,
         threads=torch.get_num_threads(),
         versions={"python": platform.python_version(), "ticketsmith": ticketsmith.__version__, **versions()},
-        environment={name: value for name, value in sorted(os.environ.items()) if name.startswith(TUNING)},
+        environment={
+            _text(name): _text(value) for name, value in sorted(os.environ.items()) if name.startswith(TUNING)
+        },
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _text(word: str) -> str:
+    """An environment holds bytes; a record holds UTF-8."""
+    return os.fsencode(word).decode(errors="replace")
