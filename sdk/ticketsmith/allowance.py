@@ -8,9 +8,9 @@ from pathlib import Path
 MOUNT, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
-def cores(mount: Path = MOUNT, membership: Path = MEMBERSHIP) -> int:
+def cores(mount: Path = MOUNT, membership: Path = MEMBERSHIP, affinity: int | None = None) -> int:
     """How many processors, at least 1. A quota of one and a half is two: the second is worth half."""
-    return max(1, min([_affinity(), *map(ceil, _quotas(mount, membership))]))
+    return max(1, min([affinity or _affinity(), *map(ceil, _quotas(mount, membership))]))
 
 
 def memory(mount: Path = MOUNT, membership: Path = MEMBERSHIP) -> int:

@@ -149,13 +149,16 @@ def _machine(device: str) -> Machine:
         device=device,
         threads=torch.get_num_threads(),
         versions={"python": platform.python_version(), "ticketsmith": ticketsmith.__version__, **versions()},
-        environment={
-            _text(name): _text(value) for name, value in sorted(os.environ.items()) if name.startswith(TUNING)
-        },
+        environment=tuning(os.environ),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
+def tuning(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment makes kernels faster or slower. It holds bytes; a record holds UTF-8."""
+    found = sorted((name, value) for name, value in environment.items() if name.startswith(TUNING))
+    return {_text(name): _text(value) for name, value in found}
+
+
 def _text(word: str) -> str:
-    """An environment holds bytes; a record holds UTF-8."""
     return os.fsencode(word).decode(errors="replace")

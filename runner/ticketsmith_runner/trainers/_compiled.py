@@ -15,19 +15,21 @@ from typing import Any
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserWideCacheLocator, ZipCacheLocator
+from numba.misc.appdirs import AppDirs
 
 Function = Callable[..., Any]
+HOME = os.path.isabs(AppDirs("numba", appauthor=False).user_cache_dir)
 
 
 class Forgiving(FunctionCache):
     """numba's cache of one function; a broken file in it counts as none, and is written anew."""
 
     class _impl_class(CompileResultCacheImpl):
-        # Without a home, `~` is a folder of that name here.
+        # Without a home, that of the user's cache is a folder in the current one, named `~`.
         _locator_classes = [  # noqa: RUF012
             each
             for each in CompileResultCacheImpl._locator_classes
-            if os.path.isabs(os.path.expanduser("~")) or each not in (UserWideCacheLocator, ZipCacheLocator)
+            if HOME or each not in (UserWideCacheLocator, ZipCacheLocator)
         ]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:

@@ -72,7 +72,7 @@ class GateRule(Part):
     loss_margin: Annotated[float, Field(ge=0)] | None = Field(
         None, description="test loss that may be added against dense, in nats; null: loss is not judged"
     )
-    confidence: Annotated[float, Field(ge=0.5, lt=1)] = Field(0.95, description="of each one-sided bound")
+    confidence: Annotated[float, Field(ge=0.5, le=0.999999)] = Field(0.95, description="of each one-sided bound")
 
 
 class BenchmarkOptions(Part):
