@@ -33,7 +33,7 @@ def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str,
     argv = [sys.executable, "-m", "ticketsmith_runner", name, "--spec", key, "--store", store]
     argv += ["--data-root", data_root, "--workers", str(workers), "--parent", str(os.getpid()), *options]
     said: int | None = None
-    with _ended_softly(), _started(argv) as child:
+    with _ended_softly(), started(argv) as child:
         assert child.stdout is not None
         try:
             for line in child.stdout:
@@ -60,7 +60,7 @@ def _ended_softly() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _started(argv: Sequence[str]) -> "subprocess.Popen[str]":
+def started(argv: Sequence[str]) -> "subprocess.Popen[str]":
     """The runner; what it says is UTF-8, whatever this terminal shows."""
     spoken = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     try:
