@@ -17,7 +17,8 @@ IN_THE_WAY = {
 }
 EXTRAS = {"hera": "workflows", "google": "gcs", "lightkube": "argo", "httpx2": "argo"}
 EXTRAS |= dict.fromkeys(("typer", "pydantic", "pydantic_core", "yaml", "rich"), "")
-EXHAUSTED = ("DefaultCPUAllocator", "out of memory")
+EXHAUSTED = ("DefaultCPUAllocator", "out of memory", "failed to map segment", "Cannot allocate memory")
+"""Words of libraries that have no room."""
 
 
 def ended(code: int, said: int | None, who: str) -> int:
@@ -41,9 +42,13 @@ def explained(error: BaseException) -> TicketSmithError | None:
     """The error for the user behind an exception; None if it can only be a bug."""
     from concurrent.futures import BrokenExecutor
 
+    if isinstance(error, TicketSmithError):
+        return error
+    if isinstance(error, MemoryError) or any(word in str(error) for word in EXHAUSTED):
+        return Retryable(
+            f"memory ran out: {error}", "fewer --workers, or a smaller model.hidden or training.batch_size; then again"
+        )
     match error:
-        case TicketSmithError():
-            return error
         case ImportError():
             return _import(error, error.name)
         case BrokenExecutor():
@@ -55,10 +60,6 @@ def explained(error: BaseException) -> TicketSmithError | None:
             return _import(error, None)
         case OSError():
             return _system(error)
-    if isinstance(error, MemoryError) or any(word in str(error) for word in EXHAUSTED):
-        return Retryable(
-            f"memory ran out: {error}", "fewer --workers, or a smaller model.hidden or training.batch_size; then again"
-        )
     return None
 
 

@@ -30,6 +30,7 @@ EXCEPTIONS = [
     (BrokenProcessPool("a process in the pool was terminated abruptly"), 3),
     (MemoryError("Unable to allocate 1. TiB"), 3),
     (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), 3),
+    (ImportError("libtorch_cpu.so: failed to map segment from shared object"), 3),
     (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), None),
     (FileNotFoundError(errno.ENOENT, "No such file", "x"), None),
     (KeyError("x"), None),
