@@ -4,7 +4,6 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ def shell(line: str, cwd: Path, **environment: str) -> Any:
 
 @pytest.fixture(scope="session")
 def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders for PYTHONPATH, each with a torch that is broken in its own way."""
+    """Folders for PYTHONPATH, each with a package, mostly torch, that is broken in its own way."""
     ways = {
         "missing": "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')",
         "broken": "raise ImportError('libcudart.so.12: cannot open shared object file')",
@@ -37,6 +36,12 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     folder = tmp_path_factory.mktemp("foreign")
     for name, source in ways.items():
-        (folder / name / "torch").mkdir(parents=True)
-        (folder / name / "torch" / "__init__.py").write_text(dedent(source))
+        _put(folder / name / "torch", source)
+    _put(folder / "confused" / "yaml", "1 / 0")
+    _put(folder / "stripped" / "pydantic", "raise ModuleNotFoundError(\"No module named 'pydantic'\", name='pydantic')")
     return folder
+
+
+def _put(package: Path, source: str) -> None:
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(f"{source}\n")

@@ -19,9 +19,20 @@ from .conftest import shell
 PASSED, FAILED = (" ".join(f"'{each}'" for each in flags(spec)) for spec in (GENEROUS, CRUSHED))
 TOY = " ".join(f"'{each}'" for each in flags(SMALL))
 NEW = f"run dense {TOY} --store new"  # starts a runner; nothing is there yet
-MISSING, BROKEN, UNLOADABLE, MUTE, QUITTING, CRASHING, KILLED, BUGGY = (
+MISSING, BROKEN, UNLOADABLE, MUTE, QUITTING, CRASHING, KILLED, BUGGY, CONFUSED, STRIPPED = (
     f"PYTHONPATH={{foreign}}/{name}:$PYTHONPATH"
-    for name in ("missing", "broken", "unloadable", "mute", "quitting", "crashing", "killed", "buggy")
+    for name in (
+        "missing",
+        "broken",
+        "unloadable",
+        "mute",
+        "quitting",
+        "crashing",
+        "killed",
+        "buggy",
+        "confused",
+        "stripped",
+    )
 )
 TORCH = "torch is not installed\n  fix: `pip install 'ticketsmith[runner]'`"
 LIBRARY = "the installation is broken: libcudart.so.12"
@@ -75,6 +86,10 @@ TABLE: dict[str, tuple[str, int, str]] = {
     "crashing: run dense": (f"{CRASHING} TS {NEW}", 70, "crashed: signal 11"),
     "killed: run dense": (f"{KILLED} TS {NEW}", 3, "ended by signal 9\n  fix: run "),
     "buggy: run dense": (f"{BUGGY} TS {NEW}", 70, "no_such_name"),
+    # the command itself
+    "command, a bug": (f"{CONFUSED} TS run imp --dry-run", 70, "internal error: ZeroDivisionError"),
+    "command, a bug to look at": (f"TICKETSMITH_DEBUG=1 {CONFUSED} TS run imp --dry-run", 70, "in <module>"),
+    "command, incomplete": (f"{STRIPPED} TS run imp --dry-run", 2, "pydantic is not installed\n  fix: `pip install"),
     # found nothing
     "none passed: best": ("TS best {failed}", 1, ""),
     "nothing judged: best": ("TS best {passed} --store empty", 2, "matches 0 runs in empty\n  fix: "),
@@ -98,7 +113,7 @@ def test_the_code_is_the_documented_one_with_one_message(way: str, verdicts: Ver
     errors = done.stderr.decode()
     assert done.returncode == code, errors
     assert said in errors
-    assert ("Traceback" in errors) is way.startswith("buggy"), errors
+    assert ("Traceback" in errors) is (way.startswith("buggy") or way.endswith("to look at")), errors
     assert errors.count("error: ") <= 1 + errors.count("Traceback")
     assert not list(verdicts.folder.glob("new/*/report")), "a report of nothing"
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserWideCacheLocator, ZipCacheLocator
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.misc.appdirs import AppDirs
 
 Function = Callable[..., Any]
+IN_HOME = ("UserWideCacheLocator", "ZipCacheLocator")
 HOME = os.path.isabs(AppDirs("numba", appauthor=False).user_cache_dir)
 
 
@@ -27,9 +28,7 @@ class Forgiving(FunctionCache):
     class _impl_class(CompileResultCacheImpl):
         # Without a home, that of the user's cache is a folder in the current one, named `~`.
         _locator_classes = [  # noqa: RUF012
-            each
-            for each in CompileResultCacheImpl._locator_classes
-            if HOME or each not in (UserWideCacheLocator, ZipCacheLocator)
+            each for each in CompileResultCacheImpl._locator_classes if HOME or each.__name__.lstrip("_") not in IN_HOME
         ]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:

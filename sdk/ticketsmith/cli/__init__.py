@@ -94,6 +94,7 @@ def _as_it_is(ended: SystemExit) -> int:
 def _unexpected(error: Exception) -> int:
     """Print what went wrong; returns the code that it ends in."""
     import os
+    from traceback import format_exception
 
     from ..endings import explained
 
@@ -104,7 +105,7 @@ def _unexpected(error: Exception) -> int:
         typer.echo(f"error: {ours}", err=True)
         return ours.code
     if os.environ.get("TICKETSMITH_DEBUG"):
-        raise error
+        typer.echo("".join(format_exception(error)), err=True)
     typer.echo(f"internal error: {type(error).__name__}: {error}\n  fix: TICKETSMITH_DEBUG=1 shows where", err=True)
     return TicketSmithError.code
 

@@ -38,7 +38,7 @@ def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str,
         try:
             for line in child.stdout:
                 if (event := _event(line.rstrip("\n")))["event"] == "end":
-                    said = event["code"]
+                    said = event.get("code")
                 else:
                     listen(event)
             return ended(child.wait(), said, "the runner")
