@@ -2,5 +2,8 @@
 
 import time
 
+from ticketsmith.foreign import keep_out
+
+keep_out(__name__)
 BEGAN = time.monotonic()
 """When this process came here, which is before the seconds that it takes to import torch."""

@@ -13,7 +13,10 @@ from .hardware import profile_named
 def render(arguments: Sequence[str]) -> tuple[int, str]:
     """Run the renderer; returns its exit code and standard output. What it says on standard error goes through."""
     child = subprocess.run(
-        [sys.executable, "-m", "ticketsmith_workflows", *arguments], stdout=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-P", "-m", "ticketsmith_workflows", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     return child.returncode, child.stdout
 

@@ -58,4 +58,6 @@ def verify(package: Package) -> int:
         from ..errors import UsageError
 
         raise UsageError(f"not installed: {', '.join(missing)}", "`pip install 'ticketsmith[runtime]'`")
-    return subprocess.run([sys.executable, "-m", "ticketsmith_runtime", "verify", str(package)], check=False).returncode
+    # -P: what lies beside an unpacked package is not imported
+    argv = [sys.executable, "-P", "-m", "ticketsmith_runtime", "verify", str(package)]
+    return subprocess.run(argv, check=False).returncode
