@@ -54,7 +54,7 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or what a pickle brings to another process, is the ticket: code is made anew, for that machine."""
-        return Model, (self.ticket, self._threads, self._given)
+        return type(self), (self.ticket, self._threads, self._given)
 
     def __call__(self, inputs: ArrayLike) -> Floats:
         """(B, ...) -> (B, C), float32; a sample is flattened. Raises ValueError if its number of features is wrong.

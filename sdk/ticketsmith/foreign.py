@@ -21,10 +21,10 @@ def started(argv: list[str], whole: list[str]) -> str:
 
     >>> started(["-m", "a"], ["python", "-m", "ticketsmith.train", "a"]), started(["-m"], ["python", "-Bmticketsmith"])
     ('ticketsmith.train', 'ticketsmith')
-    >>> started(["script.py", "ticketsmith"], ["python", "script.py", "ticketsmith"])
-    ''
+    >>> started(["script.py"], ["python", "script.py"]), started(["-m", "a", "b"], ["python", "script.py"])
+    ('', '')
     """
-    if argv[:1] != ["-m"]:
+    if argv[:1] != ["-m"] or len(argv) >= len(whole):  # or somebody has set it
         return ""
     word = whole[-len(argv)]
     return word.partition("m")[2] if word.startswith("-") else word

@@ -133,19 +133,20 @@ def test_to_fetch_over_other_bytes_is_a_conflict_that_names_the_option(ledger: L
         fetch(ledger.store, target, "run", lambda *_: None)
 
 
-def test_the_same_command_on_another_cpu_ends_what_was_cut_short(tmp_path: Path) -> None:
+def test_the_same_command_on_another_cpu_ends_what_was_cut_short(store: Store, tmp_path: Path) -> None:
+    """The store is given what a training leaves on the simplest CPU, up to its first artifact."""
     first = run(tmp_path, "a", ATEN_CPU_CAPABILITY="default")
-    kept = next((tmp_path / "a").rglob("train/kept.safetensors"))
-    place = kept.relative_to(tmp_path / "a")
-    (tmp_path / "b" / place).parent.mkdir(parents=True)
-    (tmp_path / "b" / place).write_bytes(kept.read_bytes())
-    again = run(tmp_path, "b")
+    path = next((tmp_path / "a").rglob("train/kept.safetensors"))
+    key = path.relative_to(tmp_path / "a").as_posix()
+    store.put_once(key, path.read_bytes())
+    again = run(tmp_path, store.url)
     assert (first.returncode, again.returncode) == (0, 0), again.stdout + again.stderr
-    entry = json.loads((tmp_path / "b" / place.parent / MANIFEST).read_bytes())["files"]["kept.safetensors"]
-    if entry["sha256"] == sha256(kept.read_bytes()).hexdigest():
+    manifest = json.loads(store.get(key.replace(path.name, MANIFEST)))
+    entry = manifest["files"][path.name]
+    if entry["sha256"] == sha256(path.read_bytes()).hexdigest():
         pytest.skip("this CPU has no wider vectors than ATen's default: the bytes are the same")
-    assert (tmp_path / "b" / place.parent / entry["place"]).is_file()
-    assert run(tmp_path, "b").returncode == 0
+    assert sha256(store.get(key.replace(path.name, entry["place"]))).hexdigest() == entry["sha256"]
+    assert run(tmp_path, store.url).returncode == 0
 
 
 def test_best_names_the_places_that_hold(tmp_path: Path, warm: Any) -> None:
