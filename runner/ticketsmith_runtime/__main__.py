@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .model import Model, load
 from .package import BadPackage
+from .seal import UNSEALED
 from .verification import Unequal, verify
 
 UNEQUAL, DAMAGED = 70, 5  # 1 is what Python ends with when it dies
@@ -39,6 +40,7 @@ def _verified(model: Model) -> list[str]:
     kept = sum(layer.kept for layer in model.ticket.graph.layers())
     return [
         f"{sizes}, {kept:,} weights: digests and sizes are right",
+        *([] if model.ticket.sealed else [UNSEALED]),
         *(f"{name}: equal to the weights within {worst:.1e} of the outputs" for name, worst in differences.items()),
     ]
 

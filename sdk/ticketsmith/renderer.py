@@ -18,7 +18,7 @@ def render(arguments: Sequence[str]) -> tuple[int, str]:
     """Run the renderer; returns its exit code and standard output. What it says on standard error goes through."""
     if find_spec("hera") is None:
         raise UsageError("hera, which renders the templates, is not installed", INSTALL)
-    argv = [sys.executable, "-m", "ticketsmith_workflows", *arguments]
+    argv = [sys.executable, "-P", "-m", "ticketsmith_workflows", *arguments]
     child = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
     print(child.stderr, end="", file=sys.stderr)
     return chosen(child.returncode, "the renderer of templates"), child.stdout

@@ -66,7 +66,8 @@ def verify(package: Package) -> int:
         from ..errors import UsageError
 
         raise UsageError(f"not installed: {', '.join(missing)}", "`pip install 'ticketsmith[runtime]'`")
-    argv = [sys.executable, "-m", "ticketsmith_runtime", "verify", str(package)]
+    # -P: what lies beside an unpacked package is not imported
+    argv = [sys.executable, "-P", "-m", "ticketsmith_runtime", "verify", str(package)]
     done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
     typer.echo(done.stdout, nl=False)
     typer.echo(done.stderr, nl=False, err=True)

@@ -39,8 +39,8 @@ def print_best(store: Store, run: str, spec: Experiment, output: Output) -> int:
         "accuracy": verdict.accuracy.mean,
         "dense_accuracy": verdict.dense_accuracy.mean,
         "bound": verdict.difference.low,
-        "weights": f"{store.url}/{run}/{gate.candidate.key}/weights.safetensors",
-        "mask": f"{store.url}/{run}/{gate.mask.key}/mask.safetensors",
+        "weights": f"{store.url}/{ledger.where(gate.candidate, 'weights.safetensors')}",
+        "mask": f"{store.url}/{ledger.where(gate.mask, 'mask.safetensors')}",
     }
     if output is Output.json:
         typer.echo(json.dumps(found, indent=2))

@@ -30,7 +30,7 @@ def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str,
     key = spec_key(run_id(spec), spec)
     open_store(store).put_once(key, canonical(spec.model_dump(mode="json")))
     name, *options = command
-    argv = [sys.executable, "-m", "ticketsmith_runner", name, "--spec", key, "--store", store]
+    argv = [sys.executable, "-P", "-m", "ticketsmith_runner", name, "--spec", key, "--store", store]
     argv += ["--data-root", data_root, "--workers", str(workers), "--parent", str(os.getpid()), *options]
     said: int | None = None
     with _ended_softly(), started(argv) as child:
