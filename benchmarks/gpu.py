@@ -15,7 +15,6 @@ TF32 is off.
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import time
@@ -30,6 +29,7 @@ from inference import chain
 from torch import Tensor, nn
 from training import CASES, Case, conventional, examples, start
 
+from ticketsmith.allowance import cores
 from ticketsmith.lottery.spec import BenchmarkOptions
 from ticketsmith_runner.backends import every
 from ticketsmith_runner.granularities import granularity
@@ -141,7 +141,7 @@ def begun(case: Case, root: str, trainer: str, size: int, form: str) -> Callable
 def inferences() -> Iterator[Row]:
     """Rows of the speed matrix, for each network and sparsity."""
     backends = {name: each for name, each in every().items() if name.startswith("cuda")}
-    torch.set_num_threads(os.cpu_count() or 1)  # for what is compared with
+    torch.set_num_threads(cores())  # for what is compared with
     for net, form, sparsity in SUBJECTS:
         subject = pruned(net, form, sparsity)
         speed = benchmark(subject, OPTIONS, backends, time.perf_counter)

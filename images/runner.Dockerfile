@@ -4,7 +4,7 @@ ARG BASE=docker.io/library/python:3.11-slim
 FROM ${BASE}
 
 # The virtual environment is found by `python`, and nothing needs to be written outside /tmp.
-ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 ORT_DISABLE_TELEMETRY=1
 RUN --mount=type=secret,id=ca,required=false \
     if [ -f /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca PIP_CERT=/run/secrets/ca; fi; \
     python3 -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
@@ -25,9 +25,9 @@ RUN python -m compileall -q /opt/ticketsmith
 # The compiled training step, so that no pod compiles it; the runner copies it to /tmp, as numba insists on a folder that
 # it may write to. On another kind of processor than this build's it is compiled again.
 ENV NUMBA_CACHE_DIR=/tmp/numba TICKETSMITH_COMPILED=/opt/compiled
-RUN TICKETSMITH_COMPILED= NUMBA_CACHE_DIR=/opt/compiled python -c "from ticketsmith.specs import read_spec as spec, task; \
+RUN TICKETSMITH_COMPILED= NUMBA_CACHE_DIR=/opt/compiled python -P -c "from ticketsmith.specs import read_spec as spec, task; \
     from ticketsmith_runner.planner import difference; difference('csr-mlp', spec(None, {}), task('digits-mlp'))"
 
 USER 65532:65532
 WORKDIR /tmp
-ENTRYPOINT ["python", "-m", "ticketsmith_runner"]
+ENTRYPOINT ["python", "-P", "-m", "ticketsmith_runner"]

@@ -13,7 +13,11 @@ from uuid import uuid4
 
 import pytest
 
+import ticketsmith_runner
+
 from .fake_gcs import FakeGcs
+
+assert ticketsmith_runner.BEGAN  # to import it turns telemetry off, for the tests too
 
 
 def mnist_root() -> Path | None:

@@ -2,5 +2,11 @@
 
 import time
 
+from ticketsmith.foreign import keep_out
+
+from .telemetry import off
+
+keep_out(__name__)
+off()
 BEGAN = time.monotonic()
 """When this process came here, which is before the seconds that it takes to import torch."""

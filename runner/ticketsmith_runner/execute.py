@@ -9,7 +9,7 @@ from .context import Context
 def execute(step: Step, context: Context) -> bool:
     """Run a step and commit what it made; False if that was done before. Parents must be committed.
 
-    Raises TicketSmithError: Conflict if other content is there, IntegrityError if a parent is not what it was.
+    Raises TicketSmithError: Conflict if it is there from other parents, IntegrityError if a parent is not what it was.
     """
     run = load("ticketsmith_runner.steps", step.kind).run
     if step.derived:

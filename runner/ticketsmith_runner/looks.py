@@ -29,7 +29,9 @@ def nominal(confidence: float, looks: int) -> float:
         return confidence
     from scipy.optimize import brentq  # half a second, which a single look does without
 
-    return float(ndtr(brentq(lambda c: crossing(c, looks) - (1 - confidence), ndtri(confidence), 5.0, xtol=1e-6)))
+    # Between what one look asks for, and Bonferroni's value, which is stricter than any.
+    lowest, highest = -ndtri(1 - confidence), -ndtri((1 - confidence) / looks)
+    return float(ndtr(brentq(lambda c: crossing(c, looks) - (1 - confidence), lowest, highest + 1e-6, xtol=1e-6)))
 
 
 def crossing(critical: float, looks: int) -> float:

@@ -27,18 +27,19 @@ def batches(inputs: Tensor, size: int) -> list[Tensor]:
 def measure(
     calls: Mapping[str, Callable[[], object]], rounds: int, seconds: float, clock: Clock = time.perf_counter
 ) -> dict[str, Rounds]:
-    """Time every call for about `seconds` in each round, in an order that rotates, after one unrecorded round.
+    """Time every call for about `seconds` in each round, after one unrecorded round.
 
-    A call is made at least once a round, however long it takes.
+    A call is made at least once a round, however long it takes. Each round has an order of its own, drawn from a seed:
+    what comes before a call may slow it down (threads that still spin, a cache that is full), so that must change.
     """
     names = list(calls)
     for name in names:
         _sample(calls[name], seconds, clock)
     latencies: dict[str, Rounds] = {name: [] for name in names}
-    for turn in range(rounds):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
-            latencies[name].append(_sample(calls[name], seconds, clock))
+    draws = np.random.default_rng(0)
+    for _ in range(rounds):
+        for place in draws.permutation(len(names)):
+            latencies[names[place]].append(_sample(calls[names[place]], seconds, clock))
     return latencies
 
 

@@ -4,8 +4,6 @@ import ctypes
 import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -13,25 +11,37 @@ from multiprocessing import get_context
 
 import torch
 
+from .lifeline import follow
+
 TRIM_THRESHOLD, MMAP_MAX = -1, -4  # parameters of glibc's mallopt
 LARGEST = 2**31 - 1
 
 
 @contextmanager
 def workers(count: int) -> Iterator[Executor | None]:
-    """A pool of `count` processes; None (this process does it all) for one."""
+    """A pool of `count` processes; None (this process does it all) for one, or where there can be none."""
     single_thread()
-    if count <= 1:
+    pool = _pool(count) if count > 1 else None
+    if pool is None:
         yield None
         return
-    # A fork shares the imported torch and the loaded data. Where it is unsafe (macOS), each worker loads its own.
-    method = "fork" if sys.platform == "linux" else "spawn"
-    pool = ProcessPoolExecutor(count, get_context(method), initializer=_begin, initargs=(os.getpid(),))
     try:
         list(pool.map(abs, range(count)))  # all are forked now, before this process starts threads
         yield pool
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _pool(count: int) -> Executor | None:
+    # A fork shares the imported torch and the loaded data. Where it is unsafe (macOS), each worker loads its own.
+    method = "fork" if sys.platform == "linux" else "spawn"
+    try:
+        return ProcessPoolExecutor(count, get_context(method), initializer=_begin, initargs=(os.getpid(),))
+    except (OSError, ImportError, NotImplementedError) as error:  # no /dev/shm, in some containers
+        print(
+            f"no worker processes here ({error}): one process does it all; /dev/shm would allow more", file=sys.stderr
+        )
+        return None
 
 
 def single_thread() -> None:
@@ -59,11 +69,4 @@ def _keep_memory() -> None:
 def _begin(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     single_thread()
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-
-
-def _die_with(parent: int) -> None:
-    """A parent that is killed cannot tell its workers: they look for themselves."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+    follow(parent)

@@ -5,7 +5,11 @@ model = load("my.ticket")
 outputs = model(inputs)
 """
 
-from .model import Model, load
-from .package import BadPackage
+from .foreign import keep_out
+
+keep_out(__name__)  # before numpy is looked for
+
+from .model import Model, load  # noqa: E402
+from .package import BadPackage  # noqa: E402
 
 __all__ = ["BadPackage", "Model", "load"]

@@ -1,6 +1,6 @@
 """`python -m ticketsmith_runtime verify my.ticket`: hashes and numbers. `explain`: what would run here, and why.
 
-Exit codes: 0; 1 if a back-end gives other numbers than the weights; 2 for wrong usage; 5 if the package is damaged.
+Exit codes: 0; 2 for wrong usage; 5 if the package is damaged; 70 if a back-end gives other numbers than the weights.
 """
 
 import argparse
@@ -10,9 +10,10 @@ from pathlib import Path
 
 from .model import Model, load
 from .package import BadPackage
+from .seal import UNSEALED
 from .verification import Unequal, verify
 
-UNEQUAL, DAMAGED = 1, 5
+UNEQUAL, DAMAGED = 70, 5  # 1 is what Python ends with when it dies
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +40,7 @@ def _verified(model: Model) -> list[str]:
     kept = sum(layer.kept for layer in model.ticket.graph.layers())
     return [
         f"{sizes}, {kept:,} weights: digests and sizes are right",
+        *([] if model.ticket.sealed else [UNSEALED]),
         *(f"{name}: equal to the weights within {worst:.1e} of the outputs" for name, worst in differences.items()),
     ]
 

@@ -1,9 +1,11 @@
 """A file of a package, out of a folder or a zip, and never more of it than was expected."""
 
+import os
+import stat
 import zipfile
 import zlib
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 READ = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -24,7 +26,7 @@ class Folder:
     def read(self, name: str, limit: int) -> bytes:
         """Raises BadPackage if it is not there, or longer."""
         try:
-            with (self.path / name).open("rb") as file:
+            with _regular(self.path / name) as file:
                 content = file.read(limit + 1)
         except OSError as error:
             raise BadPackage(f"{name}: {error.strerror}") from None
@@ -40,7 +42,7 @@ class Zip:
     def read(self, name: str, limit: int) -> bytes:
         """Raises BadPackage if it is not there, or longer, or not alone with the other one."""
         try:
-            with zipfile.ZipFile(self.path) as archive:
+            with _regular(self.path) as opened, zipfile.ZipFile(opened) as archive:
                 if sorted(archive.namelist()) != [MANIFEST, WEIGHTS]:
                     bad(self.path.name, f"holds other files than {MANIFEST} and {WEIGHTS}")
                 if any(each.compress_type not in READ for each in archive.infolist()):
@@ -54,3 +56,24 @@ class Zip:
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
             raise BadPackage(f"{self.path.name}: {error}") from None
         return content if len(content) <= limit else bad(name, f"is larger than {limit:,} bytes")
+
+
+def _regular(path: Path) -> BinaryIO:
+    """The file, opened. Raises BadPackage for a pipe or a device: to open or read one can wait for ever, or do harm."""
+    _check(path.name, path.stat())
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115
+    try:
+        _check(path.name, os.fstat(file.fileno()))  # it may have been replaced since
+    except BadPackage:
+        file.close()
+        raise
+    return file
+
+
+def _check(name: str, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        bad(name, "is not a regular file")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

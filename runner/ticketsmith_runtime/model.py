@@ -4,9 +4,11 @@ B: samples.  F: features of one.  C: outputs.
 """
 
 import math
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +24,11 @@ from .package import Measured, Ticket, read
 from .program import Program
 from .shares import Floats, Run, Shared
 
+MAKING = threading.RLock()
+"""Held while code is made. A fork waits for it: a child would find LLVM's own lock held, by nobody."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=MAKING.acquire, after_in_parent=MAKING.release, after_in_child=MAKING.release)
+
 LARGE = 500_000
 """Bytes of generated code that a second-level cache holds with room for data, where nothing was measured."""
 
@@ -32,10 +39,10 @@ def load(path: str | Path, threads: int = 1, machine: Machine | None = None) -> 
 
 
 class Model:
-    """Callable by any number of threads at once. Code is made when a batch size needs it for the first time."""
+    """Callable by any number of threads at once, and after a fork. Code is made when a batch size first needs it."""
 
     def __init__(self, ticket: Ticket, threads: int = 1, machine: Machine | None = None) -> None:
-        self.ticket, self.machine = ticket, machine or Machine.host()
+        self.ticket, self.machine, self._given = ticket, machine or Machine.host(), machine
         self.graph = compact(ticket.graph)
         self.isa = widest(self.machine)
         self._wide = self.isa is AVX512
@@ -43,8 +50,11 @@ class Model:
         self._answers: dict[int, Run] = {}  # per batch size: to choose takes longer than a sample
         self._made: dict[str, Run] = {}
         self._sizes: dict[str, list[tuple[int, int]]] = {}
-        self._lock = threading.Lock()
         self._threads = threads
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or what a pickle brings to another process, is the ticket: code is made anew, for that machine."""
+        return type(self), (self.ticket, self._threads, self._given)
 
     def __call__(self, inputs: ArrayLike) -> Floats:
         """(B, ...) -> (B, C), float32; a sample is flattened. Raises ValueError if its number of features is wrong.
@@ -71,7 +81,7 @@ class Model:
 
     def run(self, backend: str) -> Run:
         """A back-end's program, (B, F) -> (B, C)."""
-        with self._lock:
+        with MAKING:
             if backend not in self._made:
                 made = self._make(backend)
                 self._sizes[backend] = made.sizes if isinstance(made, Program) else []

@@ -20,6 +20,7 @@ from . import manifest as words
 from .archive import MANIFEST, WEIGHTS, BadPackage, Folder, Zip, bad
 from .chain import Layer
 from .graph import Conv, Graph
+from .seal import has_seal, sealed
 
 __all__ = ["MANIFEST", "WEIGHTS", "BadPackage", "Measured", "Ticket", "read", "write"]
 
@@ -49,6 +50,8 @@ class Ticket:
     """Where it was measured: CPU, versions, date."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Run, spec, data, version, replicate, sparsity, verdict."""
+    sealed: bool = True
+    """Did the manifest carry its digest? One that was written before there were digests did not."""
 
 
 def write(path: Path, ticket: Ticket) -> None:
@@ -64,7 +67,7 @@ def write(path: Path, ticket: Ticket) -> None:
         "provenance": ticket.provenance,
     }
     with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as archive:
-        for name, content in ((MANIFEST, _json(manifest)), (WEIGHTS, safetensors.numpy.save(tensors))):
+        for name, content in ((MANIFEST, _json(sealed(manifest))), (WEIGHTS, safetensors.numpy.save(tensors))):
             archive.writestr(zipfile.ZipInfo(name), content)  # its date is 1980, whatever day it is
 
 
@@ -72,6 +75,7 @@ def read(path: Path) -> Ticket:
     """The package in a folder or a zip. Raises BadPackage."""
     source = Folder(path) if path.is_dir() else Zip(path)
     manifest = words.parsed(source.read(MANIFEST, LARGEST_MANIFEST))
+    seal = has_seal(manifest)
     empty, kept = words.skeleton(manifest)
     tensors = _checked_tensors(source, _layers(empty), kept, manifest.get("tensors"))
     nodes = [
@@ -83,6 +87,7 @@ def read(path: Path) -> Ticket:
         measured=[_row(entry) for entry in words.entries_of(manifest, "measured", least=0)],
         machine=words.mapping(manifest, "machine"),
         provenance=words.mapping(manifest, "provenance"),
+        sealed=seal,
     )
 
 

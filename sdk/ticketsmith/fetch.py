@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any
 
-from .errors import IntegrityError
+from .errors import Conflict, IntegrityError
 from .ledger import MANIFEST, SETTLED, VOLATILE
 from .stores import Store
 
@@ -44,7 +44,7 @@ def _named(source: Store, manifest: str) -> Iterator[tuple[str, str | None]]:
     folder = manifest.removesuffix(MANIFEST)
     document = _document(source, manifest)
     for name, entry in document["files"].items():
-        yield f"{folder}{name}", entry["sha256"]
+        yield f"{folder}{entry.get('place', name)}", entry["sha256"]
     if document["volatile"]:
         yield f"{folder}{VOLATILE}", None
         for name, entry in _document(source, f"{folder}{VOLATILE}").items():
@@ -66,7 +66,12 @@ def _copy(source: Store, target: Store, key: str, expected: str | None) -> str:
         raise _broken(source, key, "missing") from None
     if expected is not None and (got := sha256(data).hexdigest()) != expected:
         raise _broken(source, key, f"expected sha256 {expected[:16]}…, got {got[:16]}…")
-    target.put_once(key, data)
+    try:
+        target.put_once(key, data)
+    except Conflict as conflict:
+        raise Conflict(
+            conflict.args[0], "another attempt left it here: give another --to, or move the run away"
+        ) from None
     return key
 
 

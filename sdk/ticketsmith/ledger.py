@@ -7,7 +7,11 @@
     <run-id>/cohort-00/level-02/ticket/train/<artifact>    what a step wrote
     <run-id>/cohort-00/level-02/ticket/train/volatile.json digests of the artifacts that differ by nature (timings)
     <run-id>/cohort-00/level-02/ticket/train/manifest.json written last: digests, also of the parents' manifests
+    <run-id>/cohort-00/level-02/ticket/train/attempt-0123456789ab/<artifact>
     <run-id>/report/<digest of inputs>/report.{html,md,json}
+
+An attempt that was cut short leaves bytes that no manifest names. On another kind of CPU the next attempt has other
+bytes: what finds its key taken goes to a place named after its own digest, and `place` in the manifest's entry says so.
 
 Two runs of one spec on one kind of CPU agree in every byte but the volatile artifacts, `volatile.json` and the reports.
 """
@@ -45,7 +49,7 @@ class Ledger:
 
     def done(self, step: Step) -> bool:
         """Has this step been committed, from the parents that are there now? Raises IntegrityError if from others."""
-        if not self.store.exists(self._key(step, MANIFEST)):
+        if not self._committed(step):
             return False
         recorded = self.manifest(step)["parents"]
         for parent in step.parents:
@@ -54,32 +58,27 @@ class Ledger:
         return True
 
     def commit(self, step: Step, files: Mapping[str, bytes], volatile: Mapping[str, bytes] | None = None) -> None:
-        """Write the artifacts, then the manifest. Raises Conflict if other content is there already."""
-        timings = {name: self._put_volatile(self._key(step, name), data) for name, data in (volatile or {}).items()}
-        for name, data in files.items():
-            self.store.put_once(self._key(step, name), data)
-        if timings:
-            self._put_volatile(self._key(step, VOLATILE), canonical(_entries(timings)))
-        manifest = {
-            "schema": 1,
-            "run": self.run_id,
-            "step": _place(step),
-            "parents": {parent.key: self.digest(parent) for parent in step.parents},
-            "files": _entries(files),
-            "volatile": sorted(timings),
-        }
-        self.store.put_once(self._key(step, MANIFEST), canonical(manifest))
+        """Write the artifacts, then the manifest. What another attempt committed first stands; these bytes are dropped.
+
+        Raises Conflict if that was made from other parents.
+        """
+        parents = {parent.key: self.digest(parent) for parent in step.parents}
+        try:
+            self._write(step, parents, files, volatile or {})
+        except Conflict:
+            if not self._committed(step) or self.manifest(step)["parents"] != parents:
+                raise
+
+    def where(self, step: Step, name: str) -> str:
+        """The key of an artifact, as the manifest has it. Raises IntegrityError if it names none."""
+        place, _ = self._recorded(step, name)
+        return self._key(step, place)
 
     def read(self, step: Step, name: str) -> bytes:
         """The bytes of an artifact. Raises IntegrityError unless size and SHA-256 are the recorded ones."""
-        manifest = self.manifest(step)
-        entries = manifest["files"]
-        if name in manifest["volatile"]:
-            entries = self._document(step, VOLATILE)
-        if name not in entries:
-            raise self._broken(step, f"its manifest names no {name}")
-        data, expected = self._get(step, name), entries[name]
-        if (got := _entries({name: data})[name]) != expected:
+        place, expected = self._recorded(step, name)
+        data = self._get(step, place)
+        if (got := _entry(data)) != expected:
             raise self._broken(step, f"{name} is corrupted: expected {_text(expected)}, got {_text(got)}")
         return data
 
@@ -98,13 +97,58 @@ class Ledger:
         manifest = self._document(step, MANIFEST)
         if any(not isinstance(manifest.get(field), kind) for field, kind in SECTIONS.items()):
             raise self._broken(step, f"{MANIFEST} is corrupted: fields are missing")
-        if (whose := (manifest.get("run"), manifest.get("step"))) != (self.run_id, _place(step)):
+        if (whose := (manifest.get("run"), manifest.get("step"))) != (self.run_id, _step(step)):
             raise self._broken(step, f"{MANIFEST} is that of another step: {whose[0]} {whose[1]}")
         return manifest
 
     def digest(self, step: Step) -> str:
         """SHA-256 of a step's manifest: the identity of everything that led to it."""
         return sha256(self._get(step, MANIFEST)).hexdigest()
+
+    def _committed(self, step: Step) -> bool:
+        return self.store.exists(self._key(step, MANIFEST))
+
+    def _write(
+        self, step: Step, parents: dict[str, str], files: Mapping[str, bytes], volatile: Mapping[str, bytes]
+    ) -> None:
+        timings = {name: self._put_volatile(self._key(step, name), data) for name, data in volatile.items()}
+        entries = {name: self._put(step, name, data) for name, data in files.items()}
+        if timings:
+            told = {name: _entry(data) for name, data in timings.items()}
+            self._put_volatile(self._key(step, VOLATILE), canonical(told))
+        manifest = {
+            "schema": 1,
+            "run": self.run_id,
+            "step": _step(step),
+            "parents": parents,
+            "files": entries,
+            "volatile": sorted(timings),
+        }
+        self.store.put_once(self._key(step, MANIFEST), canonical(manifest))
+
+    def _put(self, step: Step, name: str, data: bytes) -> dict[str, object]:
+        """Write an artifact, beside the bytes of an attempt that was cut short if need be; returns its entry."""
+        try:
+            self.store.put_once(self._key(step, name), data)
+            return _entry(data)
+        except Conflict:
+            if self._committed(step):
+                raise
+        entry = _entry(data)
+        self.store.put_once(self._key(step, place := _attempt(name, entry)), data)
+        return entry | {"place": place}
+
+    def _recorded(self, step: Step, name: str) -> tuple[str, Any]:
+        """Where an artifact lies below the step's folder, and the rest of its entry."""
+        manifest = self.manifest(step)
+        entries = self._document(step, VOLATILE) if name in manifest["volatile"] else manifest["files"]
+        if name not in entries:
+            raise self._broken(step, f"its manifest names no {name}")
+        entry = dict(entries[name]) if isinstance(entries[name], dict) else {}
+        place = entry.pop("place", name)
+        if place not in (name, _attempt(name, entry)):
+            raise self._broken(step, f"{MANIFEST} is corrupted: the place of {name} is not that of its digest")
+        return place, entry
 
     def _document(self, step: Step, name: str) -> dict[str, Any]:
         try:
@@ -140,12 +184,16 @@ class Ledger:
         )
 
 
-def _place(step: Step) -> dict[str, object]:
+def _step(step: Step) -> dict[str, object]:
     return {"cohort": step.cohort, "level": step.level, "arm": step.arm, "kind": step.kind}
 
 
-def _entries(files: Mapping[str, bytes]) -> dict[str, dict[str, object]]:
-    return {name: {"sha256": sha256(data).hexdigest(), "size": len(data)} for name, data in sorted(files.items())}
+def _entry(data: bytes) -> dict[str, object]:
+    return {"sha256": sha256(data).hexdigest(), "size": len(data)}
+
+
+def _attempt(name: str, entry: Mapping[str, object]) -> str:
+    return f"attempt-{str(entry.get('sha256'))[:12]}/{name}"
 
 
 def _text(entry: Any) -> str:

@@ -4,9 +4,9 @@ from .errors import UsageError
 from .ledger import MANIFEST, Ledger
 from .lottery.chains import undecided
 from .lottery.imp import imp
-from .lottery.results import Verdict
+from .lottery.results import TrainMetrics, Verdict
 from .lottery.spec import BenchmarkOptions, Experiment
-from .lottery.steps import Gate, Stability, Step
+from .lottery.steps import Gate, Stability, Step, Train
 from .specs import read_stored
 from .stores import Store
 
@@ -80,6 +80,16 @@ def complete(ledger: Ledger, spec: Experiment, until: int | None = None) -> bool
     last = _stopped_at(ledger, spec, there) if spec.stop_on_fail else None
     wanted = [s for s in steps(ledger, spec, last) if not s.derived and (until is None or s.level <= until)]
     return all(_manifest(ledger, step) in there for step in wanted)
+
+
+def diverged(ledger: Ledger, spec: Experiment, *arms: str) -> list[int]:
+    """Replicates whose training was recorded without a finite loss at its end; of the given arms, or of any."""
+    trains = [s for s in steps(ledger, spec) if isinstance(s, Train) and (not arms or s.arm in arms) and ledger.done(s)]
+    lost: set[int] = set()
+    for metrics in (TrainMetrics.model_validate_json(ledger.read(train, "metrics.json")) for train in trains):
+        ends = zip(metrics.replicates, metrics.diverged_at, metrics.test_loss, strict=True)
+        lost |= {replicate for replicate, at, loss in ends if at is not None or loss is None}
+    return sorted(lost)
 
 
 def _stopped_at(ledger: Ledger, spec: Experiment, there: set[str]) -> int | None:

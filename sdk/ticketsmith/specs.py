@@ -20,6 +20,7 @@ from .yaml12 import read_yaml
 
 SHOWN = 100  # problems of one spec, more than it has fields
 ROUNDS = 999  # of pruning; a fraction near zero would take billions
+THREADS = 1024  # of a back-end; OpenMP ends a process that asks for more than there can be
 MODELS, CRITERIA, GRANULARITIES, TRAINERS, BACKENDS = (
     f"ticketsmith_runner.{folder}" for folder in ("models", "criteria", "granularities", "trainers", "backends")
 )
@@ -169,6 +170,8 @@ def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
     ):
         if name not in choices:
             yield f"{where}: expected one of {', '.join(choices)}, got {name!r}. {guess(name, choices)}".rstrip()
+    if (threads := spec.benchmark.threads) > THREADS:
+        yield f"benchmark.threads: expected at most {THREADS}, got {threads}"
     count, replicate = spec.cohorts * spec.replicates, spec.benchmark.replicate
     if replicate is not None and replicate >= count:
         yield f"benchmark.replicate: expected a number below {count}, got {replicate}"

@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 
+from ticketsmith.lottery.collapse import shared
 from ticketsmith.lottery.gate import judge_accuracy, judge_loss, null_reach
 from ticketsmith.lottery.spec import GateRule
+from ticketsmith_runner.bounds import t_quantile
 from ticketsmith_runner.statistics import bounded, errors
+from ticketsmith_runner.steps.gate import TWO_SIDED
 
 from . import simulator as sim
 from .simulator import CELLS, ITEMS, MEAN, REPLICATES, SKEW
 from .table import coverage, scans
-from .worlds import AGAIN, LOSS_MARGIN, SEQUENTIAL, SINGLE, World, loss_passes, passes
+from .worlds import AGAIN, LOSS_MARGIN, SEQUENTIAL, SINGLE, World, error, loss_passes, passes
 
 STUDIES = 1000
 LIMIT = 0.05 + 3 * (0.05 * 0.95 / STUDIES) ** 0.5
@@ -68,6 +71,18 @@ def test_no_breaking_point_where_nothing_breaks() -> None:
 def test_an_interval_of_accuracy_holds_it(n: int, folds: int, R: int) -> None:
     now, before = coverage(n, folds, R, STUDIES)
     assert 0.93 <= now <= 0.98 and before < 0.9
+
+
+def test_a_control_is_called_better_as_rarely_whatever_their_number() -> None:
+    """Four controls that are as good as the ticket: some interval lies wholly below 0 in 2.5 % of studies, not in 7."""
+    world, controls = SINGLE[4], 4
+    found = np.stack([world.draw(STUDIES, lost=False, seed=seed)[:, 0] for seed in range(controls)])
+
+    def better(confidence: float) -> float:
+        half = t_quantile(confidence, world.looks[0] - 1) * error(found)
+        return float((found[..., MEAN] + half < 0).any(axis=0).mean())
+
+    assert better(shared(TWO_SIDED, controls)) <= 0.025 + 3 * (0.025 / STUDIES) ** 0.5 < better(TWO_SIDED)
 
 
 def dealt(world: World, seed: int) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:

@@ -58,7 +58,7 @@ def test_a_training_loads_no_compiler_and_no_library_for_its_data() -> None:
     script = (
         "import sys, torch\n"
         "from ticketsmith.lottery.spec import Training\n"
-        "from ticketsmith_runner import __main__, optimizer\n"
+        "from ticketsmith_runner import __main__, commands, optimizer\n"
         "from ticketsmith_runner.datasets import digits\n"
         "digits.load('')\n"
         "network = torch.nn.Linear(2, 2)\n"

@@ -103,7 +103,8 @@ def test_a_pod_tells_the_workflow_engine_how_far_it_is_and_what_follows(
     step = ["step", *common, "--cohort", "0", "--level", "2"]
     said = runner([*step, "--arm", "random", "--kinds", "prune,rewind,train,gate"], ARGO_PROGRESS_FILE=str(progress))
     assert progress.read_text() == "15/20\n"  # the third of four steps was the only one to train
-    spent = json.loads(said.splitlines()[-1])
+    spent, end = (json.loads(line) for line in said.splitlines()[-2:])
+    assert end == {"event": "end", "code": 0}
     assert spent["event"] == "spent" and min(spent["start"], spent["store"], spent["work"]) > 0
     assert (outputs / "status").read_text() in ("PASS", "FAIL", "UNDECIDED")
     metrics = TrainMetrics.model_validate_json(run.ledger.read(run["level-02/random/train"], "metrics.json"))

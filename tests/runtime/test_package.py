@@ -34,7 +34,9 @@ def folder(tmp_path, ticket):
 
 
 def _edit(folder, change):
+    """As somebody would who knows that there is a digest."""
     manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["digest"]
     change(manifest)
     (folder / MANIFEST).write_text(json.dumps(manifest))
 

@@ -98,6 +98,7 @@ def tree(root: Path) -> dict[str, bytes]:
 WARM = """
 import json, os, sys
 import sklearn.datasets, torch  # what takes seconds, once
+from ticketsmith_runner import commands  # and what it imports
 from ticketsmith_runner.__main__ import main
 for line in sys.stdin:
     argv, log = json.loads(line)

@@ -55,10 +55,18 @@ def test_the_same_commit_again_changes_nothing(ledger: Ledger, tmp_path: Path) -
     assert tree(tmp_path) == before
 
 
-def test_another_commit_is_a_conflict_and_changes_nothing(ledger: Ledger, tmp_path: Path) -> None:
+def test_the_commit_of_a_later_attempt_is_dropped_and_changes_nothing(ledger: Ledger, tmp_path: Path) -> None:
     before = tree(tmp_path)
-    with pytest.raises(Conflict, match=r"metrics.json already holds other bytes"):
-        ledger.commit(DENSE, FILES | {"metrics.json": b"[]\n"})
+    ledger.commit(DENSE, FILES | {"metrics.json": b"[]\n"})
+    assert tree(tmp_path) == before
+
+
+def test_a_commit_from_other_parents_is_a_conflict_and_changes_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    shutil.rmtree(at(tmp_path, DENSE, "."))
+    ledger.commit(DENSE, FILES | {"metrics.json": b"[]\n"})
+    before = tree(tmp_path)
+    with pytest.raises(Conflict, match=r"mask.safetensors already holds other bytes"):
+        ledger.commit(MASK, {"mask.safetensors": b"another"})
     assert tree(tmp_path) == before
 
 

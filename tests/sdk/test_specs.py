@@ -110,7 +110,7 @@ def test_what_no_schema_knows_is_listed_at_once_too() -> None:
         ({"training": {"learning_rate": float("nan")}}, "training.learning_rate: expected a finite number, got nan"),
         ({"training": {"learning_rate": float("inf")}}, "training.learning_rate: expected a finite number, got inf"),
         ({"gate": {"loss_margin": float("inf")}}, "gate.loss_margin: expected a finite number, got inf"),
-        ({"gate": {"confidence": 1}}, "gate.confidence: expected less than or equal to 0.999, got 1"),
+        ({"gate": {"confidence": 1}}, "gate.confidence: expected less than or equal to 0.999999, got 1"),
         ({"gate": {"margin": 0}}, "gate.margin: expected greater than 0, got 0"),
         ({"benchmark": {"batch_sizes": []}}, "benchmark.batch_sizes: "),
         ({"benchmark": {"batch_sizes": [0]}}, "benchmark.batch_sizes.0: expected greater than or equal to 1, got 0"),

@@ -118,10 +118,10 @@ def test_a_planted_defect_is_found(plant: Plant, said: str) -> None:
     assert [each for each in problems if said in each], problems
 
 
-def test_lint_says_where_and_ends_with_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lint_says_where_and_ends_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lint"]) == 0 and capsys.readouterr().out == ""
     monkeypatch.setattr("ticketsmith_workflows.container.CONFINED.read_only_root_filesystem", False)
-    assert main(["lint", "--profile", "l4"]) == 1
+    assert main(["lint", "--profile", "l4"]) == 2
     assert "l4/imp: chain: securityContext.readOnlyRootFilesystem is not True\n" in capsys.readouterr().out
 
 

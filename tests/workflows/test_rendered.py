@@ -27,7 +27,7 @@ def test_a_stale_a_missing_and_a_foreign_file_are_named(tmp_path: Path, capsys: 
     stale.write_text(stale.read_text().replace("image: ", "image: other/"))
     (tmp_path / "t4" / "old.yaml").write_text("kind: WorkflowTemplate\n")
     (tmp_path / "l4" / "imp.yaml").unlink()
-    assert main(["render", str(tmp_path), "--check"]) == 1
+    assert main(["render", str(tmp_path), "--check"]) == 2
     said = capsys.readouterr().err
     assert all(name in said for name in ("t4/imp.yaml", "t4/old.yaml", "l4/imp.yaml", "fix: "))
     assert "l4/train.yaml" not in said

@@ -19,10 +19,11 @@ from .lint import lint
 from .render import BUILD, document, render
 
 FOLDER = Path("argo/base/rendered")
+WRONG = 2  # exit code; 1 is what Python ends with when it dies
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do it; 1 if a file is not current, or a template breaks a rule."""
+    """Do it; 2 if a file is not current, or a template breaks a rule."""
     options = _parser().parse_args(argv)
     if options.command == "render":
         return _check(options.folder) if options.check else _write(options.folder)
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for problem in lint(document(kind, profile), PROFILES[profile])
     ]
     print("".join(f"{line}\n" for line in found), end="")
-    return int(bool(found))
+    return WRONG if found else 0
 
 
 def _write(folder: Path) -> int:
@@ -56,7 +57,7 @@ def _check(folder: Path) -> int:
         print(f"{folder / name} is not what the templates render", file=sys.stderr)
     if stale:
         print("  fix: make render", file=sys.stderr)
-    return int(bool(stale))
+    return WRONG if stale else 0
 
 
 def _parsed(text: str) -> object:
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     files = commands.add_parser("render")
     files.add_argument("folder", nargs="?", type=Path, default=FOLDER)
-    files.add_argument("--check", action="store_true", help="write nothing; 1 if a file is not current")
+    files.add_argument("--check", action="store_true", help="write nothing; 2 if a file is not current")
     one = commands.add_parser("print")
     one.add_argument("--profile", choices=PROFILES, required=True)
     one.add_argument("--image", help="instead of the name that an overlay replaces")

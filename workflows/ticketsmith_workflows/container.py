@@ -39,7 +39,7 @@ def container(
         name=name,
         image=IMAGE,
         image_pull_policy="IfNotPresent",
-        command=["python", "-m", "ticketsmith_runner"],  # without it, the controller asks the registry for one
+        command=["python", "-P", "-m", "ticketsmith_runner"],  # without it, the controller asks the registry for one
         args=arguments,
         inputs=[Parameter(name=each) for each in inputs],
         outputs=outputs,

@@ -1,11 +1,12 @@
 """MNIST (LeCun et al.): 60,000 training and 10,000 test images of 28 x 28, in that order."""
 
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ticketsmith.errors import Retryable
+from ticketsmith.errors import Retryable, UsageError
 
 from ..data import Examples
 
@@ -16,7 +17,8 @@ LABELS = ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte")
 def load(root: str) -> Examples:
     """Read torchvision's copy below `root`, downloading it where there is none. Raises Retryable without one."""
     raw = Path(root) / "MNIST" / "raw"
-    if not all((raw / name).is_file() for name in IMAGES + LABELS):
+    if missing := [name for name in IMAGES + LABELS if not (raw / name).is_file()]:
+        _refuse_other_names(Path(root), missing)
         _download(root)
     return Examples(
         pixels=np.concatenate([_read(raw / name, 16, 28, 28) for name in IMAGES]),
@@ -25,6 +27,19 @@ def load(root: str) -> Examples:
         mean=0.1307,
         std=0.3081,
     )
+
+
+def _refuse_other_names(root: Path, missing: list[str]) -> None:
+    """Raises UsageError if a missing file is there after all: with a dot in its name, or in a folder above."""
+    raw = root / "MNIST" / "raw"
+    files = [file for folder in (root, root / "MNIST", raw) if folder.is_dir() for file in sorted(folder.iterdir())]
+    there = {file.name.replace(".", "-"): file for file in files if file.is_file()}
+    if found := [(there[name], raw / name) for name in missing if name in there]:
+        moves = [f"mv {quote(str(old))} {quote(str(new))}" for old, new in found]
+        raise UsageError(
+            f"MNIST's files have other names than they should: {', '.join(str(old) for old, _ in found)}",
+            " && ".join([f"mkdir -p {quote(str(raw))}", *moves]),
+        )
 
 
 def _download(root: str) -> None:

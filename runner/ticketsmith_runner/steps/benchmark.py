@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 import ticketsmith
+from ticketsmith.allowance import cores
 from ticketsmith.documents import canonical
 from ticketsmith.errors import TicketSmithError
 from ticketsmith.lottery.results import Machine, Speed, SpeedRow
@@ -144,10 +145,20 @@ def _device(forwards: Mapping[str, Forward]) -> str:
 def _machine(device: str) -> Machine:
     return Machine(
         cpu=cpu(),
-        cores=os.cpu_count() or 1,
+        cores=cores(),
         device=device,
         threads=torch.get_num_threads(),
         versions={"python": platform.python_version(), "ticketsmith": ticketsmith.__version__, **versions()},
-        environment={name: value for name, value in sorted(os.environ.items()) if name.startswith(TUNING)},
+        environment=tuning(os.environ),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def tuning(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment makes kernels faster or slower. It holds bytes; a record holds UTF-8."""
+    found = sorted((name, value) for name, value in environment.items() if name.startswith(TUNING))
+    return {_text(name): _text(value) for name, value in found}
+
+
+def _text(word: str) -> str:
+    return os.fsencode(word).decode(errors="replace")

@@ -11,18 +11,12 @@ Every sum has its order and every rounding its place, in `_lanes` and here. Ther
 compiler that may decide otherwise the next time. Comparisons are written to let NaN through: divergence must be seen.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
 
+from ._compiled import compiled
 from ._lanes import TURNED, L, dots, spread, sums, turn, weigh
 
 _ZERO = np.float32(0)
-
-Compile = Callable[[Callable[..., Any]], Callable[..., Any]]
-compiled: Compile = numba.njit(nogil=True, cache=True, error_model="numpy")
 
 
 @compiled

@@ -1,12 +1,13 @@
 """The `ticketsmith` command. Each command imports what it needs in its body, so that `--help` stays light."""
 
 import sys
+from errno import EPIPE
 from typing import Annotated
 
 import typer
 
 from .. import __version__
-from ..errors import TicketSmithError, UsageError
+from ..errors import Retryable, TicketSmithError, UsageError
 from . import artifacts, doctor, packages, remote, reproduce, results, rewinding, run, submit, templates
 
 INTERRUPTED = 130
@@ -59,32 +60,54 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with a code of ticketsmith/errors.py; an error is a message, never a traceback."""
-    try:
-        code = app(arguments, standalone_mode=False) or 0
-    except TicketSmithError as error:
-        typer.echo(f"error: {error}", err=True)
-        code = error.code
-    except (typer.Abort, KeyboardInterrupt):
-        code = INTERRUPTED
-    except Exception as error:
-        code = _unexpected(error)
+    from .streams import forget, tame
+
+    tame()
+    code = _code(arguments)
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code, the runner ends with it
         typer.echo("interrupted: finished steps are kept, the same command resumes", err=True)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        code = Retryable.code if code == Retryable.code else _unexpected(error)  # said once is enough
+        forget()
     sys.exit(code)
 
 
+def _code(arguments: list[str] | None) -> int:
+    try:
+        return app(arguments, standalone_mode=False) or 0
+    except (typer.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except SystemExit as ended:
+        # Typer ends with 1 where a pipe broke that is none of ours: a server's.
+        return _unexpected(BrokenPipeError(EPIPE, "a connection was closed")) if ended.code == 1 else _as_it_is(ended)
+    except Exception as error:
+        return _unexpected(error)
+
+
+def _as_it_is(ended: SystemExit) -> int:
+    return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else TicketSmithError.code
+
+
 def _unexpected(error: Exception) -> int:
-    """Usage errors of the command line itself, and what should not happen."""
+    """Print what went wrong; returns the code that it ends in."""
     import os
+    from traceback import format_exception
+
+    from ..endings import explained
 
     # Every error of click has this: of the package, and of the copy that newer versions of typer carry inside.
     if message := getattr(error, "format_message", None):
         return _wrong_usage(message(), getattr(error, "ctx", None))
-
+    if ours := explained(error):
+        typer.echo(f"error: {ours}", err=True)
+        return ours.code
     if os.environ.get("TICKETSMITH_DEBUG"):
-        raise error
+        typer.echo("".join(format_exception(error)), err=True)
     typer.echo(f"internal error: {type(error).__name__}: {error}\n  fix: TICKETSMITH_DEBUG=1 shows where", err=True)
-    return 70
+    return TicketSmithError.code
 
 
 def _wrong_usage(message: str, context: typer.Context | None) -> int:

@@ -1,27 +1,41 @@
-"""The command that runs a spec, with what it changes, as a line that a shell takes as it stands."""
+"""The run to make next, as a command with everything that is not the task's default."""
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..lottery.spec import Experiment
+from ..report import Findings
 from ..specs import read_spec
+from .commands import command
 
 FLAGS = {"task": "--task", "seed": "--seed", "replicates": "--replicates", "pruning.sparsity": "--sparsity"}
 OURS = ("benchmark.", "max_replicates", "stop_on_fail")  # change no result, or follow from the rest
 
 
-def command(spec: Experiment, store: str, **changes: Any) -> str:
-    """`ticketsmith run imp` with every field that is not the task's default; `changes` are flags on top, by field."""
+def onwards(findings: Findings, store: str) -> str:
+    """The run to make next: an open one goes on, an ended one is asked anew, after PASS a sparser one, else milder."""
+    spec, verdict = findings.spec, findings.verdict("ticket", findings.target)
+    if verdict is None:
+        return again(spec, store)
+    if verdict.status == "INVALID":
+        return again(spec, store, **{"training.steps": 2 * spec.training.steps})
+    if verdict.status == "UNDECIDED":
+        more = {"replicates": len(verdict.replicates) + spec.replicates}
+        return again(spec, store, **(more if verdict.look < verdict.looks else {"seed": spec.seed + 1}))
+    left = (1 - spec.pruning.sparsity) * (0.5 if verdict.status == "PASS" else 2)
+    return again(spec, store, **{"pruning.sparsity": round(max(1 - left, 0.1), 6)})
+
+
+def again(spec: Experiment, store: str, **changes: Any) -> str:
+    """`ticketsmith run imp` of a spec, with `changes` by field."""
     usual = dict(_leaves(read_spec(None, {"task": spec.task}).model_dump(mode="json")))
-    fields = dict(_leaves(spec.model_dump(mode="json"))) | changes
-    words = ["ticketsmith", "run", "imp"]
-    for path, value in fields.items():
+    words = ["run", "imp"]
+    for path, value in (dict(_leaves(spec.model_dump(mode="json"))) | changes).items():
         if value != usual.get(path) and not path.startswith(OURS):
             text = value if isinstance(value, str) else json.dumps(value)
             words += [FLAGS[path], text] if path in FLAGS else ["--set", f"{path}={text}"]
-    return shlex.join([*words, *(["--store", store] if store != "runs" else [])])
+    return command(*words, store=store)
 
 
 def _leaves(section: Mapping[str, Any], head: str = "") -> Iterator[tuple[str, Any]]:

@@ -18,7 +18,10 @@ def fetch(run: RunId, store: StoreUrl = "runs", to: Target = "runs", output: Out
 
 
 def best(run: RunId, store: StoreUrl = "runs", output: OutputKind = Output.text) -> int:
-    """Name the best ticket of a run: the sparsest up to which every round passed. Exit code 1 if the first did not."""
+    """Name the best ticket of a run: the sparsest up to which every round passed.
+
+    Exit code: 0, or that of the first round's verdict where it did not pass.
+    """
     from ..runs import find, spec_of
     from ..stores import open_store
     from .winner import print_best

@@ -7,24 +7,26 @@ from threading import Thread
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.live import Live
 
 from .. import report
 from ..argo import Argo, Document
 from ..argo.follow import follow, lines
 from ..argo.tree import Tree, tree
-from ..errors import Retryable, TicketSmithError
+from ..errors import Diverged, Retryable, TicketSmithError
 from ..executors.argo import parameter, run_of
 from ..ledger import Ledger
 from ..lottery.spec import Experiment
 from ..report import terminal
+from ..runs import diverged
 from ..specs import read_stored, task
 from ..stores import Store, open_store
 from .board import Board, summary
 from .chatter import said
+from .consoles import console as console_of
+from .consoles import redraws
 from .options import Output
-from .show import exit_code, verdict_of
+from .show import dense_code, exit_code, summarize, verdict_of
 from .status import as_json
 
 DETACHED = 130
@@ -38,12 +40,12 @@ def attach(
 
     Ctrl-C lets go of it: the run goes on. Then the exit code is 130.
     """
-    console, board = Console(stderr=True), Board()
+    console, board = console_of(stderr=True), Board()
 
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    live = Live(board, console=console, refresh_per_second=4) if watch and console.is_terminal else None
+    live = Live(board, console=console, refresh_per_second=4) if watch and redraws(console) else None
     try:
         reader = Thread(target=_print_logs, args=(argo, name, output, say), daemon=True)
         with live or nullcontext():
@@ -82,16 +84,23 @@ def conclude_store(
     """Print what the store has of a run; returns the verdict's exit code, or `failure` if there is no verdict."""
     ledger = Ledger(store, run)
     verdict = verdict_of(ledger, spec)
-    code = exit_code(ledger, spec) if verdict else failure
+    code = exit_code(ledger, spec) if verdict else _confirmed(failure, ledger, spec)
     if output is Output.json:
         found = json.loads(verdict.model_dump_json()) if verdict else None
         typer.echo(json.dumps(told | {"verdict": found, "exit_code": code}, indent=2))
         return code
     findings = report.collect(ledger, spec, task(spec.task))
-    report.step_summary(findings)
-    terminal.show(findings, Console())
+    summarize(findings)
+    terminal.show(findings, console_of())
     typer.echo(f"next:   ticketsmith fetch {run}", err=True)
     return code
+
+
+def _confirmed(failure: int, ledger: Ledger, spec: Experiment) -> int:
+    """Where there is no verdict: 1 only if the record says that a training diverged. A dying Python says 1 as well."""
+    if failure == Diverged.code:
+        return failure if diverged(ledger, spec) else TicketSmithError.code
+    return failure or dense_code(ledger, spec)
 
 
 def _failure(seen: Tree) -> int:

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..argo.tree import End, Part, Tree
+from ..report.narrow import Fitted
 from ..report.terminal import COLOURS
 
 LATE = ("benchmark", "report")
@@ -32,7 +33,7 @@ class Board:
         if self.tree is None:
             return Group(Text("waiting for the first state"))
         late = [f"{part.name}: {_word(part)}" for part in self.tree.parts if part.name in LATE]
-        return Group(table(self.tree), Text("   ".join([*late, summary(self.tree)])))
+        return Group(Fitted(table(self.tree)), Text("   ".join([*late, summary(self.tree)])))
 
 
 def table(tree: Tree) -> Table:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 
 import typer
 
@@ -10,6 +11,7 @@ from ..argo.follow import lines
 from ..argo.tree import tree
 from ..stores import open_store
 from .options import Output
+from .streams import left
 
 
 def print_logs(argo: Argo, workflow: Document, *, follow: bool, output: Output) -> None:
@@ -19,10 +21,11 @@ def print_logs(argo: Argo, workflow: Document, *, follow: bool, output: Output) 
     live = list(lines(argo, name, _say, follow=False)) if not follow else None
     if live is not None:
         seen = {_tail(pod) for pod, _ in live}
-    for pod, line in _archived(whole, seen):
+    later = live if live is not None else lines(argo, name, _say, follow=True)
+    for pod, line in chain(_archived(whole, seen), later):
         _print(pod, line, output)
-    for pod, line in live if live is not None else lines(argo, name, _say, follow=True):
-        _print(pod, line, output)
+        if left():  # nobody reads on: to follow a run for hours would be of no use
+            return
 
 
 def said(line: str) -> str:

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from .. import __version__
@@ -15,6 +14,7 @@ from ..argo import Argo, connect
 from ..errors import Denied, TicketSmithError, UsageError
 from ..hardware import PROFILES
 from ..stores import open_store
+from .consoles import console as console_of
 from .deploy import differences
 from .options import Output
 
@@ -48,7 +48,7 @@ def checkup(store: str, output: Output) -> int:
     if output is Output.json:
         typer.echo(json.dumps([asdict(each) for each in found], indent=2))
     else:
-        console = Console()
+        console = console_of()
         for each in found:
             line = Text(f"{each.state:8}", COLOURS[each.state]).append(f"{each.check}: {each.said}", "none")
             console.print(line, soft_wrap=True)

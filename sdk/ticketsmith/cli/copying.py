@@ -4,13 +4,15 @@ import json
 from contextlib import nullcontext
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
 from ..errors import UsageError
 from ..fetch import fetch
 from ..runs import find
 from ..stores import Store, open_store
+from .commands import command
+from .consoles import console as console_of
+from .consoles import redraws
 from .options import Output
 
 
@@ -21,8 +23,8 @@ def copy(run: str, store: str, to: str, output: Output) -> None:
         raise UsageError(
             f"{source.url!r} is both where the run is and where it should go", "give the bucket with --store"
         )
-    whole, console = find(source, run), Console(stderr=True)
-    bar = Progress(console=console, transient=True) if console.is_terminal and output is Output.text else None
+    whole, console = find(source, run), console_of(stderr=True)
+    bar = Progress(console=console, transient=True) if redraws(console) and output is Output.text else None
     with bar or nullcontext():
         task = bar.add_task(whole, total=None) if bar else None
 
@@ -35,7 +37,7 @@ def copy(run: str, store: str, to: str, output: Output) -> None:
         typer.echo(json.dumps({"run": whole, "files": files, "store": target.url}, indent=2))
         return
     typer.echo(f"{target.url}/{whole}: {files} files, verified")
-    typer.echo(f"next:   ticketsmith report {whole} --store {target.url}", err=True)
+    typer.echo(f"next:   {command('report', whole, store=target.url)}", err=True)
 
 
 def _source(run: str, store: str) -> Store:

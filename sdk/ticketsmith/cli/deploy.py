@@ -13,8 +13,6 @@ from ..renderer import templates
 from .options import Output
 
 CHOICES = ("none", "emptyDir")  # `{}` is a value of these: `archive: {none: {}}`
-DIFFER = 1
-"""Exit code where something differs, as of `kubectl diff`."""
 
 
 def differences(argo: Argo, profile: str, image: str | None) -> dict[str, str]:
@@ -31,14 +29,14 @@ def differences(argo: Argo, profile: str, image: str | None) -> dict[str, str]:
 
 
 def print_differences(argo: Argo, profile: str, image: str | None, output: Output) -> int:
-    """Print them; 1 if there are any."""
+    """Print them; 2 if there are any: the cluster has other templates than this version needs."""
     found = differences(argo, profile, image)
     if output is Output.json:
         typer.echo(json.dumps(found, indent=2))
     else:
         typer.echo("".join(found.values()), nl=False)
         typer.echo(f"{len(found)} of profile {profile} differ in namespace {argo.namespace}", err=True)
-    return DIFFER if found else 0
+    return UsageError.code if found else 0
 
 
 def apply_templates(argo: Argo, profile: str, image: str | None, dry_run: bool, output: Output) -> int:

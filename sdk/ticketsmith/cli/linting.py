@@ -9,16 +9,16 @@ from pathlib import Path
 import typer
 import yaml
 
+from ..errors import UsageError
 from ..hardware import profile_named
 from ..renderer import render, templates
 from .options import Output
 
-WRONG = 1
 LIMIT = 120.0  # seconds for `argo lint`
 
 
 def lint_templates(profile: str, output: Output) -> int:
-    """Print what is wrong; 1 if anything is. That `argo` is not there is said, and is no pass of its checks."""
+    """Print what is wrong; 2 if anything is. That `argo` is not there is said, and is no pass of its checks."""
     code, problems = render(["lint", "--profile", profile_named(profile).name])
     found, argo = problems.splitlines(), shutil.which("argo")
     if argo:
@@ -28,7 +28,7 @@ def lint_templates(profile: str, output: Output) -> int:
     else:
         typer.echo("\n".join(found) or "no problems found")
         typer.echo("argo lint: " + ("run" if argo else "not run, `argo` is not on the PATH"), err=True)
-    return WRONG if code or found else 0
+    return UsageError.code if code or found else 0
 
 
 def _argo_lint(argo: str, profile: str) -> list[str]:

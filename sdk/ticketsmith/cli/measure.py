@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
@@ -16,10 +15,13 @@ from ..lottery.results import Speed
 from ..lottery.spec import Experiment
 from ..lottery.steps import Benchmark, Gate
 from ..machine import cpu, fingerprint, versions
+from ..report.narrow import Fitted
 from ..report.speed import label
 from ..runs import steps
 from ..specs import remeasured
 from ..stores import Store
+from .consoles import console as console_of
+from .consoles import redraws
 from .options import Output
 from .progress import complain
 
@@ -53,8 +55,8 @@ def _alike(speed: Speed) -> bool:
 @contextmanager
 def _bar() -> Iterator[Callable[[dict[str, Any]], None]]:
     """How much is done, on a terminal; messages anywhere."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    console = console_of(stderr=True)
+    with Progress(console=console, transient=True, disable=not redraws(console)) as bar:
         task = bar.add_task("measuring", total=None)
 
         def listen(event: dict[str, Any]) -> None:
@@ -101,8 +103,8 @@ def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
         first = f"{speed.cold[row.backend]:.2f}" if row.backend in speed.cold else ""
         name = label(speed, row.backend)
         table.add_row(name, str(row.batch_size), *milliseconds, f"{row.throughput:,.0f}", ratio, first)
-    console = Console()
-    console.print(table)
+    console = console_of()
+    console.print(Fitted(table))
     for refusal in speed.refused:
         console.print(f"{refusal.backend}: not timed, {refusal.reason}", markup=False)
     for row in speed.choices:

@@ -1,6 +1,8 @@
 """Options that several commands share."""
 
 from enum import StrEnum
+from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,19 +21,42 @@ class Output(StrEnum):
     json = "json"
 
 
+def folder(path: str | None) -> str | None:
+    """A path as it was meant: `--store=~/x` reaches us with its `~`. Raises UsageError."""
+    from ..stores import expanded
+
+    return path if path is None else expanded(path)
+
+
+def file(path: Path | None) -> Path | None:
+    """The same of a file."""
+    return path if path is None else Path(str(folder(str(path))))
+
+
+def finite(value: float | None) -> float | None:
+    """A number: no range excludes `nan`. Raises typer.BadParameter."""
+    if value is not None and not isfinite(value):
+        raise typer.BadParameter(f"expected a number, got {value}")
+    return value
+
+
 StoreUrl = Annotated[
     str,
     typer.Option(
         "--store", "--runs-prefix", envvar="TICKETSMITH_STORE", help="Folder of the runs, or gs://bucket/prefix."
     ),
 ]
-DataRoot = Annotated[str, typer.Option(help="Folder of the data sets; downloaded there where the task needs it.")]
+DataRoot = Annotated[
+    str, typer.Option(callback=folder, help="Folder of the data sets; downloaded there where the task needs it.")
+]
 OutputKind = Annotated[Output, typer.Option("--output", "-o", help="text for people, json for programs.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes of one thread each. [default: all cores]")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, max=1024, help="Processes of one thread each. [default: all cores]")
+]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or its beginning.")]
 AnyRun = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Id of a run. Without: every run in the store.")]
 
-Config = Annotated[str | None, typer.Option(help="Spec in YAML. Without: the defaults of the task.")]
+Config = Annotated[str | None, typer.Option(callback=folder, help="Spec in YAML. Without: the defaults of the task.")]
 Task = Annotated[str | None, typer.Option(help="Data set, network and protocol. [default: digits-mlp]")]
 Sparsity = Annotated[float | None, typer.Option(help="Share of the weights to remove, in (0, 1). [default: 0.8]")]
 Replicates = Annotated[

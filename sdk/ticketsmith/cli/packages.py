@@ -8,13 +8,21 @@ from typing import Annotated
 
 import typer
 
-from .options import DataRoot, Replicate, RunId, StoreUrl
+from ..endings import chosen
+from .commands import command
+from .options import DataRoot, Replicate, RunId, StoreUrl, file
 
 RUNTIME = ("llvmlite", "numpy", "safetensors")
 
-To = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The package; a file that is not there yet.")]
+To = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="FILE", callback=file, help="The package; a file that is not there yet."),
+]
 Onnx = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="The compacted network too, for other runtimes, which gain little.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", callback=file, help="The compacted network too, for other runtimes, which gain little."
+    ),
 ]
 Package = Annotated[
     Path, typer.Argument(metavar="PACKAGE", help="What `pack` wrote: a zip, or the folder it unpacks to.")
@@ -44,11 +52,11 @@ def pack(
     place = ["--cohort", str(step.cohort), "--level", str(step.level)]
     measured = ["step", *place, "--arm", step.arm, "--kinds", step.kind]
     export = ["--onnx", str(onnx)] if onnx else []
-    for command in (measured, ["pack", *place, "--to", str(to), *export]):
-        if code := start(spec, command, store=opened.url, data_root=data_root, workers=1, listen=complain):
+    for part in (measured, ["pack", *place, "--to", str(to), *export]):
+        if code := start(spec, part, store=opened.url, data_root=data_root, workers=1, listen=complain):
             return code
     typer.echo(f"{to}: {to.stat().st_size:,} bytes, level {step.level}")
-    typer.echo(f"next:   ticketsmith verify {to}", err=True)
+    typer.echo(f"next:   {command('verify', to)}", err=True)
     return 0
 
 
@@ -58,4 +66,9 @@ def verify(package: Package) -> int:
         from ..errors import UsageError
 
         raise UsageError(f"not installed: {', '.join(missing)}", "`pip install 'ticketsmith[runtime]'`")
-    return subprocess.run([sys.executable, "-m", "ticketsmith_runtime", "verify", str(package)], check=False).returncode
+    # -P: what lies beside an unpacked package is not imported
+    argv = [sys.executable, "-P", "-m", "ticketsmith_runtime", "verify", str(package)]
+    done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
+    typer.echo(done.stdout, nl=False)
+    typer.echo(done.stderr, nl=False, err=True)
+    return chosen(done.returncode, "the check of the package")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -13,6 +13,9 @@ from rich.table import Table
 from ..executors.local import run
 from ..lottery.imp import imp
 from ..lottery.spec import Experiment
+from ..report.narrow import Fitted
+from .consoles import console as console_of
+from .consoles import redraws
 
 PLAIN_EVERY = 30.0  # seconds between two signs of life where nothing can be redrawn
 
@@ -74,7 +77,7 @@ class Rounds:
         for level in sorted({level for level, _ in self.cells}):
             name, sparsity = (f"{level}", self.cells.get((level, "sparsity"), "")) if level else ("dense", "0.0%")
             table.add_row(name, sparsity, *(self.cells.get((level, arm), "") for arm in self.arms))
-        return Group(table, self.bar)
+        return Group(Fitted(table), self.bar)
 
 
 def _place(key: str) -> tuple[int, str, str]:
@@ -99,8 +102,8 @@ def watched(
     quiet: bool,
 ) -> int:
     """Run on this machine with a display; returns the runner's exit code."""
-    console, rounds, said = Console(stderr=True), Rounds(spec, until), time.monotonic()
-    live = Live(rounds, console=console, refresh_per_second=8) if console.is_terminal and not quiet else None
+    console, rounds, said = console_of(stderr=True), Rounds(spec, until), time.monotonic()
+    live = Live(rounds, console=console, refresh_per_second=8) if redraws(console) and not quiet else None
 
     def listen(event: dict[str, Any]) -> None:
         nonlocal said
@@ -118,4 +121,4 @@ def watched(
 def complain(event: dict[str, Any]) -> None:
     """Show messages only."""
     if event["event"] == "text":
-        Console(stderr=True).print(event["text"], markup=False, highlight=False, soft_wrap=True)
+        console_of(stderr=True).print(event["text"], markup=False, highlight=False, soft_wrap=True)

@@ -1,6 +1,5 @@
 """`ticketsmith reproduce`: a published result, trained here and held to its figures."""
 
-import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +32,7 @@ def reproduce(
     output: OutputKind = Output.text,
     dry_run: DryRun = False,
 ) -> int:
-    """Train what a paper trained and print each published figure beside ours. Exit code: 0 all pass, 1 some do not."""
+    """Train what a paper trained and print each published figure beside ours. Exit code: 0 all pass, 1 one FAILs."""
     from ..certificates import Certified, certificate
     from ..specs import read_spec, run_id
     from ..stores import open_store
@@ -44,14 +43,17 @@ def reproduce(
     if dry_run:
         plan(spec, None, output)
         return 0
+    from ..allowance import cores
     from ..executors.local import run
     from ..ledger import Ledger
+    from ..lottery.gate import EXIT_CODES
     from ..runs import complete
     from .progress import complain
 
-    count, quiet = workers or os.cpu_count() or 1, output is Output.json
-    if not complete(Ledger(open_store(store), run_id(spec)), spec):
-        code = watched(spec, ["all"], until=None, store=store, data_root=data_root, workers=count, quiet=quiet)
+    count, quiet = workers or cores(), output is Output.json
+    opened = open_store(store)
+    if not complete(Ledger(opened, run_id(spec)), spec):
+        code = watched(spec, ["all"], until=None, store=opened.url, data_root=data_root, workers=count, quiet=quiet)
         if code:
             return code
     found: list[Certified] = []
@@ -63,10 +65,10 @@ def reproduce(
             complain(event)
 
     command = ["certify", "--name", name, "--budget", budget]
-    if code := run(spec, command, store=store, data_root=data_root, workers=1, listen=listen):
+    if code := run(spec, command, store=opened.url, data_root=data_root, workers=1, listen=listen):
         return code
     typer.echo(found[0].model_dump_json(indent=2) if quiet else table(found[0]))
-    return 0 if all(each.passed for each in found[0].checked) else 1
+    return EXIT_CODES["PASS" if all(each.passed for each in found[0].checked) else "FAIL"]
 
 
 def table(found: "Certified") -> str:

@@ -1,7 +1,6 @@
 """`ticketsmith rewind-point`: the earliest update that is worth rewinding to."""
 
 import json
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +10,6 @@ from .options import Config, DataRoot, Output, OutputKind, Replicates, Seed, Set
 if TYPE_CHECKING:
     from ..lottery.results import Connectivity
 
-NONE = 1
-"""Exit code where no update that was tried is stable."""
 After = Annotated[list[int] | None, typer.Option(help="Updates to try; repeat for several. [default: 0 to 20 %]")]
 
 
@@ -30,15 +27,18 @@ def rewind_point(
 ) -> int:
     """Find the earliest update k from which training ends in one valley, whatever the data order (arXiv 1912.05671).
 
-    Exit code: 0 and the spec field to set, or 1 if none of the updates is stable.
+    Exit code: 0 and the spec field to set, or 7 if none of the updates is stable.
     """
+    from ..allowance import cores
     from ..errors import UsageError
     from ..executors.local import run
+    from ..lottery.gate import EXIT_CODES
     from ..lottery.results import Connectivity
     from ..lottery.stability import STABLE, candidates, earliest
+    from ..stores import open_store
     from .progress import complain
 
-    spec = read(config, set, {"task": task, "seed": seed}, replicates)
+    spec, url = read(config, set, {"task": task, "seed": seed}, replicates), open_store(store).url
     tried = after or candidates(spec)
     if wrong := [update for update in tried if not 0 <= update < spec.training.steps]:
         raise UsageError(f"--after: expected updates from 0 to {spec.training.steps - 1}, got {wrong[0]}", "try 0")
@@ -53,8 +53,8 @@ def rewind_point(
             complain(event)
 
     command = ["stability", "--after", ",".join(map(str, tried))]
-    count = workers or os.cpu_count() or 1
-    if code := run(spec, command, store=store, data_root=data_root, workers=count, listen=listen):
+    count = workers or cores()
+    if code := run(spec, command, store=url, data_root=data_root, workers=count, listen=listen):
         return code
     best = earliest(found)
     if output is Output.json:
@@ -64,7 +64,7 @@ def rewind_point(
         typer.echo(f"rewind to update {best.after}: --set pruning.rewind_to={best.after}")
     else:
         typer.echo(f"none is stable (an error that rises by less than {STABLE:.0%}): try later ones with --after")
-    return 0 if best else NONE
+    return EXIT_CODES["PASS" if best else "UNDECIDED"]
 
 
 def _line(each: "Connectivity", limit: float) -> str:

@@ -1,6 +1,5 @@
 """`ticketsmith run`: an experiment on this machine."""
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -73,7 +72,10 @@ def dense(
     output: OutputKind = Output.text,
     dry_run: DryRun = False,
 ) -> int:
-    """The dense baseline alone. `run imp` with the same spec goes on from there."""
+    """The dense baseline alone. `run imp` with the same spec goes on from there.
+
+    Exit code: 0 trained, 1 the training diverged; 2 wrong usage or spec; see the README for others.
+    """
     spec = read(config, set, {"task": task, "pruning.sparsity": sparsity, "seed": seed}, replicates, max_replicates)
     return _start(spec, store, data_root, workers, output, dry_run, until=0)
 
@@ -93,15 +95,17 @@ def _start(
     if dry_run:
         plan(spec, until, output)
         return 0
+    from ..allowance import cores
+    from ..errors import Diverged
     from ..ledger import Ledger
     from ..plans import held
     from ..runs import complete
     from ..stores import open_store
     from ..tries import enter
     from .progress import watched
-    from .show import exit_code, show
+    from .show import dense_code, exit_code, show
 
-    opened, count, quiet = open_store(store), workers or os.cpu_count() or 1, output is Output.json
+    opened, count, quiet = open_store(store), workers or cores(), output is Output.json
     ledger = Ledger(opened, run_id(spec))
     spec = held(ledger, spec)
     if until is None:
@@ -109,7 +113,7 @@ def _start(
     command = ["all"] if until is None else ["all", "--until", str(until)]
     code = 0
     if not complete(ledger, spec, until):
-        code = watched(spec, command, until=until, store=store, data_root=data_root, workers=count, quiet=quiet)
-    if code in (0, 1):  # 1: the dense training diverged, which the report says too
+        code = watched(spec, command, until=until, store=opened.url, data_root=data_root, workers=count, quiet=quiet)
+    if code in (0, Diverged.code):  # the report says too that the dense training diverged
         show(opened, run_id(spec), spec, output)
-    return code or (0 if until == 0 else exit_code(ledger, spec))
+    return code or (exit_code if until is None else dense_code)(ledger, spec)

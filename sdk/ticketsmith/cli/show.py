@@ -1,22 +1,21 @@
 """What commands print at their end: scorecard, verdict. Data on standard output, advice on standard error."""
 
-import shlex
-
 import typer
-from rich.console import Console
 
 from .. import report
-from ..errors import UsageError
+from ..errors import Diverged, UsageError
 from ..ledger import Ledger
 from ..lottery.gate import EXIT_CODES
 from ..lottery.results import Verdict
 from ..lottery.spec import Experiment
 from ..lottery.steps import Gate
 from ..report import terminal
-from ..runs import steps
+from ..runs import diverged, steps
 from ..specs import task
 from ..stores import Store
-from .again import command
+from .again import onwards
+from .commands import command
+from .consoles import console
 from .options import Output
 
 
@@ -24,33 +23,22 @@ def show(store: Store, run: str, spec: Experiment, output: Output) -> None:
     """Write the report; print the scorecard, the decision, where the report lies, and what to try next."""
     ledger, record = Ledger(store, run), task(spec.task)
     written, findings = report.write(ledger, spec, record), report.collect(ledger, spec, record)
-    report.step_summary(findings)
+    summarize(findings)
     if output is Output.json:
         typer.echo(store.get(written["json"]).decode(), nl=False)
         return
-    terminal.show(findings, Console())
+    terminal.show(findings, console())
     typer.echo(f"\nreport: {store.url}/{written['html']}")
-    advice = ["ticketsmith " + shlex.join([*words, *_where(store)]) for words in (["gate", run], ["benchmark", run])]
-    typer.echo("next:   " + "\n        ".join([*advice, _onwards(findings, store)]), err=True)
+    commands = [command(*words, store=store.url) for words in (("gate", run), ("benchmark", run))]
+    typer.echo("next:   " + "\n        ".join([*commands, onwards(findings, store.url)]), err=True)
 
 
-def _where(store: Store) -> list[str]:
-    return [] if store.url == "runs" else ["--store", store.url]
-
-
-def _onwards(findings: report.Findings, store: Store) -> str:
-    """The run to make next: an open one goes on, an ended one is asked anew, after PASS a sparser one."""
-    spec, verdict = findings.spec, findings.verdict("ticket", findings.target)
-    if verdict is None:
-        return command(spec, store.url)
-    if verdict.status == "INVALID":
-        return command(spec, store.url, **{"training.steps": 2 * spec.training.steps})
-    if verdict.status == "UNDECIDED":
-        more = len(verdict.replicates) + spec.replicates
-        open_still = verdict.look < verdict.looks
-        return command(spec, store.url, **({"replicates": more} if open_still else {"seed": spec.seed + 1}))
-    left = (1 - spec.pruning.sparsity) * (0.5 if verdict.status == "PASS" else 2)
-    return command(spec, store.url, **{"pruning.sparsity": round(max(1 - left, 0.1), 6)})
+def summarize(findings: report.Findings) -> None:
+    """Add the report to GitHub's step summary, where there is one; one that cannot be written is no verdict."""
+    try:
+        report.step_summary(findings)
+    except OSError as error:
+        typer.echo(f"warning: no step summary: {error.strerror}: {error.filename}", err=True)
 
 
 def verdict_of(ledger: Ledger, spec: Experiment) -> Verdict | None:
@@ -70,12 +58,26 @@ def exit_code(ledger: Ledger, spec: Experiment) -> int:
     return 0 if verdict is None else EXIT_CODES[verdict.status]
 
 
+def dense_code(ledger: Ledger, spec: Experiment) -> int:
+    """The exit code of a dense training by itself: 1 if it diverged."""
+    if not (lost := diverged(ledger, spec, "dense")):
+        return 0
+    rate = spec.training.learning_rate
+    problem = f"the dense training diverged (loss is NaN or infinite): replicate {', '.join(map(str, lost))}"
+    typer.echo(
+        f"error: {Diverged(problem, f'lower training.learning_rate (now {rate:g}); what was trained is kept')}",
+        err=True,
+    )
+    return Diverged.code
+
+
 def print_verdict(store: Store, run: str, spec: Experiment, output: Output) -> int:
     """One line (or the whole verdict as JSON), and the exit code that stands for it."""
     verdict = verdict_of(ledger := Ledger(store, run), spec)
     if verdict is None:
-        command = f"ticketsmith run imp --task {spec.task} --sparsity {spec.pruning.sparsity:g}"
-        raise UsageError(f"{run} has no verdict at {spec.pruning.sparsity:.1%} yet", f"finish the run: `{command}`")
+        words = ("run", "imp", "--task", spec.task, "--sparsity", f"{spec.pruning.sparsity:g}")
+        fix = f"finish the run: `{command(*words, store=store.url)}`"
+        raise UsageError(f"{run} has no verdict at {spec.pruning.sparsity:.1%} yet", fix)
     if output is Output.json:
         typer.echo(verdict.model_dump_json(indent=2))
     else:

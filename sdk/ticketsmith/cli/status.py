@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ..argo import Document
 from ..argo.tree import Tree, tree
+from ..report.narrow import Fitted
 from .board import summary, table
+from .consoles import console as console_of
 from .options import Output
 
 
@@ -26,9 +27,9 @@ def print_list(workflows: list[Document], namespace: str, output: Output) -> Non
     drawn = Table("run", "workflow", "kind", "phase", "created", box=None, pad_edge=False)
     for each in seen:
         drawn.add_row(each.run, each.name, each.kind, each.phase, each.created)
-    console = Console()
+    console = console_of()
     console.width = max(console.width, 120) if not console.is_terminal else console.width
-    console.print(drawn)
+    console.print(Fitted(drawn))
 
 
 def print_status(workflow: Document, link: str | None, output: Output) -> None:
@@ -37,9 +38,9 @@ def print_status(workflow: Document, link: str | None, output: Output) -> None:
     if output is Output.json:
         typer.echo(json.dumps(as_json(seen) | {"link": link}, indent=2))
         return
-    console = Console()
+    console = console_of()
     console.print(f"{seen.name}: {summary(seen)}", markup=False, highlight=False, soft_wrap=True)
-    console.print(table(seen))
+    console.print(Fitted(table(seen)))
     if link:
         typer.echo(link)
 

@@ -16,6 +16,7 @@ from .options import (
     StopOnFail,
     StoreUrl,
     Task,
+    finite,
     read,
 )
 
@@ -27,11 +28,16 @@ app = typer.Typer(help="Submit an experiment to Argo Workflows; submit it again 
 ProfileName = Annotated[
     str | None, typer.Option("--profile", help="Machines: t4, l4, cpu, local. [default: the one that is installed]")
 ]
-MaxHours = Annotated[float | None, typer.Option(min=0.01, max=720, help="End the workflow then. [default: 24]")]
+MaxHours = Annotated[
+    float | None, typer.Option(min=0.01, max=720, callback=finite, help="End the workflow then. [default: 24]")
+]
 Price = Annotated[
     float | None,
     typer.Option(
-        min=0, envvar="TICKETSMITH_PRICE", help="Dollars for an hour of one machine with its GPU, for the plan."
+        min=0,
+        callback=finite,
+        envvar="TICKETSMITH_PRICE",
+        help="Dollars for an hour of one machine with its GPU, for the plan.",
     ),
 ]
 Watch = Annotated[bool, typer.Option("--watch", help="Show the rounds live, to the end.")]

@@ -27,7 +27,7 @@ def render(folder: Folder = "argo/base/rendered") -> int:
 
 @app.command()
 def lint(profile: ProfileName = "t4", output: OutputKind = Output.text) -> int:
-    """Check the templates without a cluster; with `argo` on the PATH, by it too. Exit code 1: something is wrong."""
+    """Check the templates without a cluster; with `argo` on the PATH, by it too. Exit code 2: something is wrong."""
     from .linting import lint_templates
 
     return lint_templates(profile, output)
@@ -35,7 +35,7 @@ def lint(profile: ProfileName = "t4", output: OutputKind = Output.text) -> int:
 
 @app.command()
 def diff(profile: ProfileName = "t4", image: Image = None, output: OutputKind = Output.text) -> int:
-    """Compare the templates with those in the cluster. Exit code 1: they differ; without --image, images may."""
+    """Compare the templates with those in the cluster. Exit code 2: they differ; without --image, images may."""
     from ..argo import connect
     from .deploy import print_differences
 

@@ -4,7 +4,9 @@ import json
 
 import typer
 
+from ..errors import UsageError
 from ..ledger import Ledger
+from ..lottery.gate import EXIT_CODES
 from ..lottery.results import Verdict
 from ..lottery.spec import Experiment
 from ..lottery.steps import Gate
@@ -13,21 +15,22 @@ from ..runs import steps
 from ..stores import Store
 from .options import Output
 
-NONE = 1
-"""Exit code where the first round did not pass."""
-
 
 def print_best(store: Store, run: str, spec: Experiment, output: Output) -> int:
-    """The last level up to which every ticket passed, and the keys of its weights and mask; 1 if there is none.
+    """The last level up to which every ticket passed, and the keys of its weights and mask.
+
+    Where the first one did not, the exit code is that of its verdict.
 
     A PASS beyond a level that did not pass is none: who looks at many levels finds one by chance.
     """
     ledger = Ledger(store, run)
     gates = [s for s in steps(ledger, spec) if isinstance(s, Gate) and s.arm == "ticket" and ledger.done(s)]
     judged = [Verdict.model_validate_json(ledger.read(gate, "verdict.json")) for gate in gates]
+    if not judged:
+        raise UsageError(f"no round of {run} was judged yet", "finish the run with `ticketsmith run imp` first")
     if (verdict := zones(judged).safe) is None:
         typer.echo(json.dumps({"run": run, "level": None}) if output is Output.json else _none(run, judged))
-        return NONE
+        return EXIT_CODES[judged[0].status]
     gate = next(gate for gate in gates if gate.level == verdict.level)
     found = {
         "run": run,
@@ -36,8 +39,8 @@ def print_best(store: Store, run: str, spec: Experiment, output: Output) -> int:
         "accuracy": verdict.accuracy.mean,
         "dense_accuracy": verdict.dense_accuracy.mean,
         "bound": verdict.difference.low,
-        "weights": f"{store.url}/{run}/{gate.candidate.key}/weights.safetensors",
-        "mask": f"{store.url}/{run}/{gate.mask.key}/mask.safetensors",
+        "weights": f"{store.url}/{ledger.where(gate.candidate, 'weights.safetensors')}",
+        "mask": f"{store.url}/{ledger.where(gate.mask, 'mask.safetensors')}",
     }
     if output is Output.json:
         typer.echo(json.dumps(found, indent=2))
@@ -50,5 +53,5 @@ def print_best(store: Store, run: str, spec: Experiment, output: Output) -> int:
 
 
 def _none(run: str, judged: list[Verdict]) -> str:
-    said = ", ".join(f"level {each.level} {each.status}" for each in judged) or "no round was judged"
+    said = ", ".join(f"level {each.level} {each.status}" for each in judged)
     return f"{run}: the first round did not pass ({said})"

@@ -1,6 +1,7 @@
 """This machine: the runner as one child process, so that torch is imported once, and never here."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..documents import canonical
+from ..endings import ended
 from ..errors import Retryable
 from ..ledger import spec_key
 from ..lottery.spec import Experiment
@@ -21,21 +23,25 @@ Listen = Callable[[dict[str, Any]], None]
 
 
 def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str, workers: int, listen: Listen) -> int:
-    """Write the spec into the store, run `command` of the runner on it, and return the runner's exit code.
+    """Write the spec into the store, run `command` of the runner on it, and return the exit code that the runner said.
 
     `listen` hears each event; a line that is no event (a message for people) comes as `{"event": "text", …}`.
     """
     key = spec_key(run_id(spec), spec)
     open_store(store).put_once(key, canonical(spec.model_dump(mode="json")))
     name, *options = command
-    argv = [sys.executable, "-m", "ticketsmith_runner", name, "--spec", key, "--store", store]
-    argv += ["--data-root", data_root, "--workers", str(workers), *options]
-    with _ended_softly(), subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+    argv = [sys.executable, "-P", "-m", "ticketsmith_runner", name, "--spec", key, "--store", store]
+    argv += ["--data-root", data_root, "--workers", str(workers), "--parent", str(os.getpid()), *options]
+    said: int | None = None
+    with _ended_softly(), started(argv) as child:
         assert child.stdout is not None
         try:
             for line in child.stdout:
-                listen(_event(line.rstrip("\n")))
-            return _code(child.wait())
+                if (event := _event(line.rstrip("\n")))["event"] == "end":
+                    said = event.get("code")
+                else:
+                    listen(event)
+            return ended(child.wait(), said, "the runner")
         except BaseException:
             child.terminate()  # nothing is torn: a step counts only once its manifest is written
             raise
@@ -54,14 +60,17 @@ def _ended_softly() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _code(code: int) -> int:
-    """The exit code of the runner. Raises Retryable if it had no chance to choose one."""
-    if code < 0:
-        raise Retryable(
-            f"the runner was ended by signal {-code}",
-            "run the same command again: finished steps are kept; if memory ran out, with fewer --workers",
+def started(argv: Sequence[str]) -> "subprocess.Popen[str]":
+    """The runner; what it says is UTF-8, whatever this terminal shows."""
+    spoken = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    try:
+        return subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=spoken, encoding="utf-8", errors="replace"
         )
-    return code
+    except OSError as error:
+        raise Retryable(
+            f"the runner cannot be started: {error}", "free memory or processes, then run it again"
+        ) from error
 
 
 def _event(line: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def rounds(pruning: Pruning) -> int:
     2
     """
     left = 1 - pruning.sparsity
-    return max(1, math.ceil(math.log(left) / math.log1p(-pruning.fraction) - 1e-9))
+    return max(1, math.ceil(min(math.log(left) / math.log1p(-pruning.fraction), 1e18) - 1e-9))
 
 
 def kept(sizes: Mapping[str, int], output: str, pruning: Pruning, level: int) -> dict[str, int]:

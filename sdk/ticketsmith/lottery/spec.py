@@ -82,7 +82,7 @@ class GateRule(Part):
         None, description="test loss that may be added against dense, in nats; null: loss is not judged"
     )
     collapse: Collapse | None = Field(None, description="null: collapses are counted, not judged")
-    confidence: Annotated[float, Field(ge=0.5, le=0.999)] = Field(
+    confidence: Annotated[float, Field(ge=0.5, le=0.999999)] = Field(
         0.95, description="of each one-sided bound, over all looks together"
     )
 

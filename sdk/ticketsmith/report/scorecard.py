@@ -34,7 +34,7 @@ def scorecard(findings: Findings) -> list[Row]:
         variant=NAMES["dense"],
         sparsity=removed(0),
         accuracy=accuracy(dense) if dense else NONE,
-        status="baseline" if dense else "not trained",
+        status=_dense(findings),
         throughput=REFERENCE,
     )
     return [baseline, *(_row(findings, arm) for arm in ("ticket", *findings.spec.controls))]
@@ -60,6 +60,12 @@ def caption(findings: Findings) -> str:
         f"Mean over n = {len(shown.replicates)} replicates with 95 % interval over training seeds and test examples."
     )
     return f"{where}{late}. {means}"
+
+
+def _dense(findings: Findings) -> str:
+    if any(each.arm == "dense" for each in findings.diverged):
+        return "diverged"  # the accuracy is that of the weights before, which may be untrained
+    return "baseline" if findings.dense_accuracy else "not trained"
 
 
 def _row(findings: Findings, arm: str) -> Row:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from . import scorecard
 from .decision import decide, remarks
 from .findings import Findings
+from .narrow import Fitted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +28,7 @@ def show(findings: Findings, console: "Console") -> None:
     for row in source.rows:
         table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
     decision = decide(findings)
-    console.print(table)
+    console.print(Fitted(table))
     console.print()
     console.print(Text(decision.headline, style=COLOURS[decision.word]) + Text(f": {decision.why}."))
     for remark in remarks(findings):

@@ -1,5 +1,7 @@
 """Where artifacts live: one protocol, one file per back-end. Keys are relative paths with `/`; bytes are immutable."""
 
+import os
+import re
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -7,6 +9,10 @@ from ..errors import UsageError
 
 TEMPORARY = ".tmp-"
 """How the local store's unfinished files begin: no key may, so that a list never shows one."""
+
+
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|(gs|s3|az|abfss?|wasbs?|hdfs|https?|file):", re.IGNORECASE)
+"""How an address begins, one that lacks a slash too."""
 
 
 class Store(Protocol):
@@ -27,16 +33,30 @@ class Store(Protocol):
 
 
 def open_store(url: str) -> Store:
-    """The store at `url`: a folder (`runs`, `/data/runs`) or `gs://bucket/prefix`. Raises UsageError for another."""
-    scheme, separator, _ = url.partition("://")
-    if not separator:
-        from .local import LocalStore
+    """The store at `url`: a folder (`runs`, `/data/runs`, `~/runs`) or `gs://bucket/prefix`.
 
-        return LocalStore(url)
-    if scheme != "gs":
+    Raises UsageError for another, and for what was meant to be one: a mistyped address must not become a folder.
+    """
+    if url.startswith("gs://"):
+        return _bucket(url)
+    if not url.strip() or ADDRESS.match(url) or "://" in url:
         raise UsageError(
             f"store: no back-end for {url!r}", "give a folder or gs://bucket/prefix, for example --store runs"
         )
+    from .local import LocalStore
+
+    return LocalStore(expanded(url))
+
+
+def expanded(path: str) -> str:
+    """`path`, with the home of a user in place of a leading `~`: no shell does that after a `=`. Raises UsageError."""
+    whole = os.path.expanduser(path)
+    if whole.startswith("~") or (not os.path.isabs(whole) and path.startswith("~")):
+        raise UsageError(f"{path}: there is no such home folder", "write the folder in full, or ./~ for one named so")
+    return whole
+
+
+def _bucket(url: str) -> Store:
     try:
         from .gcs import GcsStore
     except ImportError as error:

@@ -29,7 +29,7 @@ def problems(pod: Document, profile: Profile) -> Iterator[str]:
 
 def _command(container: Document) -> Iterator[str]:
     command, *flags = container["args"]
-    if container["command"] != ["python", "-m", "ticketsmith_runner"] or command not in ("step", "report"):
+    if container["command"] != ["python", "-P", "-m", "ticketsmith_runner"] or command not in ("step", "report"):
         yield "its command is not the runner's"
     if "env" in container:
         yield "it is told something in its environment"
