@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def parser() -> argparse.ArgumentParser:
-    """Of every command."""
+    """Arguments of every command."""
     every = argparse.ArgumentParser(prog="ticketsmith_runner", description=__doc__)
     commands = every.add_subparsers(dest="command", required=True)
     for name in ("all", "step", "stability", "report", "certify", "pack"):

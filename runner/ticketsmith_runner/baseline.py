@@ -1,4 +1,4 @@
-"""Has dense learned anything? Networks that have not prove nothing, however equal they are."""
+"""A dense network that learned nothing proves nothing, however equal a ticket is to it."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from ticketsmith.lottery.spec import GateRule
 
-from .bounds import Floats
-from .statistics import difference
+from .bounds import Floats, degrees, t_quantile, two_way
+from .statistics import errors
 
 Labels = NDArray[np.int64]  # or numbers of examples
 
@@ -48,6 +48,12 @@ def untrained(
 
 
 def _surely(gains: Sequence[Floats], examples: Sequence[Labels], confidence: float) -> bool:
-    """Is the mean gain above 0 by its lower bound, or, where one replicate gives none, by itself?"""
-    gain = difference(examples, gains, confidence)
-    return (gain.mean if gain.low is None else gain.low) > 0
+    """True if the mean gain lies above 0 by its lower bound or, where one replicate gives none, by itself.
+
+    Few replicates may be enough: what examples they were tested on counts most, and those are many.
+    """
+    gain = errors(examples, gains)
+    if gain.replicates is None:
+        return gain.mean > 0
+    variances = gain.replicates, gain.items, gain.cells
+    return gain.mean > float(t_quantile(confidence, degrees(variances, gain.R, gain.n)) * two_way(*variances))

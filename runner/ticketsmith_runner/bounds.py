@@ -9,6 +9,8 @@ from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
 
+ROUNDING = 1e-15  # variance below which all replicates said the same of all examples
+
 
 def t_quantile(p: float, df: ArrayLike) -> Floats:
     """Quantile of Student's t distribution.
@@ -42,7 +44,7 @@ def stretched(quantile: ArrayLike, skew: ArrayLike, n: ArrayLike) -> Floats:
 
 
 def carriers(skew: ArrayLike, n: ArrayLike) -> Floats:
-    """How many equal examples in n would have this skewness: few mean that a handful carries the mean.
+    """Number of equal examples in n that would have this skewness: a small one says that a handful carries the mean.
 
     >>> one_of_a_hundred = np.eye(1, 100)[0]
     >>> z = one_of_a_hundred - one_of_a_hundred.mean()
@@ -52,19 +54,26 @@ def carriers(skew: ArrayLike, n: ArrayLike) -> Floats:
     return np.asarray(n / np.maximum(np.asarray(skew, dtype=np.float64), 1e-9) ** 2)
 
 
+def degrees(variances: tuple[ArrayLike, ArrayLike, ArrayLike], R: int, n: int) -> Floats:
+    """Degrees of freedom of the two-way error after Satterthwaite, between those of replicates and of examples."""
+    V = two_way(*variances) ** 2
+    some = V > ROUNDING
+    r, i = (np.asarray(each, dtype=np.float64) for each in variances[:2])
+    df = np.where(some, V**2 / np.where(some, r**2 / (R - 1) + i**2 / max(n - 1, 1), 1), n - 1)
+    return np.asarray(np.clip(df, R - 1, max(n - 1, R - 1)))
+
+
 def wilson(
     mean: ArrayLike, variances: tuple[ArrayLike, ArrayLike, ArrayLike], R: int, n: int, confidence: float
 ) -> tuple[Floats, Floats]:
     """Interval of a share, two-sided at `confidence`, within 0 and 1: the score interval of as many examples as count.
 
     Wilson, J. Am. Stat. Assoc. 22 (1927), with the effective number of examples of Korn & Graubard, Surv. Methodol. 24
-    (1998): mean (1 - mean) / V. Degrees of freedom after Satterthwaite, between those of replicates and of examples.
+    (1998): mean (1 - mean) / V.
     """
-    p, (r, i, c) = np.asarray(mean, dtype=np.float64), (np.asarray(v, dtype=np.float64) for v in variances)
-    V = two_way(r, i, c) ** 2
-    some = V > 1e-15  # less is rounding: all replicates said the same of all examples
-    df = np.where(some, V**2 / np.where(some, r**2 / (R - 1) + i**2 / max(n - 1, 1), 1), n - 1)
-    q2 = t_quantile((1 + confidence) / 2, np.clip(df, R - 1, max(n - 1, R - 1))) ** 2
+    p, V = np.asarray(mean, dtype=np.float64), two_way(*variances) ** 2
+    some = V > ROUNDING
+    q2 = t_quantile((1 + confidence) / 2, degrees(variances, R, n)) ** 2
     effective = np.where(some, p * (1 - p) / np.where(some, V, 1), n)
     effective = np.where(p * (1 - p) > 0, np.maximum(effective, 1), n)  # all right or wrong: as many as were asked
     centre, reach = p + q2 / (2 * effective), np.sqrt(q2 * p * (1 - p) / effective + (q2 / effective) ** 2 / 4)

@@ -1,4 +1,4 @@
-"""What the runner is told to do: one chain of steps, all of them, or what is made of them."""
+"""The commands of the runner: one chain of steps, all of them, or what is made of them."""
 
 import argparse
 import json
@@ -9,11 +9,12 @@ from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.chains import chain
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.stability import CONNECTIVITY, stability
-from ticketsmith.lottery.steps import Benchmark, Gate, Step
+from ticketsmith.lottery.steps import Benchmark, Gate, Step, Train
 from ticketsmith.plans import settle
 from ticketsmith.report import write as report
 from ticketsmith.specs import read_stored, task
 from ticketsmith.stores import open_store
+from ticketsmith.tries import enter
 
 from . import handoff
 from .context import Context
@@ -69,8 +70,7 @@ def _steps(ledger: Ledger, spec: Experiment, spent: Spent, options: argparse.Nam
     refuse_what_does_not_fit(spec, context.task, options.workers)
     # Wrong data or a trainer that does not fit end the run here, before any work; the workers share what is loaded.
     _ = context.data
-    if options.command in ("all", "step"):
-        settle(ledger, spec)
+    _begin(ledger, spec, options)
     single_thread()  # the probe is to see what a training will
     prepare(context, options.level if options.command == "step" else None)
     # A process that was forked cannot use a GPU, and one process keeps it busy.
@@ -85,6 +85,19 @@ def _steps(ledger: Ledger, spec: Experiment, spent: Spent, options: argparse.Nam
                 tell({"event": "done", "step": step.key, "connectivity": json.loads(ledger.read(step, CONNECTIVITY))})
         else:
             _chain(context, options)
+
+
+def _begin(ledger: Ledger, spec: Experiment, options: argparse.Namespace) -> None:
+    """Settle the plan before anything is trained, and note the try before anything is judged."""
+    kinds: list[str] = []
+    if options.command == "step":
+        kinds = options.kinds.split(",")
+    elif options.command == "all":
+        kinds = [Train.kind] if options.until == 0 else [Train.kind, Gate.kind]
+    if {Train.kind, Gate.kind} & {*kinds}:
+        settle(ledger, spec)
+    if Gate.kind in kinds:
+        enter(ledger, spec)
 
 
 def _chain(context: Context, options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""What a repetition with fresh seeds would show, as far as this run can say."""
+"""The chance that a repetition with fresh seeds passes, as far as this run can say."""
 
 from collections.abc import Sequence
 from math import prod, sqrt

@@ -77,11 +77,6 @@ def difference(
     return bounded(errors(examples, deltas), confidence, least)
 
 
-def skewed(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats], confidence: float) -> Difference:
-    """The same for values with a long tail, such as losses: a bound is stretched where the tail is on its side."""
-    return bounded(errors(examples, deltas), confidence, tails=True)
-
-
 def errors(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats]) -> Errors:
     """The mean of per-example values and its variances: `deltas[r][i]` belongs to example `examples[r][i]`."""
     means = [fmean(delta.tolist()) for delta in deltas]
@@ -99,7 +94,10 @@ def errors(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats]) -> E
 
 
 def bounded(found: Errors, confidence: float, least: float = 0.0, *, tails: bool = False) -> Difference:
-    """A difference with its bounds; none for one replicate, whose spread over training seeds is unknown."""
+    """A difference with its bounds; none for one replicate, whose spread over training seeds is unknown.
+
+    With `tails`, for values such as losses, a bound is stretched where a long tail is on its side.
+    """
     few = float(carriers(found.skew, found.n)) if tails and found.skew > 0 else None
     known: dict[str, Any] = {"mean": found.mean, "se_items": sqrt(found.items), "examples": found.n, "carriers": few}
     if found.replicates is None:
@@ -152,5 +150,8 @@ def _variance(values: Sequence[float]) -> float | None:
 def _skewness(values: Floats) -> float:
     """Third standardized moment; 0 where nothing varies."""
     z = values - fmean(values.tolist())
-    spread = fsum((z * z).tolist()) / len(z)
-    return fsum((z**3).tolist()) / len(z) / spread**1.5 if spread > 0 else 0.0
+    if (largest := float(np.abs(z).max())) == 0:
+        return 0.0
+    z = z / largest  # or the powers of small differences vanish
+    second, third = (fsum((z**power).tolist()) / len(z) for power in (2, 3))
+    return float(third / second**1.5)

@@ -25,7 +25,7 @@ def walk(context: Context, tell: Tell, *, until: int | None = None) -> None:
     round in which the ticket fails is the last. Benchmark and report come at the end.
     """
     last: int | None = None
-    cohorts = 1
+    cohorts = context.spec.cohorts if until == 0 else 1  # no gate judges dense alone: all that was asked for is trained
     done: set[str] = set()
     running: dict[Future[None], Step] = {}
     lanes = LANES if context.workers else ALONE

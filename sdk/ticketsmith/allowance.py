@@ -1,4 +1,4 @@
-"""What of this machine the process may use: its affinity, its limits, and those of its container (control groups)."""
+"""The share of this machine that the process may use: affinity, limits, and those of its container (control groups)."""
 
 import os
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ MOUNT, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def cores(mount: Path = MOUNT, membership: Path = MEMBERSHIP, affinity: int | None = None) -> int:
-    """How many processors, at least 1. A quota of one and a half is two: the second is worth half."""
+    """Number of processors, at least 1. A quota of one and a half is two: the second is worth half."""
     return max(1, min([affinity or _affinity(), *map(ceil, _quotas(mount, membership))]))
 
 
 def memory(mount: Path = MOUNT, membership: Path = MEMBERSHIP) -> int:
-    """How many bytes, swap aside."""
+    """Bytes of memory, swap aside."""
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), *_address_space()]
     for folder in _groups(mount, membership, "memory"):
         for name in ("memory.max", "memory.limit_in_bytes"):

@@ -1,4 +1,4 @@
-"""How things end: an exception as an error for the user, and a child process as one of our exit codes.
+"""Endings: an exception as an error for the user, and a child process as one of our exit codes.
 
 Python itself ends with 1 whenever it dies, and here 1 means FAIL: a child's code counts only if the child has said it.
 """
@@ -13,8 +13,10 @@ STOPPED = (75, 130)
 """Codes of a child that was asked to stop: it has no time to say so."""
 IN_THE_WAY = {
     getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "ENOMEM", "EAGAIN", "EMFILE", "ENFILE", "EPIPE", "ECONNRESET")
-}
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "ENOMEM", "EAGAIN", "EMFILE", "ENFILE", "EPIPE", "ECONNRESET",
+                 "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "EHOSTUNREACH", "ENOTCONN", "ESTALE")
+}  # fmt: skip
+NO_PLACE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR)
 EXTRAS = {"hera": "workflows", "google": "gcs", "lightkube": "argo", "httpx2": "argo"}
 EXTRAS |= dict.fromkeys(("typer", "pydantic", "pydantic_core", "yaml", "rich"), "")
 EXHAUSTED = ("DefaultCPUAllocator", "out of memory", "failed to map segment", "Cannot allocate memory")
@@ -89,6 +91,8 @@ def _system(error: OSError) -> TicketSmithError | None:
     what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return Denied(f"not allowed: {what}", "check the permissions of what is named, or choose another place")
+    if error.errno in NO_PLACE:
+        return UsageError(f"no place to read or write: {what}", "give another path")
     if error.errno in IN_THE_WAY:
         return Retryable(
             f"the system refused: {what}",

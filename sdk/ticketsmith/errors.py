@@ -1,6 +1,6 @@
 """What can go wrong, each with the exit code it ends in. Every message names the fix.
 
-A verdict has a code too: 0 PASS (or nothing to decide), 1 FAIL, 7 UNDECIDED.
+A verdict has a code too: 0 PASS (or nothing to decide), 1 FAIL, 7 UNDECIDED, 8 INVALID.
 """
 
 from typing import ClassVar

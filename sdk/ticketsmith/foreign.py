@@ -17,7 +17,7 @@ def keep_out(package: str) -> None:
 
 
 def started(argv: list[str], whole: list[str]) -> str:
-    """What `python -m` is about to run, or nothing: while it imports a module's packages, `sys.argv` begins with `-m`.
+    """The module that `python -m` is about to run, or nothing: `sys.argv` begins with `-m` while it imports packages.
 
     >>> started(["-m", "a"], ["python", "-m", "ticketsmith.train", "a"]), started(["-m"], ["python", "-Bmticketsmith"])
     ('ticketsmith.train', 'ticketsmith')

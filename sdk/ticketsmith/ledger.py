@@ -92,6 +92,18 @@ class Ledger:
         key = f"{self.run_id}/{name}"
         return self.store.get(key) if self.store.exists(key) else None
 
+    def agreed(self, name: str) -> Any:
+        """The JSON document that the whole run agreed on under `name`, or None. Raises IntegrityError if it is none."""
+        if (data := self.settled(name)) is None:
+            return None
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise IntegrityError(
+                f"{self.store.url}/{self.run_id}/{name} is corrupted: not JSON ({error})",
+                "bring it back from a copy, or start the run anew in another --store",
+            ) from error
+
     def manifest(self, step: Step) -> dict[str, Any]:
         """The manifest of a committed step. Raises IntegrityError if it is that of another."""
         manifest = self._document(step, MANIFEST)
@@ -139,7 +151,7 @@ class Ledger:
         return entry | {"place": place}
 
     def _recorded(self, step: Step, name: str) -> tuple[str, Any]:
-        """Where an artifact lies below the step's folder, and the rest of its entry."""
+        """The place of an artifact below the step's folder, and the rest of its entry."""
         manifest = self.manifest(step)
         entries = self._document(step, VOLATILE) if name in manifest["volatile"] else manifest["files"]
         if name not in entries:

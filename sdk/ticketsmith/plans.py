@@ -4,42 +4,53 @@ Whoever could change it after a look could go on until the answer pleases: tests
 that loses quality would then pass.
 """
 
-import json
-
 from .documents import canonical
-from .errors import UsageError
+from .errors import IntegrityError, UsageError
 from .ledger import MANIFEST, PLAN, Ledger
 from .lottery.imp import imp
 from .lottery.spec import Experiment
+from .specs import resolve, task
 
 
 def held(ledger: Ledger, spec: Experiment) -> Experiment:
     """The spec under the plan that its run began with: as many replicates as it asks for, in looks of that plan.
 
-    Raises UsageError if the plan has no such number, or other looks.
+    Raises UsageError if the plan has no such number, or other looks, or if the spec does not allow further looks.
     """
-    if (plan := _settled(ledger)) is None:
-        return spec
-    cohort, looks = plan
     asked = spec.max_replicates or spec.replicates
-    if spec.looks != looks or asked % cohort or asked > cohort * looks:
-        raise _other(ledger, spec, cohort, looks)
-    wanted = max(asked, _begun(ledger, spec, cohort, looks) * cohort)
-    return spec.model_copy(update={"replicates": cohort, "max_replicates": wanted if wanted > cohort else None})
+    if (plan := _settled(ledger)) is None:
+        cohort, wanted = spec.replicates, asked
+    else:
+        cohort, looks = plan
+        if spec.looks != looks or asked % cohort or asked > cohort * looks:
+            raise _other(ledger, spec, cohort, looks)
+        wanted = max(asked, _begun(ledger, spec, cohort, looks) * cohort)
+    document = spec.model_dump(mode="json") | {"replicates": cohort}
+    return resolve(document | {"max_replicates": wanted if wanted > cohort else None}, task(spec.task))
 
 
 def settle(ledger: Ledger, spec: Experiment) -> None:
     """Write the plan of a run that begins. Raises UsageError if it began with another one."""
-    plan = {"replicates": spec.replicates, "looks": spec.looks}
-    if json.loads(ledger.settle(PLAN, lambda: canonical(plan))) != plan:
-        cohort, looks = _settled(ledger) or (spec.replicates, spec.looks)
-        raise _other(ledger, spec, cohort, looks)
+    ledger.settle(PLAN, lambda: canonical({"replicates": spec.replicates, "looks": spec.looks}))
+    if not fits(ledger, spec):
+        raise _other(ledger, spec, *(_settled(ledger) or (0, 0)))
+
+
+def fits(ledger: Ledger, spec: Experiment) -> bool:
+    """True if the run has this plan, or none yet."""
+    return _settled(ledger) in (None, (spec.replicates, spec.looks))
 
 
 def _settled(ledger: Ledger) -> tuple[int, int] | None:
     """Replicates of a look, and looks."""
-    data = ledger.settled(PLAN)
-    return None if data is None else (json.loads(data)["replicates"], json.loads(data)["looks"])
+    if (plan := ledger.agreed(PLAN)) is None:
+        return None
+    try:
+        return int(plan["replicates"]), int(plan["looks"])
+    except (TypeError, KeyError, ValueError) as error:
+        raise IntegrityError(
+            f"{ledger.run_id}/{PLAN} is corrupted: no plan", "bring it back from a copy, or begin in another --store"
+        ) from error
 
 
 def _begun(ledger: Ledger, spec: Experiment, cohort: int, looks: int) -> int:

@@ -7,6 +7,7 @@ from .lottery.imp import imp
 from .lottery.results import TrainMetrics, Verdict
 from .lottery.spec import BenchmarkOptions, Experiment
 from .lottery.steps import Gate, Stability, Step, Train
+from .plans import fits
 from .specs import read_stored
 from .stores import Store
 
@@ -46,10 +47,12 @@ def _searches(store: Store) -> list[str]:
 def spec_of(store: Store, run_id: str) -> Experiment:
     """The spec of a run; where it was run with several benchmark options, the one with the most steps done.
 
-    Of equals, that with the usual options: others may have been tried in vain.
+    Of equals, that with the usual options: others may have been tried in vain. One with another plan than the run's
+    never trained it: `rewind-point` has counts of its own.
     """
     ledger = Ledger(store, run_id)
     specs = [read_stored(store, key) for key in store.list(f"{run_id}/spec/")]
+    specs = [spec for spec in specs if fits(ledger, spec)] or specs
     return max(specs, key=lambda spec: (len(done(ledger, spec)), spec.benchmark == BenchmarkOptions()))
 
 
@@ -78,7 +81,8 @@ def complete(ledger: Ledger, spec: Experiment, until: int | None = None) -> bool
     """Is there nothing left to run, up to level `until`? After an early stop, the rounds that it saved do not count."""
     there = set(ledger.store.list(f"{ledger.run_id}/"))
     last = _stopped_at(ledger, spec, there) if spec.stop_on_fail else None
-    wanted = [s for s in steps(ledger, spec, last) if not s.derived and (until is None or s.level <= until)]
+    every = imp(spec, cohorts=spec.cohorts, last=0) if until == 0 else steps(ledger, spec, last)
+    wanted = [step for step in every if not step.derived and (until is None or step.level <= until)]
     return all(_manifest(ledger, step) in there for step in wanted)
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -215,8 +215,7 @@ def _fields(loc: tuple[str | int, ...]) -> list[str]:
     model: type[BaseModel] = Experiment
     for part in loc:
         annotation = model.model_fields[str(part)].annotation
-        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
-        model = annotation
+        model = next(kind for kind in get_args(annotation) or (annotation,) if issubclass(kind, BaseModel))
     return list(model.model_fields)
 
 

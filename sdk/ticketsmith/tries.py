@@ -11,17 +11,19 @@ from .lottery.spec import Experiment
 
 
 def enter(ledger: Ledger, spec: Experiment) -> None:
-    """Note a run that begins, and in it the earlier runs of its question that this store has seen."""
+    """Note a run that begins and, in it, the earlier runs of its question with other seeds that this store has seen."""
     folder = f"questions/{spec.question()}"
-    ledger.settle(TRIES, lambda: canonical([name for name in _runs(ledger, folder) if name != ledger.run_id]))
+    # Its own note first: of two runs that begin at once, at least one sees the other.
     ledger.store.put_once(f"{folder}/{ledger.run_id}.json", canonical({"run": ledger.run_id, "seed": spec.seed}))
+    ledger.settle(TRIES, lambda: canonical(_others(ledger, folder, spec.seed)))
 
 
 def earlier(ledger: Ledger) -> list[str]:
     """The runs of the same question that had begun before this one."""
-    runs: list[str] = json.loads(ledger.settled(TRIES) or b"[]")
+    runs: list[str] = ledger.agreed(TRIES) or []
     return runs
 
 
-def _runs(ledger: Ledger, folder: str) -> list[str]:
-    return [key.removeprefix(f"{folder}/").removesuffix(".json") for key in ledger.store.list(f"{folder}/")]
+def _others(ledger: Ledger, folder: str, seed: int) -> list[str]:
+    notes = (json.loads(ledger.store.get(key)) for key in ledger.store.list(f"{folder}/"))
+    return [note["run"] for note in notes if note["seed"] != seed]

@@ -1,4 +1,4 @@
-"""What the audit's tests share: three finished runs, one of each verdict, and commands as a shell has them."""
+"""Three finished runs, one of each verdict, and commands as a shell has them."""
 
 import shlex
 import subprocess

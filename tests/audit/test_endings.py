@@ -1,4 +1,4 @@
-"""How things end: every exception and every code of a child has one of ours."""
+"""Endings: every exception and every code of a child has one of ours."""
 
 import errno
 import signal

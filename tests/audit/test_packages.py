@@ -91,7 +91,7 @@ def test_a_link_to_a_file_is_read(folder: Path) -> None:
 
 
 def odd(path: Path, kind: str) -> None:
-    """What to open or to read may wait for ever, or never end."""
+    """Pipes and devices, which to open or to read may take for ever."""
     match kind:
         case "pipe":
             os.mkfifo(path)

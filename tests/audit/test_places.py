@@ -1,4 +1,4 @@
-"""Where things lie: stores, homes, data under other names, and a compiled cache that is broken or nowhere."""
+"""Places: stores, homes, data under other names, and a compiled cache that is broken or nowhere."""
 
 import os
 import subprocess

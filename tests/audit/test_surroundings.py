@@ -1,4 +1,4 @@
-"""What a process finds around it: processors, a parent that is killed, shared memory, a home, bytes, a terminal."""
+"""The surroundings of a process: processors, a parent that is killed, shared memory, a home, bytes, a terminal."""
 
 import os
 import signal

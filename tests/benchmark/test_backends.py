@@ -15,7 +15,10 @@ from torch import Tensor, nn
 from ticketsmith_runner.backends import Forward, Kind, NotApplicable, every
 from ticketsmith_runner.backends._admission import TOLERANCE, TOLERANCES, Unequal, admit, compare
 from ticketsmith_runtime.chain import Layer
+from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.shares import Shared
+
+from ..runtime.machines import WIDE, WITH_AVX2, WITH_AVX512, WITH_NEITHER
 
 QUICK = [name for name in every() if name != "compiled"]
 """To compile takes torch ten seconds."""
@@ -30,14 +33,21 @@ HERE = {
     "openvino-bf16": "no products of bfloat16",
 }
 """Who may say that a network, or a machine, is not for it; and why."""
+ONE_BY_ONE = ("pell", "pell19", "vectors")
+"""Who has code of AVX-512 alone."""
 
 
 def built(name: str, pair: tuple[nn.Module, nn.Module, dict[str, Tensor]], shape: Sequence[int]) -> Forward | None:
+    """None if it says why not, for one of its reasons; that it needs AVX-512 is one only where there is none."""
+    lacking = name in ONE_BY_ONE and not WIDE
+    reasons = [*([HERE[name]] if name in HERE else []), *(["has no AVX-512"] if lacking else [])]
     try:
-        return every()[name].build(*pair, shape)
+        forward = every()[name].build(*pair, shape)
     except NotApplicable as reason:
-        assert re.search(HERE[name], str(reason))
+        assert any(re.search(each, str(reason)) for each in reasons), reason
         return None
+    assert not lacking
+    return forward
 
 
 def held(name: str, forward: Forward, pair: tuple[nn.Module, nn.Module, dict[str, Tensor]], inputs: Tensor) -> None:
@@ -84,11 +94,40 @@ def test_without_a_compiler_nothing_is_compiled(chain, monkeypatch):
         every()["compiled"].build(*chain([6, 3], 0.5), (6,))
 
 
-def test_vectors_are_for_tickets_of_vectors(chain):
+@pytest.fixture
+def vectors(chain):
+    """A pair whose ticket has vectors of 16."""
     alive = torch.rand(3, 40, generator=torch.Generator().manual_seed(0)) < 0.3
-    pair = chain([40, 48, 16, 5], [alive.repeat_interleave(16, 0), torch.ones(16, 48) > 0, torch.ones(5, 16) > 0])
+    return chain([40, 48, 16, 5], [alive.repeat_interleave(16, 0), torch.ones(16, 48) > 0, torch.ones(5, 16) > 0])
 
-    held("vectors", every()["vectors"].build(*pair, (40,)), pair, torch.randn(3, 40))
+
+def test_vectors_are_for_tickets_of_vectors(vectors):
+    if WIDE:
+        held("vectors", every()["vectors"].build(*vectors, (40,)), vectors, torch.randn(3, 40))
+    else:
+        with pytest.raises(NotApplicable, match="has no AVX-512"):
+            every()["vectors"].build(*vectors, (40,))
+
+
+@pytest.mark.parametrize("name", ONE_BY_ONE)
+def test_without_avx512_nobody_computes_one_sample_at_a_time(vectors, name, monkeypatch):
+    monkeypatch.setattr(Machine, "host", lambda: WITH_AVX2)
+    with pytest.raises(NotApplicable, match=f"^{WITH_AVX2.cpu} has no AVX-512"):
+        every()[name].build(*vectors, (40,))
+
+
+def test_without_avx512_our_own_dense_loops_take_every_batch(vectors, monkeypatch):
+    monkeypatch.setattr(Machine, "host", lambda: WITH_AVX2)
+    forward = every()["own-dense"].build(*vectors, (40,))
+    for batch in (1, 17):
+        held("own-dense", forward, vectors, torch.randn(batch, 40))
+
+
+@pytest.mark.parametrize("name", [*ONE_BY_ONE, "codegen", "datadriven", "mixed", "own-dense"])
+def test_without_avx2_there_is_no_code_of_ours(vectors, name, monkeypatch):
+    monkeypatch.setattr(Machine, "host", lambda: WITH_NEITHER)
+    with pytest.raises(NotApplicable, match=f"^{WITH_NEITHER.cpu} has neither AVX-512 nor AVX2"):
+        every()[name].build(*vectors, (40,))
 
 
 def test_each_linear_gets_the_kernel_that_is_the_fastest_on_it(chain, monkeypatch):
@@ -260,12 +299,19 @@ def test_a_runtime_that_fails_takes_no_other_with_it(chain, fake):
     assert admitted.refused[0].reason == "it failed: RuntimeError: no kernel"
 
 
+@pytest.mark.parametrize(("machine", "size"), [(WITH_AVX512, "2 MiB"), (WITH_AVX2, "4 MiB")], ids=["avx512", "avx2"])
 @pytest.mark.parametrize("name", ["codegen", "mixed"])
-def test_code_that_no_cache_holds_is_not_made(chain, name, monkeypatch):
+def test_code_that_no_cache_holds_is_not_made(chain, name, machine, size, monkeypatch):
+    """366,000 weights: of 7 bytes each on AVX-512, of 13 on AVX2."""
     monkeypatch.setattr("ticketsmith_runtime.program.LARGEST_CODE", 1 << 20)
-    with pytest.raises(NotApplicable, match="its code would take 2 MiB"):
+    monkeypatch.setattr(Machine, "host", lambda: machine)
+    with pytest.raises(NotApplicable, match=f"its code would take {size}"):
         every()[name].build(*chain([600, 600, 10], 1.0), (600,))
-    monkeypatch.setattr("ticketsmith_runtime.program.LARGEST_CODE", 1 << 30)
+
+
+@pytest.mark.parametrize("largest", [1 << 20, 1 << 30])
+def test_what_is_data_may_have_any_size(chain, largest, monkeypatch):
+    monkeypatch.setattr("ticketsmith_runtime.program.LARGEST_CODE", largest)
     assert every()["datadriven"].build(*chain([600, 600, 10], 1.0), (600,))
 
 

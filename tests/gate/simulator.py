@@ -136,7 +136,7 @@ def moments(delta: Any, tested: Any, carriers: Any) -> Any:
 
 @njit  # type: ignore[untyped-decorator]
 def _effect(effect: Any) -> float:
-    """What one training gains as a whole, 0 on average."""
+    """Gain of one training as a whole, 0 on average."""
     kind, size, chance = effect
     if kind == NORMAL:
         return np.random.normal(0, size)
@@ -153,7 +153,7 @@ def _effect(effect: Any) -> float:
 
 @njit  # type: ignore[untyped-decorator]
 def _added(law: int) -> float:
-    """What one example adds, in nats, 0 on average."""
+    """Added loss of one example in nats, 0 on average."""
     if law == EVEN:
         return np.random.normal(0, 0.2)
     if law == SKEWED:

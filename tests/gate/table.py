@@ -95,7 +95,7 @@ def scans(studies: int) -> Iterator[Row]:
 
 
 def coverages(studies: int) -> Iterator[Row]:
-    """How often the 95 % interval of an accuracy of 98 % holds it: replicates err on the same examples by 0.7."""
+    """Coverage of the 95 % interval of an accuracy of 98 %: replicates err on the same examples by 0.7."""
     for name, n, folds, counts in (("digits", 1797, 5, (5, 10, 20, 40)), ("10,000 shared", 10_000, 1, (3, 5, 8, 32))):
         for R in counts:
             now, before = coverage(n, folds, R, studies)
@@ -123,7 +123,7 @@ def collapses(studies: int) -> Iterator[Row]:
 
 
 def outcome(rate: float, mark: str = "") -> str:
-    """Whether a rate keeps the goal, or the mark that a report carries where data cannot show it."""
+    """Say if a rate keeps the goal, or the mark that a report carries where data cannot show it."""
     return "reached" if rate <= GOAL else mark or "MISSED"
 
 

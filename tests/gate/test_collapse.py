@@ -42,7 +42,7 @@ def test_all_looks_together_err_in_5_percent_at_most() -> None:
 def test_a_bound_that_the_replicates_cannot_show_is_refused_with_the_number() -> None:
     once = {"looks": 1, "gate": {"collapse": {"points": 1, "at_most": 0.2}}}
     with pytest.raises(
-        UsageError, match=r"0\.2 takes at least 14 replicates to show, expected --replicates 14 or more"
+        UsageError, match=r"0\.2 takes at least 14 replicates to show in 1 looks, 14 in one .*, got 10 at most"
     ):
         read_spec(None, {**once, "replicates": 10})
     assert read_spec(None, {**once, "replicates": 15}).gate.collapse is not None

@@ -24,7 +24,7 @@ Verdicts = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """Where differences come from, and after how many replicates the gate looks."""
+    """The source of differences, and the replicates after which the gate looks."""
 
     name: str
     looks: tuple[int, ...]
@@ -129,7 +129,7 @@ def error(found: Moments) -> NDArray[np.float64]:
 
 
 def passes(world: World, found: Moments, looks: int, *, floor: bool = True) -> Verdicts:
-    """Which studies PASS at one of their looks, (studies,), before one of them says FAIL."""
+    """The studies that PASS at one of their looks, (studies,), before one of them says FAIL."""
     confidence = nominal(CONFIDENCE, looks)
     least = null_reach(world.margin, world.n, confidence) if floor else 0.0
     half = np.maximum(t_quantile(confidence, np.array(world.looks[: found.shape[1]]) - 1) * error(found), least)
@@ -139,7 +139,7 @@ def passes(world: World, found: Moments, looks: int, *, floor: bool = True) -> V
 
 
 def loss_passes(found: Moments, n: int, R: int, *, guarded: bool = True) -> Verdicts:
-    """Which studies PASS on added loss, (studies,)."""
+    """The studies that PASS on added loss, (studies,)."""
     found = found[:, 0]
     quantile = t_quantile(CONFIDENCE, R - 1)
     if not guarded:

@@ -99,7 +99,7 @@ def test_beside_a_pass_stand_its_look_and_the_collapses_that_it_leaves_possible(
     assert said == [
         "Decided after 5 replicates, look 1 of 4 at most: each look is held to 98.06 %, and all of them together to "
         "95 %. A run that stops once it is decided shows a mean that flatters; the bound does not.",
-        "0 of 5 trainings lost more than 1 point: with 95 % confidence fewer than 45 % of all trainings do.",
+        "0 of 5 trainings lost more than 1 point: with 95 % confidence fewer than 46 % of all trainings do.",
     ]
 
 

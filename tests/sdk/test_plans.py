@@ -20,7 +20,7 @@ def asked(**fields: Any) -> Experiment:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    """Of a run that began with ten replicates a look."""
+    """The ledger of a run that began with ten replicates a look."""
     began = Ledger(LocalStore(tmp_path), run_id(asked()))
     plans.settle(began, asked())
     return began

@@ -155,7 +155,7 @@ def _machine(device: str) -> Machine:
 
 
 def tuning(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of an environment makes kernels faster or slower. It holds bytes; a record holds UTF-8."""
+    """Variables of an environment that make kernels faster or slower. It holds bytes; a record holds UTF-8."""
     found = sorted((name, value) for name, value in environment.items() if name.startswith(TUNING))
     return {_text(name): _text(value) for name, value in found}
 

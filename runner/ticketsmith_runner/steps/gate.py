@@ -1,5 +1,7 @@
 """Judge an arm against dense, paired by replicate and by test example."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -7,9 +9,9 @@ from torch import Tensor
 
 from ticketsmith.documents import canonical
 from ticketsmith.errors import IntegrityError
-from ticketsmith.lottery.collapse import collapsed, shared
+from ticketsmith.lottery.collapse import count, shared
 from ticketsmith.lottery.gate import Part, diverged, judge, judge_accuracy, judge_collapse, null_reach
-from ticketsmith.lottery.results import Density, Difference, Sample, Samples, TrainMetrics, Verdict
+from ticketsmith.lottery.results import Collapses, Density, Difference, Sample, Samples, TrainMetrics, Verdict
 from ticketsmith.lottery.schedule import rounds
 from ticketsmith.lottery.spec import Experiment, GateRule
 from ticketsmith.lottery.steps import Gate, Train
@@ -19,7 +21,7 @@ from ..behaviour import behaviour
 from ..context import Artifacts, Context
 from ..forecast import needed, spread
 from ..looks import nominal
-from ..statistics import Errors, bounded, difference, errors, finite, of_test, share, skewed, summary
+from ..statistics import Errors, bounded, difference, errors, finite, of_test, share, summary
 
 DISAGREEMENTS, SHOWN = 8, 12  # samples: at most so many disagreements, and so many in all
 TWO_SIDED = 0.975  # of each bound of a two-sided 95 % interval
@@ -44,22 +46,27 @@ def run(step: Gate, context: Context) -> Artifacts:
 
 def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -> Verdict:
     spec = context.spec
-    rule = spec.gate.model_copy(update={"confidence": nominal(spec.gate.confidence, spec.looks)})
     baseline, metrics = (_metrics(trains, context) for trains in _pooled(step))
     density = Density.model_validate_json(context.ledger.read(step.mask, "density.json"))
     examples = [example.astype(np.int64) for example in of_test(dense, "example")]
     right = [_right(records, context) for records in (dense, candidate)]
     changes = [c - d for d, c in zip(*right, strict=True)]
-    found = errors(examples, changes)
-    accuracy = bounded(found, rule.confidence, null_reach(rule.margin, found.n, rule.confidence))
-    loss = skewed(*finite(examples, _added_loss(dense, candidate)), rule.confidence)
-    part = judge_accuracy(accuracy, rule)
-    status, reason = judge(accuracy, loss, rule, *_collapses(metrics, baseline, spec))
+    points = spec.gate.collapse.points if spec.gate.collapse else None
+    seen = Seen(
+        accuracy=errors(examples, changes),
+        loss=errors(*finite(examples, _added_loss(dense, candidate))),
+        collapses=count(metrics.test_accuracy, baseline.test_accuracy, points, spec.gate.margin),
+    )
+    rule = spec.gate.model_copy(update={"confidence": nominal(spec.gate.confidence, spec.looks)})
+    accuracy, loss = seen.bounds(rule)
+    status, reason = seen.judged(rule, spec)
     labels = context.data.examples.labels.astype(np.int64)
     if gone := [*_diverged("dense", dense, baseline), *_diverged(step.arm, candidate, metrics)]:
         status, reason = "FAIL", "; ".join(gone)
-    elif said := untrained(examples, labels, right[0], of_test(dense, "loss"), rule):
+    elif said := untrained(examples, labels, right[0], of_test(dense, "loss"), spec.gate):
         status, reason = "INVALID", said
+    open_still = status == "UNDECIDED" and judge_accuracy(accuracy, rule)[0] == "UNDECIDED"
+    each = rule.model_copy(update={"confidence": shared(rule.confidence, rounds(spec.pruning))})
     return Verdict(
         arm=step.arm,
         level=step.level,
@@ -85,25 +92,34 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
         behaviour=behaviour(dense, candidate, labels),
         dividend=_dividend(step, context, examples, right[1]),
         replicates_needed=needed(accuracy, spread(examples, changes), len(examples), rule, whole=spec.replicates)
-        if part[0] == "UNDECIDED"
+        if open_still
         else None,
-        broken=_broken(found, rule, rounds(spec.pruning)),
+        collapses=seen.collapses,
+        broken=status == "FAIL" and (bool(gone) or seen.judged(each, spec)[0] == "FAIL"),
     )
 
 
-def _collapses(metrics: TrainMetrics, baseline: TrainMetrics, spec: Experiment) -> list[Part]:
-    """The verdict on trainings that lost much, where the spec asks for one."""
-    if (rule := spec.gate.collapse) is None:
-        return []
-    lost = collapsed(metrics.test_accuracy, baseline.test_accuracy, rule.points)
-    return [judge_collapse(lost, len(metrics.replicates), rule, spec.gate.confidence, spec.looks)]
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """Changes of accuracy and loss, and collapses: all that a gate judges."""
 
+    accuracy: Errors
+    loss: Errors
+    collapses: Collapses
 
-def _broken(found: Errors, rule: GateRule, levels: int) -> bool:
-    """Does the upper bound lie below the margin even if every level of the scan is counted (Bonferroni)?"""
-    confidence = shared(rule.confidence, levels)
-    high = bounded(found, confidence, null_reach(rule.margin, found.n, confidence)).high
-    return high is not None and high < -rule.margin
+    def bounds(self, rule: GateRule) -> tuple[Difference, Difference]:
+        """Accuracy and added loss with their one-sided bounds, at the rule's confidence."""
+        floor = null_reach(rule.margin, self.accuracy.n, rule.confidence)
+        return bounded(self.accuracy, rule.confidence, floor), bounded(self.loss, rule.confidence, tails=True)
+
+    def judged(self, rule: GateRule, spec: Experiment) -> Part:
+        """The verdict at the rule's confidence, which is that of one look; collapses share the spec's among looks."""
+        if rule.collapse is None:
+            return judge(*self.bounds(rule), rule)
+        lost, of = self.collapses.lost, self.collapses.of
+        return judge(
+            *self.bounds(rule), rule, judge_collapse(lost, of, rule.collapse, spec.gate.confidence, spec.looks)
+        )
 
 
 def _dividend(

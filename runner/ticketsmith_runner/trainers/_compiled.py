@@ -1,4 +1,4 @@
-"""What numba compiled, kept between processes where that is possible. Where it is not, it is compiled again (5 s).
+"""Code that numba compiled, kept between processes where that is possible. Where it is not, it is compiled again (5 s).
 
 A pod's own files are read-only: what was compiled while the image was built is brought to where numba may write. An
 installation may be read-only without a home to write to, and a file of the cache may be cut short: neither ends a run.

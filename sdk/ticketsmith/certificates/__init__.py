@@ -62,12 +62,12 @@ class Checked(Record):
 
     @property
     def scheduled(self) -> bool:
-        """Whether it is arithmetic of the pruning schedule, which comes out the same whatever is trained."""
+        """True if the line is arithmetic of the pruning schedule, which comes out the same whatever is trained."""
         return self.measure == "remaining"
 
 
 class Tally(Record):
-    """How many lines pass, of those tried."""
+    """Lines that pass, and those that were tried."""
 
     passed: int
     tried: int

@@ -97,9 +97,9 @@ def conclude_store(
 
 
 def _confirmed(failure: int, ledger: Ledger, spec: Experiment) -> int:
-    """Where there is no verdict: 1 only if the record says that a training diverged. A dying Python says 1 as well."""
+    """The exit code without a verdict: 1 only if the record has a training that diverged: a dying Python says 1 too."""
     if failure == Diverged.code:
-        return failure if diverged(ledger, spec) else TicketSmithError.code
+        return failure if diverged(ledger, spec, "dense", "ticket") else TicketSmithError.code
     return failure or dense_code(ledger, spec)
 
 

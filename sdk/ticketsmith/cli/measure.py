@@ -11,6 +11,7 @@ from rich.table import Table
 from ..errors import UsageError
 from ..executors.local import run
 from ..ledger import Ledger
+from ..lottery.imp import imp
 from ..lottery.results import Speed
 from ..lottery.spec import Experiment
 from ..lottery.steps import Benchmark, Gate
@@ -69,14 +70,12 @@ def _bar() -> Iterator[Callable[[dict[str, Any]], None]]:
 
 def benchmark_step(ledger: Ledger, spec: Experiment) -> Benchmark:
     """The benchmark of the last round that the run took."""
-    taken = [
-        step.level
-        for step in steps(ledger, spec)
-        if isinstance(step, Gate) and step.arm == "ticket" and ledger.done(step)
-    ]
+    taken = [s for s in steps(ledger, spec) if isinstance(s, Gate) and s.arm == "ticket" and ledger.done(s)]
     if not taken:
         raise UsageError(f"{ledger.run_id} has no ticket yet", "finish the run with `ticketsmith run imp` first")
-    return next(step for step in steps(ledger, spec, taken[-1]) if isinstance(step, Benchmark))
+    newest = max(taken, key=lambda gate: (gate.level, gate.cohort))  # a cohort that has only begun has no ticket there
+    every = imp(spec, cohorts=newest.cohort + 1, last=newest.level)
+    return next(step for step in every if isinstance(step, Benchmark))
 
 
 def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:

@@ -44,15 +44,21 @@ def reproduce(
         plan(spec, None, output)
         return 0
     from ..allowance import cores
+    from ..errors import UsageError
     from ..executors.local import run
     from ..ledger import Ledger
     from ..lottery.gate import EXIT_CODES
+    from ..plans import fits
     from ..runs import complete
     from .progress import complain
 
     count, quiet = workers or cores(), output is Output.json
     opened = open_store(store)
-    if not complete(Ledger(opened, run_id(spec)), spec):
+    if not fits(ledger := Ledger(opened, run_id(spec)), spec):
+        raise UsageError(
+            f"{ledger.run_id} in {opened.url} has other replicates than budget {budget}", "another --store"
+        )
+    if not complete(ledger, spec):
         code = watched(spec, ["all"], until=None, store=opened.url, data_root=data_root, workers=count, quiet=quiet)
         if code:
             return code

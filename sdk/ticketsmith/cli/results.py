@@ -24,7 +24,7 @@ def report(
 
 
 def gate(run: RunId, store: StoreUrl = "runs", output: OutputKind = Output.text) -> int:
-    """Print the verdict at the target sparsity. Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED."""
+    """Print the verdict at the target sparsity. Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID."""
     from ..runs import find, spec_of
     from ..stores import open_store
     from .show import print_verdict

@@ -49,7 +49,7 @@ def imp(
 ) -> int:
     """Iterative magnitude pruning: train, prune, rewind, retrain, round by round, with a control beside each.
 
-    Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED at the target sparsity; 2 wrong usage or spec; see the README for others.
+    Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID at the target sparsity; 2 wrong usage or spec; others: README.
     """
     flags = {"task": task, "pruning.sparsity": sparsity, "seed": seed, "stop_on_fail": stop_on_fail or None}
     flags["training.trainer"] = trainer
@@ -101,15 +101,12 @@ def _start(
     from ..plans import held
     from ..runs import complete
     from ..stores import open_store
-    from ..tries import enter
     from .progress import watched
     from .show import dense_code, exit_code, show
 
     opened, count, quiet = open_store(store), workers or cores(), output is Output.json
     ledger = Ledger(opened, run_id(spec))
     spec = held(ledger, spec)
-    if until is None:
-        enter(ledger, spec)
     command = ["all"] if until is None else ["all", "--until", str(until)]
     code = 0
     if not complete(ledger, spec, until):

@@ -10,10 +10,11 @@ from ..lottery.results import Verdict
 from ..lottery.spec import Experiment
 from ..lottery.steps import Gate
 from ..report import terminal
+from ..report.evidence import tails
 from ..runs import diverged, steps
 from ..specs import task
 from ..stores import Store
-from .again import onwards
+from .again import again, onwards
 from .commands import command
 from .consoles import console
 from .options import Output
@@ -42,18 +43,19 @@ def summarize(findings: report.Findings) -> None:
 
 
 def verdict_of(ledger: Ledger, spec: Experiment) -> Verdict | None:
-    """The ticket's verdict at the target sparsity; after an early stop, the FAIL that ended the run."""
+    """The ticket's newest verdict at the target sparsity; after an early stop, the FAIL that ended the run."""
     gates = [step for step in steps(ledger, spec) if isinstance(step, Gate) and step.arm == "ticket"]
     done = [step for step in gates if ledger.done(step)]
     if not done:
         return None
-    verdict = Verdict.model_validate_json(ledger.read(done[-1], "verdict.json"))
+    newest = next((gate for gate in reversed(done) if gate.level == gates[-1].level), done[-1])
+    verdict = Verdict.model_validate_json(ledger.read(newest, "verdict.json"))
     stopped = spec.stop_on_fail and verdict.status == "FAIL"
-    return verdict if done[-1] is gates[-1] or stopped else None
+    return verdict if newest.level == gates[-1].level or stopped else None
 
 
 def exit_code(ledger: Ledger, spec: Experiment) -> int:
-    """0 PASS or nothing to decide, 1 FAIL, 7 UNDECIDED."""
+    """0 PASS or nothing to decide, 1 FAIL, 7 UNDECIDED, 8 INVALID."""
     verdict = verdict_of(ledger, spec)
     return 0 if verdict is None else EXIT_CODES[verdict.status]
 
@@ -75,11 +77,12 @@ def print_verdict(store: Store, run: str, spec: Experiment, output: Output) -> i
     """One line (or the whole verdict as JSON), and the exit code that stands for it."""
     verdict = verdict_of(ledger := Ledger(store, run), spec)
     if verdict is None:
-        words = ("run", "imp", "--task", spec.task, "--sparsity", f"{spec.pruning.sparsity:g}")
-        fix = f"finish the run: `{command(*words, store=store.url)}`"
+        fix = f"finish the run: `{again(spec, store.url)}`"
         raise UsageError(f"{run} has no verdict at {spec.pruning.sparsity:.1%} yet", fix)
     if output is Output.json:
         typer.echo(verdict.model_dump_json(indent=2))
     else:
         typer.echo(f"{verdict.status} at {verdict.sparsity:.1%} sparsity: {verdict.reason}")
+        if verdict.status == "PASS":
+            typer.echo(tails(verdict))
     return exit_code(ledger, spec)

@@ -68,7 +68,7 @@ def imp(
 ) -> int:
     """Iterative magnitude pruning on a cluster, a pod for each arm of each round.
 
-    Exit code: 0 once submitted. With --watch or --wait: 0 PASS, 1 FAIL, 7 UNDECIDED; that of the step that failed.
+    Exit code: 0 once submitted. With --watch or --wait: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID; that of a failed step.
     """
     flags = {"task": task, "pruning.sparsity": sparsity, "seed": seed, "stop_on_fail": stop_on_fail or None}
     spec = read(config, set, flags, replicates, max_replicates)

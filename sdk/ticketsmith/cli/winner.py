@@ -10,6 +10,7 @@ from ..lottery.gate import EXIT_CODES
 from ..lottery.results import Verdict
 from ..lottery.spec import Experiment
 from ..lottery.steps import Gate
+from ..report.evidence import tails
 from ..report.zones import zones
 from ..runs import steps
 from ..stores import Store
@@ -24,7 +25,10 @@ def print_best(store: Store, run: str, spec: Experiment, output: Output) -> int:
     A PASS beyond a level that did not pass is none: who looks at many levels finds one by chance.
     """
     ledger = Ledger(store, run)
-    gates = [s for s in steps(ledger, spec) if isinstance(s, Gate) and s.arm == "ticket" and ledger.done(s)]
+    every = (s for s in steps(ledger, spec) if isinstance(s, Gate) and s.arm == "ticket" and ledger.done(s))
+    gates = list(
+        {gate.level: gate for gate in every}.values()
+    )  # the newest of each level judges the cohorts before too
     judged = [Verdict.model_validate_json(ledger.read(gate, "verdict.json")) for gate in gates]
     if not judged:
         raise UsageError(f"no round of {run} was judged yet", "finish the run with `ticketsmith run imp` first")
@@ -49,6 +53,7 @@ def print_best(store: Store, run: str, spec: Experiment, output: Output) -> int:
         f"level {gate.level}, {verdict.sparsity:.1%} sparse: {verdict.accuracy.mean:.2%} "
         f"(dense {verdict.dense_accuracy.mean:.2%}), PASS\nweights: {found['weights']}\nmask:    {found['mask']}"
     )
+    typer.echo(tails(verdict))
     return 0
 
 

@@ -8,12 +8,11 @@ from ..argo import AlreadyThere, Argo, Document, ended
 from ..documents import canonical
 from ..errors import Conflict, UsageError
 from ..hardware import PROFILES, Profile, profile_named
-from ..ledger import Ledger, spec_key
+from ..ledger import spec_key
 from ..lottery.schedule import rounds
 from ..lottery.spec import Experiment
 from ..specs import run_id
 from ..stores import Store
-from ..tries import enter
 
 DEPTH = 90
 """Rounds at most: each is a template inside the one before, as cohorts are, and Argo nests no deeper than 100."""
@@ -35,8 +34,6 @@ def submit(argo: Argo, store: Store, spec: Experiment, *, kind: str, template: s
     if no cluster can run it, Conflict if another spec of the same run is at work.
     """
     check(store, spec)
-    if kind == "imp":
-        enter(Ledger(store, run_id(spec)), spec)
     key = spec_key(run_id(spec), spec)
     store.put_once(key, canonical(spec.model_dump(mode="json")))
     earlier = [

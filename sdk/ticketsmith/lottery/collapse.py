@@ -7,9 +7,24 @@ No mean over ten replicates shows a training in ten that goes wrong. Bounds are 
 import math
 from collections.abc import Callable, Sequence
 
+from .results import Collapses
+
+SURE = 0.95  # of what is said beside a verdict and not judged
+
+
+def count(candidate: Sequence[float], dense: Sequence[float], points: float | None, margin: float) -> Collapses:
+    """The collapses among replicates; without `points`, twice the margin counts as one.
+
+    >>> count([0.97] * 10, [0.98] * 10, None, 0.005).at_most
+    0.258...
+    """
+    limit, of = min(200 * margin, 100.0) if points is None else points, len(dense)
+    lost = collapsed(candidate, dense, limit)
+    return Collapses(points=limit, lost=lost, of=of, at_most=at_most(lost, of, SURE))
+
 
 def collapsed(candidate: Sequence[float], dense: Sequence[float], points: float) -> int:
-    """How many replicates lost more than so many points of accuracy against dense.
+    """Count the replicates that lost more than so many points of accuracy against dense.
 
     >>> collapsed([0.90, 0.97], [0.98, 0.98], 1)
     1
@@ -63,4 +78,7 @@ def _share(holds: Callable[[float], bool]) -> float:
 
 def _cumulated(lost: int, of: int, p: float) -> float:
     """Probability of at most `lost` in `of`."""
-    return math.fsum(math.comb(of, k) * p**k * (1 - p) ** (of - k) for k in range(lost + 1))
+    if p in (0, 1):
+        return float(p == 0)
+    ways = (math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1) for k in range(lost + 1))
+    return math.fsum(math.exp(w + k * math.log(p) + (of - k) * math.log1p(-p)) for k, w in enumerate(ways))

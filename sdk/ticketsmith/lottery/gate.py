@@ -8,13 +8,13 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
-from .collapse import at_least, at_most, shared
+from .collapse import at_least, at_most, least, shared
 from .results import Difference, Status
 from .spec import Collapse, GateRule
 
 EXIT_CODES: dict[Status, int] = {"PASS": 0, "FAIL": 1, "UNDECIDED": 7, "INVALID": 8}
 ONE_REPLICATE = "one replicate: the variance over training seeds is unknown; use --replicates"
-CARRIERS = 30
+CARRIERS = 35
 """Examples that must carry an added loss before its mean has a bound; tests/gate/worlds.py has what fewer lead to."""
 
 Part = tuple[Status, str]
@@ -74,17 +74,21 @@ def judge_loss(difference: Difference, margin: float, confidence: float) -> Part
 
 def judge_collapse(lost: int, of: int, rule: Collapse, confidence: float, looks: int) -> Part:
     """Trainings that lost more than `rule.points`: PASS if surely fewer than `rule.at_most` of all do."""
-    sure, points = shared(confidence, looks), f"{lost} of {of} trainings lost more than {rule.points:g} points"
+    sure, points = (
+        shared(confidence, looks),
+        f"{lost} of {of} trainings lost more than {rule.points:g} point{'s' * (rule.points != 1)}",
+    )
     most, fewest = at_most(lost, of, sure), at_least(lost, of, sure)
     if most <= rule.at_most:
         return "PASS", f"{points}, so that at most {most:.1%} of all do, and {rule.at_most:.1%} may"
     if fewest > rule.at_most:
         return "FAIL", f"{points}, so that at least {fewest:.1%} of all do, and {rule.at_most:.1%} may"
-    return "UNDECIDED", f"{points}, so that up to {most:.1%} of all may do, and {rule.at_most:.1%} may"
+    more = f", which takes {needed} replicates to show" if (needed := least(rule.at_most, sure)) > of else ""
+    return "UNDECIDED", f"{points}, which leaves up to {most:.1%} of all possible, and {rule.at_most:.1%} may{more}"
 
 
 def too_few(difference: Difference, margin: float, confidence: float) -> bool:
-    """Is it the number of test examples alone that stands between this mean and a PASS?"""
+    """True if the number of test examples alone stands between this mean and a PASS."""
     n = difference.examples
     if n is None or n >= examples_needed(margin, confidence) or difference.mean <= -margin:
         return False

@@ -102,6 +102,17 @@ class Behaviour(Record):
     """Change of the accuracy on that class; makes no allowance for the choice, so it looks worse than it is."""
 
 
+class Collapses(Record):
+    """Trainings that lost much more than the mean: as many as were seen, and as many as may be."""
+
+    points: float
+    """Points of accuracy below dense from which it counts."""
+    lost: int
+    of: int
+    at_most: float
+    """Share of all trainings that may, at 95 % confidence of this look alone."""
+
+
 class Verdict(Record):
     """`verdict.json` of a gate step."""
 
@@ -136,6 +147,7 @@ class Verdict(Record):
     controls of a level together."""
     replicates_needed: int | None = None
     """Of an UNDECIDED: replicates in all that are likely (80 %) to settle it, if mean and spread stay as they are."""
+    collapses: Collapses | None = None
     broken: bool | None = None
     """Is quality lost even where every level of the scan is counted? Null: written before this was asked."""
 

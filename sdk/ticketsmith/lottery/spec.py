@@ -1,6 +1,5 @@
 """The spec of an experiment: every number that can change a result, with its unit; and the run id it leads to."""
 
-import math
 from hashlib import sha256
 from typing import Annotated, Literal
 
@@ -66,10 +65,10 @@ class Pruning(Part):
 
 
 class Collapse(Part):
-    """How often one training may lose much more than the mean: each replicate is one training."""
+    """The share of trainings that may lose much more than the mean: each replicate is one training."""
 
-    points: Annotated[float, Field(gt=0, le=100)] = Field(description="points below dense from which it counts")
-    at_most: Annotated[float, Field(gt=0, lt=1)] = Field(description="share of trainings that may")
+    points: Annotated[float, Field(gt=0, le=100)] = Field(1.0, description="points below dense from which it counts")
+    at_most: Annotated[float, Field(ge=0.001, le=0.999)] = Field(0.3, description="share of trainings that may")
 
 
 class GateRule(Part):
@@ -160,16 +159,16 @@ class Experiment(Part):
         if (rule := self.gate.collapse) is None:
             return self
         needed = least(rule.at_most, shared(self.gate.confidence, self.looks))
-        if needed > self.replicates * self.looks:
+        if needed > (most := self.replicates * self.looks):
             raise ValueError(
-                f"gate.collapse.at_most: {rule.at_most:g} takes at least {needed} replicates to show, "
-                f"expected --replicates {math.ceil(needed / self.looks)} or more, got {self.replicates}"
+                f"gate.collapse.at_most: {rule.at_most:g} takes at least {needed} replicates to show in {self.looks} "
+                f"looks, {least(rule.at_most, self.gate.confidence)} in one (looks=1), got {most} at most"
             )
         return self
 
     @property
     def cohorts(self) -> int:
-        """How many cohorts may be trained at most: one for each look that is paid for."""
+        """Cohorts that may be trained at most: one for each look that is paid for."""
         return (self.max_replicates or self.replicates) // self.replicates
 
     def identity(self) -> dict[str, object]:

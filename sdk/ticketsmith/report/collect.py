@@ -30,7 +30,7 @@ def collect(ledger: Ledger, spec: Experiment, task: Task) -> Findings:
         s: TrainMetrics.model_validate_json(ledger.read(s, "metrics.json")) for s in done if isinstance(s, Train)
     }
     inputs = {step.key: ledger.digest(step) for step in done}
-    trainers = {level: each["trainer"] for level, each in json.loads(ledger.settled(TRAINERS) or b"{}").items()}
+    trainers = {level: each["trainer"] for level, each in (ledger.agreed(TRAINERS) or {}).items()}
     seconds = _replicate_seconds({s: json.loads(ledger.read(s, "timing.json"))["seconds"] for s in metrics})
     tries = earlier(ledger)
     speed = next((ledger.read(s, "speed.json") for s in done if isinstance(s, Benchmark)), None)

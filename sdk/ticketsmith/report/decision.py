@@ -54,7 +54,7 @@ def remarks(findings: Findings) -> list[str]:
     if findings.tries:
         said.append(tried(findings))
     if verdict.status == "PASS":
-        said.append(tails(findings, verdict))
+        said.append(tails(verdict))
         if findings.speed:
             said.append(_time(findings.speed))
         for arm in findings.spec.controls:

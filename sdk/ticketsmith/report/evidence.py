@@ -1,15 +1,15 @@
-"""How far the evidence of a verdict goes: its look, earlier tries, trainings that may collapse, and what more costs."""
+"""The reach of a verdict: its look, earlier tries, trainings that may collapse, and the price of more evidence."""
 
-from ..lottery.collapse import at_most, collapsed
+import math
+
+from ..lottery.collapse import SURE, count
 from ..lottery.results import Verdict
 from .findings import Findings
-from .numbers import duration, level_of, percent
-
-SURE = 0.95  # of what is said beside a verdict and not judged
+from .numbers import SPACE, duration, level_of, percent
 
 
 def look(findings: Findings, verdict: Verdict) -> str:
-    """Which look decided, and to what all of them together are held."""
+    """The look that decided, and the level that all of them together are held to."""
     each, together = level_of(verdict.confidence), level_of(findings.spec.gate.confidence)
     took = "Decided" if verdict.status != "UNDECIDED" else "Still open"
     said = (
@@ -18,24 +18,24 @@ def look(findings: Findings, verdict: Verdict) -> str:
     )
     if verdict.status == "UNDECIDED" or verdict.look == verdict.looks:
         return said
-    return f"{said} A run that stops once it is decided shows a mean that flatters; the bound does not."
+    does = "flatters" if verdict.status == "PASS" else "exaggerates"
+    return f"{said} A run that stops once it is decided shows a mean that {does}; the bound does not."
 
 
-def tails(findings: Findings, verdict: Verdict) -> str:
-    """How many trainings lost much, and how many more may: ten that went well leave up to a quarter that would not."""
-    rule = findings.spec.gate.collapse
-    limit = rule.points if rule else 200 * verdict.margin
-    lost, n = collapsed(verdict.test_accuracy, verdict.dense_test_accuracy, limit), len(verdict.replicates)
-    most = percent(at_most(lost, n, SURE), 0)
+def tails(verdict: Verdict) -> str:
+    """Trainings that lost much, and the share that may: ten that went well leave up to a quarter that would not."""
+    pairs = verdict.test_accuracy, verdict.dense_test_accuracy
+    seen = verdict.collapses or count(*pairs, None, verdict.margin)
+    said = f"{seen.lost} of {seen.of} trainings lost more than {seen.points:g} point{'s' * (seen.points != 1)}"
+    if seen.at_most == 1:
+        return f"{said}, so that nothing is ruled out."
     alone = ", by this look alone" if verdict.look > 1 else ""
-    return (
-        f"{lost} of {n} trainings lost more than {limit:g} point{'s' * (limit != 1)}: with {level_of(SURE)} "
-        f"confidence fewer than {most} of all trainings do{alone}."
-    )
+    most = f"{math.ceil(100 * seen.at_most - 1e-9)}{SPACE}%"
+    return f"{said}: with {level_of(SURE)} confidence fewer than {most} of all trainings do{alone}."
 
 
 def tried(findings: Findings) -> str:
-    """Which try of the question this is, and how often so many pass wrongly."""
+    """The number of this try of the question, and how often so many pass wrongly."""
     count, confidence = len(findings.tries) + 1, findings.spec.gate.confidence
     together = percent(1 - confidence**count, 1)
     return (
@@ -45,7 +45,7 @@ def tried(findings: Findings) -> str:
 
 
 def more(verdict: Verdict, findings: Findings) -> str:
-    """What would settle an UNDECIDED, and whether this run can still do it."""
+    """The replicates that would settle an UNDECIDED, in this run or in another."""
     needed, have = verdict.replicates_needed, len(verdict.replicates)
     if needed is None:
         return "no number of replicates is likely to settle it: ask for another margin, or more test examples"

@@ -75,7 +75,7 @@ def behaviours(findings: Findings) -> Table:
 
 
 def behaviours_note() -> str:
-    """What the columns of `behaviours` say, and how little."""
+    """Explain the columns of `behaviours`, and how little they say."""
     return (
         "Changed predictions: share of the test split on which the ticket does not say what dense says. Calibration "
         "error: mean distance of confidence and accuracy, in 15 bins. By chance: the error that a perfectly calibrated "

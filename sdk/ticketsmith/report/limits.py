@@ -65,7 +65,7 @@ def _always(findings: Findings) -> list[str]:
             "All replicates train on one pool of examples, so that their spread is that of seeds alone: with other "
             "training data the change may be another one, and no number of replicates would show it.",
         )
-    if findings.spec.replicates == 1:
+    if findings.shown and len(findings.shown.replicates) == 1:
         said.insert(0, "One replicate: there is no interval over training seeds.")
     if findings.samples:
         said.append("The sample grid shows disagreements first, of one replicate: it is not a picture of the average.")
