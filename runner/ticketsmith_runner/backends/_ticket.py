@@ -25,7 +25,7 @@ def tiled(traced: Graph, kernel: str | Sequence[str]) -> Forward:
 def single(traced: Graph, kernel: str) -> Forward:
     """One sample at a time. Raises NotApplicable."""
     if instructions() is not AVX512:
-        raise NotApplicable(f"{Machine.host().cpu} has no AVX-512, whose permutation of registers it is made of")
+        raise NotApplicable(f"{Machine.host().cpu} has no AVX-512, which its code is made of")
     return _forward(lambda: samples.flat(traced, Machine.host(), kernel))
 
 
