@@ -1,12 +1,19 @@
 """`--replicates auto`: cohorts are bought while the gate at the target is undecided, and judged together."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
+from ticketsmith.cli.measure import benchmark_step
+from ticketsmith.cli.options import Output
+from ticketsmith.cli.show import verdict_of
+from ticketsmith.cli.winner import print_best
 from ticketsmith.ledger import Ledger
+from ticketsmith.lottery.gate import EXIT_CODES
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.results import Verdict
 from ticketsmith.report import collect
@@ -101,3 +108,30 @@ def test_the_report_shows_the_newest_verdicts_and_says_how_many_looks_it_took(st
     assert any(remark.startswith(said) for remark in remarks(findings)), remarks(findings)
     assert "cohort-02/level-01/ticket/gate" in findings.inputs
     assert findings.trainers == {"0": "csr-mlp", "1": "csr-mlp"}
+
+
+def test_best_names_what_all_cohorts_together_say(
+    start: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The newest gate of a level judges the cohorts before it too; the ticket is that of its own cohort."""
+    run = start({**OPEN, "gate": {"margin": 0.02}, "looks": 3})
+    ran = walked(run)
+    newest = [key.partition("/")[0] for key in ran if key.endswith("ticket/gate")][-1]
+    assert newest > "cohort-00", "the case that this is about"
+    code = print_best(run.ledger.store, run.ledger.run_id, run.spec, Output.json)
+    found = verdict(run.ledger, f"{newest}/level-01/ticket/gate")
+    assert code == EXIT_CODES[found.status]
+    if found.status == "PASS":
+        assert f"/{newest}/level-01/ticket/train" in json.loads(capsys.readouterr().out)["weights"]
+
+
+def test_a_cohort_that_has_only_begun_hides_no_verdict_and_no_ticket(start: Callable[..., Run]) -> None:
+    """As after `run dense --replicates 15`, or a command that was ended."""
+    run = start({**OPEN, "max_replicates": 10})
+    walked(run)
+    more = run.spec.model_copy(update={"max_replicates": 15})
+    walk(replace(run.context, spec=more), lambda event: None, until=0)
+    assert run.ledger.store.exists(f"{run.ledger.run_id}/cohort-02/level-00/dense/train/manifest.json")
+    found = verdict_of(run.ledger, more)
+    assert found is not None and (found.look, found.status) == (2, "UNDECIDED")
+    assert benchmark_step(run.ledger, more).cohort == 1

@@ -41,6 +41,7 @@ def _settling(verdict: Verdict, spec: Experiment) -> dict[str, Any]:
 def again(spec: Experiment, store: str, **changes: Any) -> str:
     """`ticketsmith run imp` of a spec, with `changes` by field."""
     usual = dict(_leaves(read_spec(None, {"task": spec.task}).model_dump(mode="json")))
+    usual["task"] = Experiment.model_fields["task"].default
     words = ["run", "imp"]
     for path, value in (dict(_leaves(spec.model_dump(mode="json"))) | changes).items():
         if value != usual.get(path) and not path.startswith(OURS):
