@@ -166,4 +166,4 @@ def test_a_fix_names_the_store_that_was_asked(verdicts: Verdicts, tmp_path: Path
     dense = " ".join(map(repr, flags(GENEROUS)))
     assert shell(f"TS run dense {dense} --store 'my runs'", tmp_path).returncode == 0
     done = shell("TS gate digits-mlp --store 'my runs'", tmp_path)
-    assert done.returncode == 2 and b"--sparsity 0.75 --store 'my runs'`" in done.stderr
+    assert done.returncode == 2 and b"--sparsity 0.75 " in done.stderr and b" --store 'my runs'`" in done.stderr
