@@ -1,7 +1,5 @@
 """Judge an arm against dense, paired by replicate and by test example."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,18 +8,18 @@ from torch import Tensor
 from ticketsmith.documents import canonical
 from ticketsmith.errors import IntegrityError
 from ticketsmith.lottery.collapse import count, shared
-from ticketsmith.lottery.gate import Part, diverged, judge, judge_accuracy, judge_collapse, null_reach
-from ticketsmith.lottery.results import Collapses, Density, Difference, Sample, Samples, TrainMetrics, Verdict
+from ticketsmith.lottery.gate import diverged, judge_accuracy
+from ticketsmith.lottery.results import Density, Difference, Sample, Samples, TrainMetrics, Verdict
 from ticketsmith.lottery.schedule import rounds
-from ticketsmith.lottery.spec import Experiment, GateRule
 from ticketsmith.lottery.steps import Gate, Train
 
 from ..baseline import untrained
 from ..behaviour import behaviour
 from ..context import Artifacts, Context
 from ..forecast import needed, spread
+from ..judgement import Seen
 from ..looks import nominal
-from ..statistics import Errors, bounded, difference, errors, finite, of_test, share, summary
+from ..statistics import difference, errors, finite, of_test, share, summary
 
 DISAGREEMENTS, SHOWN = 8, 12  # samples: at most so many disagreements, and so many in all
 TWO_SIDED = 0.975  # of each bound of a two-sided 95 % interval
@@ -97,29 +95,6 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
         collapses=seen.collapses,
         broken=status == "FAIL" and (bool(gone) or seen.judged(each, spec)[0] == "FAIL"),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Seen:
-    """Changes of accuracy and loss, and collapses: all that a gate judges."""
-
-    accuracy: Errors
-    loss: Errors
-    collapses: Collapses
-
-    def bounds(self, rule: GateRule) -> tuple[Difference, Difference]:
-        """Accuracy and added loss with their one-sided bounds, at the rule's confidence."""
-        floor = null_reach(rule.margin, self.accuracy.n, rule.confidence)
-        return bounded(self.accuracy, rule.confidence, floor), bounded(self.loss, rule.confidence, tails=True)
-
-    def judged(self, rule: GateRule, spec: Experiment) -> Part:
-        """The verdict at the rule's confidence, which is that of one look; collapses share the spec's among looks."""
-        if rule.collapse is None:
-            return judge(*self.bounds(rule), rule)
-        lost, of = self.collapses.lost, self.collapses.of
-        return judge(
-            *self.bounds(rule), rule, judge_collapse(lost, of, rule.collapse, spec.gate.confidence, spec.looks)
-        )
 
 
 def _dividend(
