@@ -28,7 +28,7 @@ from .workers import single_thread, workers
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do it. Raises TicketSmithError."""
+    """Run the command that the options name. Raises TicketSmithError."""
     run_id, _, _ = options.spec.partition("/")
     spent = Spent(store := TimedStore(open_store(options.store)))
     spec = read_stored(store, options.spec)

@@ -67,14 +67,12 @@ def share(examples: Sequence[NDArray[np.int64]], right: Sequence[Floats]) -> Sum
     return Summary(mean=found.mean, se=float(two_way(*variances)), low=float(low), high=float(high), n=found.R)
 
 
-def difference(
-    examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats], confidence: float, least: float = 0.0
-) -> Difference:
+def difference(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats], confidence: float) -> Difference:
     """Candidate minus dense from per-example differences: `deltas[r][i]` belongs to example `examples[r][i]`.
 
-    Both bounds are one-sided at `confidence`, with R - 1 degrees of freedom, and at least `least` from the mean.
+    Both bounds are one-sided at `confidence`, with R - 1 degrees of freedom.
     """
-    return bounded(errors(examples, deltas), confidence, least)
+    return bounded(errors(examples, deltas), confidence)
 
 
 def errors(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats]) -> Errors:
