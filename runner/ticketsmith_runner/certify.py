@@ -97,7 +97,7 @@ def _early_stop_of_reinit(level: Level) -> list[float]:
 
 def _accuracy(level: Level) -> list[float]:
     """Test accuracy at the early-stop iteration, in %."""
-    return [100 * accuracy for accuracy in level.dense.early_stop_test_accuracy]
+    return [100 * accuracy for accuracy in level.dense.early_stop_test_score]
 
 
 def _gain(level: Level) -> list[float]:
@@ -127,7 +127,7 @@ MEASURES: dict[Measure, Callable[[Level], list[float]]] = {
 
 
 def _points(ours: TrainMetrics, theirs: TrainMetrics) -> list[float]:
-    pairs = zip(ours.early_stop_test_accuracy, theirs.early_stop_test_accuracy, strict=True)
+    pairs = zip(ours.early_stop_test_score, theirs.early_stop_test_score, strict=True)
     return [100 * (a - b) for a, b in pairs]
 
 

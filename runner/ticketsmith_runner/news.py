@@ -11,7 +11,7 @@ def news(step: Step, ledger: Ledger) -> dict[str, Any]:
     """Mean `accuracy` of a training, `status` and `sparsity` (shares, 0 to 1) of a gate; nothing of other steps."""
     if isinstance(step, Train):
         metrics = TrainMetrics.model_validate_json(ledger.read(step, "metrics.json"))
-        return {"accuracy": sum(metrics.test_accuracy) / len(metrics.test_accuracy)}
+        return {"accuracy": sum(metrics.test_score) / len(metrics.test_score)}
     if isinstance(step, Gate):
         found = verdict(step, ledger)
         return {"status": found.status, "sparsity": found.sparsity}

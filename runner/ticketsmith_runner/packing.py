@@ -90,7 +90,7 @@ def _provenance(step: Benchmark, gate: Gate, context: Context, speed: Speed) -> 
         "verdict": {
             "status": verdict.status,
             "reason": verdict.reason,
-            "accuracy": verdict.accuracy.mean,
-            "dense_accuracy": verdict.dense_accuracy.mean,
+            "score": verdict.score.mean,
+            "dense_score": verdict.dense_score.mean,
         },
     }

@@ -303,10 +303,10 @@ def _metrics(losses, diverged):
         stop=2,
         looks=list(range(1, 1 + len(losses[0]))),
         validation_loss=losses,
-        validation_accuracy=losses,
+        validation_score=losses,
         early_stop_step=[1] * count,
-        early_stop_test_accuracy=[0.5] * count,
-        test_accuracy=[0.5] * count,
+        early_stop_test_score=[0.5] * count,
+        test_score=[0.5] * count,
         test_loss=[1.0] * count,
         diverged_at=diverged,
     )

@@ -108,10 +108,10 @@ def _metrics(arm: Arm) -> TrainMetrics:
         stop=220,
         looks=[110, 220],
         validation_loss=[[0.5, 0.4]] * count,
-        validation_accuracy=[[0.9, 1.0]] * count,
+        validation_score=[[0.9, 1.0]] * count,
         early_stop_step=[110 * (r + 1) for r in range(count)],
-        early_stop_test_accuracy=right,
-        test_accuracy=right,
+        early_stop_test_score=right,
+        test_score=right,
         test_loss=[0.5] * count,
         diverged_at=arm.diverged_at[:count],
     )

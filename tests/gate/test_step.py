@@ -30,8 +30,8 @@ def test_a_verdict_by_hand(gate: Run) -> None:
     verdict = gate(Arm(wrong=(30,)), Arm(wrong=(10, 20)), margin=0.01).verdict
     assert (verdict.arm, verdict.level, verdict.replicates) == ("ticket", 1, [0, 1])
     assert (verdict.sparsity, verdict.kept, verdict.prunable) == (0.6, 40, 100)
-    assert (verdict.test_accuracy, verdict.dense_test_accuracy) == ([0.995, 1.0], [0.9975, 1.0])
-    assert (verdict.accuracy.mean, verdict.dense_accuracy.mean) == (0.9975, 0.99875)
+    assert (verdict.test_score, verdict.dense_test_score) == ([0.995, 1.0], [0.9975, 1.0])
+    assert (verdict.score.mean, verdict.dense_score.mean) == (0.9975, 0.99875)
     assert (verdict.early_stop_step.mean, verdict.dense_early_stop_step.n) == (165, 2)
     assert (verdict.margin, verdict.loss_margin, verdict.confidence) == (0.01, None, 0.95)
     items = ((3 - 1 / 799) / 798 / 799) ** 0.5  # of 799 differences: 1, -1, -1 and zeros
@@ -82,7 +82,7 @@ def test_added_loss_fails_where_it_is_judged(gate: Run) -> None:
 def test_one_replicate_is_undecided(gate: Run) -> None:
     alone = Arm(examples=EXAMPLES[:1], roles=ROLES[:1])
     verdict = gate(alone, alone).verdict
-    assert (verdict.status, verdict.difference.low, verdict.accuracy.se) == ("UNDECIDED", None, None)
+    assert (verdict.status, verdict.difference.low, verdict.score.se) == ("UNDECIDED", None, None)
     assert verdict.reason == "one replicate: the variance over training seeds is unknown; use --replicates"
 
 
@@ -179,7 +179,7 @@ def test_the_records_say_what_the_metrics_say(tmp_path: Path) -> None:
             records = context.tensors(step, "records.safetensors")
             pairs = zip(of_test(records, "example"), of_test(records, "prediction"), strict=True)
             counted = [float((labels[example.astype(int)] == said).mean()) for example, said in pairs]
-            assert counted == json.loads(ledger.read(step, "metrics.json"))["test_accuracy"]
+            assert counted == json.loads(ledger.read(step, "metrics.json"))["test_score"]
     verdict = json.loads(ledger.read(next(step for step in steps if isinstance(step, Gate)), "verdict.json"))
-    gained = np.subtract(verdict["test_accuracy"], verdict["dense_test_accuracy"])
+    gained = np.subtract(verdict["test_score"], verdict["dense_test_score"])
     assert verdict["difference"]["mean"] == pytest.approx(gained.mean(), abs=1e-15)

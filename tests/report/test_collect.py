@@ -20,11 +20,11 @@ def test_says_which_steps_of_a_killed_run_are_missing(build):
 
 def test_an_empty_run_has_findings(build):
     findings = build(missing=lambda step: True).findings
-    assert (findings.inputs, findings.verdicts, findings.dense_accuracy, findings.speed) == ({}, [], None, None)
+    assert (findings.inputs, findings.verdicts, findings.dense_score, findings.speed) == ({}, [], None, None)
 
 
 def test_before_the_first_gate_dense_has_a_mean_and_no_interval(build):
-    dense = build(missing=lambda step: not isinstance(step, Train)).findings.dense_accuracy
+    dense = build(missing=lambda step: not isinstance(step, Train)).findings.dense_score
     assert (round(dense.mean, 6), dense.low, dense.n) == (0.9736, None, 5)
 
 

@@ -31,8 +31,8 @@ def shown(findings: Findings, **changes: Any) -> Findings:
 def test_a_pass_says_how_many_collapses_it_leaves_possible(build: Build, lost: int, sentence: str) -> None:
     findings = shown(
         build().findings,
-        test_accuracy=[0.90] * lost + [0.97] * (10 - lost),
-        dense_test_accuracy=[0.97] * 10,
+        test_score=[0.90] * lost + [0.97] * (10 - lost),
+        dense_test_score=[0.97] * 10,
         replicates=list(range(10)),
     )
     assert findings.shown is not None
@@ -41,7 +41,7 @@ def test_a_pass_says_how_many_collapses_it_leaves_possible(build: Build, lost: i
 
 
 def test_where_all_collapsed_nothing_is_ruled_out(build: Build) -> None:
-    findings = shown(build().findings, test_accuracy=[0.5] * 5, dense_test_accuracy=[0.97] * 5)
+    findings = shown(build().findings, test_score=[0.5] * 5, dense_test_score=[0.97] * 5)
     assert findings.shown is not None
     assert tails(findings.shown) == "5 of 5 trainings lost more than 1 point, so that nothing is ruled out."
 

@@ -89,7 +89,7 @@ def test_every_measure_is_what_the_records_say(finished: Run) -> None:
     )
     found = {name: measure(_level(1, finished.ledger, finished.spec)) for name, measure in MEASURES.items()}
     first = {name: values[0] for name, values in found.items()}
-    at = [each.early_stop_test_accuracy[0] for each in (dense, ticket, control)]
+    at = [each.early_stop_test_score[0] for each in (dense, ticket, control)]
     stop = [each.early_stop_step[0] for each in (dense, ticket, control)]
     assert first == pytest.approx({
         "remaining": 70.949,  # the output layer is pruned half as fast

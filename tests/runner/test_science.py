@@ -235,7 +235,7 @@ def test_reloaded_weights_give_the_recorded_predictions(finished: Run) -> None:
             prediction = network(finished.context.data.inputs[example]).argmax(1)
         assert torch.equal(prediction, records["prediction"][r][tested].long())
         right = (prediction == finished.context.data.labels[example]).double().mean()
-        assert float(right) == metrics.test_accuracy[r]
+        assert float(right) == metrics.test_score[r]
 
 
 @pytest.mark.parametrize(("optimizer", "momentum"), [("sgd", 0.9), ("sgd", 0.0), ("adam", 0.9)])
@@ -266,7 +266,7 @@ def test_a_control_is_compared_with_the_ticket_of_its_level_replicate_by_replica
         )
         assert ticket.dividend is None
         for control in controls:
-            lead, pairs = control.dividend, zip(ticket.test_accuracy, control.test_accuracy, strict=True)
+            lead, pairs = control.dividend, zip(ticket.test_score, control.test_score, strict=True)
             assert lead is not None and lead.low is not None and lead.high is not None
             assert lead.mean == pytest.approx(sum(t - c for t, c in pairs) / 5, abs=1e-12)
             assert lead.low < lead.mean < lead.high

@@ -53,7 +53,7 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
     seen = Seen(
         accuracy=errors(examples, changes),
         loss=errors(*finite(examples, _added_loss(dense, candidate))),
-        collapses=count(metrics.test_accuracy, baseline.test_accuracy, points, spec.gate.margin),
+        collapses=count(metrics.test_score, baseline.test_score, points, spec.gate.margin),
     )
     rule = spec.gate.model_copy(update={"confidence": nominal(spec.gate.confidence, spec.looks)})
     accuracy, loss = seen.bounds(rule)
@@ -79,10 +79,10 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
         look=step.cohort + 1,
         looks=spec.looks,
         replicates=metrics.replicates,
-        test_accuracy=metrics.test_accuracy,
-        dense_test_accuracy=baseline.test_accuracy,
-        accuracy=share(examples, right[1]),
-        dense_accuracy=share(examples, right[0]),
+        test_score=metrics.test_score,
+        dense_test_score=baseline.test_score,
+        score=share(examples, right[1]),
+        dense_score=share(examples, right[0]),
         early_stop_step=summary(metrics.early_stop_step),
         dense_early_stop_step=summary(baseline.early_stop_step),
         difference=accuracy,

@@ -37,9 +37,9 @@ class Replicate:
     kept: bytes | None
     records: bytes
     trace: Trace
-    test_accuracy: float
+    test_score: float
     test_loss: float | None
-    early_stop_test_accuracy: float
+    early_stop_test_score: float
     seconds: float
 
 
@@ -124,9 +124,9 @@ def _tested(
         kept=pack(trace.kept) if trace.kept and step.keep is not None else None,
         records=pack(records),
         trace=replace(trace, final={}, early={}, kept=None),
-        test_accuracy=accuracy,
+        test_score=accuracy,
         test_loss=loss if math.isfinite(loss) else None,
-        early_stop_test_accuracy=score(early, context.data)[0],
+        early_stop_test_score=score(early, context.data)[0],
         seconds=seconds + time.perf_counter() - began,
     )
 
@@ -179,10 +179,10 @@ def _metrics(step: Train, context: Context, members: list[Replicate]) -> TrainMe
         stop=step.stop,
         looks=looks,
         validation_loss=[over_looks(m.trace.losses) for m in members],
-        validation_accuracy=[over_looks(m.trace.accuracies) for m in members],
+        validation_score=[over_looks(m.trace.accuracies) for m in members],
         early_stop_step=[m.trace.early_stop_step for m in members],
-        early_stop_test_accuracy=[m.early_stop_test_accuracy for m in members],
-        test_accuracy=[m.test_accuracy for m in members],
+        early_stop_test_score=[m.early_stop_test_score for m in members],
+        test_score=[m.test_score for m in members],
         test_loss=[m.test_loss for m in members],
         diverged_at=[m.trace.diverged_at for m in members],
     )

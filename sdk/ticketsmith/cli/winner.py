@@ -40,8 +40,8 @@ def print_best(store: Store, run: str, spec: Experiment, output: Output) -> int:
         "run": run,
         "level": gate.level,
         "sparsity": verdict.sparsity,
-        "accuracy": verdict.accuracy.mean,
-        "dense_accuracy": verdict.dense_accuracy.mean,
+        "score": verdict.score.mean,
+        "dense_score": verdict.dense_score.mean,
         "bound": verdict.difference.low,
         "weights": f"{store.url}/{ledger.where(gate.candidate, 'weights.safetensors')}",
         "mask": f"{store.url}/{ledger.where(gate.mask, 'mask.safetensors')}",
@@ -50,8 +50,8 @@ def print_best(store: Store, run: str, spec: Experiment, output: Output) -> int:
         typer.echo(json.dumps(found, indent=2))
         return 0
     typer.echo(
-        f"level {gate.level}, {verdict.sparsity:.1%} sparse: {verdict.accuracy.mean:.2%} "
-        f"(dense {verdict.dense_accuracy.mean:.2%}), PASS\nweights: {found['weights']}\nmask:    {found['mask']}"
+        f"level {gate.level}, {verdict.sparsity:.1%} sparse: {verdict.score.mean:.2%} "
+        f"(dense {verdict.dense_score.mean:.2%}), PASS\nweights: {found['weights']}\nmask:    {found['mask']}"
     )
     typer.echo(tails(verdict))
     return 0

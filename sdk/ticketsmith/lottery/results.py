@@ -40,12 +40,12 @@ class TrainMetrics(Record):
     """Updates after which the validation split was looked at, (E,)."""
     validation_loss: list[list[float | None]]
     """(R, E); null from the look on that found a loss that is not finite."""
-    validation_accuracy: list[list[float | None]]
+    validation_score: list[list[float | None]]
     early_stop_step: list[int]
     """Look with the least validation loss, (R,): the early-stop iteration of the paper."""
-    early_stop_test_accuracy: list[float]
+    early_stop_test_score: list[float]
     """Test accuracy of the weights at that look, (R,)."""
-    test_accuracy: list[float]
+    test_score: list[float]
     """Test accuracy at the end of training, (R,). The final number; nothing was selected by it."""
     test_loss: list[float | None]
     """Mean test loss, (R,); null if it is not finite."""
@@ -133,10 +133,10 @@ class Verdict(Record):
     looks: int = 1
     """Looks that the run may take; the spec's confidence is that of all of them together. 1: the verdict is final."""
     replicates: list[int]
-    test_accuracy: list[float]
-    dense_test_accuracy: list[float]
-    accuracy: Summary
-    dense_accuracy: Summary
+    test_score: list[float]
+    dense_test_score: list[float]
+    score: Summary
+    dense_score: Summary
     early_stop_step: Summary
     dense_early_stop_step: Summary
     difference: Difference

@@ -42,7 +42,7 @@ def collect(ledger: Ledger, spec: Experiment, task: Task) -> Findings:
         spec=spec,
         target=rounds(spec.pruning),
         stopped_at=stopped_at,
-        dense_accuracy=_dense(verdicts, metrics),
+        dense_score=_dense(verdicts, metrics),
         verdicts=verdicts,
         speed=Speed.model_validate_json(speed) if speed else None,
         samples=_samples(ledger, gates),
@@ -103,10 +103,10 @@ def _digest(
 def _dense(verdicts: list[Verdict], metrics: dict[Train, TrainMetrics]) -> Summary | None:
     """As the gate summed it up; before the first gate, the mean and its standard error."""
     if verdicts:
-        return verdicts[0].dense_accuracy
+        return verdicts[0].dense_score
     for step, each in metrics.items():
         if step.arm == "dense":
-            values = each.test_accuracy
+            values = each.test_score
             se = stdev(values) / sqrt(len(values)) if len(values) > 1 else None
             return Summary(mean=fmean(values), se=se, low=None, high=None, n=len(values))
     return None

@@ -30,7 +30,7 @@ NARROW = Size(width=370, height=380, left=36, labels=124)
 
 def curve(findings: Findings, size: Size = WIDE) -> str:
     """The chart, or nothing while no level was judged. Line styles, markers and words carry what colours do."""
-    if not findings.verdicts or findings.dense_accuracy is None:
+    if not findings.verdicts or findings.dense_score is None:
         return ""
     frame = _frame(findings, size)
     found = zones(findings.arm("ticket"))
@@ -50,10 +50,10 @@ def curve(findings: Findings, size: Size = WIDE) -> str:
 
 
 def _frame(findings: Findings, size: Size) -> Frame:
-    assert findings.dense_accuracy is not None
-    dense, margin = findings.dense_accuracy.mean, findings.spec.gate.margin
+    assert findings.dense_score is not None
+    dense, margin = findings.dense_score.mean, findings.spec.gate.margin
     values = [dense, dense - margin]
-    for summary in (findings.dense_accuracy, *(verdict.accuracy for verdict in findings.verdicts)):
+    for summary in (findings.dense_score, *(verdict.score for verdict in findings.verdicts)):
         values += [summary.mean, *(v for v in (summary.low, summary.high) if v is not None)]
     sparsest = max(verdict.sparsity for verdict in findings.verdicts)
     return Frame(
@@ -120,8 +120,8 @@ def _zones(frame: Frame, found: Zones, size: Size) -> list[str]:
 
 
 def _references(frame: Frame, findings: Findings) -> list[str]:
-    assert findings.dense_accuracy is not None
-    dense = findings.dense_accuracy.mean
+    assert findings.dense_score is not None
+    dense = findings.dense_score.mean
     return [
         element("path", d=f"M{frame.left:g} {frame.y(dense):.1f}H{frame.right:g}", class_="dense"),
         element(
@@ -133,9 +133,9 @@ def _references(frame: Frame, findings: Findings) -> list[str]:
 def _line(frame: Frame, findings: Findings, arm: str) -> list[str]:
     """Band, line and markers of one arm. The ticket's line starts at dense, from which it was cut."""
     verdicts = findings.arm(arm)
-    assert findings.dense_accuracy is not None
-    means = [(0.0, findings.dense_accuracy)] if arm == "ticket" else []
-    means += [(verdict.sparsity, verdict.accuracy) for verdict in verdicts]
+    assert findings.dense_score is not None
+    means = [(0.0, findings.dense_score)] if arm == "ticket" else []
+    means += [(verdict.sparsity, verdict.score) for verdict in verdicts]
     banded = [
         (frame.x(s), frame.y(m.low), frame.y(m.high)) for s, m in means if m.low is not None and m.high is not None
     ]
@@ -166,9 +166,9 @@ def _marker(frame: Frame, verdict: Verdict) -> str:
     """Filled where the gate said PASS, hollow otherwise; the numbers are in its tooltip."""
     words = (
         f"{NAMES[verdict.arm]}, level {verdict.level}, {removed(verdict.sparsity)} removed: "
-        f"{accuracy(verdict.accuracy)}, n = {verdict.accuracy.n}, {verdict.status}"
+        f"{accuracy(verdict.score)}, n = {verdict.score.n}, {verdict.status}"
     )
-    place = f"translate({frame.x(verdict.sparsity):.1f} {frame.y(verdict.accuracy.mean):.1f})"
+    place = f"translate({frame.x(verdict.sparsity):.1f} {frame.y(verdict.score.mean):.1f})"
     look = "pass" if verdict.status == "PASS" else "open"
     return element(
         "g",
@@ -181,12 +181,12 @@ def _marker(frame: Frame, verdict: Verdict) -> str:
 
 def _labels(frame: Frame, findings: Findings, size: Size) -> list[str]:
     """Names right of the plot, each tied to its line by a short stroke where it had to move."""
-    assert findings.dense_accuracy is not None
-    dense, wide = findings.dense_accuracy.mean, size.width > 500
+    assert findings.dense_score is not None
+    dense, wide = findings.dense_score.mean, size.width > 500
     named = [("dense", dense, "Dense"), ("gate", dense - findings.spec.gate.margin, "Gate margin" if wide else "Gate")]
     for arm in ("ticket", *findings.spec.controls):
         if judged := findings.arm(arm):
-            named.append((arm, judged[-1].accuracy.mean, NAMES[arm] if wide else arm.capitalize()))
+            named.append((arm, judged[-1].score.mean, NAMES[arm] if wide else arm.capitalize()))
     lines = [frame.y(value) for _, value, _ in named]
     places = spread(lines, GAP, frame.top + 6, frame.bottom)
     parts = []

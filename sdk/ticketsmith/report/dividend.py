@@ -9,7 +9,7 @@ from .scorecard import NAMES
 def best_control(findings: Findings, level: int) -> Verdict | None:
     """The control with the highest accuracy at a level: what a ticket has to beat there."""
     judged = [v for arm in findings.spec.controls if (v := findings.verdict(arm, level)) and v.dividend]
-    return max(judged, key=lambda verdict: verdict.accuracy.mean, default=None)
+    return max(judged, key=lambda verdict: verdict.score.mean, default=None)
 
 
 def dividend(findings: Findings) -> str | None:

@@ -24,7 +24,7 @@ def look(findings: Findings, verdict: Verdict) -> str:
 
 def tails(verdict: Verdict) -> str:
     """Trainings that lost much, and the share that may: ten that went well leave up to a quarter that would not."""
-    pairs = verdict.test_accuracy, verdict.dense_test_accuracy
+    pairs = verdict.test_score, verdict.dense_test_score
     seen = verdict.collapses or count(*pairs, None, verdict.margin)
     said = f"{seen.lost} of {seen.of} trainings lost more than {seen.points:g} point{'s' * (seen.points != 1)}"
     if seen.at_most == 1:

@@ -32,7 +32,7 @@ class Findings(Record):
     """The level at which the spec's sparsity is reached."""
     stopped_at: int | None
     """The level whose FAIL ended the rounds (`stop_on_fail`), or null."""
-    dense_accuracy: Summary | None
+    dense_score: Summary | None
     """Null until the dense training is done."""
     verdicts: list[Verdict]
     """By level; within a level the ticket first, then the controls in the spec's order."""

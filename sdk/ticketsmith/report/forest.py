@@ -10,7 +10,7 @@ WIDTH, HEIGHT = 220.0, 42.0
 def forest(verdict: Verdict) -> str:
     """A strip with dense in its middle, wide enough for the margin, both bounds and each replicate, a dot."""
     difference, margin = verdict.difference, verdict.margin
-    changes = [t - d for t, d in zip(verdict.test_accuracy, verdict.dense_test_accuracy, strict=True)]
+    changes = [t - d for t, d in zip(verdict.test_score, verdict.dense_test_score, strict=True)]
     reach = [abs(v) for v in (difference.low, difference.high, difference.mean, *changes) if v is not None]
     scale = max(*reach, margin * 1.9, 1e-4) * 1.15
 

@@ -24,7 +24,7 @@ def verdicts(findings: Findings) -> Table:
     numeric = [False, *[True] * (6 if loss else 5), False, False]
     rows = []
     for v in findings.arm("ticket"):
-        row = [str(v.level), removed(v.sparsity), f"{v.kept:,}", accuracy(v.accuracy)]
+        row = [str(v.level), removed(v.sparsity), f"{v.kept:,}", accuracy(v.score)]
         row += [points(v.difference.mean), bounds(v.difference)]
         row += [_loss(v)] if loss else []
         rows.append([*row, v.status, v.reason])
@@ -91,9 +91,9 @@ def replicates(findings: Findings) -> Table:
     shown = findings.shown
     assert shown is not None, "the caller shows this table only where a level was judged"
     judged = [v for arm in findings.spec.controls if (v := findings.verdict(arm, shown.level))]
-    others = [dict(zip(v.replicates, v.test_accuracy, strict=True)) for v in judged]
+    others = [dict(zip(v.replicates, v.test_score, strict=True)) for v in judged]
     rows = []
-    for number, dense, ticket in zip(shown.replicates, shown.dense_test_accuracy, shown.test_accuracy, strict=True):
+    for number, dense, ticket in zip(shown.replicates, shown.dense_test_score, shown.test_score, strict=True):
         row = [str(number), percent(dense), percent(ticket), points(ticket - dense)]
         rows.append(row + [percent(each[number]) if number in each else NOT_JUDGED for each in others])
     heads = ["Replicate", "Dense", "Ticket", "Change, points", *(NAMES[v.arm] for v in judged)]
@@ -104,7 +104,7 @@ def _beside(findings: Findings, arm: str, ticket: Verdict) -> list[str]:
     control = findings.verdict(arm, ticket.level)
     if control is None:
         return [NONE, NONE, NOT_JUDGED]
-    return [accuracy(control.accuracy), _lead(control), control.status]
+    return [accuracy(control.score), _lead(control), control.status]
 
 
 def _lead(control: Verdict) -> str:

@@ -29,7 +29,7 @@ class Row(Record):
 
 def scorecard(findings: Findings) -> list[Row]:
     """Every variant at the target level; where that was not judged yet, at the last level that was."""
-    dense = findings.dense_accuracy
+    dense = findings.dense_score
     baseline = Row(
         variant=NAMES["dense"],
         sparsity=removed(0),
@@ -65,7 +65,7 @@ def caption(findings: Findings) -> str:
 def _dense(findings: Findings) -> str:
     if any(each.arm == "dense" for each in findings.diverged):
         return "diverged"  # the accuracy is that of the weights before, which may be untrained
-    return "baseline" if findings.dense_accuracy else "not trained"
+    return "baseline" if findings.dense_score else "not trained"
 
 
 def _row(findings: Findings, arm: str) -> Row:
@@ -77,5 +77,5 @@ def _row(findings: Findings, arm: str) -> Row:
         sparsity = shown.sparsity if shown else findings.spec.pruning.sparsity
         row = (removed(sparsity), NONE, NOT_JUDGED)
     else:
-        row = (removed(verdict.sparsity), accuracy(verdict.accuracy), verdict.status)
+        row = (removed(verdict.sparsity), accuracy(verdict.score), verdict.status)
     return Row(variant=NAMES[arm], sparsity=row[0], accuracy=row[1], status=row[2], throughput=throughput)
