@@ -1,32 +1,41 @@
-"""The network of a spec: how it is built, drawn, and which of its parameters may be pruned."""
+"""The state of a network, and which of its parameters may be pruned."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 
-from ticketsmith.lottery.spec import Model
-from ticketsmith.lottery.task import Task
-from ticketsmith.names import load
-
-PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-
-
-def build(model: Model, task: Task) -> nn.Module:
-    """The untrained network, its values without meaning: load a state before use."""
-    with torch.random.fork_rng(devices=[]):  # torch draws values for it; nobody else's stream may notice
-        network = load("ticketsmith_runner.models", model.name).build(task.shape, task.classes, model.hidden)
-    assert isinstance(network, nn.Module)
-    return network
+LAYERS = (
+    *(nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+    nn.MultiheadAttention,
+)
+"""Modules whose matrices may be pruned."""
 
 
-def prunable(network: nn.Module) -> dict[str, int]:
-    """Weights per prunable layer, in the order of the network; the last is the output layer. No biases, no norms.
+def prunable(network: nn.Module, names: Sequence[str] | None = None) -> dict[str, int]:
+    """Weights per prunable parameter, in the order of the network; the last is the output layer. No biases, no norms.
 
-    A weight that several layers share counts once, under its first name.
+    A weight that several layers share counts once, under its first name. What is frozen, and what an embedding reads
+    as a table, is left out; with `names`, those alone. Raises KeyError for a name that is none.
     """
-    weights = {id(module.weight) for module in network.modules() if isinstance(module, PRUNABLE)}
-    return {name: weight.numel() for name, weight in network.named_parameters() if id(weight) in weights}
+    parameters = dict(network.named_parameters())
+    if names is not None:
+        if unknown := sorted({*names} - {*parameters}):
+            raise KeyError(unknown[0])
+        return {name: parameters[name].numel() for name in parameters if name in names}
+    tables = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding | nn.EmbeddingBag)}
+    weights = {id(weight) for module in network.modules() if isinstance(module, LAYERS) for weight in matrices(module)}
+    return {
+        name: weight.numel()
+        for name, weight in parameters.items()
+        if id(weight) in weights - tables and weight.requires_grad
+    }
+
+
+def matrices(module: nn.Module) -> list[Tensor]:
+    """The parameters of one layer that multiply its inputs."""
+    names = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+    held = names if isinstance(module, nn.MultiheadAttention) else ("weight",)
+    return [weight for name in held if isinstance(weight := getattr(module, name, None), Tensor)]
 
 
 def state(network: nn.Module) -> dict[str, Tensor]:
@@ -49,16 +58,3 @@ def _named(network: nn.Module) -> dict[str, Tensor]:
     for name, value in whole.items():
         first.setdefault(id(value), name)
     return {name: whole[name] for name in first.values()}
-
-
-def draw(network: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
-    """A fresh state from one stream: Glorot-normal weights, zero biases, identity norms (LTH paper, appendix G)."""
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, PRUNABLE):
-                nn.init.xavier_normal_(module.weight, generator=generator)
-                if module.bias is not None:
-                    module.bias.zero_()
-            elif reset := getattr(module, "reset_parameters", None):
-                reset()  # norms: ones and zeros, no randomness
-    return state(network)

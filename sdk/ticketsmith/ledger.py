@@ -1,6 +1,7 @@
 """The record of a run in a store: what each step wrote, from what, with digests. Nothing counts before its manifest.
 
     <run-id>/spec/<digest>.json                            the whole spec, benchmark options included
+    <run-id>/card.json                                     what is known of the task; written once
     <run-id>/trainers.json                                 which trainer each level has, and why; written once
     <run-id>/plan.json                                     after how many replicates the gate looks; written once
     <run-id>/tries.json                                    earlier runs of the same question; written once
@@ -30,9 +31,10 @@ from .stores import Store
 MANIFEST = "manifest.json"
 VOLATILE = "volatile.json"
 TRAINERS = "trainers.json"
+CARD = "card.json"
 PLAN = "plan.json"
 TRIES = "tries.json"
-SETTLED = (TRAINERS, PLAN, TRIES)
+SETTLED = (CARD, TRAINERS, PLAN, TRIES)
 SECTIONS = {"parents": dict, "files": dict, "volatile": list}  # of a manifest
 
 

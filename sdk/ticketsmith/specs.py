@@ -9,11 +9,11 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from . import __version__
+from . import cards
 from .errors import IntegrityError, UsageError
+from .lottery.card import Card
 from .lottery.schedule import rounds
 from .lottery.spec import Experiment
-from .lottery.task import Task
 from .names import guess, load, names
 from .stores import Store
 from .yaml12 import read_yaml
@@ -21,23 +21,23 @@ from .yaml12 import read_yaml
 SHOWN = 100  # problems of one spec, more than it has fields
 ROUNDS = 999  # of pruning; a fraction near zero would take billions
 THREADS = 1024  # of a back-end; OpenMP ends a process that asks for more than there can be
-MODELS, CRITERIA, GRANULARITIES, TRAINERS, BACKENDS = (
-    f"ticketsmith_runner.{folder}" for folder in ("models", "criteria", "granularities", "trainers", "backends")
+CRITERIA, GRANULARITIES, TRAINERS, BACKENDS = (
+    f"ticketsmith_runner.{folder}" for folder in ("criteria", "granularities", "trainers", "backends")
 )
 
 
-def read_spec(path: str | None, overrides: Mapping[str, Any]) -> Experiment:
+def read_spec(path: str | None, overrides: Mapping[str, Any], data_root: str = "data") -> Experiment:
     """The spec in `path` (or all defaults), with `overrides` on top and the task's defaults below.
 
-    Raises UsageError that lists every problem: path, expected, got.
+    Raises UsageError that lists every problem: path, expected, got; and whatever is wrong with the task.
     """
     document = merge({} if path is None else _document(path), overrides)
     name = document.get("task", Experiment.model_fields["task"].default)
     if not isinstance(name, str):
         raise UsageError(
-            f"task: expected a name, got {_short(name)}", f"choose from {', '.join(names('ticketsmith.tasks'))}"
+            f"task: expected a name, got {_short(name)}", "for example --task flowers.py or --task digits-mlp"
         )
-    return resolve(document, task(name))
+    return resolve(document, cards.of(name, data_root))
 
 
 def read_stored(store: Store, key: str) -> Experiment:
@@ -79,31 +79,34 @@ def overrides(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 def remeasured(spec: Experiment, **options: Any) -> Experiment:
     """The same experiment with other benchmark options, where they are not None; the run id stays."""
-    document = spec.model_dump(mode="json")
-    document["benchmark"].update({key: value for key, value in options.items() if value is not None})
-    return resolve(document, task(spec.task))
+    given = {key: value for key, value in options.items() if value is not None}
+    return revised(spec, benchmark=spec.benchmark.model_dump(mode="json") | given)
 
 
-def task(name: str) -> Task:
-    """The record of a task by its name. Raises UsageError with the choices."""
-    record = load("ticketsmith.tasks", name).TASK
-    assert isinstance(record, Task)
-    return record
+def revised(spec: Experiment, **changes: Any) -> Experiment:
+    """The same experiment of the same task with other fields. Raises UsageError that lists every problem."""
+    return _resolved(spec.model_dump(mode="json") | changes, None)
 
 
 def run_id(spec: Experiment) -> str:
-    """The id that this version of TicketSmith gives to a spec."""
-    return spec.run_id(task(spec.task), __version__)
+    """The id of a spec whose sources are known."""
+    return spec.run_id()
 
 
-def resolve(document: Mapping[str, Any], record: Task) -> Experiment:
+def resolve(document: Mapping[str, Any], card: Card) -> Experiment:
     """Validate a document over the defaults of its task. Raises UsageError that lists every problem."""
+    sources = {"name": card.name, "engine": card.engine, "code": card.code, "data": card.data, "weights": None}
+    below = merge({"gate": {"margin": card.metric.margin}, "options": card.options}, card.defaults)
+    return _resolved(merge(below, document) | {"sources": sources}, card)
+
+
+def _resolved(document: Mapping[str, Any], card: Card | None) -> Experiment:
     try:
-        spec = _validated(document, record)
-        problems = list(_beyond_types(spec, record))
+        spec = _validated(document)
+        problems = list(_beyond_types(spec, card))
     except ValidationError as error:
         problems = [_problem(each) for each in error.errors()]
-        problems += _other_problems(document, record, [each["loc"] for each in error.errors()])
+        problems += _other_problems(document, card, [each["loc"] for each in error.errors()])
     if problems:
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         raise UsageError(
@@ -138,16 +141,16 @@ def _document(path: str) -> dict[str, Any]:
     return document
 
 
-def _validated(document: Mapping[str, Any], record: Task) -> Experiment:
-    return Experiment.model_validate_json(json.dumps(merge(record.defaults, document), default=str))
+def _validated(document: Mapping[str, Any]) -> Experiment:
+    return Experiment.model_validate_json(json.dumps(document, default=str))
 
 
-def _other_problems(document: Mapping[str, Any], record: Task, wrong: Sequence[tuple[int | str, ...]]) -> list[str]:
+def _other_problems(document: Mapping[str, Any], card: Card | None, wrong: Sequence[tuple[int | str, ...]]) -> list[str]:
     """What else would be wrong with the document if the fields in `wrong` were left to their defaults."""
     for loc in wrong:
         document = _without(document, loc)
     try:
-        return list(_beyond_types(_validated(document, record), record))
+        return list(_beyond_types(_validated(document), card))
     except ValidationError:
         return []
 
@@ -160,10 +163,9 @@ def _without(document: Mapping[str, Any], loc: Sequence[int | str]) -> dict[str,
     return rest
 
 
-def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
-    """What the schema cannot know: names of files, whole cohorts, room in the training split."""
+def _beyond_types(spec: Experiment, card: Card | None) -> Iterator[str]:
+    """Problems that the schema cannot know: names of files, whole cohorts, room in the training split."""
     for where, choices, name in (
-        ("model.name", names(MODELS), spec.model.name),
         ("pruning.criterion", names(CRITERIA), spec.pruning.criterion),
         ("pruning.granularity", names(GRANULARITIES), spec.pruning.granularity),
         ("training.trainer", ["auto", *names(TRAINERS)], spec.training.trainer),
@@ -185,14 +187,25 @@ def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
         yield f"pruning.fraction: expected at most {ROUNDS} rounds to the target, got {fraction:g}, which takes {count}"
     if spec.pruning.granularity == "unit" and spec.pruning.scope == "global":
         yield "pruning.scope: expected layerwise where units compete, got global"
-    if record.folds and spec.replicates % record.folds:
+    if card is not None:
+        yield from _beside_the_task(spec, card)
+
+
+def _beside_the_task(spec: Experiment, card: Card) -> Iterator[str]:
+    """Options that the task's `model` does not take, whole cohorts, room in the training split."""
+    for name in sorted(spec.options.keys() - card.options.keys()):
+        known = list(card.options)
+        choices = f"known: {', '.join(known)}" if known else "its model takes none"
+        yield f"options.{name}: unknown to task {card.name}. {guess(name, known)}{choices}"
+    if card.folds and spec.replicates % card.folds:
         yield (
-            f"replicates: expected a multiple of {record.folds} ({spec.task} is cross-fitted in whole cohorts of "
-            f"{record.folds}), got {spec.replicates}"
+            f"replicates: expected a multiple of {card.folds} ({card.name} is cross-fitted in whole cohorts of "
+            f"{card.folds}), got {spec.replicates}"
         )
-    test = record.test or -(-record.examples // record.folds)
-    if spec.training.batch_size > (room := record.examples - test - record.validation):
-        yield f"training.batch_size: expected at most the {room} training examples, got {spec.training.batch_size}"
+    if spec.training.batch_size > card.room:
+        yield f"training.batch_size: expected at most the {card.room} training examples, got {spec.training.batch_size}"
+    if card.scalar_loss and spec.gate.loss_margin is not None:
+        yield "gate.loss_margin: expected null: the loss of this task is one number for a batch"
 
 
 def _problem(error: Any) -> str:

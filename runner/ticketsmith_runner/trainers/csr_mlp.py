@@ -13,7 +13,8 @@ from torch.nn.functional import pad
 from ticketsmith.lottery.schedule import learning_rate
 from ticketsmith.lottery.spec import Training
 
-from . import Batches, Mask, State, _compiled, memory, weights
+from ..objectives import classification
+from . import Batches, Fed, Loss, Mask, State, _compiled, memory, weights
 from ._chain import linears, refuses
 
 _compiled.unpack()
@@ -25,6 +26,7 @@ from ._layout import Layout  # noqa: E402
 __all__ = ["refuses", "start"]
 
 DEVICES, PRECISIONS = ("cpu",), ("float32",)
+LOSSES = (classification.loss,)
 
 
 def slots(training: Training) -> tuple[str, ...]:
@@ -37,7 +39,9 @@ def slots(training: Training) -> tuple[str, ...]:
 class CsrMlp:
     """Values and memory of the weights that exist, and what the compiled step needs to find them."""
 
-    def __init__(self, network: nn.Module, state: State, mask: Mask, training: Training) -> None:
+    def __init__(
+        self, network: nn.Module, state: State, mask: Mask, training: Training, loss: Loss = classification.loss
+    ) -> None:
         layers = linears(network) or {}
         full = {name: torch.ones_like(layer.weight, dtype=torch.bool) for name, layer in layers.items()}
         self.layout = Layout.of({name: mask.get(f"{name}.weight", ones).numpy() for name, ones in full.items()})
@@ -46,21 +50,24 @@ class CsrMlp:
         self.slots = np.zeros((2, len(self.parameters)), np.float32)
         self._remember(list(memory(state)))
 
-    def advance(self, span: range, batches: Batches) -> None:
+    def advance(self, span: range, batches: Fed) -> None:
+        assert isinstance(batches, Batches), "the planner leaves examples that are not in memory to others"
+        inputs, labels = batches.examples
         orders = torch.stack([batches.chosen(update) for update in span]).numpy()
         rates = np.array([learning_rate(self.training, update) for update in span])
         done = np.arange(self.updates + 1, self.updates + 1 + len(span))
         adam = self.training.optimizer == "adam"
         rates, roots = (rates / (1 - 0.9**done) if adam else rates), np.sqrt(1 - 0.999**done)
         _csr.train(
-            _flat(batches.inputs), batches.labels.numpy(), orders,
+            _flat(inputs), labels.numpy(), orders,
             rates.astype(np.float32), roots.astype(np.float32), np.float32(self.training.momentum), adam,
             *self._network(), self.slots,
         )  # fmt: skip
         self.updates += len(span)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        return torch.from_numpy(_csr.predict(_flat(inputs), *self._network()))
+    @property
+    def model(self) -> nn.Module:
+        return _Chain(self._network())
 
     def weights(self) -> State:
         return {f"weights/{name}": value for name, value in self.layout.unpack(self.parameters).items()}
@@ -85,6 +92,17 @@ class CsrMlp:
     def _network(self) -> tuple[object, ...]:
         at = len(self.layout.columns)
         return self.layout.compiled, self.parameters[:at], self.parameters[at:]
+
+
+class _Chain(nn.Module):
+    """The compiled network, as its objective asks for it."""
+
+    def __init__(self, network: tuple[object, ...]) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return torch.from_numpy(_csr.predict(_flat(inputs), *self.network))
 
 
 def _flat(inputs: Tensor) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""What steps write and reports read. Accuracies and sparsities are fractions in [0, 1]; losses are nats; times seconds.
+"""What steps write and reports read. Scores and losses are as the task records them, sparsities fractions; times seconds.
 
 R is the number of replicates, E the number of looks at the validation split.
 """
@@ -43,10 +43,10 @@ class TrainMetrics(Record):
     validation_score: list[list[float | None]]
     early_stop_step: list[int]
     """Look with the least validation loss, (R,): the early-stop iteration of the paper."""
-    early_stop_test_score: list[float]
-    """Test accuracy of the weights at that look, (R,)."""
-    test_score: list[float]
-    """Test accuracy at the end of training, (R,). The final number; nothing was selected by it."""
+    early_stop_test_score: list[float | None]
+    """Mean test score of the weights at that look, (R,); null if it is not finite."""
+    test_score: list[float | None]
+    """Mean test score at the end of training, (R,); null if it is not finite. Nothing was selected by it."""
     test_loss: list[float | None]
     """Mean test loss, (R,); null if it is not finite."""
     diverged_at: list[int | None]

@@ -1,13 +1,14 @@
 """The spec of an experiment: every number that can change a result, with its unit; and the run id it leads to."""
 
 from hashlib import sha256
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..documents import canonical
 from .collapse import least, shared
-from .task import Task
+
+SCHEMA = 2  # of run ids
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
@@ -19,11 +20,14 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Model(Part):
-    """The network."""
+class Sources(Part):
+    """What a spec is asked of: digests of everything besides it that decides a number. Filled in, never typed."""
 
-    name: str = Field("mlp", description="file in ticketsmith_runner/models")
-    hidden: tuple[Count, ...] = Field((300, 100), description="units of each hidden layer")
+    name: str = Field("digits-mlp", description="of the task, a DNS label")
+    engine: str = Field("", description="SHA-256 of the package's sources that decide numbers")
+    code: str = Field("", description="SHA-256 of the archive of the task's code")
+    data: str = Field("", description="SHA-256 of the examples")
+    weights: str | None = Field(None, description="SHA-256 of the weights that training starts from; null: theta_0")
 
 
 class Training(Part):
@@ -108,7 +112,8 @@ class BenchmarkOptions(Part):
 class Experiment(Part):
     """One experiment: a task, a method, and the question asked of the result."""
 
-    task: str = Field("digits-mlp", description="file in ticketsmith/tasks")
+    task: str = Field("digits-mlp", description="a file (flowers.py), a module (my_pkg.flowers), or an installed task")
+    sources: Sources = Sources()
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="root of every named random stream")
     replicates: Count = Field(description="independent repetitions before the gate looks, and before each further look")
     looks: Annotated[int, Field(ge=1, le=20)] = Field(
@@ -120,7 +125,7 @@ class Experiment(Part):
     controls: tuple[Literal["reinit", "random", "lr-rewind", "finetune"], ...] = Field(
         ("reinit", "random"), description="arms beside the ticket"
     )
-    model: Model = Model()
+    options: dict[str, Any] = Field({}, description="keyword arguments of the task's `model`")
     training: Training
     pruning: Pruning = Pruning()
     gate: GateRule = GateRule()
@@ -172,15 +177,20 @@ class Experiment(Part):
         return (self.max_replicates or self.replicates) // self.replicates
 
     def identity(self) -> dict[str, object]:
-        """The part of the spec that decides a training, every default written out: how many there are does not."""
+        """The part of the spec that decides a training, every default written out: how many there are does not.
+
+        A file that was moved is the same task: its name and digests stand for it.
+        """
         counts = {"replicates", "looks", "max_replicates"}
-        return self.model_dump(mode="json", exclude={"benchmark", "stop_on_fail", *counts})
+        return self.model_dump(mode="json", exclude={"task", "benchmark", "stop_on_fail", *counts})
 
     def question(self) -> str:
         """Digest of what is asked, whatever the seed: two runs with one question are two tries of it."""
         return sha256(canonical({k: v for k, v in self.identity().items() if k != "seed"})).hexdigest()[:12]
 
-    def run_id(self, task: Task, version: str) -> str:
-        """`<task>-<12 hex digits>`: the digest of identity, package version and data. A valid DNS label."""
-        whole = {"spec": self.identity(), "version": version, "data": task.digest}
-        return f"{self.task}-{sha256(canonical(whole)).hexdigest()[:12]}"
+    def run_id(self) -> str:
+        """`<task>-<12 hex digits>`: the digest of identity, engine, code, data and weights. A valid DNS label."""
+        spec = {key: value for key, value in self.identity().items() if key != "sources"}
+        sources = self.sources.model_dump(mode="json", exclude={"name"})
+        whole = {"schema": SCHEMA, "spec": spec, **sources}
+        return f"{self.sources.name}-{sha256(canonical(whole)).hexdigest()[:12]}"

@@ -1,0 +1,12 @@
+"""What a step returns: names to bytes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifacts:
+    """Files by name. `volatile` holds what differs by nature (timings)."""
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    volatile: Mapping[str, bytes] = field(default_factory=dict)

@@ -1,0 +1,95 @@
+"""Makes the card of a task, and holds data to it."""
+
+import re
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils._pytree import tree_flatten
+from torch.utils.data import TensorDataset
+
+from ticketsmith.datafiles import manifest
+from ticketsmith.errors import Conflict
+from ticketsmith.lottery.card import Card
+
+from .examples import Examples, sizes
+from .tasks import Task, options
+
+
+def card(task: Task, name: str, data_root: str, *, engine: str, code: str) -> Card:
+    """All that is known of a task by those who do not import it. Raises UsageError for whatever is wrong with it."""
+    examples = task.examples(data_root)
+    whole, test, validation = sizes(examples.splits)
+    return Card(
+        name=name,
+        module=task.module,
+        summary=_first_line(task.code.__doc__ or name),
+        metric=task.metric,
+        defaults=dict(task.code.DEFAULTS),
+        options=options(task),
+        examples=whole,
+        test=test,
+        folds=examples.splits.folds,
+        validation=validation,
+        grouped=examples.groups is not None,
+        engine=engine,
+        code=code,
+        data=digest(examples, data_root),
+    )
+
+
+@lru_cache(maxsize=2)
+def verified(task: Task, data_root: str, expected: str) -> Examples:
+    """The examples of a task. Raises Conflict if their digest is not the expected one, which is part of the run id."""
+    examples = task.examples(data_root)
+    if (got := digest(examples, data_root)) != expected:
+        raise Conflict(
+            f"the data of task {task.module} has digest {got}, the run expects {expected}",
+            f"bring back the data that the run began with (--data-root is {data_root}), or begin a run with this data",
+        )
+    return examples
+
+
+@lru_cache(maxsize=2)
+def digest(examples: Examples, data_root: str) -> str:
+    """SHA-256 of the examples with their splits: of the files that they come from, else of each example read once."""
+    splits = examples.splits
+    told = f"{splits.test}/{splits.folds}/{splits.validation}/{examples.count}"
+    whole = sha256(told.encode())
+    if examples.groups is not None:
+        whole.update(examples.groups.astype("<i8").tobytes())
+    if splits.files:
+        whole.update(manifest(Path(data_root), [Path(file) for file in splits.files]).digest.encode())
+    else:
+        for leaf in _leaves(examples):
+            whole.update(_bytes(leaf))
+    return whole.hexdigest()
+
+
+def _leaves(examples: Examples) -> Any:
+    """Tensors, or whatever else examples consist of, in their order."""
+    dataset = examples.splits.examples
+    if type(dataset) is TensorDataset:
+        yield from dataset.tensors
+        return
+    for number in range(examples.count):
+        yield from tree_flatten(examples.item(number, number))[0]
+
+
+def _bytes(leaf: Any) -> bytes:
+    if isinstance(leaf, Tensor):
+        array = leaf.detach().contiguous().cpu().numpy()
+        return f"{array.dtype.str}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()
+    if isinstance(leaf, np.ndarray):
+        return f"{leaf.dtype.str}{leaf.shape}".encode() + np.ascontiguousarray(leaf).tobytes()
+    if isinstance(leaf, bool | int | float | str | bytes | type(None)):
+        return repr(leaf).encode()
+    pixels = getattr(leaf, "tobytes", None)  # an image of PIL
+    return pixels() if callable(pixels) else re.sub(r" at 0x[0-9a-f]+", "", repr(leaf)).encode()
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0].strip().rstrip(".")

@@ -1,0 +1,154 @@
+"""Loss and score of examples that a network was not trained on, with whatever else its task records of each.
+
+Noise, of a VAE or a diffusion step, is drawn from a stream of (seed, replicate, place): the same for dense and ticket,
+so that their differences stay paired.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_map
+
+from ticketsmith.errors import UsageError
+
+from .examples import Batch, Examples, Numbers, Split
+from .roles import PADDING, TEST, VALIDATION
+from .seeds import seed_of, seeded
+from .tasks import Task
+
+Records = dict[str, Tensor]
+PART = 1024  # examples at a time: what a layer says of more does not stay in the cache
+NUMBERS = 2**20  # of the inputs at a time, where examples are large
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Examples of one replicate, and the task that measures a network on them."""
+
+    task: Task
+    examples: Examples
+    seed: int
+    replicate: int
+
+    def columns(self, model: nn.Module, numbers: Numbers, *, recorded: bool) -> Records:
+        """`loss` and `score`, fp32, and if `recorded` what the task records: (n,) each, on the CPU."""
+        parts = [self._part(model, place, part, recorded) for place, part in enumerate(self._parts(numbers))]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def look(self, model: nn.Module, numbers: Numbers) -> tuple[float, float]:
+        """Mean loss and mean score; neither need be finite."""
+        columns = self.columns(model, numbers, recorded=False)
+        return float(columns["loss"].double().mean()), float(columns["score"].double().mean())
+
+    def records(self, model: nn.Module, split: Split) -> Records:
+        """The record of a network: `example` int32, `role` uint8, `loss`, `score`, and the task's own columns."""
+        numbers = np.concatenate([split.validation, split.test])
+        role = torch.full((len(numbers),), TEST, dtype=torch.uint8)
+        role[: len(split.validation)] = VALIDATION
+        found = {"example": torch.from_numpy(numbers.astype(np.int32)), "role": role}
+        if self.examples.groups is not None:
+            found["group"] = torch.from_numpy(self.examples.groups[numbers].astype(np.int32))
+        return found | self.columns(model, numbers, recorded=True)
+
+    def _parts(self, numbers: Numbers) -> Iterator[Numbers]:
+        leaves = [leaf for leaf in tree_flatten(self.examples.item(int(numbers[0])))[0] if isinstance(leaf, Tensor)]
+        room = NUMBERS // max(1, max((leaf.numel() for leaf in leaves), default=1))
+        size = min(PART, max(1, room))
+        return (numbers[first : first + size] for first in range(0, len(numbers), size))
+
+    def _part(self, model: nn.Module, place: int, numbers: Numbers, recorded: bool) -> Records:
+        stream = f"evaluation/{place}"
+        batch = self.examples.batch(numbers, lambda n: seed_of(self.seed, self.replicate, f"{stream}/{n}"))
+        batch = moved(batch, _device(model))
+        seed, task = seed_of(self.seed, self.replicate, stream), self.task
+        with seeded(seed), torch.inference_mode(), task.told("loss"), remembered(model):
+            loss = task.loss(model, batch)
+            score = loss if task.score is task.loss else task.score(model, batch)
+            found = {"loss": self._column("loss", loss, len(numbers), scalar=score is not loss), "score": score}
+            if recorded and task.record is not None:
+                found |= task.record(model, batch)
+        return {
+            name: self._column(name, value, len(numbers)).cpu().to(_kind(name, value)) for name, value in found.items()
+        }
+
+    def _column(self, name: str, value: Any, count: int, *, scalar: bool = False) -> Tensor:
+        """Raises UsageError unless there is a number for each example."""
+        if scalar and isinstance(value, Tensor) and value.dim() == 0:
+            return value.expand(count)
+        if isinstance(value, Tensor) and value.shape == (count,):
+            return value.detach()
+        got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        fix = (
+            "take reduction='none' and the mean over all axes but the first; or give a `score` of (B,), and loss may be a scalar"
+            if name == "loss"
+            else "one number for each example"
+        )
+        raise UsageError(f"{name}() of task {self.task.module} gives {got} for {count} examples, not ({count},)", fix)
+
+
+def moved(batch: Batch, device: torch.device) -> Batch:
+    """A batch on a device."""
+    if device.type == "cpu":
+        return batch
+    return tree_map(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, batch)
+
+
+def mean(values: Tensor) -> float | None:
+    """In double precision; None if it is not finite."""
+    found = float(values.double().mean())
+    return found if math.isfinite(found) else None
+
+
+def of_test(records: Records, name: str) -> Tensor:
+    """A column on the test split."""
+    return records[name][records["role"] == TEST]
+
+
+def stack_ragged(members: list[Records]) -> Records:
+    """R records of unequal length (folds differ in size) to (R, M): short ones end in example -1 with role PADDING."""
+    longest = max(len(member["role"]) for member in members)
+
+    def padded(tensor: Tensor, fill: int) -> Tensor:
+        return torch.cat([tensor, torch.full((longest - len(tensor),), fill, dtype=tensor.dtype)])
+
+    fills = {"example": -1, "role": PADDING}
+    rows = [{name: padded(tensor, fills.get(name, 0)) for name, tensor in member.items()} for member in members]
+    return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+@contextmanager
+def remembered(model: nn.Module) -> Iterator[None]:
+    """Let a network be asked once for the same tensors: loss, score and record of a batch read one forward pass."""
+    forward: Callable[..., Any] = model.forward
+    answers: list[tuple[tuple[Any, ...], Mapping[str, Any], Any]] = []
+
+    def once(*args: Any, **kwargs: Any) -> Any:
+        for known, named, answer in answers:
+            if _same(known, args) and named.keys() == kwargs.keys() and all(named[k] is kwargs[k] for k in named):
+                return answer
+        answers.append((args, kwargs, forward(*args, **kwargs)))
+        return answers[-1][2]
+
+    model.forward = once
+    try:
+        yield
+    finally:
+        del model.forward
+
+
+def _same(known: tuple[Any, ...], given: tuple[Any, ...]) -> bool:
+    return len(known) == len(given) and all(a is b for a, b in zip(known, given, strict=True))
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+
+def _kind(name: str, value: Tensor) -> torch.dtype:
+    return torch.float32 if name in ("loss", "score") or value.dtype in (torch.float64, torch.bfloat16) else value.dtype

@@ -1,0 +1,298 @@
+"""Examples, and which of them a replicate trains on, validates on and is tested on.
+
+N: examples of the data set.  n: examples of one split.  A batch is what the task's functions read: a tuple, list or
+dict of tensors, each with the examples as its leading dimension.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, TensorDataset, default_collate
+
+from ticketsmith.allowance import memory
+from ticketsmith.errors import UsageError
+from ticketsmith.task import Splits
+
+from .seeds import drawn, permutation, seed_of, seeded, states
+
+Batch = Any
+Numbers = NDArray[np.int64]
+Collate = Callable[[list[Any]], Batch]
+SHARE = 0.25  # of the memory, up to which examples are held in it
+TENTH = 10  # of the training examples, held out where a task says nothing
+
+
+@dataclass(frozen=True)
+class Split:
+    """Numbers of examples, disjoint."""
+
+    train: Numbers
+    validation: Numbers
+    test: Numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """A task's examples: in memory where they fit, else read by a DataLoader; the same bytes either way."""
+
+    splits: Splits
+    collate: Collate | None = None
+    workers: int = 0
+    """Processes that read examples, where these are not in memory."""
+    resident: bool | None = None
+    """False: never held in memory. None: where they fit."""
+    _brought: dict[str, Batch] = field(default_factory=dict, repr=False)
+
+    @staticmethod
+    def of(data: Splits | Mapping[str, Any], collate: Collate | None = None) -> "Examples":
+        """What `data()` of a task returns. Raises UsageError if a split is missing or empty."""
+        splits = data if isinstance(data, Splits) else _joined(data)
+        _refuse(splits)
+        return Examples(splits, collate)
+
+    @property
+    def count(self) -> int:
+        """N."""
+        return len(self.splits.examples)  # type: ignore[arg-type]
+
+    @cached_property
+    def groups(self) -> Numbers | None:
+        """The group of each example, (N,), numbered in the order of their first examples."""
+        if self.splits.groups is None:
+            return None
+        numbers: dict[Any, int] = {}
+        return np.array([numbers.setdefault(_hashable(group), len(numbers)) for group in self.splits.groups])
+
+    @cached_property
+    def tensors(self) -> Batch | None:
+        """All examples as one batch in memory, or None where they do not fit, differ in shape, or draw numbers."""
+        dataset = self.splits.examples
+        if self.resident is False or self.collate is not None:
+            return None
+        if type(dataset) is TensorDataset:
+            return tuple(dataset.tensors)
+        if self.count * size_of(self.item(0)) > SHARE * memory():
+            return None
+        return self._held()
+
+    def item(self, number: int, seed: int = 0) -> Any:
+        """One example, with every generator that it may draw from at the head of a stream."""
+        with seeded(seed):
+            return self.splits.examples[number]
+
+    def batch(self, numbers: Numbers, stream: Callable[[int], int] = lambda number: number) -> Batch:
+        """The examples with these numbers; `stream(number)` is the seed of what an example draws."""
+        if self.tensors is not None:
+            chosen = torch.from_numpy(numbers)
+            return tree_map(lambda tensor: tensor[chosen], self.tensors)
+        return self._collated([self.item(int(number), stream(int(number))) for number in numbers])
+
+    def on(self, device: str) -> Batch:
+        """All examples, resident in a device's memory; brought there once. Only where `tensors` are."""
+        if device not in self._brought:
+            self._brought[device] = tree_map(lambda tensor: tensor.to(device), self.tensors)
+        return self._brought[device]
+
+    def loaded(self, keys: Iterator[list[tuple[int, int]]]) -> Iterator[Batch]:
+        """A batch for each list of (number, seed), read by `workers` processes ahead of their use."""
+        loader = DataLoader(
+            _Seeded(self.splits.examples),
+            batch_sampler=keys,  # type: ignore[arg-type]
+            num_workers=self.workers,
+            collate_fn=self._collated,
+            generator=torch.Generator(),  # or the loader draws from the stream of the training
+        )
+        return iter(loader)
+
+    def split(self, seed: int, replicate: int) -> Split:
+        """The split of one replicate. Cross-fitted: replicates with equal r // folds share one shuffle of all examples.
+
+        Groups stay together: whole ones are shuffled, dealt out and held out.
+        """
+        splits, units = self.splits, self._units
+        if splits.folds:
+            block, fold = divmod(replicate, splits.folds)
+            order = permutation(len(units), seed, block, "folds")
+            folds = np.array_split(order, splits.folds)
+            rest = np.concatenate(folds[fold + 1 :] + folds[:fold])
+            validation, train = self._held_out(rest)
+            return Split(train, validation, self._spread(folds[fold]))
+        test = np.array(splits.test, dtype=np.int64)
+        outside = np.setdiff1d(np.arange(self.count), test)
+        if isinstance(splits.validation, range):
+            validation = np.array(splits.validation, dtype=np.int64)
+            return Split(np.setdiff1d(outside, validation), validation, test)
+        pool = self._pool(outside)
+        validation, train = self._held_out(pool[permutation(len(pool), seed, replicate, "validation")])
+        return Split(train, validation, test)
+
+    @cached_property
+    def _units(self) -> list[Numbers]:
+        """The examples of each group; each by itself, where there are none."""
+        if self.groups is None:
+            return list(np.arange(self.count)[:, None])
+        order = np.argsort(self.groups, kind="stable")
+        return np.split(order, np.flatnonzero(np.diff(self.groups[order])) + 1)
+
+    def _pool(self, numbers: Numbers) -> Numbers:
+        """The units that these examples make up."""
+        return numbers if self.groups is None else np.unique(self.groups[numbers])
+
+    def _spread(self, units: Numbers) -> Numbers:
+        if self.groups is None:
+            return units
+        return np.concatenate([self._units[unit] for unit in units])
+
+    def _held_out(self, units: Numbers) -> tuple[Numbers, Numbers]:
+        """Validation and training examples: as few units first as hold the number of validation examples."""
+        wanted = self.splits.validation
+        assert isinstance(wanted, int)
+        if self.groups is None:
+            return units[:wanted], units[wanted:]
+        sizes = np.cumsum([len(self._units[unit]) for unit in units])
+        first = int(np.searchsorted(sizes, wanted)) + 1 if wanted else 0
+        return self._spread(units[:first]), self._spread(units[first:])
+
+    def _collated(self, items: list[Any]) -> Batch:
+        return (self.collate or default_collate)(items)
+
+    def _held(self) -> Batch | None:
+        """Every example, read once; None if one of them draws numbers, or has another shape."""
+        before, items = states(), []
+        with seeded(0):
+            before = states()
+            for number in range(self.count):
+                items.append(self.splits.examples[number])
+                if number % TENTH == 0 and drawn(before):
+                    return None
+            if drawn(before):
+                return None
+        try:
+            held = default_collate(items)
+        except (RuntimeError, TypeError):
+            return None
+        return held if all(isinstance(leaf, Tensor) for leaf in tree_flatten(held)[0]) else None
+
+
+class _Seeded(Dataset[Any]):
+    """A data set that is asked for (number, seed)."""
+
+    def __init__(self, dataset: Dataset[Any]) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, key: tuple[int, int]) -> Any:
+        number, seed = key
+        with seeded(seed):
+            return self.dataset[number]
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which examples each update of a training sees: each epoch is one shuffle, its last, short batch is left out."""
+
+    pool: Numbers
+    """The training examples."""
+    size: int
+    """Examples of a batch. Raises UsageError if there are fewer."""
+    seed: int
+    replicate: int
+    stream: str = "order"
+
+    def __post_init__(self) -> None:
+        if self.size > len(self.pool):
+            problem = f"training.batch_size: {self.size} is more than the {len(self.pool)} training examples"
+            raise UsageError(problem, f"at most {len(self.pool)}")
+
+    def place(self, update: int) -> tuple[int, slice]:
+        """The epoch of an update, and its batch in it."""
+        epoch, position = divmod(update, len(self.pool) // self.size)
+        return epoch, slice(position * self.size, (position + 1) * self.size)
+
+    def epoch(self, epoch: int) -> Numbers:
+        """The training examples in the order of one epoch."""
+        return self.pool[permutation(len(self.pool), self.seed, self.replicate, f"{self.stream}/{epoch}")]
+
+    def keys(self, first: int) -> Iterator[list[tuple[int, int]]]:
+        """The batches from one update on: numbers of examples, with the seed of what each draws in that epoch."""
+        current, numbers = -1, self.pool
+        for update in count(first):
+            epoch, batch = self.place(update)
+            if epoch != current:
+                current, numbers = epoch, self.epoch(epoch)
+            yield [(int(n), seed_of(self.seed, self.replicate, f"example/{epoch}/{n}")) for n in numbers[batch]]
+
+    def noise(self, update: int) -> int:
+        """The seed of what an update draws besides its examples, such as which units dropout leaves out."""
+        return seed_of(self.seed, self.replicate, f"noise/{update}")
+
+
+def _joined(data: Mapping[str, Any]) -> Splits:
+    """Data sets by the names of their splits, as a Hugging Face `DatasetDict` is, one after the other."""
+    if missing := [name for name in ("train", "test") if name not in data]:
+        raise UsageError(
+            f"data() returns {', '.join(map(str, data)) or 'nothing'}, without {' and '.join(missing)}",
+            "return Splits(…), or a dict with train, test and, where wanted, validation",
+        )
+    parts = [data[name] for name in ("train", "validation", "test") if name in data]
+    ends = np.cumsum([len(part) for part in parts])
+    held_out = range(ends[0], ends[1]) if "validation" in data else len(parts[0]) // TENTH
+    test = range(ends[-2], ends[-1])
+    return Splits(examples=ConcatDataset(parts), test=test, validation=held_out)
+
+
+def _refuse(splits: Splits) -> None:
+    """Raises UsageError for splits that are empty, overlap, or leave nothing to train on."""
+    whole = len(splits.examples) if hasattr(splits.examples, "__len__") else None
+    if whole is None:
+        raise UsageError(
+            "data() returns examples without a length", "return a map-style data set: __len__ and __getitem__"
+        )
+    if not whole:
+        raise UsageError("data() returns no example", "give the folder of the data sets with --data-root")
+    if bool(splits.folds) == (splits.test is not None):
+        raise UsageError("data() returns both test and folds, or neither", "Splits(…, folds=5) or Splits(…, test=range(…))")
+    test = {*splits.test} if splits.test is not None else set[int]()
+    held_out = {*splits.validation} if isinstance(splits.validation, range) else set[int]()
+    if outside := [number for number in (*test, *held_out) if not 0 <= number < whole]:
+        raise UsageError(f"data() puts example {outside[0]} into a split, of {whole}", "count from 0")
+    if both := test & held_out:
+        raise UsageError(f"data() has example {min(both)} in test and validation", "each example lies in one split")
+    if splits.folds and (splits.folds < 2 or splits.folds > whole):
+        raise UsageError(f"data() returns {splits.folds} folds of {whole} examples", "2 folds at least")
+    if splits.folds and isinstance(splits.validation, range):
+        raise UsageError("data() returns folds and a range of validation", "with folds, validation is a number")
+    if splits.groups is not None and len(splits.groups) != whole:
+        raise UsageError(f"data() returns {len(splits.groups)} groups of {whole} examples", "one for each example")
+    fold = -(-whole // splits.folds) if splits.folds else len(test)
+    kept = len(held_out) if held_out else int(splits.validation if isinstance(splits.validation, int) else 0)
+    if splits.test is not None and not test:
+        raise UsageError("data() returns no test example", "name their numbers: Splits(…, test=range(900, 1000))")
+    if kept < 1:
+        raise UsageError("data() holds out no validation example", "Splits(…, validation=100)")
+    if fold + kept >= whole:
+        raise UsageError(f"data() leaves nothing to train on: {fold} test, {kept} validation, {whole} in all", "fewer")
+
+
+def size_of(item: Any) -> int:
+    """Bytes of one example."""
+    leaves = tree_flatten(item)[0]
+    return sum(leaf.numel() * leaf.element_size() if isinstance(leaf, Tensor) else 8 for leaf in leaves)
+
+
+def _hashable(group: Any) -> Any:
+    return group.item() if hasattr(group, "item") else group
+
+
+def sizes(splits: Splits) -> tuple[int, int, int]:
+    """Examples in all, of the largest test split, and of validation."""
+    whole = len(splits.examples)  # type: ignore[arg-type]
+    test = -(-whole // splits.folds) if splits.folds else len(splits.test or ())
+    return whole, test, splits.validation if isinstance(splits.validation, int) else len(splits.validation)

@@ -1,0 +1,129 @@
+"""Cards of tasks: made by the runner, which imports the task; written beside the run; read by everybody else."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import Any
+
+from . import engine, errors
+from .digests import cache_file
+from .documents import canonical
+from .endings import ended
+from .errors import IntegrityError, TicketSmithError, UsageError
+from .ledger import CARD, Ledger
+from .lottery.card import Card
+from .references import Reference, find
+from .sources import archive, code_key
+from .stores import Store
+
+
+def of(reference: str, data_root: str) -> Card:
+    """The card of a task by its file, module or name. Raises UsageError for whatever is wrong with it."""
+    return _made(reference, os.path.abspath(data_root)).card
+
+
+def keep(store: Store, run: str, reference: str, data_root: str) -> None:
+    """Put the task's code and its card where a run finds them."""
+    made = _made(reference, os.path.abspath(data_root))
+    store.put_once(code_key(made.card.code), made.code)
+    Ledger(store, run).settle(CARD, lambda: canonical(made.card.model_dump(mode="json")))
+
+
+def read(ledger: Ledger) -> Card:
+    """The card that a run was begun with. Raises IntegrityError if it is not there whole."""
+    try:
+        return Card.model_validate(ledger.agreed(CARD))
+    except ValueError as error:
+        raise IntegrityError(
+            f"no card of the task at {ledger.store.url}/{ledger.run_id}/{CARD}",
+            "start the run with `ticketsmith run`, which writes it; runs of version 0.1.0 have none",
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Made:
+    card: Card
+    code: bytes
+
+
+@lru_cache(maxsize=8)
+def _made(reference: str, data_root: str) -> _Made:
+    task = find(reference)
+    code = archive(task)
+    digest = sha256(code).hexdigest()
+    place = cache_file().parent / "cards" / f"{_key(digest, task, data_root)}.json"
+    card = _remembered(place) or _asked(task, code, data_root, place)
+    return _Made(card, code)
+
+
+def _key(code: str, task: Reference, data_root: str) -> str:
+    return sha256(canonical([code, engine.digest(), task.module, task.name, data_root])).hexdigest()
+
+
+def _remembered(place: Path) -> Card | None:
+    """The card that was made before, if every file that the examples come from is as it was."""
+    try:
+        document = json.loads(place.read_bytes())
+        if document["files"] and all(_stamp(Path(path)) == stamp for path, *stamp in document["files"]):
+            return Card.model_validate(document["card"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def _asked(task: Reference, code: bytes, data_root: str, place: Path) -> Card:
+    """Let the runner make the card, and remember it where named files account for every example."""
+    with TemporaryDirectory(prefix="ticketsmith-") as folder:
+        packed = Path(folder, "code.tar")
+        packed.write_bytes(code)
+        options = ["--archive", str(packed), "--module", task.module, "--name", task.name, "--data-root", data_root]
+        document = ask("card", *options)
+    card = Card.model_validate(document["card"])
+    if document["files"]:
+        stamps = [[path, *_stamp(Path(path))] for path in document["files"]]
+        _write(place, canonical({"card": card.model_dump(mode="json"), "files": stamps}))
+    return card
+
+
+def ask(command: str, *options: str) -> dict[str, Any]:
+    """The document that a short command of the runner ends with. Raises what the runner raised."""
+    argv = [sys.executable, "-P", "-m", "ticketsmith_runner", command, *options]
+    spoken = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=spoken, encoding="utf-8")
+    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"event"')]
+    said = next((event["code"] for event in events if event["event"] == "end"), None)
+    if code := ended(done.returncode, said, "the runner"):
+        raise _error(code, done.stderr)
+    return next(event for event in events if event["event"] == command)
+
+
+def _error(code: int, text: str) -> TicketSmithError:
+    """The error that the runner printed, of the class that its exit code stands for."""
+    *before, last = text.rpartition("error: ")
+    problem, _, fix = last.strip().partition("\n  fix: ")
+    kinds = {kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")}
+    if not before[1]:
+        return TicketSmithError(f"the runner ended with {code}: {text.strip()}", "report it with the lines above")
+    return kinds.get(code, UsageError)(problem, fix)
+
+
+def _stamp(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _write(place: Path, data: bytes) -> None:
+    """Whole or not at all; a folder that may not be written to only costs the time to make the card again."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=place.parent, delete=False) as file:
+            file.write(data)
+        os.replace(file.name, place)
+    except OSError:
+        return
