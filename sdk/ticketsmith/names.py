@@ -2,11 +2,11 @@
 
 import importlib
 import importlib.util
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 
 from .errors import UsageError
+from .lottery.choices import guess
 
 
 def names(package: str) -> list[str]:
@@ -25,9 +25,3 @@ def load(package: str, name: str) -> ModuleType:
         kind = package.rpartition(".")[2].removesuffix("s")
         raise UsageError(f"no {kind} {name!r}", f"{guess(name, choices)}choose from {', '.join(choices)}")
     return importlib.import_module(f"{package}.{name.replace('-', '_')}")
-
-
-def guess(name: str, choices: list[str]) -> str:
-    """`did you mean 'x'? `, or nothing if no choice is near."""
-    near = get_close_matches(name, choices, n=1)
-    return f"did you mean {near[0]!r}? " if near else ""

@@ -38,6 +38,15 @@ def test_a_spec_is_read_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
 
 
+def test_a_spec_is_read_without_the_runner() -> None:
+    """It is validated against names, which `tests/contracts` holds to what the runner has."""
+    script = (
+        "import sys, ticketsmith.specs as s; s.read_spec(None, {'benchmark': {'backends': ['masked']}});"
+        "sys.exit('ticketsmith_runner' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
+
+
 def test_a_folder_is_opened_without_the_library_of_a_bucket() -> None:
     script = (
         "import sys; from ticketsmith.stores import open_store; open_store('runs'); sys.exit('google' in sys.modules)"

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from ticketsmith.lottery.spec import Training
-from ticketsmith.names import load
+
+from ..names import load
 
 State = dict[str, Tensor]
 Mask = Mapping[str, Tensor]
@@ -140,7 +141,7 @@ class GroupFile(TrainerFile, Protocol):
 
 def trainer(name: str) -> TrainerFile:
     """The trainer's file by its name. Raises UsageError with the choices."""
-    return cast(TrainerFile, load(__name__, name))
+    return cast(TrainerFile, load("trainers", name))
 
 
 def begin(name: str, network: nn.Module, states: Sequence[State], masks: Sequence[Mask], training: Training) -> Group:
