@@ -17,6 +17,7 @@ HEAVY = [
     "scipy",
     "sklearn",
     "ticketsmith_runner",
+    "ticketsmith.engine",
 ]
 
 
