@@ -12,18 +12,15 @@ from pydantic import BaseModel, ValidationError
 from . import cards
 from .errors import IntegrityError, UsageError
 from .lottery.card import Card
+from .lottery.choices import BACKENDS, CRITERIA, GRANULARITIES, TRAINERS, guess
 from .lottery.schedule import rounds
 from .lottery.spec import Experiment
-from .names import guess, load, names
 from .stores import Store
 from .yaml12 import read_yaml
 
 SHOWN = 100  # problems of one spec, more than it has fields
 ROUNDS = 999  # of pruning; a fraction near zero would take billions
 THREADS = 1024  # of a back-end; OpenMP ends a process that asks for more than there can be
-CRITERIA, GRANULARITIES, TRAINERS, BACKENDS = (
-    f"ticketsmith_runner.{folder}" for folder in ("criteria", "granularities", "trainers", "backends")
-)
 
 
 def read_spec(path: str | None, overrides: Mapping[str, Any], data_root: str = "data") -> Experiment:
@@ -166,9 +163,9 @@ def _without(document: Mapping[str, Any], loc: Sequence[int | str]) -> dict[str,
 def _beyond_types(spec: Experiment, card: Card | None) -> Iterator[str]:
     """Problems that the schema cannot know: names of files, whole cohorts, room in the training split."""
     for where, choices, name in (
-        ("pruning.criterion", names(CRITERIA), spec.pruning.criterion),
-        ("pruning.granularity", names(GRANULARITIES), spec.pruning.granularity),
-        ("training.trainer", ["auto", *names(TRAINERS)], spec.training.trainer),
+        ("pruning.criterion", CRITERIA, spec.pruning.criterion),
+        ("pruning.granularity", GRANULARITIES, spec.pruning.granularity),
+        ("training.trainer", ("auto", *TRAINERS), spec.training.trainer),
     ):
         if name not in choices:
             yield f"{where}: expected one of {', '.join(choices)}, got {name!r}. {guess(name, choices)}".rstrip()
@@ -177,9 +174,9 @@ def _beyond_types(spec: Experiment, card: Card | None) -> Iterator[str]:
     count, replicate = spec.cohorts * spec.replicates, spec.benchmark.replicate
     if replicate is not None and replicate >= count:
         yield f"benchmark.replicate: expected a number below {count}, got {replicate}"
-    known = names(BACKENDS)
-    for name in sorted(set(spec.benchmark.backends) - set(known)):
-        yield f"benchmark.backends: expected some of {', '.join(known)}, got {name!r}. {guess(name, known)}".rstrip()
+    for name in sorted(set(spec.benchmark.backends) - {*BACKENDS}):
+        near = guess(name, BACKENDS)
+        yield f"benchmark.backends: expected some of {', '.join(BACKENDS)}, got {name!r}. {near}".rstrip()
     if len(set(spec.controls)) < len(spec.controls):
         yield f"controls: expected each one once, got {_short(list(spec.controls))}"
     if (count := rounds(spec.pruning)) > ROUNDS:

@@ -5,11 +5,13 @@ import torch
 from torch import nn
 
 from ticketsmith.errors import UsageError
+from ticketsmith.lottery.choices import CRITERIA, GRANULARITIES
 from ticketsmith.names import load, names
 from ticketsmith.specs import read_spec, run_id, task
 from ticketsmith_runner import masks
 from ticketsmith_runner.data import digest
 from ticketsmith_runner.granularities import granularity
+from ticketsmith_runner.names import load as choice
 from ticketsmith_runner.network import build, draw, prunable
 from ticketsmith_runner.seeds import generator
 
@@ -53,15 +55,15 @@ def test_a_draw_depends_on_its_stream_alone(name: str) -> None:
     assert all(torch.equal(draws[0][key], value) for key, value in draws[1].items())
 
 
-@pytest.mark.parametrize("name", names("ticketsmith_runner.criteria"))
+@pytest.mark.parametrize("name", CRITERIA)
 def test_criterion(name: str) -> None:
     weight = torch.tensor([[-2.0, 1.0], [0.5, -0.25]])
-    score = load("ticketsmith_runner.criteria", name).score(weight)
+    score = choice("criteria", name).score(weight)
     assert score.shape == weight.shape
     assert score.isfinite().all()
 
 
-@pytest.mark.parametrize("name", names("ticketsmith_runner.granularities"))
+@pytest.mark.parametrize("name", GRANULARITIES)
 def test_granularity(name: str) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(20, 40), nn.ReLU(), nn.Linear(40, 24), nn.ReLU(), nn.Linear(24, 6))
     scores = {layer: parameter.detach().abs() for layer, parameter in network.named_parameters() if parameter.dim() > 1}

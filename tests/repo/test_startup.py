@@ -17,6 +17,7 @@ HEAVY = [
     "scipy",
     "sklearn",
     "ticketsmith_runner",
+    "ticketsmith.engine",
 ]
 
 
@@ -35,6 +36,15 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 
 def test_a_spec_is_read_without_torch() -> None:
     script = "import sys, ticketsmith.specs as s; s.read_spec(None, {}); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
+
+
+def test_a_spec_is_read_without_the_runner() -> None:
+    """It is validated against names, which `tests/contracts` holds to what the runner has."""
+    script = (
+        "import sys, ticketsmith.specs as s; s.read_spec(None, {'benchmark': {'backends': ['masked']}});"
+        "sys.exit('ticketsmith_runner' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
 
 

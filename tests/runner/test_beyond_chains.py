@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from ticketsmith.errors import Retryable, UsageError
+from ticketsmith.lottery.choices import TRAINERS
 from ticketsmith.lottery.spec import Training
-from ticketsmith.names import names
 from ticketsmith_runner import memory, planner
 from ticketsmith_runner.execute import execute
 from ticketsmith_runner.loading import Loaded
@@ -300,7 +300,7 @@ def test_on_a_gpu_all_replicates_are_one_stack_unless_they_convolve() -> None:
     assert planner.choose(training, dropping(), 1.0) == planner.Choice(
         "eager", "Dropout draws its numbers for all replicates at once"
     )
-    assert all("cpu" in trainer(name).DEVICES for name in names("ticketsmith_runner.trainers"))
+    assert all("cpu" in trainer(name).DEVICES for name in TRAINERS)
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])

@@ -4,12 +4,11 @@ import json
 
 import pytest
 
-from ticketsmith.certificates import Certified, Claim, Tally, certificate
+from ticketsmith.certificates import NAMES, Certified, Claim, Tally, certificate
 from ticketsmith.cli import main
 from ticketsmith.cli.reproduce import table
 from ticketsmith.lottery.results import Summary, TrainMetrics
 from ticketsmith.lottery.schedule import kept, rounds
-from ticketsmith.names import names
 from ticketsmith.specs import read_spec, task
 from ticketsmith_runner.certify import MEASURES, _level, add_up, certify, check
 from ticketsmith_runner.network import build, prunable
@@ -17,15 +16,13 @@ from ticketsmith_runner.statistics import summary
 
 from .conftest import Run
 
-EVERY = names("ticketsmith.certificates")
-
 
 def claim(measure: str, low: float, high: float, level: int = 1) -> Claim:
     return Claim(text="", measure=measure, level=level, published=0.0, low=low, high=high, basis="")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("budget", ["small", "full"])
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_budget_is_a_valid_spec_and_tries_claims(name: str, budget: str) -> None:
     spec = read_spec(None, certificate(name).budgets[budget])
     assert "reinit" in spec.controls
@@ -34,7 +31,7 @@ def test_a_budget_is_a_valid_spec_and_tries_claims(name: str, budget: str) -> No
     assert budget == "small" or max(levels) < rounds(spec.pruning)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_published_figure_lies_within_its_own_tolerance(name: str) -> None:
     assert all(each.low <= each.published <= each.high for each in certificate(name).claims)
 

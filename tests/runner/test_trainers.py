@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from ticketsmith.errors import UsageError
+from ticketsmith.lottery.choices import TRAINERS
 from ticketsmith.lottery.spec import Training
-from ticketsmith.names import names
 from ticketsmith.specs import merge, read_spec, task
 from ticketsmith_runner import planner
 from ticketsmith_runner.execute import execute
@@ -28,7 +28,6 @@ from ticketsmith_runner.workers import workers
 
 from .conftest import TINY, Run
 
-EVERY = names("ticketsmith_runner.trainers")
 OPTIMIZERS = [("sgd", 0.0), ("sgd", 0.9), ("adam", 0.0)]
 
 
@@ -57,7 +56,7 @@ def apart(ours: State, theirs: State) -> float:
 
 @pytest.mark.parametrize(("optimizer", "momentum"), OPTIMIZERS)
 @pytest.mark.parametrize("density", [1.0, 0.3, 0.05])
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_the_first_update_is_that_of_eager(name: str, density: float, optimizer: str, momentum: float) -> None:
     """Weights and the optimizer's memory; from warm memory, as Adam's first step is the sign of a gradient."""
     state, mask, batches = problem(density)
@@ -138,7 +137,7 @@ def digest() -> str:
     return whole.hexdigest()
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_a_whole_training_ends_as_well_as_that_of_eager(name: str) -> None:
     found = {}
     for each in (name, "eager"):
@@ -154,7 +153,7 @@ def test_a_whole_training_ends_as_well_as_that_of_eager(name: str) -> None:
 
 
 @pytest.mark.parametrize(("optimizer", "momentum"), OPTIMIZERS)
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_masked_weights_and_their_memory_are_exactly_zero(name: str, optimizer: str, momentum: float) -> None:
     state, mask, batches = problem(0.3)
     training = Training(steps=400, batch_size=70, optimizer=optimizer, momentum=momentum, learning_rate=1e-2)
@@ -167,7 +166,7 @@ def test_masked_weights_and_their_memory_are_exactly_zero(name: str, optimizer: 
         assert all(not value[~alive].any() for value in everything)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_a_training_in_stretches_or_from_its_own_state_has_the_same_bytes(name: str) -> None:
     state, mask, batches = problem(0.3)
     training = Training(steps=400, batch_size=70, optimizer="adam", learning_rate=1e-2, schedule="cosine")
@@ -179,7 +178,7 @@ def test_a_training_in_stretches_or_from_its_own_state_has_the_same_bytes(name: 
     assert apart(whole.capture(), again.capture()) == 0
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_an_empty_layer_empty_rows_and_a_single_weight_train(name: str) -> None:
     """A fully pruned layer leaves a constant; its biases still learn."""
     state, _, batches = problem(1.0)
@@ -194,7 +193,7 @@ def test_an_empty_layer_empty_rows_and_a_single_weight_train(name: str) -> None:
     assert float((ours.forward(batches.inputs) - theirs.forward(batches.inputs)).abs().max()) < 1e-5
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_divergence_is_not_hidden(name: str) -> None:
     """A comparison with NaN that picks the other side would turn it into a number."""
     state, mask, batches = problem(0.3)
@@ -239,7 +238,7 @@ def test_small_networks_get_the_sparse_step_at_every_level() -> None:
 def test_bfloat16_is_an_option_of_eager_and_stack_alone(start: Callable[..., Run]) -> None:
     run = start({"training": {"precision": "bfloat16"}})
     assert set(planner.settled(run.context).values()) == {"eager"}
-    for name in EVERY:
+    for name in TRAINERS:
         forced = read_spec(None, merge(TINY, {"training": {"precision": "bfloat16", "trainer": name}}))
         if name in ("eager", "stack"):
             assert planner.plan(forced, run.context.task)[0].trainer == name
@@ -288,14 +287,14 @@ def test_a_trainer_that_differs_from_eager_is_vetoed_and_the_record_says_so() ->
             raise RuntimeError("vmap: no rule for this\nand more")
         return {"csr-mlp": 0.03, "dense-mlp": 1e-9}[name]
 
-    chosen = {level: planner.Choice(name, "the rule") for level, name in enumerate(EVERY)}
+    chosen = {level: planner.Choice(name, "the rule") for level, name in enumerate(TRAINERS)}
     kept = planner.vetted(chosen, probe)
     assert [choice.trainer for choice in kept.values()] == ["eager", "dense-mlp", "eager", "eager"]
     assert kept[0].reason == "csr-mlp differs from it by 3e-02 on this machine"
     assert kept[3].reason == "stack fails on this machine: vmap: no rule for this"
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_no_trainer_is_vetoed_here(name: str) -> None:
     spec = read_spec(None, TINY)
     assert planner.difference(name, spec, task(spec.task)) < planner.TOLERANCE
@@ -307,7 +306,7 @@ def test_a_trainer_that_cannot_train_the_network_is_a_usage_error(start: Callabl
         planner.choose(run.spec.training, nn.Linear(2, 2), 1.0)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_a_replicate_does_not_depend_on_its_cohort_or_on_the_number_of_workers(
     start: Callable[..., Run], name: str
 ) -> None:

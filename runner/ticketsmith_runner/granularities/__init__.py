@@ -5,7 +5,7 @@ from typing import Protocol, cast
 
 from torch import Tensor, nn
 
-from ticketsmith.names import load
+from ..names import load
 
 
 class Granularity(Protocol):
@@ -22,4 +22,4 @@ class Granularity(Protocol):
 
 def granularity(name: str) -> Granularity:
     """The file by its name."""
-    return cast(Granularity, load(__name__, name))
+    return cast(Granularity, load("granularities", name))

@@ -8,11 +8,11 @@ from ticketsmith.errors import Diverged, UsageError
 from ticketsmith.lottery.results import Density, TrainMetrics
 from ticketsmith.lottery.schedule import kept
 from ticketsmith.lottery.steps import Prune, Train
-from ticketsmith.names import load
 
 from .. import masks
 from ..context import Artifacts, Context
 from ..granularities import granularity
+from ..names import load
 from ..seeds import generator
 from ..tensors import member, pack, stack
 
@@ -37,7 +37,7 @@ def _magnitude(step: Prune, context: Context, r: int, network: nn.Module) -> dic
     sizes = context.task.prunable(network)
     if step.previous is None:
         _refuse_diverged(step.trained, context)
-    score = load("ticketsmith_runner.criteria", context.spec.pruning.criterion).score
+    score = load("criteria", context.spec.pruning.criterion).score
     weights = member(context.tensors(step.trained, "weights.safetensors"), r)
     scores = {name: score(weights[name]) for name in sizes}
     alive = (

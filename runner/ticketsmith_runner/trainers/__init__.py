@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from ticketsmith.lottery.spec import Training
-from ticketsmith.names import load
+
+from ..names import load
 
 from ..examples import Batch
 from ..objectives import classification
@@ -171,7 +172,7 @@ class GroupFile(TrainerFile, Protocol):
 
 def trainer(name: str) -> TrainerFile:
     """The trainer's file by its name. Raises UsageError with the choices."""
-    return cast(TrainerFile, load(__name__, name))
+    return cast(TrainerFile, load("trainers", name))
 
 
 def begin(
