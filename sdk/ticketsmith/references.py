@@ -158,7 +158,7 @@ def _no_file(path: Path, reference: str) -> UsageError:
 
 
 def _nothing(reference: str, module: str, entries: dict[str, str], folder: Path, path: Sequence[str]) -> UsageError:
-    choices = f"choose from {', '.join(entries) or 'nothing installed'}; or give a file (flowers.py) or a module"
+    choices = f"choose from {', '.join([*entries, 'a file (flowers.py)', 'a module (my_pkg.flowers)'])}"
     if reference in entries:
         return UsageError(
             f"the task {reference!r} is {module}, and there is no such module", "install its package again"

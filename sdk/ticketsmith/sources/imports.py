@@ -82,6 +82,8 @@ def literal(module: ast.Module, name: str) -> list[str] | None:
                 value = node.value
             case ast.AnnAssign(target=ast.Name(id=target)) if target == name and node.value is not None:
                 value = node.value
+            case ast.AugAssign(target=ast.Name(id=target)) if target == name:
+                raise ValueError(f"line {node.lineno}: {name} is added to")
     if value is None:
         return None
     texts = ast.literal_eval(value)
