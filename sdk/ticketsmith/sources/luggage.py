@@ -16,7 +16,7 @@ from .tar import FILE_LIMIT, LIMIT, MOST_FILES
 LEFT_OUT = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".DS_Store"})
 """What a folder in `FILES` may hold that is no data."""
 
-FIX = "take them out of FILES and of the imports; what is large belongs into the data: read it below the root of `data(root)`"
+FIX = "take them out of FILES and of the imports; what is large is data, which `data(root)` reads below its root"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def data_files(task: Module) -> list[Part]:
     assert task.file is not None
     try:
         names = literal(tree(task.file), "FILES") or []
-    except ValueError:
+    except (ValueError, TypeError):
         raise UsageError(
             f"{task.file}: FILES has to be a list of names that stand there, as it is read and not executed",
             'for example FILES = ["labels.txt", "vocabulary/"]',
@@ -89,7 +89,7 @@ def refuse(task: Path, parts: Collection[Part]) -> None:
 
 
 def _problem(part: Part) -> str:
-    if secret_name(part.name) or secret_name(part.file.resolve().name):
+    if secret_name(part.name) or secret_name(_real(part.file).name):
         return "may be a secret, by its name"
     if part.file.suffix in (".so", ".pyd", ".dylib"):
         return "is compiled: build it into an image `FROM` ours, as a package of site-packages"
@@ -97,9 +97,13 @@ def _problem(part: Part) -> str:
         return "has no source"
     if not below(part.name):
         return "has a name that is not portable"
-    if not installed_file(part.file) and part.root.resolve() not in part.file.resolve().parents:
-        return f"is a link that leaves its folder, to {part.file.resolve()}"
+    if not installed_file(part.file) and _real(part.root) not in _real(part.file).parents:
+        return f"is a link that leaves its folder, to {_real(part.file)}"
     return _unfit(part.file)
+
+
+def _real(file: Path) -> Path:
+    return Path(os.path.realpath(file))
 
 
 def _unfit(file: Path) -> str:
@@ -116,11 +120,8 @@ def _unfit(file: Path) -> str:
 
 def refuse_contents(task: Path, files: Mapping[str, bytes]) -> None:
     """Raise UsageError that lists every line which looks like a secret."""
-    problems = [
-        f"{name}, line {line}: looks like {kind}"
-        for name, data in sorted(files.items())
-        for line, kind in secrets(data)
-    ]
+    contents = sorted(files.items())
+    problems = [f"{name}, line {line}: {kind}" for name, data in contents for line, kind in secrets(data)]
     if problems:
         raise UsageError(
             f"{task.name}: its code holds what looks like a secret:{listed(problems)}",

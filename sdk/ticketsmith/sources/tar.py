@@ -60,7 +60,7 @@ def listing(archive: bytes) -> list[tuple[str, int, str]]:
 
 
 def unpack(data: bytes, sha256: str, folder: Path) -> None:
-    """Write the files of an archive below `folder`, read-only: all of them, or none. Where it is there already, compare.
+    """Write the files of an archive below `folder`, read-only: all of them, or none. One that is there is compared.
 
     Raises IntegrityError for an archive that is not the one with that digest, or could write anywhere else.
     """
@@ -97,7 +97,7 @@ def _files(archive: bytes) -> Iterator[tuple[str, bytes]]:
                 if len(data) != member.size:
                     raise IntegrityError(f"the archive of code: {member.name[:200]!r} is cut short", FIX)
                 yield member.name, data
-    except (tarfile.TarError, ValueError, EOFError) as error:
+    except (tarfile.TarError, ValueError, LookupError, ArithmeticError, EOFError) as error:
         raise IntegrityError(f"the archive of code is no tar file ({error})", FIX) from error
 
 
