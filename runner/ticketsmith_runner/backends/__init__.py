@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from ticketsmith.names import load, names
+from ..names import load, names
 
 
 @dataclass(frozen=True)
@@ -79,4 +79,4 @@ class Backend(Protocol):
 
 def every() -> dict[str, Backend]:
     """All back-ends by name."""
-    return {name: cast(Backend, load(__name__, name)) for name in names(__name__)}
+    return {name: cast(Backend, load("backends", name)) for name in names("backends")}
