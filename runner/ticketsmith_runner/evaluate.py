@@ -85,7 +85,7 @@ class Evaluation:
             return value.detach()
         got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
         fix = (
-            "take reduction='none' and the mean over all axes but the first; or give a `score` of (B,), and loss may be a scalar"
+            "take reduction='none' and the mean over all axes but the first; a scalar will do where `score` gives (B,)"
             if name == "loss"
             else "one number for each example"
         )

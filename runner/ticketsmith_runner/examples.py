@@ -4,7 +4,7 @@ N: examples of the data set.  n: examples of one split.  A batch is what the tas
 dict of tensors, each with the examples as its leading dimension.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -258,7 +258,9 @@ def _refuse(splits: Splits) -> None:
     if not whole:
         raise UsageError("data() returns no example", "give the folder of the data sets with --data-root")
     if bool(splits.folds) == (splits.test is not None):
-        raise UsageError("data() returns both test and folds, or neither", "Splits(…, folds=5) or Splits(…, test=range(…))")
+        raise UsageError(
+            "data() returns both test and folds, or neither", "Splits(…, folds=5) or Splits(…, test=range(…))"
+        )
     test = {*splits.test} if splits.test is not None else set[int]()
     held_out = {*splits.validation} if isinstance(splits.validation, range) else set[int]()
     if outside := [number for number in (*test, *held_out) if not 0 <= number < whole]:

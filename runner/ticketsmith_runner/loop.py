@@ -33,9 +33,7 @@ class Trace:
     """In updates alone; of a group, this one's share."""
 
 
-def train(
-    trainer: Trainer, training: Training, *, span: range, keep: int | None, batches: Fed, look: Look
-) -> Trace:
+def train(trainer: Trainer, training: Training, *, span: range, keep: int | None, batches: Fed, look: Look) -> Trace:
     """Make the updates in `span`. `look(model)` gives validation loss and score.
 
     A loss that is not finite ends the training at the next look, with the weights of the look before.

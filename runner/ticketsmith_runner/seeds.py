@@ -50,7 +50,7 @@ def start(number: int) -> None:
     torch.default_generator.manual_seed(number)  # torch.manual_seed does more, for a hundred times as long
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(number)
-    np.random.seed(number % 2**32)  # noqa: NPY002
+    np.random.seed(number % 2**32)
     random.seed(number)
 
 

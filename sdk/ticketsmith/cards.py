@@ -15,9 +15,10 @@ from . import engine, errors
 from .digests import cache_file
 from .documents import canonical
 from .endings import ended
-from .errors import IntegrityError, TicketSmithError, UsageError
+from .errors import Conflict, IntegrityError, TicketSmithError, UsageError
 from .ledger import CARD, Ledger
 from .lottery.card import Card
+from .lottery.spec import Experiment
 from .references import Reference, find
 from .sources import archive, code_key
 from .stores import Store
@@ -28,11 +29,23 @@ def of(reference: str, data_root: str) -> Card:
     return _made(reference, os.path.abspath(data_root)).card
 
 
-def keep(store: Store, run: str, reference: str, data_root: str) -> None:
-    """Put the task's code and its card where a run finds them."""
-    made = _made(reference, os.path.abspath(data_root))
+def keep(store: Store, spec: Experiment, data_root: str) -> None:
+    """Put the task's code and its card where the run finds them; what is there is enough, be the file gone.
+
+    Raises Conflict if the file is not what the spec was made of.
+    """
+    ledger = Ledger(store, spec.run_id())
+    if ledger.settled(CARD) is not None and store.exists(code_key(spec.sources.code)):
+        return
+    made = _made(spec.task, os.path.abspath(data_root))
+    if (made.card.code, made.card.data) != (spec.sources.code, spec.sources.data):
+        what = "code" if made.card.code != spec.sources.code else "data"
+        raise Conflict(
+            f"{spec.run_id()} was begun with other {what} than {spec.task} has now",
+            "put back what it was begun with, or begin another run with `ticketsmith run imp`",
+        )
     store.put_once(code_key(made.card.code), made.code)
-    Ledger(store, run).settle(CARD, lambda: canonical(made.card.model_dump(mode="json")))
+    ledger.settle(CARD, lambda: canonical(made.card.model_dump(mode="json")))
 
 
 def read(ledger: Ledger) -> Card:
@@ -95,7 +108,7 @@ def ask(command: str, *options: str) -> dict[str, Any]:
     """The document that a short command of the runner ends with. Raises what the runner raised."""
     argv = [sys.executable, "-P", "-m", "ticketsmith_runner", command, *options]
     spoken = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=spoken, encoding="utf-8")
+    done = subprocess.run(argv, capture_output=True, env=spoken, encoding="utf-8")
     events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"event"')]
     said = next((event["code"] for event in events if event["event"] == "end"), None)
     if code := ended(done.returncode, said, "the runner"):

@@ -20,7 +20,6 @@ PACKAGES = ("ticketsmith", "ticketsmith_runner", "ticketsmith_runtime")
 
 ROOTS = {
     "ticketsmith_runner.commands": "the order of steps, and the setting they compute in",
-    "ticketsmith_runner.loading": "examples that do not fit into memory: which, and in what order",
     "ticketsmith.task": "what a user's file imports",
     "ticketsmith.lottery.card": "counts of examples, from which the splits are made",
 }
@@ -31,8 +30,6 @@ FOLDERS = (
     "ticketsmith_runner.criteria",
     "ticketsmith_runner.granularities",
     "ticketsmith_runner.trainers",
-    "ticketsmith_runner.models",
-    "ticketsmith_runner.datasets",
 )
 """Folders whose files are loaded by name."""
 

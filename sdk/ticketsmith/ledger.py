@@ -2,6 +2,7 @@
 
     <run-id>/spec/<digest>.json                            the whole spec, benchmark options included
     <run-id>/card.json                                     what is known of the task; written once
+    <run-id>/environment.json                              versions that the run began with; written once
     <run-id>/trainers.json                                 which trainer each level has, and why; written once
     <run-id>/plan.json                                     after how many replicates the gate looks; written once
     <run-id>/tries.json                                    earlier runs of the same question; written once
@@ -34,7 +35,8 @@ TRAINERS = "trainers.json"
 CARD = "card.json"
 PLAN = "plan.json"
 TRIES = "tries.json"
-SETTLED = (CARD, TRAINERS, PLAN, TRIES)
+ENVIRONMENT = "environment.json"
+SETTLED = (CARD, TRAINERS, PLAN, TRIES, ENVIRONMENT)
 SECTIONS = {"parents": dict, "files": dict, "volatile": list}  # of a manifest
 
 
@@ -44,10 +46,14 @@ def spec_key(run_id: str, spec: Experiment) -> str:
 
 
 class Ledger:
-    """The steps of one run: which are done, and their artifacts, verified whenever they are read."""
+    """The steps of one run: which are done, and their artifacts, verified whenever they are read.
 
-    def __init__(self, store: Store, run_id: str) -> None:
-        self.store, self.run_id = store, run_id
+    `environment` stands in every manifest that this process writes, as `"environment": {"torch": "2.15.0", ...}`: the
+    versions that its step was computed with. Who only reads has none to give.
+    """
+
+    def __init__(self, store: Store, run_id: str, environment: Mapping[str, str] | None = None) -> None:
+        self.store, self.run_id, self.environment = store, run_id, environment
 
     def done(self, step: Step) -> bool:
         """Has this step been committed, from the parents that are there now? Raises IntegrityError if from others."""
@@ -138,6 +144,8 @@ class Ledger:
             "files": entries,
             "volatile": sorted(timings),
         }
+        if self.environment is not None:
+            manifest["environment"] = dict(self.environment)
         self.store.put_once(self._key(step, MANIFEST), canonical(manifest))
 
     def _put(self, step: Step, name: str, data: bytes) -> dict[str, object]:

@@ -142,7 +142,9 @@ def _validated(document: Mapping[str, Any]) -> Experiment:
     return Experiment.model_validate_json(json.dumps(document, default=str))
 
 
-def _other_problems(document: Mapping[str, Any], card: Card | None, wrong: Sequence[tuple[int | str, ...]]) -> list[str]:
+def _other_problems(
+    document: Mapping[str, Any], card: Card | None, wrong: Sequence[tuple[int | str, ...]]
+) -> list[str]:
     """What else would be wrong with the document if the fields in `wrong` were left to their defaults."""
     for loc in wrong:
         document = _without(document, loc)

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
+from ticketsmith.names import load, names
+from ticketsmith_runner.data import digest
 from torch import nn
 
 from ticketsmith.errors import UsageError
 from ticketsmith.lottery.choices import CRITERIA, GRANULARITIES
-from ticketsmith.names import load, names
 from ticketsmith.specs import read_spec, run_id, task
 from ticketsmith_runner import masks
-from ticketsmith_runner.data import digest
 from ticketsmith_runner.granularities import granularity
 from ticketsmith_runner.names import load as choice
 from ticketsmith_runner.network import build, draw, prunable

@@ -6,24 +6,30 @@ from typing import Any
 
 import pytest
 
+from ticketsmith import cards
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Step
-from ticketsmith.specs import merge, read_spec, run_id, task
+from ticketsmith.specs import merge, read_spec, run_id
 from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner.context import Context
 from ticketsmith_runner.execute import execute
 from ticketsmith_runner.workers import single_thread
+import ticketsmith_tasks
 
 TINY: dict[str, Any] = {
     "replicates": 5,
     "controls": ["reinit", "random"],
-    "model": {"hidden": [20, 10]},
+    "options": {"hidden": [20, 10]},
     "training": {"steps": 12, "batch_size": 32, "evaluate_every": 5, "schedule": "constant"},
     "pruning": {"sparsity": 0.5, "fraction": 0.3},
     "benchmark": {"batch_sizes": [1], "rounds": 1, "seconds": 0.0001},
 }
+
+
+CODE = str(Path(ticketsmith_tasks.__file__).parents[1])
+"""Folder that import names of the bundled tasks start from."""
 
 
 class Run:
@@ -33,7 +39,10 @@ class Run:
         single_thread()
         self.spec = spec
         self.ledger = Ledger(LocalStore(root), run_id(spec))
-        self.context = Context(spec=spec, task=task(spec.task), ledger=self.ledger, data_root=data_root)
+        cards.keep(self.ledger.store, spec, data_root)
+        self.context = Context(
+            spec=spec, card=cards.read(self.ledger), ledger=self.ledger, code=CODE, data_root=data_root
+        )
         self.steps: dict[str, Step] = {step.key.removeprefix("cohort-00/"): step for step in imp(spec)}
 
     def go(self) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from ticketsmith_runner.loading import Loaded
+from ticketsmith_runner.models import mlp
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -16,9 +18,7 @@ from ticketsmith.lottery.choices import TRAINERS
 from ticketsmith.lottery.spec import Training
 from ticketsmith_runner import memory, planner
 from ticketsmith_runner.execute import execute
-from ticketsmith_runner.loading import Loaded
 from ticketsmith_runner.loop import Look, Trace, train_all
-from ticketsmith_runner.models import mlp
 from ticketsmith_runner.network import draw, prunable, restore, state
 from ticketsmith_runner.steps import train
 from ticketsmith_runner.tensors import pack, unpack

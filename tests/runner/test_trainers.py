@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from ticketsmith_runner.models.mlp import build
 from torch import nn
 
 from ticketsmith.errors import UsageError
@@ -20,7 +21,6 @@ from ticketsmith.lottery.spec import Training
 from ticketsmith.specs import merge, read_spec, task
 from ticketsmith_runner import planner
 from ticketsmith_runner.execute import execute
-from ticketsmith_runner.models.mlp import build
 from ticketsmith_runner.tensors import unpack
 from ticketsmith_runner.trainers import Batches, Mask, State, Trainer, trainer
 from ticketsmith_runner.trainers.csr_mlp import CsrMlp

@@ -7,7 +7,7 @@ from functools import partial
 from typing import cast
 
 from ticketsmith.documents import canonical
-from ticketsmith.lottery.results import TrainMetrics
+from ticketsmith.lottery.results import Samples, TrainMetrics
 from ticketsmith.lottery.schedule import hold
 from ticketsmith.lottery.steps import Train
 
@@ -92,8 +92,7 @@ def _trained(context: Context, step: Train, members: Sequence[int], trainer: str
             keep=step.keep,
             batches=[fed(context, n, split, training) for n, split in zip(numbers, splits, strict=True)],
             looks=[
-                partial(measure.look, numbers=split.validation)
-                for measure, split in zip(measures, splits, strict=True)
+                partial(measure.look, numbers=split.validation) for measure, split in zip(measures, splits, strict=True)
             ],
         )
     seconds = (time.perf_counter() - began) / len(members)
@@ -147,7 +146,7 @@ def _start(context: Context, step: Train, r: int) -> State:
     return {f"weights/{name}": value for name, value in drawn.items()}
 
 
-def _samples(step: Train, context: Context, first: Replicate) -> "samples.Samples | None":
+def _samples(step: Train, context: Context, first: Replicate) -> Samples | None:
     """Dense and ticket side by side, of the cohort's first replicate."""
     if step.arm != "ticket" or step.weights is None or (dense := step.weights.kept) is None:
         return None

@@ -17,9 +17,8 @@ from torch.utils._pytree import tree_map
 
 from ticketsmith.lottery.spec import Training
 
-from ..names import load
-
 from ..examples import Batch
+from ..names import load
 from ..objectives import classification
 
 State = dict[str, Tensor]

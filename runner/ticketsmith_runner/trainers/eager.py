@@ -14,10 +14,10 @@ from ticketsmith.lottery.schedule import learning_rate
 from ticketsmith.lottery.spec import Training
 
 from .. import seeds
-from ..network import restore, state
-from ..optimizer import Optimizer
 from ..examples import Batch
+from ..network import restore, state
 from ..objectives import classification
+from ..optimizer import Optimizer
 from . import Fed, Loss, Mask, State, memory, weights
 from ._recorded import finish, maker
 

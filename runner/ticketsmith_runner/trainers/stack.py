@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -154,9 +153,7 @@ def _loss(objective: _Objective, training: Training, parameters: Values, buffers
 group = Stack
 
 
-def start(
-    network: nn.Module, state: State, mask: Mask, training: Training, loss: Loss = classification.loss
-) -> Member:
+def start(network: nn.Module, state: State, mask: Mask, training: Training, loss: Loss = classification.loss) -> Member:
     """The member of a stack of one."""
     return Stack(network, [state], [mask], training, loss).members[0]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ..cards import keep
 from ..documents import canonical
 from ..endings import ended
 from ..errors import Retryable
@@ -28,7 +29,9 @@ def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str,
     `listen` hears each event; a line that is no event (a message for people) comes as `{"event": "text", …}`.
     """
     key = spec_key(run_id(spec), spec)
-    open_store(store).put_once(key, canonical(spec.model_dump(mode="json")))
+    opened = open_store(store)
+    keep(opened, spec, data_root)
+    opened.put_once(key, canonical(spec.model_dump(mode="json")))
     name, *options = command
     argv = [sys.executable, "-P", "-m", "ticketsmith_runner", name, "--spec", key, "--store", store]
     argv += ["--data-root", data_root, "--workers", str(workers), "--parent", str(os.getpid()), *options]

@@ -1,4 +1,5 @@
-"""What steps write and reports read. Scores and losses are as the task records them, sparsities fractions; times seconds.
+"""What steps write and reports read. Scores and losses are as the task records them, sparsities
+fractions, times seconds.
 
 R is the number of replicates, E the number of looks at the validation split.
 """
