@@ -76,4 +76,4 @@ def _picture(image: Tensor) -> Picture:
     """An image (C, H, W) in [0, 1]."""
     channels, height, width = image.shape
     levels = np.round(image.clamp(0, 1).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
-    return Picture(height=height, width=width, channels=channels, pixels=levels.tobytes().hex())
+    return Picture(height=height, width=width, channels=1 if channels == 1 else 3, pixels=levels.tobytes().hex())

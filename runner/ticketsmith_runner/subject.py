@@ -11,8 +11,8 @@ from ticketsmith.lottery.results import TrainMetrics
 from ticketsmith.lottery.steps import Benchmark, Train
 
 from .context import Context
-from .data import split
-from .network import build, restore
+
+from .network import restore
 from .tensors import member
 
 

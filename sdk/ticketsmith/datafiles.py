@@ -20,6 +20,7 @@ from typing import Any
 from .digests import digests
 from .documents import canonical
 from .errors import Conflict, IntegrityError, Retryable, TicketSmithError, UsageError
+from .sources.modules import installed_file
 from .stores import Store
 from .transport import below, listed, secret_name, size
 
@@ -137,7 +138,9 @@ def blob_key(digest: str) -> str:
 
 
 def _within(file: Path, root: Path) -> str | None:
-    """Path below the root as it is written, or else with links followed; None outside."""
+    """Path below the root as it is written, or else with links followed; None outside, and for what packages bring."""
+    if installed_file(file):  # an environment may lie below the root
+        return None
     for place, folder in ((file, Path(os.path.abspath(root))), (file.resolve(), root.resolve())):
         if folder in place.parents:
             return place.relative_to(folder).as_posix()

@@ -165,25 +165,32 @@ class Connectivity(Record):
     """Largest error on the line minus the mean error of its ends, as a fraction, over replicates."""
 
 
-class Sample(Record):
-    """One test example with what each net said of it."""
+class Picture(Record):
+    """An image, levels 0 to 255."""
 
-    example: int
-    label: int
-    dense: int
-    candidate: int
+    height: int
+    width: int
+    channels: Literal[1, 3]
     pixels: str
-    """Grey levels 0 to 255, row by row, two hex digits each."""
+    """Row by row, channel last, two hex digits each."""
+
+
+class Sample(Record):
+    """What dense and ticket make of one test example, or what both draw from equal streams."""
+
+    example: int | None
+    given: Picture | None
+    label: str | None
+    dense: str | Picture
+    candidate: str | Picture
 
 
 class Samples(Record):
-    """`samples.json` of a gate step: of one replicate's test split, disagreements first."""
+    """`samples.json` of a ticket's train step: of one replicate, disagreements first."""
 
     replicate: int
-    height: int
-    width: int
-    agreement: float
-    """Share of the test split on which both nets say the same."""
+    agreement: float | None
+    """Share of the test split on which both nets say the same; null where nothing was asked."""
     samples: list[Sample]
 
 
