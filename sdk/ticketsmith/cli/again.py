@@ -4,15 +4,18 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..cards import read
+from ..ledger import Ledger
 from ..lottery.gate import too_few
 from ..lottery.results import Verdict
 from ..lottery.spec import Experiment
 from ..report import Findings
-from ..specs import read_spec
+from ..specs import resolve
+from ..stores import open_store
 from .commands import command
 
 FLAGS = {"task": "--task", "seed": "--seed", "replicates": "--replicates", "pruning.sparsity": "--sparsity"}
-OURS = ("benchmark.", "max_replicates", "stop_on_fail")  # change no result, or follow from the rest
+OURS = ("benchmark.", "max_replicates", "stop_on_fail", "sources.")  # change no result, or follow from the rest
 
 
 def onwards(findings: Findings, store: str) -> str:
@@ -40,7 +43,8 @@ def _settling(verdict: Verdict, spec: Experiment) -> dict[str, Any]:
 
 def again(spec: Experiment, store: str, **changes: Any) -> str:
     """`ticketsmith run imp` of a spec, with `changes` by field."""
-    usual = dict(_leaves(read_spec(None, {"task": spec.task}).model_dump(mode="json")))
+    card = read(Ledger(open_store(store), spec.run_id()))
+    usual = dict(_leaves(resolve({}, card).model_dump(mode="json")))
     usual["task"] = Experiment.model_fields["task"].default
     words = ["run", "imp"]
     for path, value in (dict(_leaves(spec.model_dump(mode="json"))) | changes).items():
