@@ -1,30 +1,24 @@
 """What a step may know besides its own record: the spec, the task, what came before, and who trains its replicates."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from torch import Tensor
 
 from ticketsmith.ledger import Ledger
+from ticketsmith.lottery.metric import ACCURACY, Metric
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Step
 from ticketsmith.lottery.task import Task
 
+from .artifacts import Artifacts as Artifacts
 from .data import Data, read
 from .tensors import unpack
 
 S = TypeVar("S", bound=Step)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Artifacts:
-    """What a step returns: names to bytes. `volatile` holds what differs by nature (timings)."""
-
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    volatile: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +38,11 @@ class Context:
     def data(self) -> Data:
         """The task's examples; read at the first use, verified against the digest in the run id."""
         return read(self.task.dataset, self.task.digest, self.data_root)
+
+    @property
+    def metric(self) -> Metric:
+        """The measure that the gate judges."""
+        return ACCURACY
 
     def replicates(self, step: Step) -> range:
         """Numbers of the step's replicates, counted over all cohorts."""
