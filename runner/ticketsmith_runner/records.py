@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from .data import Data, Split
+from .roles import TEST, VALIDATION
 from .trainers import Forward
 
 PART = 1024  # examples at a time: what a layer says of more does not stay in the cache
-PADDING, VALIDATION, TEST = 0, 1, 2  # `role`
 Records = dict[str, Tensor]
 
 
@@ -32,6 +32,8 @@ def take(forward: Forward, data: Data, parts: Split) -> Records:
         "role": role,
         "prediction": prediction.to(torch.uint8 if logits.shape[1] <= 256 else torch.uint16),
         "confidence": confidence.to(torch.float16),
+        "label": data.labels[chosen].to(torch.uint8 if logits.shape[1] <= 256 else torch.uint16),
+        "score": (prediction == data.labels[chosen]).float(),
         "loss": cross_entropy(logits, data.labels[chosen], reduction="none"),
     }
 

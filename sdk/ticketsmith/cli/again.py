@@ -7,6 +7,7 @@ from typing import Any
 from ..cards import read
 from ..ledger import Ledger
 from ..lottery.gate import too_few
+from ..lottery.metric import ACCURACY
 from ..lottery.results import Verdict
 from ..lottery.spec import Experiment
 from ..report import Findings
@@ -34,8 +35,8 @@ def onwards(findings: Findings, store: str) -> str:
 def _settling(verdict: Verdict, spec: Experiment) -> dict[str, Any]:
     """The change that is likely to settle an UNDECIDED: a margin that can be shown, more replicates, or fresh seeds."""
     room, needed = verdict.looks * spec.replicates, verdict.replicates_needed
-    if too_few(verdict.difference, verdict.margin, verdict.confidence):
-        return {"gate.margin": 2 * spec.gate.margin}
+    if too_few(verdict.difference, verdict.margin, verdict.confidence, ACCURACY):
+        return {"gate.margin": 2 * verdict.margin}
     if verdict.look < verdict.looks and (needed is None or needed <= room):
         return {"replicates": needed or len(verdict.replicates) + spec.replicates}
     return {"seed": spec.seed + 1, "replicates": needed or spec.replicates}

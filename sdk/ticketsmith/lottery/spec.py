@@ -3,10 +3,11 @@
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ..documents import canonical
 from .collapse import least, shared
+from .margin import amount, parsed
 
 SCHEMA = 2  # of run ids
 
@@ -71,15 +72,17 @@ class Pruning(Part):
 class Collapse(Part):
     """The share of trainings that may lose much more than the mean: each replicate is one training."""
 
-    points: Annotated[float, Field(gt=0, le=100)] = Field(1.0, description="points below dense from which it counts")
+    by: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="shown units (points, nats) worse than dense from which it counts; null: twice the margin"
+    )
     at_most: Annotated[float, Field(ge=0.001, le=0.999)] = Field(0.3, description="share of trainings that may")
 
 
 class GateRule(Part):
     """When a ticket counts as good as dense. The bound decides, not the mean."""
 
-    margin: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.005, description="accuracy that may be lost against dense, as a fraction (0.005 is 0.5 points)"
+    margin: float | str = Field(
+        0.005, description="what may be lost against dense: recorded units (0.005 is 0.5 points), or 1 % of its mean"
     )
     loss_margin: Annotated[float, Field(ge=0)] | None = Field(
         None, description="test loss that may be added against dense, in nats; null: loss is not judged"
@@ -88,6 +91,19 @@ class GateRule(Part):
     confidence: Annotated[float, Field(ge=0.5, le=0.999999)] = Field(
         0.95, description="of each one-sided bound, over all looks together"
     )
+
+    @field_validator("margin", mode="before")
+    @classmethod
+    def _a_number_or_a_share(cls, given: object) -> float | str:
+        return parsed(given)
+
+    def against(self, mean: float) -> float:
+        """The margin in recorded units, where dense has this mean score.
+
+        >>> GateRule(margin=0.01).against(0.98), GateRule(margin="+1 %").against(-2.0)
+        (0.01, 0.02)
+        """
+        return self.margin if isinstance(self.margin, float) else amount(self.margin, mean)
 
 
 class BenchmarkOptions(Part):

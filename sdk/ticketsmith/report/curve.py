@@ -51,7 +51,7 @@ def curve(findings: Findings, size: Size = WIDE) -> str:
 
 def _frame(findings: Findings, size: Size) -> Frame:
     assert findings.dense_score is not None
-    dense, margin = findings.dense_score.mean, findings.spec.gate.margin
+    dense, margin = findings.dense_score.mean, findings.verdicts[0].margin
     values = [dense, dense - margin]
     for summary in (findings.dense_score, *(verdict.score for verdict in findings.verdicts)):
         values += [summary.mean, *(v for v in (summary.low, summary.high) if v is not None)]
@@ -125,7 +125,9 @@ def _references(frame: Frame, findings: Findings) -> list[str]:
     return [
         element("path", d=f"M{frame.left:g} {frame.y(dense):.1f}H{frame.right:g}", class_="dense"),
         element(
-            "path", d=f"M{frame.left:g} {frame.y(dense - findings.spec.gate.margin):.1f}H{frame.right:g}", class_="gate"
+            "path",
+            d=f"M{frame.left:g} {frame.y(dense - findings.verdicts[0].margin):.1f}H{frame.right:g}",
+            class_="gate",
         ),
     ]
 
@@ -183,7 +185,10 @@ def _labels(frame: Frame, findings: Findings, size: Size) -> list[str]:
     """Names right of the plot, each tied to its line by a short stroke where it had to move."""
     assert findings.dense_score is not None
     dense, wide = findings.dense_score.mean, size.width > 500
-    named = [("dense", dense, "Dense"), ("gate", dense - findings.spec.gate.margin, "Gate margin" if wide else "Gate")]
+    named = [
+        ("dense", dense, "Dense"),
+        ("gate", dense - findings.verdicts[0].margin, "Gate margin" if wide else "Gate"),
+    ]
     for arm in ("ticket", *findings.spec.controls):
         if judged := findings.arm(arm):
             named.append((arm, judged[-1].score.mean, NAMES[arm] if wide else arm.capitalize()))

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from ..lottery.gate import too_few
+from ..lottery.metric import ACCURACY
 from ..lottery.results import Record, Speed, Verdict
 from .evidence import look, more, tails, tried
 from .findings import Findings
@@ -132,7 +133,7 @@ def _undecided(verdict: Verdict, findings: Findings) -> str:
     if difference.low is None or difference.high is None:
         return "one replicate has no spread over training seeds, so that there is no bound; at least two are needed"
     width = 100 * (difference.high - difference.low)
-    if too_few(difference, margin, verdict.confidence):
+    if too_few(difference, margin, verdict.confidence, ACCURACY):
         return verdict.reason
     if difference.low < -margin:
         source = "training seeds" if (difference.se_replicates or 0) >= difference.se_items else "test examples"

@@ -2,7 +2,8 @@
 
 import math
 
-from ..lottery.collapse import SURE, count
+from ..lottery.collapse import SURE, count, lost_more
+from ..lottery.metric import ACCURACY
 from ..lottery.results import Verdict
 from .findings import Findings
 from .numbers import SPACE, duration, level_of, percent
@@ -25,8 +26,8 @@ def look(findings: Findings, verdict: Verdict) -> str:
 def tails(verdict: Verdict) -> str:
     """Trainings that lost much, and the share that may: ten that went well leave up to a quarter that would not."""
     pairs = verdict.test_score, verdict.dense_test_score
-    seen = verdict.collapses or count(*pairs, None, verdict.margin)
-    said = f"{seen.lost} of {seen.of} trainings lost more than {seen.points:g} point{'s' * (seen.points != 1)}"
+    seen = verdict.collapses or count(*pairs, None, verdict.margin, ACCURACY)
+    said = lost_more(seen.lost, seen.of, seen.by, ACCURACY)
     if seen.at_most == 1:
         return f"{said}, so that nothing is ruled out."
     alone = ", by this look alone" if verdict.look > 1 else ""

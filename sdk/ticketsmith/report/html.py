@@ -101,7 +101,7 @@ def _curve(findings: Findings) -> str:
 def _levels(findings: Findings) -> str:
     shown = findings.shown
     confidence = level_of(shown.confidence if shown else findings.spec.gate.confidence)
-    margin = f"{100 * findings.spec.gate.margin:.2f}"
+    margin = f"{100 * findings.verdicts[0].margin:.2f}"
     note = (
         f"Change is ticket minus dense, paired over replicates, with one-sided {confidence} bounds. "
         f"PASS: the lower bound is within {margin} points. FAIL: the upper bound is not."
@@ -144,7 +144,7 @@ def _samples(findings: Findings) -> str:
     samples = findings.samples
     assert samples is not None
     note = (
-        f"Replicate {samples.replicate}: dense and ticket agree on {percent(samples.agreement)} of its test split. "
+        f"Replicate {samples.replicate}: dense and ticket agree on {percent(samples.agreement or 0.0)} of its test split. "
         "Disagreements come first."
     )
     return f'<p class="note">{escape(note)}</p>{grid(samples)}'
