@@ -14,7 +14,7 @@ from ticketsmith.lottery.schedule import learning_rate
 from ticketsmith.lottery.spec import Training
 
 from ..network import restore, state
-from ..optimizer import Optimizer
+from ..optimizer import Optimizer, clip
 from . import Examples, Mask, State, memory, weights
 from ._recorded import finish, maker
 
@@ -52,6 +52,7 @@ class Eager:
         # With a zero gradient, momentum and Adam's moments stay zero too: a pruned weight never moves again.
         for parameter, ones in self.masked:
             parameter.grad.mul_(ones)  # type: ignore[union-attr]
+        clip(self.optimizer.parameters.values(), self.training.clip)
         self.optimizer.step(rate)
 
     def seed(self, number: int) -> None:

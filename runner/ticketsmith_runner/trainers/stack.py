@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 from ticketsmith.lottery.schedule import learning_rate
 from ticketsmith.lottery.spec import Training
 
-from ..optimizer import Optimizer
+from ..optimizer import Optimizer, clip
 from . import Batches, Mask, State, memory, side_by_side, weights
 from ._recorded import finish, maker
 
@@ -74,6 +74,8 @@ class Stack:
             gradients[name].mul_(ones)
         for key, gradient in self._apart(gradients).items():
             self.optimizer.parameters[key].grad = gradient
+        for r in range(self.size):
+            clip([self.optimizer.parameters[_key(r, name)] for name in self.parameters], self.training.clip)
         self.optimizer.step(rate)
 
     def _apart(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
