@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
@@ -65,9 +64,3 @@ class Optimizer:
         for name, buffer in zip(live, buffers, strict=True):
             if buffer is not None:  # `sgd` makes it at the first update
                 self.slots["momentum_buffer"][name] = buffer
-
-
-def clip(parameters: Iterable[Tensor], most: float | None) -> None:
-    """Scale the gradients of one network down to a common norm of `most`, in place; None: leave them."""
-    if most is not None:
-        clip_grad_norm_(parameters, most)

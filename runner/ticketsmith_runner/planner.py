@@ -90,7 +90,8 @@ def _veto(name: str, probe: Callable[[str], float]) -> str | None:
 def difference(name: str, spec: Experiment, task: Task) -> float:
     """The largest difference, in a weight or logit, after one update of a trainer and of `eager` on drawn data.
 
-    In float32. What the spec asks for besides is only made, on a GPU until it is recorded, since it may fail there.
+    In float32, by SGD with the options asked for: the first update of Adam is the sign of a gradient, which rounding
+    turns. What the spec asks for besides is only made, on a GPU until it is recorded, since it may fail there.
     """
     draws = torch.Generator().manual_seed(0)
     size = min(spec.training.batch_size, 256)
@@ -106,7 +107,8 @@ def difference(name: str, spec: Experiment, task: Task) -> float:
         trained.advance(range(updates), batches.on(training.device))
         return {**weights(trained.weights()), "logits": trained.forward(inputs)}
 
-    plain = Training(steps=1, batch_size=size, learning_rate=0.1)
+    options = {name: getattr(spec.training, name) for name in ("momentum", "nesterov", "weight_decay", "clip")}
+    plain = Training(steps=1, batch_size=size, learning_rate=0.1, **options)
     here = plain.model_copy(update={"device": spec.training.device})
     asked = here.model_copy(update={"precision": spec.training.precision})
     if asked != plain:

@@ -9,12 +9,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.utils import clip_grad_norm_
 
 from ticketsmith.lottery.schedule import learning_rate
 from ticketsmith.lottery.spec import Training
 
 from ..network import restore, state
-from ..optimizer import Optimizer, clip
+from ..optimizer import Optimizer
 from . import Examples, Mask, State, memory, weights
 from ._recorded import finish, maker
 
@@ -52,7 +53,8 @@ class Eager:
         # With a zero gradient, momentum and Adam's moments stay zero too: a pruned weight never moves again.
         for parameter, ones in self.masked:
             parameter.grad.mul_(ones)  # type: ignore[union-attr]
-        clip(self.optimizer.parameters.values(), self.training.clip)
+        if self.training.clip:
+            clip_grad_norm_(self.network.parameters(), self.training.clip)
         self.optimizer.step(rate)
 
     def seed(self, number: int) -> None:

@@ -16,11 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.functional import cross_entropy
+from torch.nn.utils import clip_grad_norm_
 
 from ticketsmith.lottery.schedule import learning_rate
 from ticketsmith.lottery.spec import Training
 
-from ..optimizer import Optimizer, clip
+from ..optimizer import Optimizer
 from . import Batches, Mask, State, memory, side_by_side, weights
 from ._recorded import finish, maker
 
@@ -74,8 +75,10 @@ class Stack:
             gradients[name].mul_(ones)
         for key, gradient in self._apart(gradients).items():
             self.optimizer.parameters[key].grad = gradient
-        for r in range(self.size):
-            clip([self.optimizer.parameters[_key(r, name)] for name in self.parameters], self.training.clip)
+        if self.training.clip:
+            for r in range(self.size):
+                own = [self.optimizer.parameters[_key(r, name)] for name in self.parameters]
+                clip_grad_norm_(own, self.training.clip)
         self.optimizer.step(rate)
 
     def _apart(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
