@@ -5,14 +5,17 @@ from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Step
 from ticketsmith.lottery.task import Task
 
-from .data import Data, read
+from .data import Data, read, split
+from .inputs import Inputs
+from .network import build
 from .tensors import unpack
 
 S = TypeVar("S", bound=Step)
@@ -44,6 +47,14 @@ class Context:
     def data(self) -> Data:
         """The task's examples; read at the first use, verified against the digest in the run id."""
         return read(self.task.dataset, self.task.digest, self.data_root)
+
+    def network(self) -> nn.Module:
+        """The task's network, untrained."""
+        return build(self.spec.model, self.task)
+
+    def inputs(self, number: int) -> Inputs:
+        """The test examples of a replicate, by its number over all cohorts, as the network takes them."""
+        return self.data.inputs[torch.from_numpy(split(self.task, self.spec.seed, number).test)]
 
     def replicates(self, step: Step) -> range:
         """Numbers of the step's replicates, counted over all cohorts."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from . import __version__
 from .errors import IntegrityError, UsageError
+from .lottery.choices import BACKENDS
 from .lottery.schedule import rounds
 from .lottery.spec import Experiment
 from .lottery.task import Task
@@ -21,8 +22,8 @@ from .yaml12 import read_yaml
 SHOWN = 100  # problems of one spec, more than it has fields
 ROUNDS = 999  # of pruning; a fraction near zero would take billions
 THREADS = 1024  # of a back-end; OpenMP ends a process that asks for more than there can be
-MODELS, CRITERIA, GRANULARITIES, TRAINERS, BACKENDS = (
-    f"ticketsmith_runner.{folder}" for folder in ("models", "criteria", "granularities", "trainers", "backends")
+MODELS, CRITERIA, GRANULARITIES, TRAINERS = (
+    f"ticketsmith_runner.{folder}" for folder in ("models", "criteria", "granularities", "trainers")
 )
 
 
@@ -175,9 +176,9 @@ def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
     count, replicate = spec.cohorts * spec.replicates, spec.benchmark.replicate
     if replicate is not None and replicate >= count:
         yield f"benchmark.replicate: expected a number below {count}, got {replicate}"
-    known = names(BACKENDS)
-    for name in sorted(set(spec.benchmark.backends) - set(known)):
-        yield f"benchmark.backends: expected some of {', '.join(known)}, got {name!r}. {guess(name, known)}".rstrip()
+    for name in sorted(set(spec.benchmark.backends) - {*BACKENDS}):
+        near = guess(name, [*BACKENDS])
+        yield f"benchmark.backends: expected some of {', '.join(BACKENDS)}, got {name!r}. {near}".rstrip()
     if len(set(spec.controls)) < len(spec.controls):
         yield f"controls: expected each one once, got {_short(list(spec.controls))}"
     if (count := rounds(spec.pruning)) > ROUNDS:
