@@ -82,8 +82,10 @@ def _provenance(step: Benchmark, gate: Gate, context: Context, speed: Speed) -> 
         "level": step.level,
         "replicate": speed.replicate,
         "sparsity": speed.sparsity,
-        "task": context.spec.task,
-        "data": context.task.digest,
+        "task": context.card.name,
+        "engine": context.card.engine,
+        "code": context.card.code,
+        "data": context.card.data,
         "version": __version__,
         "verdict": {
             "status": verdict.status,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from ticketsmith_runner.models.mlp import build
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils import clip_grad_norm_
@@ -12,7 +13,6 @@ from torch.optim import lr_scheduler
 
 from ticketsmith.lottery.schedule import learning_rate
 from ticketsmith.lottery.spec import Training
-from ticketsmith_runner.models.mlp import build
 from ticketsmith_runner.optimizer import Optimizer
 from ticketsmith_runner.trainers import Batches, begin, trainer, weights
 from ticketsmith_runner.workers import single_thread

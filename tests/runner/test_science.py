@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from ticketsmith_runner.data import split
 from torch import nn
 
 from ticketsmith.lottery.results import Density, TrainMetrics, Verdict
 from ticketsmith.lottery.spec import Training
-from ticketsmith_runner.data import split
 from ticketsmith_runner.loop import train
 from ticketsmith_runner.network import build, draw, prunable
 from ticketsmith_runner.seeds import generator

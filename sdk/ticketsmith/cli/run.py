@@ -35,9 +35,7 @@ def imp(
 
 @app.command()
 @asking
-def dense(
-    asked: Asked, workers: Workers = None, other_versions: OtherVersions = False, dry_run: DryRun = False
-) -> int:
+def dense(asked: Asked, workers: Workers = None, other_versions: OtherVersions = False, dry_run: DryRun = False) -> int:
     """The dense baseline alone. `run imp` with the same spec goes on from there.
 
     Exit code: 0 trained, 1 the training diverged; 2 wrong usage or spec; see the README for others.

@@ -14,9 +14,11 @@ SURE = 0.95  # of what is said beside a verdict and not judged
 MOST = 1e300  # shown units: what is larger has no double
 
 
-def count(
-    candidate: Sequence[float], dense: Sequence[float], by: float | None, margin: float, metric: Metric
-) -> Collapses:
+Scores = Sequence[float | None]
+"""A mean test score of each replicate; None where it is not finite."""
+
+
+def count(candidate: Scores, dense: Scores, by: float | None, margin: float, metric: Metric) -> Collapses:
     """The collapses among replicates; without `by`, in shown units, twice the margin counts as one.
 
     >>> from ticketsmith.lottery.metric import ACCURACY
@@ -29,16 +31,16 @@ def count(
     return Collapses(by=limit, lost=lost, of=of, at_most=at_most(lost, of, SURE))
 
 
-def collapsed(candidate: Sequence[float], dense: Sequence[float], by: float, metric: Metric) -> int:
-    """Count the replicates that are worse than dense by more than so many shown units.
+def collapsed(candidate: Scores, dense: Scores, by: float, metric: Metric) -> int:
+    """Count the replicates that are worse than dense by more than so many shown units, or have no finite score.
 
     >>> from ticketsmith.lottery.metric import ACCURACY, NATS
     >>> collapsed([0.90, 0.97], [0.98, 0.98], 1, ACCURACY), collapsed([1.2, 1.9], [1.0, 1.0], 0.5, NATS)
     (1, 1)
     """
     # Shares are fractions of test examples: what lies nearer to the limit than that is rounding.
-    pairs = zip(candidate, dense, strict=True)
-    return sum(metric.scale * metric.harm(c - d) > by + 1e-9 * min(by, 1) for c, d in pairs)
+    limit, pairs = by + 1e-9 * min(by, 1), zip(candidate, dense, strict=True)
+    return sum(c is None or (d is not None and metric.scale * metric.harm(c - d) > limit) for c, d in pairs)
 
 
 def lost_more(lost: int, of: int, by: float, metric: Metric) -> str:
