@@ -9,7 +9,7 @@ from ticketsmith.documents import canonical
 from ticketsmith.errors import IntegrityError
 from ticketsmith.lottery.collapse import count, shared
 from ticketsmith.lottery.gate import diverged, judge_accuracy
-from ticketsmith.lottery.results import Density, Difference, Sample, Samples, TrainMetrics, Verdict
+from ticketsmith.lottery.results import Density, Difference, TrainMetrics, Verdict
 from ticketsmith.lottery.schedule import rounds
 from ticketsmith.lottery.steps import Gate, Train
 
@@ -21,13 +21,12 @@ from ..judgement import Seen
 from ..looks import nominal
 from ..statistics import difference, errors, finite, of_test, share, summary
 
-DISAGREEMENTS, SHOWN = 8, 12  # samples: at most so many disagreements, and so many in all
 TWO_SIDED = 0.975  # of each bound of a two-sided 95 % interval
 Records = dict[str, Tensor]
 
 
 def run(step: Gate, context: Context) -> Artifacts:
-    """`verdict.json` and `samples.json`. Raises IntegrityError if the records of both arms do not pair."""
+    """`verdict.json`. Raises IntegrityError if the records of both arms do not pair."""
     dense, candidate = (_records(trains, context) for trains in _pooled(step))
     for column in ("example", "role"):
         if not dense[column].equal(candidate[column]):
@@ -35,11 +34,8 @@ def run(step: Gate, context: Context) -> Artifacts:
                 f"{step.key}: the records of dense and {step.arm} are not of the same examples ({column} differs)",
                 "the arms were trained on different splits: start the run anew in another --store",
             )
-    files = {
-        "verdict.json": _verdict(step, context, dense, candidate),
-        "samples.json": _samples(step, context, dense, candidate),
-    }
-    return Artifacts(files={name: canonical(record.model_dump(mode="json")) for name, record in files.items()})
+    verdict = _verdict(step, context, dense, candidate)
+    return Artifacts(files={"verdict.json": canonical(verdict.model_dump(mode="json"))})
 
 
 def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -> Verdict:
@@ -129,39 +125,6 @@ def _diverged(arm: str, records: Records, metrics: TrainMetrics) -> list[str]:
     at = [metrics.stop if look is None and not np.isfinite(loss).all() else look for look, loss in losses]
     sentence = diverged(arm, metrics.replicates, at)
     return [sentence] if sentence else []
-
-
-def _samples(step: Gate, context: Context, dense: Records, candidate: Records) -> Samples:
-    """Test examples of the first replicate: those on which the nets differ first, in the order of their numbers."""
-    example, said, says = (
-        of_test(records, column)[0].astype(np.int64)
-        for records, column in ((dense, "example"), (dense, "prediction"), (candidate, "prediction"))
-    )
-    order = np.argsort(example)
-    differ, agree = order[(said != says)[order]], order[(said == says)[order]]
-    shown = [*differ[:DISAGREEMENTS], *agree][:SHOWN]
-    pixels, labels = context.data.examples.pixels, context.data.examples.labels
-    _, height, width = pixels.shape
-    return Samples(
-        replicate=0,
-        height=height,
-        width=width,
-        agreement=float((said == says).mean()),
-        samples=[
-            Sample(
-                example=int(example[i]),
-                label=int(labels[example[i]]),
-                dense=int(said[i]),
-                candidate=int(says[i]),
-                pixels=_grey(pixels[example[i]], context.data.examples.peak),
-            )
-            for i in shown
-        ],
-    )
-
-
-def _grey(pixels: NDArray[np.uint8], peak: int) -> str:
-    return (pixels.astype(np.uint16) * 255 // peak).astype(np.uint8).tobytes().hex()
 
 
 def _pooled(step: Gate) -> tuple[list[Train], list[Train]]:

@@ -164,25 +164,34 @@ class Connectivity(Record):
     """Largest error on the line minus the mean error of its ends, as a fraction, over replicates."""
 
 
-class Sample(Record):
-    """One test example with what each net said of it."""
+class Picture(Record):
+    """An image, 8 bits a channel."""
 
-    example: int
-    label: int
-    dense: int
-    candidate: int
+    height: int
+    width: int
+    channels: int
+    """1: grey, 3: red, green and blue."""
     pixels: str
-    """Grey levels 0 to 255, row by row, two hex digits each."""
+    """Row by row, channel last, two hex digits each, 00 to ff."""
+
+
+class Sample(Record):
+    """One example with the answer of each network, or one text or image that both drew from equal streams."""
+
+    example: int | None
+    """Number of the test example; null where nothing was given."""
+    given: Picture | None
+    label: str | None
+    dense: str | Picture
+    candidate: str | Picture
 
 
 class Samples(Record):
-    """`samples.json` of a gate step: of one replicate's test split, disagreements first."""
+    """`samples.json` of a ticket's train step: of one replicate; of answers, disagreements first."""
 
     replicate: int
-    height: int
-    width: int
-    agreement: float
-    """Share of the test split on which both nets say the same."""
+    agreement: float | None
+    """Share of the test split on which both networks say the same; null where they give no answers."""
     samples: list[Sample]
 
 

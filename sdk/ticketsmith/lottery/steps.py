@@ -86,7 +86,7 @@ class Train(Step):
 class Gate(Step):
     """Judge an arm against dense, over this cohort and all before; a control is compared with the `ticket` as well.
 
-    `earlier` is the same gate of the cohort before. Writes `verdict.json` and `samples.json`.
+    `earlier` is the same gate of the cohort before. Writes `verdict.json`.
     """
 
     kind: ClassVar[str] = "gate"
