@@ -11,7 +11,7 @@ from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.stability import CONNECTIVITY, stability
 from ticketsmith.lottery.steps import Benchmark, Gate, Step, Train
 from ticketsmith.plans import settle
-from ticketsmith.report import write as report
+from ticketsmith.report import card_of, write
 from ticketsmith.specs import read_stored, task
 from ticketsmith.stores import open_store
 from ticketsmith.tries import enter
@@ -50,9 +50,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _report(ledger: Ledger, spec: Experiment, outputs: Path | None) -> None:
-    for suffix, key in report(ledger, spec, task(spec.task)).items():
+    for suffix, document in write(ledger, spec, card_of(ledger, spec)).documents.items():
         if outputs:
-            handoff.put(outputs, f"report.{suffix}", ledger.store.get(key))
+            handoff.put(outputs, f"report.{suffix}", document)
 
 
 def _pack(ledger: Ledger, spec: Experiment, options: argparse.Namespace) -> None:
@@ -112,7 +112,7 @@ def _chain(context: Context, options: argparse.Namespace) -> None:
     for step in steps:
         execute(step, replace(context, progress=progress))
     if options.outputs:
-        handoff.write(options.outputs, context.spec, context.ledger, steps)
+        handoff.write(options.outputs, context.spec, context.ledger, context.metric, steps)
 
 
 def _progress(step: Step, done: int, of: int) -> None:

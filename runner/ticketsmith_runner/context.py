@@ -8,6 +8,7 @@ from typing import TypeVar
 from torch import Tensor
 
 from ticketsmith.ledger import Ledger
+from ticketsmith.lottery.metric import ACCURACY, Metric
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Step
 from ticketsmith.lottery.task import Task
@@ -44,6 +45,11 @@ class Context:
     def data(self) -> Data:
         """The task's examples; read at the first use, verified against the digest in the run id."""
         return read(self.task.dataset, self.task.digest, self.data_root)
+
+    @property
+    def metric(self) -> Metric:
+        """The measure of the task: of every score and margin."""
+        return ACCURACY
 
     def replicates(self, step: Step) -> range:
         """Numbers of the step's replicates, counted over all cohorts."""
