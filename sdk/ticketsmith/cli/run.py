@@ -111,6 +111,7 @@ def _start(
     code = 0
     if not complete(ledger, spec, until):
         code = watched(spec, command, until=until, store=opened.url, data_root=data_root, workers=count, quiet=quiet)
-    if code in (0, Diverged.code):  # the report says too that the dense training diverged
-        show(opened, run_id(spec), spec, output)
-    return code or (exit_code if until is None else dense_code)(ledger, spec)
+    if code not in (0, Diverged.code):
+        return code
+    findings = show(opened, run_id(spec), spec, output)  # it says too that the dense training diverged
+    return code or (exit_code(findings.concluding) if until is None else dense_code(ledger, spec))

@@ -3,9 +3,10 @@
 `collect` gathers the findings of a run, complete or not; every renderer is a pure function of them.
 """
 
+from ..runs import card_of
 from .collect import collect
 from .findings import Findings
 from .summary import step_summary
-from .write import write
+from .write import Written, write
 
-__all__ = ["Findings", "collect", "step_summary", "write"]
+__all__ = ["Findings", "Written", "card_of", "collect", "step_summary", "write"]
