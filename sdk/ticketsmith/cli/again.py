@@ -6,11 +6,11 @@ from typing import Any
 
 from ..cards import read
 from ..ledger import Ledger
-from ..lottery.gate import too_few
-from ..lottery.metric import ACCURACY
+from ..lottery.metric import Metric
 from ..lottery.results import Verdict
 from ..lottery.spec import Experiment
 from ..report import Findings
+from ..report.evidence import few
 from ..specs import resolve
 from ..stores import open_store
 from .commands import command
@@ -27,15 +27,15 @@ def onwards(findings: Findings, store: str) -> str:
     if verdict.status == "INVALID":
         return again(spec, store, **{"training.steps": 2 * spec.training.steps})
     if verdict.status == "UNDECIDED":
-        return again(spec, store, **_settling(verdict, spec))
+        return again(spec, store, **_settling(verdict, spec, findings.metric))
     left = (1 - spec.pruning.sparsity) * (0.5 if verdict.status == "PASS" else 2)
     return again(spec, store, **{"pruning.sparsity": round(max(1 - left, 0.1), 6)})
 
 
-def _settling(verdict: Verdict, spec: Experiment) -> dict[str, Any]:
+def _settling(verdict: Verdict, spec: Experiment, metric: Metric) -> dict[str, Any]:
     """The change that is likely to settle an UNDECIDED: a margin that can be shown, more replicates, or fresh seeds."""
     room, needed = verdict.looks * spec.replicates, verdict.replicates_needed
-    if too_few(verdict.difference, verdict.margin, verdict.confidence, ACCURACY):
+    if few(metric, verdict):
         return {"gate.margin": 2 * verdict.margin}
     if verdict.look < verdict.looks and (needed is None or needed <= room):
         return {"replicates": needed or len(verdict.replicates) + spec.replicates}

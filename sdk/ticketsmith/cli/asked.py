@@ -73,9 +73,9 @@ def asking(command: Callable[..., int]) -> Callable[..., int]:
 
     keyword = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in own]
     signature = inspect.Signature([*shared, *keyword], return_annotation=int)
-    asked.__signature__ = signature  # type: ignore[attr-defined] # typer reads it
+    asked.__signature__ = signature  # type: ignore[attr-defined]
     asked.__annotations__ = {option.name: option.annotation for option in signature.parameters.values()}
-    del asked.__wrapped__  # type: ignore[attr-defined]  # or inspect follows it to the command
+    del asked.__wrapped__  # or inspect follows it to the command
     return asked
 
 

@@ -70,6 +70,7 @@ def _start(
     if not complete(ledger, spec, until):
         place = {"store": opened.url, "data_root": asked.data_root}
         code = watched(spec, command, until=until, workers=count, quiet=quiet, **place)
-    if code in (0, Diverged.code):  # the report says too that the dense training diverged
-        show(opened, run_id(spec), spec, asked.output)
-    return code or (exit_code if until is None else dense_code)(ledger, spec)
+    if code not in (0, Diverged.code):
+        return code
+    findings = show(opened, run_id(spec), spec, asked.output)  # it says too that the dense training diverged
+    return code or (exit_code(findings.concluding) if until is None else dense_code(ledger, spec))

@@ -148,8 +148,9 @@ class Verdict(Record):
     looks: int = 1
     """Looks that the run may take; the spec's confidence is that of all of them together. 1: the verdict is final."""
     replicates: list[int]
-    test_score: list[float]
-    dense_test_score: list[float]
+    test_score: list[float | None]
+    dense_test_score: list[float | None]
+    """Mean test score of each replicate; null if it is not finite."""
     score: Summary
     dense_score: Summary
     early_stop_step: Summary
