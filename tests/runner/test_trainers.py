@@ -294,9 +294,14 @@ def test_a_trainer_that_differs_from_eager_is_vetoed_and_the_record_says_so() ->
     assert kept[3].reason == "stack fails on this machine: vmap: no rule for this"
 
 
-@pytest.mark.parametrize("name", TRAINERS)
-def test_no_trainer_is_vetoed_here(name: str) -> None:
-    spec = read_spec(None, TINY)
+@pytest.mark.parametrize("options", [
+    {},
+    {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "clip": 0.1},
+    {"optimizer": "adamw", "weight_decay": 0.1},
+], ids=["plain", "nesterov", "adamw"])  # fmt: skip
+@pytest.mark.parametrize("name", EVERY)
+def test_no_trainer_is_vetoed_here(name: str, options: dict[str, Any]) -> None:
+    spec = read_spec(None, merge(TINY, {"training": options}))
     assert planner.difference(name, spec, task(spec.task)) < planner.TOLERANCE
 
 
