@@ -134,7 +134,7 @@ def test_the_records_say_what_the_metrics_say(tmp_path: Path) -> None:
         {
             "replicates": 5,
             "controls": [],
-            "model": {"hidden": [20]},
+            "options": {"hidden": [20]},
             "training": {"steps": 30, "evaluate_every": 10},
             "pruning": {"sparsity": 0.5, "fraction": 0.5},
         },

@@ -30,7 +30,7 @@ OTHER: dict[str, Any] = {
     "max_replicates": 20,
     "controls": ["reinit"],
     "model.name": "another",
-    "model.hidden": [300, 101],
+    "options.hidden": [300, 101],
     "training.steps": 361,
     "training.batch_size": 65,
     "training.optimizer": "sgd",

@@ -155,7 +155,7 @@ def test_what_no_schema_knows_is_listed_at_once_too() -> None:
         ({"training": None}, "training: expected an object, got None"),
         ({"training": 3}, "training: expected an object, got 3"),
         ({"model": "mlp"}, "model: expected an object, got 'mlp'"),
-        ({"model": {"hidden": {"a": {"b": 1}}}}, "model.hidden: expected a valid array, got {'a': {'b': 1}}"),
+        ({"options": {"hidden": {"a": {"b": 1}}}}, "model.hidden: expected a valid array, got {'a': {'b': 1}}"),
     ],
     ids=lambda value: value.split(":")[0] if isinstance(value, str) else "",
 )
@@ -265,7 +265,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, path: str, monkeypa
 FUZZ = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-paths = st.sampled_from([*Experiment.model_fields, "training.steps", "model.hidden", "pruning.sparsity", "gate.margin"])
+paths = st.sampled_from(
+    [*Experiment.model_fields, "training.steps", "options.hidden", "pruning.sparsity", "gate.margin"]
+)
 scalars = st.one_of(
     st.none(),
     st.booleans(),
