@@ -114,7 +114,7 @@ def _unfit(file: Path) -> str:
     if not S_ISREG(state.st_mode):
         return "is a link to a folder: name the folder itself" if file.is_dir() else "is not a file"
     if state.st_size > FILE_LIMIT:
-        return f"is {size(state.st_size)}, and {size(FILE_LIMIT)} are allowed"
+        return f"is larger than {size(FILE_LIMIT)} ({state.st_size:,} bytes)"
     return "" if os.access(file, os.R_OK) else "cannot be read (Permission denied)"
 
 
