@@ -9,21 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ticketsmith.datafiles import (
-    LARGEST,
-    SMALL,
-    Entry,
-    Manifest,
-    blob_key,
-    download,
-    manifest,
-    manifest_key,
-    read,
-    upload,
-)
+from ticketsmith.datafiles import Entry, Manifest, blob_key, download, manifest, manifest_key, read, upload
+from ticketsmith.datafiles.travel import LARGEST, SMALL
 from ticketsmith.digests import cache_file, digests
 from ticketsmith.documents import canonical
 from ticketsmith.errors import Conflict, IntegrityError, Retryable, UsageError
@@ -75,7 +65,7 @@ def test_its_digest_is_that_of_its_canonical_json(whole: Manifest) -> None:
 
 
 def test_the_digest_is_the_same_on_every_machine(whole: Manifest) -> None:
-    assert whole.digest == "GOLDEN"
+    assert whole.digest == "4d80cd2f6e0d42bb491d61cba78dd4a0f7e4f660f557ac250e185af4bbdfa768"
 
 
 @pytest.mark.parametrize("order", [sorted, lambda names: sorted(names, reverse=True), lambda names: [*names, *names]])
@@ -132,9 +122,7 @@ def test_nothing_is_a_manifest_too(root: Path, cache: Path) -> None:
 
 
 def test_a_file_that_is_missing(root: Path, cache: Path) -> None:
-    with pytest.raises(
-        UsageError, match=r"cannot read .*/nowhere: No such file or directory\n  fix: correct the `files`"
-    ):
+    with pytest.raises(UsageError, match=r"cannot read .*/nowhere: No such file.*\n  fix: correct the `files`"):
         manifest(root, [root / "nowhere"], cache)
 
 
@@ -306,10 +294,10 @@ def test_a_file_over_two_gib_is_refused_with_the_way_out(local: LocalStore, root
         upload(local, large, root)
 
 
-@pytest.mark.parametrize("content", [b"1,3\n", b"1,2\n3,4\n"])
+@pytest.mark.parametrize("content", [b"Tulip", b"tulips"])
 def test_a_file_that_changed_since_is_not_sent(content: bytes, local: LocalStore, whole: Manifest, root: Path) -> None:
-    (root / "labels.csv").write_bytes(content)
-    with pytest.raises(IntegrityError, match="/labels.csv changed since its digest was taken"):
+    (root / "flowers/tulip/1.png").write_bytes(content)
+    with pytest.raises(IntegrityError, match=r"/tulip/1.png changed since its digest was taken"):
         upload(local, whole, root)
     assert not local.exists(manifest_key(whole.digest))
 
@@ -317,7 +305,7 @@ def test_a_file_that_changed_since_is_not_sent(content: bytes, local: LocalStore
 def test_a_file_that_is_gone_is_not_sent(local: LocalStore, whole: Manifest, root: Path) -> None:
     (root / "labels.csv").unlink()
     (root / "same.csv").unlink()
-    with pytest.raises(UsageError, match="cannot read .*csv: No such file"):
+    with pytest.raises(UsageError, match=r"cannot read .*csv: No such file"):
         upload(local, whole, root)
 
 
@@ -381,9 +369,7 @@ def test_a_hostile_manifest_is_refused(document: Any, local: LocalStore, tmp_pat
 def test_another_file_in_its_place_is_kept(local: LocalStore, whole: Manifest, root: Path, tmp_path: Path) -> None:
     upload(local, whole, root)
     plant(tmp_path / "pod", {"labels.csv": b"mine"})
-    with pytest.raises(
-        Conflict, match=r"/labels.csv is there already, and is another file\n  fix: give an empty folder"
-    ):
+    with pytest.raises(Conflict, match=r"/labels.csv is there already, and is another file\n  fix: give an empty"):
         download(local, whole.digest, tmp_path / "pod")
     assert (tmp_path / "pod" / "labels.csv").read_bytes() == b"mine"
 
@@ -432,6 +418,7 @@ trees = st.dictionaries(names.map("/".join), st.binary(max_size=50), max_size=6)
 )
 
 
+@settings(deadline=None, max_examples=25)
 @given(trees)
 def test_every_tree_arrives_as_it_was(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]) -> None:
     place = tmp_path_factory.mktemp("tree")
