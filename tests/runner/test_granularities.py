@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from ticketsmith_runner.models import mlp
 from torch import nn
 
 from ticketsmith.errors import UsageError
@@ -105,15 +104,17 @@ def test_the_nearest_number_of_vectors_stays() -> None:
         assert int(masks.keep_groups(torch.arange(48.0), alive, groups, count).sum()) == left
 
 
-def test_a_network_with_sums_has_no_units_of_its_own(
-    start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Residual(nn.Sequential):
-        pass
+RESIDUAL = """
+class Residual(nn.Sequential):
+    pass
 
-    made = lambda shape, classes, hidden: nn.Sequential(nn.Flatten(), Residual(nn.Linear(64, 64)), nn.Linear(64, 10))  # noqa: E731
-    monkeypatch.setattr(mlp, "build", made)
-    run = start({"pruning": {"granularity": "unit"}})
+def model():
+    return nn.Sequential(nn.Flatten(), Residual(nn.Linear(64, 64)), nn.Linear(64, 10))
+"""
+
+
+def test_a_network_with_sums_has_no_units_of_its_own(own: Callable[..., Run]) -> None:
+    run = own(RESIDUAL, {"pruning": {"granularity": "unit"}})
     execute(run["level-00/dense/train"], run.context)
 
     with pytest.raises(UsageError, match="unit cannot prune this network"):
