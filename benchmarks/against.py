@@ -4,7 +4,7 @@
     python benchmarks/against.py COMMIT --case digits-eager -o json
 
 Each side is a checkout whose packages come first on PYTHONPATH, under the interpreter of this environment. A case is a
-spec: one worker trains dense and then one ticket, into a store of its own. The times are those that the run records:
+spec: one worker trains dense and then tickets, into a store of its own. The times are those that the run records:
 `updates` in updates alone, `whole` with starts, looks and tests. The two sides of a case follow each other; the order
 of cases, and of sides, is drawn anew in each round, after one round of a few updates that is not recorded. A ratio is
 old / new, above 1 where the working tree is faster: the median over rounds, with a 95 % bootstrap interval.
@@ -42,12 +42,13 @@ WARM = 10  # updates of the round that is not recorded
 
 @dataclass(frozen=True)
 class Case:
-    """A spec of one round, in words that every commit knows."""
+    """A spec of few rounds, in words that every commit knows."""
 
     name: str
     task: str
     trainer: str
-    sparsity: float
+    densities: tuple[float, ...]
+    """Of dense and of each round; up to the last one they fall by one factor."""
     steps: int
     replicates: int
     more: Mapping[str, object] = field(default_factory=dict)
@@ -61,32 +62,31 @@ class Case:
             side.widths: self.hidden,
             "training.steps": self.steps,
             "training.trainer": self.trainer,
-            "pruning.fraction": self.sparsity,
+            "pruning.fraction": 1 - self.densities[1],
             "pruning.output_rate": 1.0,
             **self.more,
         }
         sets = [f"--set={key}={json.dumps(value)}" for key, value in fields.items()]
-        return ["--task", self.task, "--sparsity", str(self.sparsity), *sets]
+        return ["--task", self.task, "--sparsity", str(1 - self.densities[-1]), *sets]
 
 
+TICKETS = (1.0, 0.2**0.5, 0.2, 0.1)
 SGD = {"training.optimizer": "sgd", "training.learning_rate": 0.1, "training.batch_size": 128}
 CASES = {
     case.name: case
     for case in (
-        Case("digits", "digits-mlp", "csr-mlp", 0.8, 360, 5),
-        Case("digits-90", "digits-mlp", "csr-mlp", 0.9, 360, 5),
-        Case("digits-dense", "digits-mlp", "dense-mlp", 0.8, 360, 5),
-        Case("digits-eager", "digits-mlp", "eager", 0.8, 180, 5),
-        Case("lenet300", "mnist-lenet300", "auto", 0.8, 400, 1),
-        Case("lenet300-90", "mnist-lenet300", "csr-mlp", 0.9, 400, 1),
-        Case("lenet300-eager", "mnist-lenet300", "eager", 0.8, 300, 1),
-        Case("lenet300-sgd", "mnist-lenet300", "auto", 0.8, 300, 1, SGD),
+        Case("digits", "digits-mlp", "csr-mlp", TICKETS, 360, 5),
+        Case("digits-dense", "digits-mlp", "dense-mlp", (1.0, 0.2), 180, 5),
+        Case("digits-eager", "digits-mlp", "eager", (1.0, 0.2), 90, 5),
+        Case("lenet300", "mnist-lenet300", "auto", TICKETS, 400, 1),
+        Case("lenet300-sgd", "mnist-lenet300", "auto", (1.0, 0.2), 300, 1, SGD),
+        Case("lenet300-eager", "mnist-lenet300", "eager", (1.0, 0.2), 300, 1),
     )
 }
 Row = dict[str, Any]
 T = TypeVar("T")
 Rounds = list[list[Training]]
-"""Of one case and side: dense and the ticket, for each round."""
+"""Of one case and side: dense and its tickets, for each round."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -134,13 +134,13 @@ def compare(cases: Sequence[Case], sides: Sequence[Side], rounds: int, data: Pat
         for case in _drawn(cases, draws):
             for side in _drawn(sides, draws):
                 steps = case.steps if number else min(case.steps, WARM)
-                arms = train(side, replace(case, steps=steps).flags(side), data)
+                arms = train(side, replace(case, steps=steps).flags(side), data, len(case.densities))
                 if number:
                     trained[case.name, side.name].append(arms)
     return [
         row(case, level, measure, trained[case.name, "old"], trained[case.name, "new"])
         for case in cases
-        for level in (0, 1)
+        for level in range(len(case.densities))
         for measure in MEASURES
     ]
 
@@ -154,7 +154,7 @@ def row(case: Case, level: int, measure: str, old: Rounds, new: Rounds) -> Row:
     middle, low, high = ratio(before, after)
     trainers = sorted({arms[level].trainer for arms in (*old, *new)})
     return {
-        "case": case.name, "density": round(1 - level * case.sparsity, 4), "trainer": ", ".join(trainers),
+        "case": case.name, "density": round(case.densities[level], 4), "trainer": ", ".join(trainers),
         "measure": measure, "old": _median(before), "new": _median(after), "ratio": middle, "low": low, "high": high,
     }  # fmt: skip
 

@@ -25,7 +25,6 @@ from ticketsmith.errors import TicketSmithError, UsageError
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = "sdk/ticketsmith/lottery/spec.py"
 PATIENCE, GLANCE = 600, 0.05  # seconds: for one process, between two looks at its store
-ARMS = ("level-00/dense", "level-01/ticket")
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Side:
 
 
 class Training(NamedTuple):
-    """One arm of a run: its trainer, and seconds of each replicate."""
+    """Dense or a ticket: its trainer, and seconds of each replicate."""
 
     trainer: str
     updates: list[float]
@@ -88,19 +87,19 @@ def verify(side: Side) -> None:
             raise UsageError(f"the {side.name} side imports {path}", "run it in an environment of `make .venv/ready`")
 
 
-def train(side: Side, flags: Sequence[str], data: Path) -> list[Training]:
-    """Start a run of one round, end it as soon as dense and the ticket are trained, and read their records."""
+def train(side: Side, flags: Sequence[str], data: Path, levels: int) -> list[Training]:
+    """Start a run, end it as soon as dense and the ticket of each round are trained, and read their records."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
         argv = [sys.executable, "-P", "-m", "ticketsmith", "run", "imp", *flags, "--workers", "1", "-o", "json"]
         argv += ["--store", folder, "--data-root", str(data)]
         child = subprocess.Popen(argv, cwd=folder, env=side.environment, stdout=subprocess.DEVNULL, stderr=said)
         try:
-            _wait(child, Path(folder))
+            _wait(child, Path(folder), levels)
         finally:
             child.terminate()  # ends its runner too
             child.wait(PATIENCE)
         trainings = _recorded(Path(folder))
-        if len(trainings) < len(ARMS):
+        if len(trainings) < levels:
             said.seek(0)
             words = said.read().strip() or f"nothing was said in {PATIENCE} s"
             again = shlex.join(["ticketsmith", "run", "imp", *flags])
@@ -108,19 +107,19 @@ def train(side: Side, flags: Sequence[str], data: Path) -> list[Training]:
     return trainings
 
 
-def _wait(child: "subprocess.Popen[bytes]", store: Path) -> None:
-    """Until the last arm is trained, or the process is at its end. A manifest is what a step writes last."""
+def _wait(child: "subprocess.Popen[bytes]", store: Path, levels: int) -> None:
+    """Until the last ticket is trained, or the process is at its end. A manifest is what a step writes last."""
     end = time.monotonic() + PATIENCE
     while child.poll() is None and time.monotonic() < end:
-        if any(store.glob(f"*/cohort-00/{ARMS[-1]}/train/manifest.json")):
+        if any(store.glob(f"*/cohort-00/level-{levels - 1:02}/ticket/train/manifest.json")):
             return
         time.sleep(GLANCE)
 
 
 def _recorded(store: Path) -> list[Training]:
-    """The arms that are there."""
+    """What is trained, by level."""
     trainers = {level: one["trainer"] for path in store.glob("*/trainers.json") for level, one in _read(path).items()}
-    paths = [path for arm in ARMS for path in store.glob(f"*/cohort-00/{arm}/train/timing.json")]
+    paths = sorted(store.glob("*/cohort-00/level-*/*/train/timing.json"))
     return [
         Training(trainers[str(level)], times["updates"], times["seconds"])
         for level, times in enumerate(map(_read, paths))
