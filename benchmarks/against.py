@@ -75,12 +75,11 @@ SGD = {"training.optimizer": "sgd", "training.learning_rate": 0.1, "training.bat
 CASES = {
     case.name: case
     for case in (
-        Case("digits", "digits-mlp", "csr-mlp", TICKETS, 360, 5),
-        Case("digits-dense", "digits-mlp", "dense-mlp", (1.0, 0.2), 180, 5),
-        Case("digits-eager", "digits-mlp", "eager", (1.0, 0.2), 90, 5),
-        Case("lenet300", "mnist-lenet300", "auto", TICKETS, 400, 1),
-        Case("lenet300-sgd", "mnist-lenet300", "auto", (1.0, 0.2), 300, 1, SGD),
-        Case("lenet300-eager", "mnist-lenet300", "eager", (1.0, 0.2), 300, 1),
+        Case("digits", "digits-mlp", "csr-mlp", TICKETS, 180, 5),
+        Case("digits-eager", "digits-mlp", "eager", (1.0, 0.2), 60, 5),
+        Case("lenet300", "mnist-lenet300", "auto", TICKETS, 300, 1),
+        Case("lenet300-sgd", "mnist-lenet300", "auto", (1.0, 0.2), 200, 1, SGD),
+        Case("lenet300-eager", "mnist-lenet300", "eager", (1.0, 0.2), 200, 1),
     )
 }
 Row = dict[str, Any]
