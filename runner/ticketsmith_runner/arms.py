@@ -12,7 +12,7 @@ from ticketsmith.lottery.results import TrainMetrics
 from ticketsmith.lottery.steps import Train
 
 from .bounds import Floats
-from .columns import Columns, Numbers, numbers, read, tested
+from .columns import Columns, Numbers, numbers, read, on_test
 from .statistics import Errors, errors, finite, grouped
 
 
@@ -34,9 +34,9 @@ class Arm:
         """The group of each test example; None where every example stands for itself."""
         return numbers(self.columns, "group") if "group" in self.columns else None
 
-    def tested(self, name: str) -> list[Floats]:
+    def on_test(self, name: str) -> list[Floats]:
         """A column on each replicate's test split."""
-        return tested(self.columns, name)
+        return on_test(self.columns, name)
 
     def errors(self, values: Sequence[Floats], noun: str) -> Errors:
         """The mean of values of the test examples with its variances, over the replicates where all are finite."""
@@ -50,7 +50,7 @@ class Arm:
 
     def divergence(self) -> str | None:
         """A sentence if a replicate diverged on validation, or ended with a test loss that is not finite."""
-        losses = zip(self.metrics.diverged_at, self.tested("loss"), strict=True)
+        losses = zip(self.metrics.diverged_at, self.on_test("loss"), strict=True)
         at = [self.metrics.stop if look is None and not np.isfinite(loss).all() else look for look, loss in losses]
         return diverged(self.name, self.metrics.replicates, at)
 
@@ -67,7 +67,7 @@ def arm(trains: Sequence[Train], ledger: Ledger) -> Arm:
 def change(dense: Arm, candidate: Arm, name: str) -> list[Floats]:
     """A column of the candidate minus that of dense; not finite where one of them is not."""
     with np.errstate(invalid="ignore"):  # infinity minus infinity
-        return [c - d for d, c in zip(dense.tested(name), candidate.tested(name), strict=True)]
+        return [c - d for d, c in zip(dense.on_test(name), candidate.on_test(name), strict=True)]
 
 
 def _joined(cohorts: list[TrainMetrics]) -> TrainMetrics:

@@ -17,7 +17,7 @@ def unlearned(dense: Arm, metric: Metric, confidence: float, *, loss: bool) -> s
         return frequencies.unlearned(dense, confidence, loss=loss)
     if "untrained" not in dense.columns:
         return None
-    after, before = dense.tested("score"), dense.tested("untrained")
+    after, before = dense.on_test("score"), dense.on_test("untrained")
     if not all(np.isfinite(scores).all() for scores in (*after, *before)):
         return None  # it is beaten by any finite score; and what diverged is said elsewhere
     gains = [metric.harm(1.0) * (old - new) for old, new in zip(before, after, strict=True)]

@@ -63,7 +63,7 @@ class Seen:
 def seen(dense: Arm, candidate: Arm, spec: Experiment, metric: Metric) -> Seen:
     """All that a gate judges of these arms. Raises Diverged if no replicate has finite losses, or scores."""
     by = spec.gate.collapse.by if spec.gate.collapse else None
-    margin = spec.gate.against(dense.errors(dense.tested("score"), "scores").mean)
+    margin = spec.gate.against(dense.errors(dense.on_test("score"), "scores").mean)
     replicates = len(dense.metrics.replicates)
     return Seen(
         dense=dense,
@@ -71,7 +71,7 @@ def seen(dense: Arm, candidate: Arm, spec: Experiment, metric: Metric) -> Seen:
         spec=spec,
         metric=metric,
         margin=margin,
-        kind=kind(dense.tested("score"), candidate.tested("score")),
+        kind=kind(dense.on_test("score"), candidate.on_test("score")),
         score=dense.errors(change(dense, candidate, "score"), "scores"),
         loss=dense.errors(change(dense, candidate, "loss"), "losses"),
         collapses=count(candidate.metrics.test_score, dense.metrics.test_score, by, margin, metric),

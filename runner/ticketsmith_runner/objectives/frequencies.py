@@ -31,7 +31,7 @@ def unlearned(dense: Arm, confidence: float, *, loss: bool) -> str | None:
 
 
 def _of_loss(dense: Arm, truth: list[Numbers], shares: Floats, confidence: float) -> str | None:
-    losses = dense.tested("loss")
+    losses = dense.on_test("loss")
     saved = [-np.log(shares[label]) - nats for label, nats in zip(truth, losses, strict=True)]
     if surely(saved, dense, confidence):
         return None

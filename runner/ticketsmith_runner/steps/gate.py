@@ -98,7 +98,7 @@ def _ruling(case: Seen) -> tuple[Status, str, bool]:
 
 def _mean(case: Seen, arm: Arm) -> Summary:
     """The score of an arm, with its interval."""
-    return (share if case.kind == "share" else amount)(arm.errors(arm.tested("score"), "scores"))
+    return (share if case.kind == "share" else amount)(arm.errors(arm.on_test("score"), "scores"))
 
 
 def _needed(case: Seen, score: Difference) -> int | None:
