@@ -12,7 +12,7 @@ from ticketsmith.lottery.results import TrainMetrics
 from ticketsmith.lottery.steps import Train
 
 from .bounds import Floats
-from .columns import Columns, Numbers, numbers, read, on_test
+from .columns import Columns, Numbers, numbers, on_test, read
 from .statistics import Errors, errors, finite, grouped
 
 

@@ -17,7 +17,7 @@ from ticketsmith.lottery.results import Verdict
 from ticketsmith.lottery.steps import Gate, Train
 from ticketsmith.specs import read_spec, run_id, task
 from ticketsmith.stores.local import LocalStore
-from ticketsmith_runner.columns import read, on_test
+from ticketsmith_runner.columns import on_test, read
 from ticketsmith_runner.context import Context
 from ticketsmith_runner.execute import execute
 from ticketsmith_runner.looks import nominal
