@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.gate import diverged
 from ticketsmith.lottery.results import TrainMetrics
 from ticketsmith.lottery.steps import Train
 
+from .bootstrap import Scorer, resampled
 from .bounds import Floats
 from .columns import Columns, Numbers, numbers, on_test, read
+from .roles import TEST
 from .statistics import Errors, errors, finite, grouped
 
 
@@ -34,6 +38,18 @@ class Arm:
         """The group of each test example; None where every example stands for itself."""
         return numbers(self.columns, "group") if "group" in self.columns else None
 
+    @cached_property
+    def rows(self) -> list[dict[str, NDArray[Any]]]:
+        """Every column of each replicate, on its test split."""
+        chosen = [role == TEST for role in self.columns["role"]]
+        return [{name: values[r][row] for name, values in self.columns.items()} for r, row in enumerate(chosen)]
+
+    @cached_property
+    def distinct(self) -> dict[str, NDArray[Any]]:
+        """Every column, of each test example once."""
+        _, first = np.unique(np.concatenate(self.examples), return_index=True)
+        return {name: np.concatenate([row[name] for row in self.rows])[first] for name in self.columns}
+
     def on_test(self, name: str) -> list[Floats]:
         """A column on each replicate's test split."""
         return on_test(self.columns, name)
@@ -43,6 +59,11 @@ class Arm:
         kept = finite(values, noun)
         groups = None if self.groups is None else [self.groups[r] for r in kept]
         return errors([self.examples[r] for r in kept], [values[r] for r in kept], groups)
+
+    def resampled(self, scores: Sequence[Scorer], kept: Sequence[int]) -> Errors:
+        """The mean of scores of whole test sets with its variances, one for each replicate in `kept`."""
+        groups = None if self.groups is None else [self.groups[r] for r in kept]
+        return resampled([self.examples[r] for r in kept], groups, scores)
 
     def units(self, values: Sequence[Floats]) -> tuple[Sequence[Numbers], Sequence[Floats]]:
         """What was tested, and its value: groups where there are any, else examples."""

@@ -8,7 +8,8 @@ import pytest
 
 from ticketsmith.lottery.gate import LOSS, judge
 from ticketsmith.lottery.metric import ACCURACY, BITS, NATS, Metric
-from ticketsmith.lottery.results import Difference
+from ticketsmith.lottery.results import Difference, TrainMetrics
+from ticketsmith_runner import arms as measured
 from ticketsmith_runner.judgement import kind
 from ticketsmith_runner.statistics import amount, bounded, errors
 
@@ -84,7 +85,7 @@ def test_a_tail_counts_on_the_side_of_harm(metric: Metric, side: int) -> None:
     ("scores", "expected"), [([0, 1, 1], "share"), ([0, 0.5, 1], "amount"), ([0, 1, np.nan], "amount"), ([2], "amount")]
 )
 def test_the_records_tell_what_a_score_is(scores: list[float], expected: str) -> None:
-    assert kind([np.array([0.0, 1.0])], [np.array(scores)]) == expected
+    assert kind(IOU, scored([0.0, 1.0]), scored(scores)) == expected
 
 
 def test_the_interval_of_an_amount_by_hand() -> None:
@@ -92,6 +93,11 @@ def test_the_interval_of_an_amount_by_hand() -> None:
     found = amount(errors([np.arange(2)] * 2, [np.array([0.0, 2.0])] * 2))
     assert (found.mean, found.se) == (1, 1)
     assert found.high == pytest.approx(1 + math.tan(math.pi * 0.475), rel=1e-9)
+
+
+def scored(scores: list[float]) -> measured.Arm:
+    columns = {"score": np.array([scores]), "role": np.full((1, len(scores)), 2)}
+    return measured.Arm(name="dense", metrics=TrainMetrics.model_construct(), columns=columns)
 
 
 def iou(shift: float) -> Arm:

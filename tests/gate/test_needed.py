@@ -21,7 +21,8 @@ NOTHING = Spread(between=0.0, within=0.0, examples=ENDLESS, per_example=1.0)
 
 
 def needed(found: Difference, spread: Spread, replicates: int, margin: float = MARGIN, whole: int = 1) -> int | None:
-    return forecast.needed(found, spread, replicates, margin, CONFIDENCE, ACCURACY, whole=whole)
+    floor = null_reach(margin, spread.examples, CONFIDENCE)
+    return forecast.needed(found, spread, replicates, margin, CONFIDENCE, ACCURACY, floor, whole=whole)
 
 
 def found(mean: float, seeds: float, items: float = 0.0) -> Difference:
