@@ -22,7 +22,7 @@ Scorer = Callable[[Weights], Floats]
 
 DRAWS, SEED = 2000, 0
 LIGHT, HEAVY, CHANCE = 8, 55, 13 / 47  # neighbours of the golden ratio squared; of the heavy one
-ROOM = 2_000_000  # weights at a time
+ROOM = 100_000  # weights at a time: what stays in the cache
 
 
 def resampled(examples: Sequence[Numbers], groups: Sequence[Numbers] | None, scores: Sequence[Scorer]) -> Errors:

@@ -40,6 +40,8 @@ class Arm:
     diverged_at: list[int | None] = field(default_factory=lambda: [None, None])
     scores: Callable[[int], float] | None = None
     """Score of an example, of another metric than accuracy: then there are no classes."""
+    binary: bool = False
+    """True: a label all the same, which is that an example is odd."""
     untrained: Callable[[int], float] | None = None
     """Score of the untrained network."""
     group: Callable[[int], int] | None = None
@@ -88,6 +90,8 @@ def _columns(arm: Arm) -> dict[str, NDArray[Any]]:
             "confidence": _column(arm, np.float16, lambda e: 1),
             "label": _column(arm, np.uint8, lambda e: e % 10),
         }
+    if arm.binary:
+        columns["label"] = _column(arm, np.uint8, lambda e: e % 2)
     if arm.untrained:
         columns["untrained"] = _column(arm, np.float32, arm.untrained)
     if arm.group:

@@ -1,7 +1,7 @@
 """Scores of a whole test set, as functions of how much each example weighs: what a bootstrap draws is other weights.
 
-B: draws.  n: test examples of a replicate.  Weights are whole numbers, (n, B), and so are all sums, below 2^53: they are
-exact in float64, and the same on every machine. F1 and AUC are those of scikit-learn, at equal weights.
+B: draws.  n: test examples of a replicate.  Weights are whole numbers, (n, B), and so are all sums, below 2^53: exact
+in float64, and the same on every machine. F1 and AUC are those of scikit-learn, at equal weights.
 """
 
 from collections.abc import Callable, Mapping, Sequence
