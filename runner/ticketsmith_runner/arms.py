@@ -70,10 +70,15 @@ class Arm:
         return (self.examples, values) if self.groups is None else grouped(self.examples, values, self.groups)
 
     def divergence(self) -> str | None:
-        """A sentence if a replicate diverged on validation, or ended with a test loss that is not finite."""
+        """A sentence if a replicate diverged on validation, or ended with a test loss or score that is not finite."""
         losses = zip(self.metrics.diverged_at, self.on_test("loss"), strict=True)
         at = [self.metrics.stop if look is None and not np.isfinite(loss).all() else look for look, loss in losses]
-        return diverged(self.name, self.metrics.replicates, at)
+        return diverged(self.name, self.metrics.replicates, at) or self._unscored()
+
+    def _unscored(self) -> str | None:
+        scores = zip(self.metrics.replicates, self.on_test("score"), strict=True)
+        gone = [f"replicate {r}" for r, score in scores if not np.isfinite(score).all()]
+        return f"{self.name} has test scores that are NaN or infinite: {', '.join(gone)}" if gone else None
 
 
 def arm(trains: Sequence[Train], ledger: Ledger) -> Arm:

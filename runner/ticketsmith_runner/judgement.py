@@ -68,7 +68,7 @@ class Seen:
 def seen(dense: Arm, candidate: Arm, spec: Experiment, metric: Metric) -> Seen:
     """All that a gate judges of these arms. Raises Diverged if no replicate has finite losses, or scores."""
     by = spec.gate.collapse.by if spec.gate.collapse else None
-    margin = spec.gate.against(mean(dense, metric).mean)
+    margin = asked if isinstance(asked := spec.gate.margin, float) else spec.gate.against(mean(dense, metric).mean)
     which, score = kind(metric, dense, candidate), gain(dense, candidate, metric)
     return Seen(
         dense=dense,
@@ -77,7 +77,7 @@ def seen(dense: Arm, candidate: Arm, spec: Experiment, metric: Metric) -> Seen:
         metric=metric,
         margin=margin,
         kind=which,
-        counted=score.n if which == "share" else counted(metric, dense) if which == "whole" else None,
+        counted=counted(which, score, metric, dense),
         score=score,
         loss=dense.errors(change(dense, candidate, "loss"), "losses"),
         collapses=count(candidate.metrics.test_score, dense.metrics.test_score, by, margin, metric),
@@ -109,6 +109,9 @@ def mean(arm: Arm, metric: Metric) -> Errors:
     return arm.resampled([scorer(metric, arm.rows[r]) for r in kept], kept)
 
 
-def counted(metric: Metric, dense: Arm) -> int | None:
-    """Units of the rarest class in the test examples of all replicates."""
-    return evidence(metric, dense.distinct)
+def counted(which: Kind, score: Errors, metric: Metric, dense: Arm) -> int | None:
+    """Units that can show a loss at all: of shares all of them, of the whole those of the rarest class."""
+    if which == "amount":
+        return None
+    rarest = evidence(metric, dense.distinct) if which == "whole" else score.n
+    return None if rarest is None else min(rarest, score.n)

@@ -105,7 +105,7 @@ def _column(arm: Arm, kind: type[np.generic], value: Callable[[int], Any]) -> ND
 
 def _metrics(arm: Arm, columns: Mapping[str, NDArray[Any]]) -> TrainMetrics:
     rows = zip(columns["score"], columns["role"], strict=True)
-    scores = [float(row[role == 2].mean(dtype=np.float64)) for row, role in rows]
+    scores = [float(np.nanmean(row[role == 2], dtype=np.float64)) for row, role in rows]
     count = len(scores)
     return TrainMetrics(
         replicates=list(range(count)),

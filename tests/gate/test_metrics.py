@@ -135,3 +135,9 @@ def test_collapses_are_counted_in_shown_units(gate: Run) -> None:
     verdict = gate(iou(0), iou(0.2), metric=ANGLE, collapse={"by": 10, "at_most": 0.9})
     assert verdict.collapses is not None and (verdict.collapses.lost, verdict.collapses.by) == (2, 10)
     assert "2 of 2 trainings lost more than 10 degrees, which leaves" in verdict.reason
+
+
+def test_a_score_that_is_no_number_fails_though_the_loss_is_one(gate: Run) -> None:
+    """As 0 / 0 is, of an empty mask."""
+    verdict = gate(iou(0), Arm(scores=lambda e: math.nan if e == 50 else 0.5 + 0.3 * math.sin(e)), metric=IOU)
+    assert (verdict.status, verdict.reason) == ("FAIL", "ticket has test scores that are NaN or infinite: replicate 1")
