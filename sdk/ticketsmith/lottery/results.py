@@ -5,7 +5,7 @@ R is the number of replicates, E the number of looks at the validation split.
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Status = Literal["PASS", "FAIL", "UNDECIDED", "INVALID"]
 """INVALID: dense learned nothing, so that nothing can be concluded from a comparison with it."""
@@ -165,33 +165,40 @@ class Connectivity(Record):
 
 
 class Picture(Record):
-    """An image, 8 bits a channel."""
+    """A small image."""
 
-    height: int
-    width: int
-    channels: int
-    """1: grey, 3: red, green and blue."""
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+    channels: Literal[1, 3]
     pixels: str
-    """Row by row, channel last, two hex digits each, 00 to ff."""
+    """Values 0 to 255, two hex digits each, row by row, the channels of a pixel side by side."""
+
+    @model_validator(mode="after")
+    def _as_many_as_said(self) -> "Picture":
+        if len(bytes.fromhex(self.pixels)) != (size := self.height * self.width * self.channels):
+            raise ValueError(f"pixels: expected {size} values of two hex digits each")
+        return self
 
 
 class Sample(Record):
-    """One example with the answer of each network, or one text or image that both drew from equal streams."""
+    """One test example with what each network makes of it; or what each draws from the same stream."""
 
     example: int | None
-    """Number of the test example; null where nothing was given."""
+    """Its number; null: drawn, not given."""
     given: Picture | None
+    """The example, where it is an image."""
     label: str | None
+    """The right answer, where there is one."""
     dense: str | Picture
     candidate: str | Picture
 
 
 class Samples(Record):
-    """`samples.json` of a ticket's train step: of one replicate; of answers, disagreements first."""
+    """`samples.json` of a ticket's train step: of one replicate's test split, disagreements first."""
 
     replicate: int
     agreement: float | None
-    """Share of the test split on which both networks say the same; null where they give no answers."""
+    """Share of the test split on which both networks say the same; null where that cannot be counted."""
     samples: list[Sample]
 
 
