@@ -1,4 +1,4 @@
-"""A benchmark of networks that no sparse back-end serves: colours, tokens, noise. Nothing fails; each refusal says why."""
+"""Networks that no sparse back-end serves: colours, tokens, noise. Nothing fails, and each refusal says why."""
 
 import time
 from collections.abc import Callable
