@@ -5,9 +5,11 @@ import torch
 from torch import nn
 
 from ticketsmith.errors import UsageError
+from ticketsmith.lottery.choices import BACKENDS
 from ticketsmith.names import load, names
 from ticketsmith.specs import read_spec, run_id, task
 from ticketsmith_runner import masks
+from ticketsmith_runner.backends import every
 from ticketsmith_runner.data import digest
 from ticketsmith_runner.granularities import granularity
 from ticketsmith_runner.network import build, draw, prunable
@@ -73,6 +75,15 @@ def test_granularity(name: str) -> None:
         assert not any((kept[layer] & ~alive[layer]).any() for layer in scores)
         assert sum(int(mask.sum()) for mask in kept.values()) == pytest.approx(sum(wanted.values()), rel=0.06)
         alive = kept
+
+
+def test_back_ends_have_the_names_that_a_spec_may_hold() -> None:
+    assert tuple(every()) == BACKENDS
+
+
+def test_a_best_dense_one_is_there_on_every_machine() -> None:
+    baselines = {name for name, backend in every().items() if backend.KIND.baseline and not backend.KIND.asked}
+    assert "pytorch" in baselines
 
 
 def test_an_unknown_name_is_answered_with_the_choices() -> None:
