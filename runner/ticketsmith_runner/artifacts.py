@@ -1,4 +1,4 @@
-"""What a step returns: names to bytes."""
+"""Artifacts of a step, before they are committed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Artifacts:
-    """Files by name. `volatile` holds what differs by nature (timings)."""
+    """Names to bytes. `volatile` holds what differs by nature (timings)."""
 
     files: Mapping[str, bytes] = field(default_factory=dict)
     volatile: Mapping[str, bytes] = field(default_factory=dict)

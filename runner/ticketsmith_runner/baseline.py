@@ -1,59 +1,30 @@
-"""A dense network that learned nothing proves nothing, however equal a ticket is to it."""
+"""The answer that dense must surely beat: that of no network where there are classes, else of its untrained one."""
 
-from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ticketsmith.lottery.spec import GateRule
+from ticketsmith.lottery.metric import Metric
 
-from .bounds import Floats, degrees, t_quantile, two_way
-from .statistics import errors
-
-Labels = NDArray[np.int64]  # or numbers of examples
+from .arms import Arm
+from .learning import NOTHING, surely
+from .objectives import frequencies
 
 
-def untrained(
-    examples: Sequence[NDArray[np.int64]],
-    labels: Labels,
-    right: Sequence[Floats],
-    loss: Sequence[Floats],
-    rule: GateRule,
-) -> str | None:
-    """A sentence if dense is not surely better than an answer that needs no network; None if it is.
-
-    `labels` are (N,), of all examples; `right` and `loss` are those of dense on each replicate's test split. The
-    answers to beat are the most frequent class and, where loss is judged, the frequencies of the classes.
-    """
-    truth = [labels[example] for example in examples]
-    counts = np.bincount(labels[np.unique(np.concatenate(examples))])
-    most, shares = int(counts.argmax()), counts / counts.sum()
-    won = [score - (label == most) for score, label in zip(right, truth, strict=True)]
-    if not _surely(won, examples, rule.confidence):
-        reached = 100 * float(np.mean([score.mean() for score in right]))
-        return (
-            f"dense reaches {reached:.2f} %, which is not surely more than the {100 * shares[most]:.2f} % of always "
-            f"answering {most}: nets that learned nothing prove nothing"
-        )
-    if rule.loss_margin is not None:
-        saved = [-np.log(shares[label]) - nats for label, nats in zip(truth, loss, strict=True)]
-        if not _surely(saved, examples, rule.confidence):
-            constant = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
-            reached = float(np.mean([nats.mean() for nats in loss]))
-            return (
-                f"dense reaches a loss of {reached:.4f} nats, which is not surely less than the {constant:.4f} of "
-                "always answering the frequencies of the classes: nets that learned nothing prove nothing"
-            )
-    return None
-
-
-def _surely(gains: Sequence[Floats], examples: Sequence[Labels], confidence: float) -> bool:
-    """True if the mean gain lies above 0 by its lower bound or, where one replicate gives none, by itself.
-
-    Few replicates may be enough: what examples they were tested on counts most, and those are many.
-    """
-    gain = errors(examples, gains)
-    if gain.replicates is None:
-        return gain.mean > 0
-    variances = gain.replicates, gain.items, gain.cells
-    return gain.mean > float(t_quantile(confidence, degrees(variances, gain.R, gain.n)) * two_way(*variances))
+def unlearned(dense: Arm, metric: Metric, confidence: float, *, loss: bool) -> str | None:
+    """A sentence if dense is not surely better than an answer that takes no training; None if it is, or unknown."""
+    if dense.columns.keys() >= frequencies.NEEDED:
+        return frequencies.unlearned(dense, confidence, loss=loss)
+    if "untrained" not in dense.columns:
+        return None
+    after, before = dense.tested("score"), dense.tested("untrained")
+    if not all(np.isfinite(scores).all() for scores in (*after, *before)):
+        return None  # it is beaten by any finite score; and what diverged is said elsewhere
+    gains = [metric.harm(1.0) * (old - new) for old, new in zip(before, after, strict=True)]
+    if surely(gains, dense, confidence):
+        return None
+    new, old = (f"{metric.scale * fmean(map(np.mean, arm)):.{metric.decimals}f}" for arm in (after, before))
+    return (
+        f"dense reaches {f'{new} {metric.unit}'.rstrip()}, which is not surely better than the {old} of the untrained "
+        f"network: {NOTHING}"
+    )

@@ -18,7 +18,7 @@ from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.stability import CONNECTIVITY, stability
 from ticketsmith.lottery.steps import Benchmark, Gate, Step, Train
 from ticketsmith.plans import settle
-from ticketsmith.report import write as report
+from ticketsmith.report import write
 from ticketsmith.sources import code_key, digest, unpack
 from ticketsmith.specs import read_stored
 from ticketsmith.stores import open_store
@@ -118,9 +118,9 @@ def context_of(ledger: Ledger, spec: Experiment, options: argparse.Namespace) ->
 
 
 def _report(ledger: Ledger, spec: Experiment, outputs: Path | None) -> None:
-    for suffix, key in report(ledger, spec, cards.read(ledger)).items():
+    for suffix, document in write(ledger, spec, cards.read(ledger)).documents.items():
         if outputs:
-            handoff.put(outputs, f"report.{suffix}", ledger.store.get(key))
+            handoff.put(outputs, f"report.{suffix}", document)
 
 
 def _pack(context: Context, options: argparse.Namespace) -> None:
@@ -183,7 +183,7 @@ def _chain(context: Context, options: argparse.Namespace) -> None:
     for step in steps:
         execute(step, replace(context, progress=progress))
     if options.outputs:
-        handoff.write(options.outputs, context.spec, context.ledger, steps)
+        handoff.write(options.outputs, context.spec, context.ledger, context.metric, steps)
 
 
 def _progress(step: Step, done: int, of: int) -> None:

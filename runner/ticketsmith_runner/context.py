@@ -11,15 +11,13 @@ from ticketsmith.lottery.metric import Metric
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Step
 
-from .artifacts import Artifacts
+from .artifacts import Artifacts as Artifacts
 
 if TYPE_CHECKING:  # a gate knows a task by its card alone, and needs no torch
     from torch import Tensor, nn
 
     from .examples import Examples, Split
     from .tasks import Task
-
-__all__ = ["Artifacts", "Context"]
 
 S = TypeVar("S", bound=Step)
 T = TypeVar("T")

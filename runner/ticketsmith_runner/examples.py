@@ -105,7 +105,7 @@ class Examples:
         """A batch for each list of (number, seed), read by `workers` processes ahead of their use."""
         loader = DataLoader(
             _Seeded(self.splits.examples),
-            batch_sampler=keys,  # type: ignore[arg-type]
+            batch_sampler=keys,
             num_workers=self.workers,
             collate_fn=self._collated,
             generator=torch.Generator(),  # or the loader draws from the stream of the training

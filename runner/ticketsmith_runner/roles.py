@@ -1,3 +1,3 @@
-"""What an example is for in the records of a replicate."""
+"""Roles of a record: what a replicate used an example for."""
 
 PADDING, VALIDATION, TEST = 0, 1, 2

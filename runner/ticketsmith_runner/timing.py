@@ -7,21 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import torch
-from torch import Tensor
 
 Clock = Callable[[], float]
 Rounds = list[list[float]]
 """Latencies of one call, (rounds, calls in the round); rounds differ in length."""
 
 RESAMPLES = 10_000
-
-
-def batches(inputs: Tensor, size: int) -> list[Tensor]:
-    """All inputs (N, ...) in batches of exactly `size`; the last one is filled up from the first inputs."""
-    count = -(-len(inputs) // size)
-    filled = inputs[torch.arange(count * size) % len(inputs)]
-    return [filled[first : first + size] for first in range(0, len(filled), size)]
 
 
 def measure(

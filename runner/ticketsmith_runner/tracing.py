@@ -12,7 +12,7 @@ from torch.nn import functional
 from ticketsmith_runtime.chain import Layer
 from ticketsmith_runtime.graph import Conv, Graph, Node, Plane, Pool
 
-from .backends import NotApplicable
+from .applicable import NotApplicable
 from .compaction import layer
 
 ADDITIONS = {operator.add, operator.iadd, torch.add, "add", "add_"}

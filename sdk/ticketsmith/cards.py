@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
 
-from . import engine, errors
+from . import engine
 from .digests import cache_file
 from .documents import canonical
 from .endings import ended
@@ -120,7 +120,7 @@ def _error(code: int, text: str) -> TicketSmithError:
     """The error that the runner printed, of the class that its exit code stands for."""
     *before, last = text.rpartition("error: ")
     problem, _, fix = last.strip().partition("\n  fix: ")
-    kinds = {kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")}
+    kinds: dict[int, type[TicketSmithError]] = {kind.code: kind for kind in TicketSmithError.__subclasses__()}
     if not before[1]:
         return TicketSmithError(f"the runner ended with {code}: {text.strip()}", "report it with the lines above")
     return kinds.get(code, UsageError)(problem, fix)

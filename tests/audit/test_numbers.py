@@ -32,13 +32,13 @@ FIELDS = list(numbers(Experiment))
 
 
 def test_every_number_of_a_spec_is_tried() -> None:
-    assert len(FIELDS) == 25 and {"model.hidden", "gate.collapse.points", "max_replicates"} <= set(FIELDS)
+    assert len(FIELDS) == 29 and {"model.hidden", "gate.collapse.points", "max_replicates"} <= set(FIELDS)
 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_spec_takes_a_number_or_says_what_it_expected(field: str) -> None:
     for value in EXTREMES:
-        given = [value] if field in ("model.hidden", "benchmark.batch_sizes") else value
+        given = [value] if field in ("model.hidden", "benchmark.batch_sizes", "training.milestones") else value
         try:
             spec = read_spec(None, overrides({field: given}))
         except UsageError as error:

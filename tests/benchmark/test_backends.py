@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ticketsmith_runner.backends import Forward, Kind, NotApplicable, every
-from ticketsmith_runner.backends._admission import TOLERANCE, TOLERANCES, Unequal, admit, compare
+from ticketsmith_runner.backends.admission import TOLERANCE, TOLERANCES, Unequal, admit, compare
 from ticketsmith_runtime.chain import Layer
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.shares import Shared

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from ticketsmith_runner.backends import NotApplicable, every
-from ticketsmith_runner.backends._admission import compare
+from ticketsmith_runner.applicable import NotApplicable
+from ticketsmith_runner.backends import every
+from ticketsmith_runner.backends.admission import compare
 from ticketsmith_runner.compaction import compact
 from ticketsmith_runner.packing import checked
 from ticketsmith_runner.tracing import graph

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ticketsmith.documents import canonical
 from ticketsmith.ledger import Ledger
-from ticketsmith.lottery.results import Density, Samples, TrainMetrics, Verdict
+from ticketsmith.lottery.results import Density, TrainMetrics, Verdict
 from ticketsmith.lottery.steps import Gate, Prune, Train
 from ticketsmith.specs import read_spec, run_id, task
 from ticketsmith.stores.local import LocalStore
@@ -50,10 +50,6 @@ class Judged:
     @property
     def verdict(self) -> Verdict:
         return Verdict.model_validate_json(self.context.ledger.read(self.step, "verdict.json"))
-
-    @property
-    def samples(self) -> Samples:
-        return Samples.model_validate_json(self.context.ledger.read(self.step, "samples.json"))
 
 
 @pytest.fixture

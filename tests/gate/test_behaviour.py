@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from ticketsmith_runner.behaviour import behaviour
+from ticketsmith_runner.confidence import BINS, calibrated_error, calibration_error
 from torch import Tensor
 
 from ticketsmith.lottery.results import Behaviour
-from ticketsmith_runner.behaviour import behaviour
-from ticketsmith_runner.confidence import BINS, calibrated_error, calibration_error
-from ticketsmith_runner.records import PADDING, TEST, VALIDATION
+from ticketsmith_runner.roles import PADDING, TEST, VALIDATION
 
 LABELS = np.array([0, 0, 1, 1, 2, 2])
 

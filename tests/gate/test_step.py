@@ -1,4 +1,4 @@
-"""The gate step: from committed records to `verdict.json` and `samples.json`."""
+"""The gate step: from committed records to `verdict.json`."""
 
 import json
 from collections.abc import Callable
@@ -124,35 +124,6 @@ def test_no_finite_test_loss_at_all_is_an_error(gate: Run) -> None:
 def test_records_that_do_not_pair_are_refused(gate: Run, other: Arm, name: str) -> None:
     with pytest.raises(IntegrityError, match=rf"level-01/ticket/gate: .*\({name} differs\)"):
         gate(Arm(), other)
-
-
-def test_samples_show_disagreements_first_then_agreements(gate: Run) -> None:
-    """Of 30 test examples the nets differ on 10: the first eight are shown, then the first four of the rest."""
-    examples, roles = [[*range(129, 99, -1)]], [[2] * 30]
-    odd = tuple(range(101, 121, 2))
-    dense, candidate = (
-        Arm(wrong=(100,), examples=examples, roles=roles),
-        Arm(wrong=(100, *odd), examples=examples, roles=roles),
-    )
-    samples = gate(dense, candidate).samples
-    assert [each.example for each in samples.samples] == [*odd[:8], 100, 102, 104, 106]
-    assert (samples.replicate, samples.height, samples.width, samples.agreement) == (0, 8, 8, 20 / 30)
-    first, wrong = samples.samples[0], samples.samples[8]
-    assert (first.dense, first.candidate) == (first.label, (first.label + 1) % 10)
-    assert wrong.dense == wrong.candidate == (wrong.label + 1) % 10
-
-
-def test_samples_come_from_the_first_replicate_only(gate: Run) -> None:
-    shown = gate(Arm(), Arm(wrong=(40, 60))).samples.samples
-    assert [each.example for each in shown] == [40, 10, 20, 30, *range(100, 108)]
-
-
-def test_pixels_are_grey_levels_from_0_to_255(gate: Run) -> None:
-    judged = gate(Arm(), Arm())
-    sample, examples = judged.samples.samples[0], judged.context.data.examples
-    greys = np.frombuffer(bytes.fromhex(sample.pixels), np.uint8).reshape(8, 8)
-    assert (greys == examples.pixels[sample.example].astype(int) * 255 // 16).all()
-    assert (greys.min(), greys.max()) == (0, 255)
 
 
 def test_the_records_say_what_the_metrics_say(tmp_path: Path) -> None:

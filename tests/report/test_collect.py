@@ -1,5 +1,8 @@
-"""What `collect` and `write` take from a run, whole or not."""
+"""The facts that `collect` and `write` take from a run, whole or not."""
 
+import pytest
+
+from ticketsmith.lottery.results import Samples
 from ticketsmith.lottery.steps import Benchmark, Gate, Train
 from ticketsmith.report import write
 
@@ -51,14 +54,49 @@ def test_a_speed_changes_the_digest_though_no_manifest_holds_it(build):
 
 def test_writing_twice_writes_the_same_bytes(build):
     run = build()
-    keys = write(run.ledger, run.spec, run.task)
+    keys = write(run.ledger, run.spec, run.card).keys
     folder = f"{run.ledger.run_id}/report/{run.findings.digest[:16]}"
     assert keys == {suffix: f"{folder}/report.{suffix}" for suffix in ("html", "json", "md")}
-    assert write(run.ledger, run.spec, run.task) == keys  # put_once would raise Conflict on other bytes
+    assert write(run.ledger, run.spec, run.card).keys == keys  # put_once would raise Conflict on other bytes
     assert len(list(run.ledger.store.list(f"{run.ledger.run_id}/report/"))) == 3
 
 
 def test_a_run_that_went_on_has_a_second_report(build):
     run, whole = build(missing=lambda step: isinstance(step, Benchmark)), build()
     assert run.ledger.run_id == whole.ledger.run_id
-    assert write(run.ledger, run.spec, run.task) != write(whole.ledger, whole.spec, whole.task)
+    assert write(run.ledger, run.spec, run.card).keys != write(whole.ledger, whole.spec, whole.card).keys
+
+
+def test_writing_returns_what_it_collected_and_what_lies_in_the_store(build):
+    run = build()
+    written = write(run.ledger, run.spec, run.card)
+    assert written.findings == run.findings
+    assert written.documents == {suffix: run.ledger.store.get(key) for suffix, key in written.keys.items()}
+
+
+def test_another_card_makes_another_report(build):
+    run = build()
+    other = run.card.model_copy(update={"summary": "another net"})
+    assert write(run.ledger, run.spec, run.card).keys != write(run.ledger, run.spec, other).keys
+
+
+def test_samples_are_those_of_the_tickets_training_at_the_level_shown(build):
+    run = build(samples=Samples(replicate=4, agreement=None, samples=[]), missing=lambda step: step.level == 3)
+    assert run.findings.samples.replicate == 4
+
+
+def test_a_run_without_samples_has_none(build):
+    run = build(sampled=False)
+    assert run.findings.samples is None
+
+
+@pytest.mark.parametrize(
+    ("statuses", "stops", "level"),
+    [("PASS PASS FAIL", False, 3), ("PASS FAIL PASS", True, 2), ("PASS PASS PASS", True, 3)],
+)
+def test_the_concluding_verdict_is_that_of_the_target_or_of_the_stop(build, statuses, stops, level):
+    gone = level + 1
+    run = build(
+        statuses=tuple(statuses.split()), options={"stop_on_fail": stops}, missing=lambda step: step.level >= gone
+    )
+    assert run.findings.concluding.level == level

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import ticketsmith_tasks
 from ticketsmith import cards
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.imp import imp
@@ -16,7 +17,6 @@ from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner.context import Context
 from ticketsmith_runner.execute import execute
 from ticketsmith_runner.workers import single_thread
-import ticketsmith_tasks
 
 TINY: dict[str, Any] = {
     "replicates": 5,

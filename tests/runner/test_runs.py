@@ -11,16 +11,17 @@ from typing import Any
 
 import pytest
 import torch
+from ticketsmith_runner.data import read
 
 from ticketsmith.documents import canonical
 from ticketsmith.errors import Conflict, Diverged
 from ticketsmith.ledger import spec_key
 from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.metric import ACCURACY
 from ticketsmith.lottery.results import TrainMetrics
 from ticketsmith.lottery.steps import Train
 from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner import steps
-from ticketsmith_runner.data import read
 from ticketsmith_runner.loop import Trace, train, train_all
 from ticketsmith_runner.steps.train import replicate
 from ticketsmith_runner.tensors import unpack
@@ -108,7 +109,7 @@ def test_a_pod_tells_the_workflow_engine_how_far_it_is_and_what_follows(
     assert spent["event"] == "spent" and min(spent["start"], spent["store"], spent["work"]) > 0
     assert (outputs / "status").read_text() in ("PASS", "FAIL", "UNDECIDED")
     metrics = TrainMetrics.model_validate_json(run.ledger.read(run["level-02/random/train"], "metrics.json"))
-    assert float((outputs / "accuracy").read_text()) == sum(metrics.test_score) / len(metrics.test_score)
+    assert (outputs / "score").read_text() == ACCURACY.shown(sum(metrics.test_score) / len(metrics.test_score))
     assert float((outputs / "sparsity").read_text()) == 0.5
     assert {name: (outputs / name).read_text() for name in ("next", "reinit", "random")} == {
         "next": "none",

@@ -227,10 +227,10 @@ def test_progress_hears_of_steps_that_only_an_early_stop_has() -> None:
     ("arguments", "expected"),
     [
         (["gate", "{run}"], ("status", "PASS")),
-        (["report", "{run}"], ("schema", "ticketsmith.report/1")),
-        (["run", "imp", *flags(GENEROUS)], ("schema", "ticketsmith.report/1")),
+        (["report", "{run}"], ("schema", "ticketsmith.report/2")),
+        (["run", "imp", *flags(GENEROUS)], ("schema", "ticketsmith.report/2")),
         (["run", "imp", *flags(GENEROUS), "--dry-run"], ("run", "{run}")),
-        (["run", "dense", *flags(GENEROUS)], ("schema", "ticketsmith.report/1")),
+        (["run", "dense", *flags(GENEROUS)], ("schema", "ticketsmith.report/2")),
     ],
     ids=lambda value: " ".join(value[:2]),
 )

@@ -36,7 +36,12 @@ OTHER: dict[str, Any] = {
     "training.optimizer": "sgd",
     "training.learning_rate": 0.0031,
     "training.momentum": 0.1,
+    "training.nesterov": True,
+    "training.weight_decay": 1e-4,
+    "training.clip": 1.0,
     "training.schedule": "constant",
+    "training.milestones": [101, 200],
+    "training.warmup": 30,
     "training.evaluate_every": 21,
     "training.precision": "bfloat16",
     "training.device": "cuda",
@@ -61,6 +66,11 @@ OTHER: dict[str, Any] = {
     "benchmark.machine": "another",
     "stop_on_fail": True,
 }
+# What else a field asks for, laid under both specs that are compared.
+NEEDED: dict[str, dict[str, Any]] = {
+    "training.nesterov": {"training.optimizer": "sgd", "training.momentum": 0.9},
+    "training.milestones": {"training.schedule": "milestones", "training.milestones": [100, 200]},
+}
 NO_RESULT = ("benchmark.", "stop_on_fail", "replicates", "looks", "max_replicates")
 
 
@@ -82,7 +92,7 @@ def test_every_field_is_altered() -> None:
 
 @pytest.mark.parametrize("path", OTHER)
 def test_the_id_changes_with_what_decides_results_and_with_nothing_else(path: str) -> None:
-    spec = read_spec(None, {})
+    spec = read_spec(None, overrides(NEEDED.get(path, {})))
     assert dict(leaves(spec))[path] != OTHER[path]
     # By name alone: a model or criterion that does not exist yet has another id as well.
     altered = Experiment.model_validate_json(json.dumps(merged(spec.model_dump(mode="json"), path, OTHER[path])))

@@ -43,7 +43,7 @@ def test_every_problem_is_listed_at_once() -> None:
         "  - pruning.sparsity: expected less than 1, got 1.5",
         "  - replicates: expected a valid integer, got 'ten'",
         f"  - sparsity: unknown key. known: {', '.join(Experiment.model_fields)}",
-        "  - training.optimizer: expected 'sgd' or 'adam', got 'sdg'",
+        "  - training.optimizer: expected 'sgd', 'adam' or 'adamw', got 'sdg'",
         "  - training.steps: expected greater than or equal to 1, got 0",
     ]
     assert lines[-1] == "  fix: correct the fields above; `ticketsmith run imp --dry-run` prints a whole spec"
@@ -100,6 +100,36 @@ def test_what_no_schema_knows_is_listed_at_once_too() -> None:
             {"controls": ["finetune"], "training": {"schedule": "cosine"}},
             "controls: finetune keeps the last learning rate; with",
         ),
+        (
+            {"training": {"nesterov": True}},
+            "training.nesterov: expected false unless optimizer is sgd and momentum above 0, got true with adam and ",
+        ),
+        ({"training": {"nesterov": True, "optimizer": "sgd"}}, "above 0, got true with sgd and momentum 0"),
+        ({"training": {"nesterov": 1}}, "training.nesterov: expected a valid boolean, got 1"),
+        ({"training": {"weight_decay": -0.1}}, "training.weight_decay: expected greater than or equal to 0, got -0.1"),
+        ({"training": {"clip": 0}}, "training.clip: expected greater than 0, got 0"),
+        ({"training": {"clip": float("inf")}}, "training.clip: expected a finite number, got inf"),
+        ({"training": {"warmup": -1}}, "training.warmup: expected greater than or equal to 0, got -1"),
+        ({"training": {"warmup": 360}}, "training.warmup: expected fewer than steps (360), got 360"),
+        (
+            {"training": {"schedule": "milestones"}},
+            "training.milestones: expected at least one with schedule milestones, got []",
+        ),
+        (
+            {"training": {"schedule": "step", "milestones": [9]}},
+            "training.milestones: expected none with schedule step, got [9]",
+        ),
+        (
+            {"training": {"schedule": "milestones", "milestones": [9, 9]}},
+            "training.milestones: expected ascending numbers below steps (360), got [9, 9]",
+        ),
+        (
+            {"training": {"schedule": "milestones", "milestones": [9, 360]}},
+            "training.milestones: expected ascending numbers below steps (360), got [9, 360]",
+        ),
+        ({"training": {"milestones": [0]}}, "training.milestones.0: expected greater than or equal to 1, got 0"),
+        ({"training": {"milestones": list(range(1, 12))}}, "training.milestones: "),
+        ({"training": {"schedule": "linear"}}, "'cosine' or 'milestones', got 'linear'"),
         ({"pruning": {"rewind_to": 360}}, "pruning.rewind_to: expected fewer than training.steps (360), got 360"),
         ({"pruning": {"rewind_to": -1}}, "pruning.rewind_to: expected greater than or equal to 0, got -1"),
         ({"training": {"batch_size": 99999}}, "training.batch_size: expected at most the 1317 training examples"),

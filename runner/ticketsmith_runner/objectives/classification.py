@@ -21,7 +21,8 @@ def loss(model: nn.Module, batch: Any) -> Tensor:
 
 def score(model: nn.Module, batch: Any) -> Tensor:
     """1 where the largest logit is that of the class, 0 elsewhere, (B,)."""
-    return (model(batch[0]).max(1).indices == batch[1]).float()
+    right: Tensor = model(batch[0]).max(1).indices == batch[1]
+    return right.float()
 
 
 def record(model: nn.Module, batch: Any) -> dict[str, Tensor]:

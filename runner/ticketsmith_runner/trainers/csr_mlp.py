@@ -4,6 +4,8 @@ Exact float32, sums in another order than `eager`. What dense code hides is expl
 no gradient and no optimizer memory that could bring it back.
 """
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -31,9 +33,21 @@ LOSSES = (classification.loss,)
 
 def slots(training: Training) -> tuple[str, ...]:
     """torch's names of what an optimizer remembers of each weight."""
-    if training.optimizer == "adam":
+    if _adam(training):
         return ("exp_avg", "exp_avg_sq")
     return ("momentum_buffer",) if training.momentum else ()
+
+
+def _adam(training: Training) -> bool:
+    return training.optimizer in ("adam", "adamw")
+
+
+def _rule(training: Training) -> tuple[bool, np.float32, bool, np.float32, bool, float]:
+    """The update rule as the compiled step takes it: see `_csr.train`."""
+    coupled = 0.0 if training.optimizer == "adamw" else training.weight_decay
+    most = math.inf if training.clip is None else training.clip
+    momentum, pull = np.float32(training.momentum), np.float32(coupled)
+    return _adam(training), momentum, training.nesterov, pull, training.weight_decay > 0, most
 
 
 class CsrMlp:
@@ -56,12 +70,12 @@ class CsrMlp:
         orders = torch.stack([batches.chosen(update) for update in span]).numpy()
         rates = np.array([learning_rate(self.training, update) for update in span])
         done = np.arange(self.updates + 1, self.updates + 1 + len(span))
-        adam = self.training.optimizer == "adam"
-        rates, roots = (rates / (1 - 0.9**done) if adam else rates), np.sqrt(1 - 0.999**done)
+        steps = rates / (1 - 0.9**done) if _adam(self.training) else rates
+        decoupled = self.training.weight_decay if self.training.optimizer == "adamw" else 0.0
+        of_each = (steps, np.sqrt(1 - 0.999**done), rates * decoupled)
         _csr.train(
             _flat(inputs), labels.numpy(), orders,
-            rates.astype(np.float32), roots.astype(np.float32), np.float32(self.training.momentum), adam,
-            *self._network(), self.slots,
+            *(values.astype(np.float32) for values in of_each), _rule(self.training), *self._network(), self.slots,
         )  # fmt: skip
         self.updates += len(span)
 
@@ -76,7 +90,7 @@ class CsrMlp:
         state = self.weights()
         for slot, packed in zip(slots(self.training) if self.updates else (), self.slots, strict=False):
             state |= {f"optimizer/{slot}/{name}": value for name, value in self.layout.unpack(packed).items()}
-        if self.updates and self.training.optimizer == "adam":
+        if self.updates and _adam(self.training):
             names = list(self.layout.unpack(self.parameters))
             state |= {f"optimizer/step/{name}": torch.tensor(float(self.updates)) for name in names}
         return state

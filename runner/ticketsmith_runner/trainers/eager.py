@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 from torch.utils._pytree import tree_map
 
 from ticketsmith.lottery.schedule import learning_rate
@@ -64,6 +65,8 @@ class Eager:
         for parameter, ones in self.masked:
             if parameter.grad is not None:
                 parameter.grad.mul_(ones)
+        if self.training.clip:
+            clip_grad_norm_(self.network.parameters(), self.training.clip)
         self.optimizer.step(rate)
 
     def differentiate(self, batch: Batch) -> None:

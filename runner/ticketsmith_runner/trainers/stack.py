@@ -14,6 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
+from torch.nn.utils import clip_grad_norm_
 from torch.utils._pytree import tree_flatten
 
 from ticketsmith.lottery.schedule import learning_rate
@@ -86,6 +87,10 @@ class Stack:
             gradients[name].mul_(ones)
         for key, gradient in self._apart(gradients).items():
             self.optimizer.parameters[key].grad = gradient
+        if self.training.clip:
+            for r in range(self.size):
+                own = [self.optimizer.parameters[_key(r, name)] for name in self.parameters]
+                clip_grad_norm_(own, self.training.clip)
         self.optimizer.step(rate)
 
     def _apart(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:

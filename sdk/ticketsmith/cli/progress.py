@@ -59,10 +59,10 @@ class Rounds:
 
     def _note(self, event: dict[str, Any], level: int, arm: str) -> str | None:
         """Keep what a finished step found; a line when an arm's round is complete."""
-        if "accuracy" in event:
+        if "score" in event:
             column = "ticket" if arm == "dense" and "ticket" in self.arms else arm
-            self.cells[level, column] = f"{event['accuracy']:.2%}"
-            return f"dense: accuracy {event['accuracy']:.2%}" if arm == "dense" else None
+            self.cells[level, column] = event["score"]
+            return f"dense: {event['metric']} {event['score']}" if arm == "dense" else None
         if "status" not in event:
             return None
         self.cells[level, "sparsity"] = f"{event['sparsity']:.1%}"

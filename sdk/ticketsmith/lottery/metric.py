@@ -37,6 +37,15 @@ class Metric(BaseModel):
         """
         return max(2, 1 + math.ceil(-math.log10(self.scale * self.margin) - 1e-9))
 
+    def shown(self, score: float) -> str:
+        """A score in its unit, as plain text.
+
+        >>> ACCURACY.shown(0.9712), BITS.shown(1.3333)
+        ('97.12 %', '1.924 bits')
+        """
+        rounded = round(self.scale * score, self.decimals) + 0.0  # zero has no sign
+        return f"{rounded:,.{self.decimals}f} {self.unit}".rstrip()
+
     def harm(self, change: float) -> float:
         """A change, turned so that what is worse is positive; and back.
 

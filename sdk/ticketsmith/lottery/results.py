@@ -1,15 +1,15 @@
-"""What steps write and reports read. Scores and losses are as the task records them, sparsities
-fractions, times seconds.
+"""What steps write and reports read. Scores are in recorded units of the metric, sparsities fractions; times seconds.
 
 R is the number of replicates, E the number of looks at the validation split.
 """
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Status = Literal["PASS", "FAIL", "UNDECIDED", "INVALID"]
 """INVALID: dense learned nothing, so that nothing can be concluded from a comparison with it."""
+Kind = Literal["share", "amount", "whole"]
 
 
 class Record(BaseModel):
@@ -57,7 +57,7 @@ class TrainMetrics(Record):
 class Summary(Record):
     """A mean over n replicates with its standard error and two-sided 95 % interval; no interval for n = 1.
 
-    An accuracy has the error over training seeds and test examples together, anything else a t interval over seeds.
+    A test score has the error over training seeds and test examples together, anything else a t interval over seeds.
     """
 
     mean: float
@@ -68,25 +68,38 @@ class Summary(Record):
 
 
 class Difference(Record):
-    """Candidate minus dense, paired over replicates, with one-sided bounds at the gate's confidence."""
+    """Candidate minus dense, paired over replicates, with one-sided bounds at the gate's confidence.
+
+    Of shares, every score of both arms is 0 or 1. Of amounts, it may be any number. Of the whole, the score is that of
+    a test set, such as F1.
+    """
 
     mean: float
     se_replicates: float | None
     """Over training seeds: spread of the per-replicate differences. Null for one replicate."""
     se_items: float
-    """Over test examples: spread of the per-example differences, averaged over the replicates that test them."""
+    """Over test examples, or groups of them: spread of their differences, averaged over the replicates that test
+    them."""
     se: float | None
-    """Both together, never less than the larger of the two; the bounds use it."""
+    """Both together, never less than the larger of the two; the bounds use it. Of one replicate, that over examples."""
     low: float | None
     high: float | None
     examples: int | None = None
     """Distinct test examples."""
     carriers: float | None = None
-    """Of a loss with a long tail: about how many examples carry its mean. Null: no long tail on the side of harm."""
+    """Of amounts with a long tail: about how many examples carry the mean. Null: no long tail on the side of harm."""
+    kind: Kind = "share"
+    groups: int | None = None
+    """Distinct groups of test examples (patients, passages), where there are any: they are what is counted then."""
+
+    @property
+    def units(self) -> int | None:
+        """Things that were tested and are independent: groups where there are any, else examples."""
+        return self.examples if self.groups is None else self.groups
 
 
 class Behaviour(Record):
-    """What accuracy does not show, on the test split, over replicates. Nothing here is judged."""
+    """What accuracy does not show of a classifier, on the test split, over replicates. Nothing here is judged."""
 
     churn: Summary
     """Share of the predictions that are not those of dense."""
@@ -106,8 +119,8 @@ class Behaviour(Record):
 class Collapses(Record):
     """Trainings that lost much more than the mean: as many as were seen, and as many as may be."""
 
-    points: float
-    """Points of accuracy below dense from which it counts."""
+    by: float
+    """Shown units of the metric (points, nats) worse than dense from which it counts."""
     lost: int
     of: int
     at_most: float
@@ -126,6 +139,7 @@ class Verdict(Record):
     status: Status
     reason: str
     margin: float
+    """Recorded units."""
     loss_margin: float | None
     confidence: float
     """Of each one-sided bound at this look, stricter than the spec's where there are several looks."""
@@ -134,8 +148,9 @@ class Verdict(Record):
     looks: int = 1
     """Looks that the run may take; the spec's confidence is that of all of them together. 1: the verdict is final."""
     replicates: list[int]
-    test_score: list[float]
-    dense_test_score: list[float]
+    test_score: list[float | None]
+    dense_test_score: list[float | None]
+    """Mean test score of each replicate; null if it is not finite."""
     score: Summary
     dense_score: Summary
     early_stop_step: Summary
@@ -144,13 +159,15 @@ class Verdict(Record):
     loss_difference: Difference
     behaviour: Behaviour | None = None
     dividend: Difference | None = None
-    """Of a control: test accuracy of the ticket minus its own, paired; the bounds are a two-sided 95 % interval for all
+    """Of a control: test score of the ticket minus its own, paired; the bounds are a two-sided 95 % interval for all
     controls of a level together."""
     replicates_needed: int | None = None
     """Of an UNDECIDED: replicates in all that are likely (80 %) to settle it, if mean and spread stay as they are."""
     collapses: Collapses | None = None
     broken: bool | None = None
     """Is quality lost even where every level of the scan is counted? Null: written before this was asked."""
+    alone: bool = False
+    """True: about these two networks alone; one replicate shows nothing of training them again."""
 
 
 class Connectivity(Record):
@@ -166,31 +183,40 @@ class Connectivity(Record):
 
 
 class Picture(Record):
-    """An image, levels 0 to 255."""
+    """A small image."""
 
-    height: int
-    width: int
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
     channels: Literal[1, 3]
     pixels: str
-    """Row by row, channel last, two hex digits each."""
+    """Values 0 to 255, two hex digits each, row by row, the channels of a pixel side by side."""
+
+    @model_validator(mode="after")
+    def _as_many_as_said(self) -> "Picture":
+        if len(bytes.fromhex(self.pixels)) != (size := self.height * self.width * self.channels):
+            raise ValueError(f"pixels: expected {size} values of two hex digits each")
+        return self
 
 
 class Sample(Record):
-    """What dense and ticket make of one test example, or what both draw from equal streams."""
+    """One test example with what each network makes of it; or what each draws from the same stream."""
 
     example: int | None
+    """Its number; null: drawn, not given."""
     given: Picture | None
+    """The example, where it is an image."""
     label: str | None
+    """The right answer, where there is one."""
     dense: str | Picture
     candidate: str | Picture
 
 
 class Samples(Record):
-    """`samples.json` of a ticket's train step: of one replicate, disagreements first."""
+    """`samples.json` of a ticket's train step: of one replicate's test split, disagreements first."""
 
     replicate: int
     agreement: float | None
-    """Share of the test split on which both nets say the same; null where nothing was asked."""
+    """Share of the test split on which both networks say the same; null where that cannot be counted."""
     samples: list[Sample]
 
 

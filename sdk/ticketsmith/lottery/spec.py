@@ -3,10 +3,11 @@
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ..documents import canonical
 from .collapse import least, shared
+from .margin import amount, parsed
 
 SCHEMA = 2  # of run ids
 
@@ -35,11 +36,29 @@ class Training(Part):
 
     steps: Count = Field(description="optimizer updates of the dense training, T")
     batch_size: Count = Field(description="examples per update")
-    optimizer: Literal["sgd", "adam"] = Field("sgd", description="update rule")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(description="at update 0")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="update rule, as torch.optim has it")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(description="at update 0, or as the warm-up ends")
     momentum: Fraction = Field(0.0, description="SGD only")
-    schedule: Literal["constant", "step", "cosine"] = Field(
-        "constant", description="step: a tenth from T/2 on, a hundredth from 3T/4 on; cosine: falls to 0 at update T"
+    nesterov: bool = Field(False, description="SGD with momentum only: the step looks ahead, as torch's does")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        0.0,
+        description="of every parameter, biases and norms too, as in torch. sgd and adam: the weight times this joins "
+        "its gradient, after `clip`; adamw: the weight times this and the learning rate is taken from it",
+    )
+    clip: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="maximum Euclidean norm of an update's gradient, over all parameters, masked; null: no maximum",
+    )
+    schedule: Literal["constant", "step", "cosine", "milestones"] = Field(
+        "constant",
+        description="step: a tenth from T/2 on, a hundredth from 3T/4 on; cosine: falls to 0 at update T, from the end "
+        "of the warm-up on; milestones: a tenth more from each of `milestones` on",
+    )
+    milestones: Annotated[tuple[Count, ...], Field(max_length=10)] = Field(
+        (), description="updates, ascending; for the schedule of that name alone"
+    )
+    warmup: Annotated[int, Field(ge=0)] = Field(
+        0, description="first updates, u = 0, 1, ..., whose rate is (u + 1) / (warmup + 1) of what the schedule says"
     )
     evaluate_every: Count = Field(100, description="updates between two looks at the validation split")
     precision: Literal["float32", "bfloat16"] = Field(
@@ -47,6 +66,35 @@ class Training(Part):
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="cuda: a GPU, other arithmetic")
     trainer: str = Field("auto", description="file in ticketsmith_runner/trainers; auto: by network and density")
+
+    @model_validator(mode="after")
+    def _momentum_to_look_ahead(self) -> "Training":
+        if self.nesterov and not (self.optimizer == "sgd" and self.momentum):
+            raise ValueError(
+                f"training.nesterov: expected false unless optimizer is sgd and momentum above 0, "
+                f"got true with {self.optimizer} and momentum {self.momentum:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _milestones_within_training(self) -> "Training":
+        marks = self.milestones
+        if (self.schedule == "milestones") != bool(marks):
+            expected = "at least one" if self.schedule == "milestones" else "none"
+            raise ValueError(
+                f"training.milestones: expected {expected} with schedule {self.schedule}, got {list(marks)}"
+            )
+        if list(marks) != sorted(set(marks)) or any(mark >= self.steps for mark in marks):
+            raise ValueError(
+                f"training.milestones: expected ascending numbers below steps ({self.steps}), got {list(marks)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _warm_before_the_end(self) -> "Training":
+        if self.warmup >= self.steps:
+            raise ValueError(f"training.warmup: expected fewer than steps ({self.steps}), got {self.warmup}")
+        return self
 
 
 class Pruning(Part):
@@ -71,15 +119,17 @@ class Pruning(Part):
 class Collapse(Part):
     """The share of trainings that may lose much more than the mean: each replicate is one training."""
 
-    points: Annotated[float, Field(gt=0, le=100)] = Field(1.0, description="points below dense from which it counts")
+    by: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="shown units (points, nats) worse than dense from which it counts; null: twice the margin"
+    )
     at_most: Annotated[float, Field(ge=0.001, le=0.999)] = Field(0.3, description="share of trainings that may")
 
 
 class GateRule(Part):
     """When a ticket counts as good as dense. The bound decides, not the mean."""
 
-    margin: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.005, description="accuracy that may be lost against dense, as a fraction (0.005 is 0.5 points)"
+    margin: float | str = Field(
+        0.005, description="what may be lost against dense: recorded units (0.005 is 0.5 points), or 1 % of its mean"
     )
     loss_margin: Annotated[float, Field(ge=0)] | None = Field(
         None, description="test loss that may be added against dense, in nats; null: loss is not judged"
@@ -88,6 +138,19 @@ class GateRule(Part):
     confidence: Annotated[float, Field(ge=0.5, le=0.999999)] = Field(
         0.95, description="of each one-sided bound, over all looks together"
     )
+
+    @field_validator("margin", mode="before")
+    @classmethod
+    def _a_number_or_a_share(cls, given: object) -> float | str:
+        return parsed(given)
+
+    def against(self, mean: float) -> float:
+        """The margin in recorded units, where dense has this mean score.
+
+        >>> GateRule(margin=0.01).against(0.98), GateRule(margin="+1 %").against(-2.0)
+        (0.01, 0.02)
+        """
+        return self.margin if isinstance(self.margin, float) else amount(self.margin, mean)
 
 
 class BenchmarkOptions(Part):

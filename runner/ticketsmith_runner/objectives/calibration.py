@@ -7,7 +7,7 @@ of the same rounded confidences.
 import numpy as np
 from numpy.typing import NDArray
 
-from .bounds import Floats
+from ..bounds import Floats
 
 BINS = 15  # Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (arXiv 1706.04599)
 DRAWS = 200  # leave an error of half a percent of the figure, averaged over ten replicates of 360 examples

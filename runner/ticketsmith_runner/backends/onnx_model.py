@@ -1,12 +1,14 @@
-"""A graph as an ONNX model, which is how the dense runtimes take it."""
+"""A graph of ours as an ONNX model, for `pack --onnx` and for what compaction leaves."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from ticketsmith_runtime.graph import Conv, Graph, Plane, Pool
+
+from ..exporting import Models, fixed
 
 OPSET, IR_VERSION = 17, 9
 """Old enough for every runtime that is pinned."""
@@ -14,11 +16,16 @@ GELU = {"sqrt2": 2**0.5, "one": 1.0, "half": 0.5}
 POOLS = {"max": "MaxPool", "mean": "AveragePool"}
 
 
+def models(graph: Graph) -> Models:
+    """The model for each batch size."""
+    whole = ModelProto.FromString(model(graph))
+    return Models(lambda size: fixed(whole, size), flat=[True])
+
+
 def model(graph: Graph) -> bytes:
     """`inputs` (n, features) -> `outputs` (n, classes), float32, for any n. A Linear is a Gemm."""
-    shapes, writer = graph.shapes(), _Writer()
-    writer.constant("plane", np.array([-1, *graph.inputs]))
-    writer.node("Reshape", ["inputs", "plane"], "v0")
+    shapes, last = graph.shapes(), len(graph.nodes)
+    writer = _Writer()
     for n, node in enumerate(graph.nodes):
         x = shapes[node.reads]
         if isinstance(node, Pool):
@@ -26,7 +33,10 @@ def model(graph: Graph) -> bytes:
             writer.node(POOLS[node.kind], [writer.as_plane(node.reads, x)], f"v{n + 1}", **square)
         else:
             writer.convolution(n, node, x)
-    writer.node("Flatten", [f"v{len(graph.nodes)}"], "outputs")
+    if last in writer.flat:
+        writer.nodes[-1].output[:] = ["outputs"]
+    else:
+        writer.node("Flatten", [f"v{last}"], "outputs")
     inputs = helper.make_tensor_value_info("inputs", TensorProto.FLOAT, ["n", graph.inputs.size])
     outputs = helper.make_tensor_value_info("outputs", TensorProto.FLOAT, ["n", shapes[-1].size])
     made = helper.make_graph(writer.nodes, "ticket", [inputs], [outputs], list(writer.constants.values()))
@@ -35,12 +45,12 @@ def model(graph: Graph) -> bytes:
 
 
 class _Writer:
-    """Value v is (n, channels, rows, columns), or (n, units) where a Gemm puts it out."""
+    """Value v is (n, channels, rows, columns), or (n, units) where a Gemm puts it out; value 0 comes flat."""
 
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, TensorProto] = {}
-        self.flat: set[int] = set()
+        self.flat = {0}
 
     def node(self, operation: str, inputs: list[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(operation, inputs, [output], **attributes))
@@ -51,13 +61,13 @@ class _Writer:
         return name
 
     def as_vector(self, v: int) -> str:
-        return f"v{v}" if v in self.flat else self.node("Flatten", [f"v{v}"], f"flat{v}_{len(self.nodes)}")
+        return _name(v) if v in self.flat else self.node("Flatten", [_name(v)], f"flat{v}_{len(self.nodes)}")
 
     def as_plane(self, v: int, x: Plane) -> str:
         if v not in self.flat:
-            return f"v{v}"
+            return _name(v)
         form = self.constant(f"form{v}", np.array([-1, *x]))
-        return self.node("Reshape", [f"v{v}", form], f"plane{v}_{len(self.nodes)}")
+        return self.node("Reshape", [_name(v), form], f"plane{v}_{len(self.nodes)}")
 
     def convolution(self, n: int, node: Conv, x: Plane) -> None:
         """The sum, what is added, the ReLU or GELU."""
@@ -91,3 +101,7 @@ class _Writer:
         self.node("Add", [f"erf{n}", "one"], f"one_and{n}")
         self.node("Mul", [x, f"one_and{n}"], f"twice{n}")
         self.node("Mul", [f"twice{n}", "half"], y)
+
+
+def _name(v: int) -> str:
+    return f"v{v}" if v else "inputs"

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ticketsmith_runtime import batches, samples
-from ticketsmith_runtime.channels import compact as compacted
 from ticketsmith_runtime.graph import Graph, Unsuited
 from ticketsmith_runtime.kernels._isa import AVX512, Isa, widest
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.program import Program
 from ticketsmith_runtime.shares import Shared
 
+from ..inputs import Inputs, floats
 from . import Forward, NotApplicable
-
-__all__ = ["compacted", "instructions", "single", "tiled"]
 
 
 def tiled(traced: Graph, kernel: str | Sequence[str]) -> Forward:
@@ -36,10 +36,16 @@ def instructions() -> Isa:
     return isa
 
 
+def flat(inputs: Inputs) -> NDArray[np.float32]:
+    """A batch as the ticket runtime takes it, (B, features)."""
+    array: NDArray[np.float32] = floats(inputs).flatten(1).numpy()
+    return array
+
+
 def _forward(make: Callable[[], Program]) -> Forward:
     threads = torch.get_num_threads()
     try:
         made = make()
     except Unsuited as reason:
         raise NotApplicable(str(reason)) from None
-    return Forward(Shared(made, threads) if threads > 1 else made, arrays=True)
+    return Forward(Shared(made, threads) if threads > 1 else made, flat)

@@ -1,0 +1,80 @@
+"""An arm as a gate sees it: its metrics and its records, over every cohort up to this one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ticketsmith.ledger import Ledger
+from ticketsmith.lottery.gate import diverged
+from ticketsmith.lottery.results import TrainMetrics
+from ticketsmith.lottery.steps import Train
+
+from .bounds import Floats
+from .columns import Columns, Numbers, numbers, read, tested
+from .statistics import Errors, errors, finite, grouped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """All replicates of one line of training."""
+
+    name: str
+    metrics: TrainMetrics
+    columns: Columns
+
+    @cached_property
+    def examples(self) -> list[Numbers]:
+        """Numbers of the test examples of each replicate."""
+        return numbers(self.columns, "example")
+
+    @cached_property
+    def groups(self) -> list[Numbers] | None:
+        """The group of each test example; None where every example stands for itself."""
+        return numbers(self.columns, "group") if "group" in self.columns else None
+
+    def tested(self, name: str) -> list[Floats]:
+        """A column on each replicate's test split."""
+        return tested(self.columns, name)
+
+    def errors(self, values: Sequence[Floats], noun: str) -> Errors:
+        """The mean of values of the test examples with its variances, over the replicates where all are finite."""
+        kept = finite(values, noun)
+        groups = None if self.groups is None else [self.groups[r] for r in kept]
+        return errors([self.examples[r] for r in kept], [values[r] for r in kept], groups)
+
+    def units(self, values: Sequence[Floats]) -> tuple[Sequence[Numbers], Sequence[Floats]]:
+        """What was tested, and its value: groups where there are any, else examples."""
+        return (self.examples, values) if self.groups is None else grouped(self.examples, values, self.groups)
+
+    def divergence(self) -> str | None:
+        """A sentence if a replicate diverged on validation, or ended with a test loss that is not finite."""
+        losses = zip(self.metrics.diverged_at, self.tested("loss"), strict=True)
+        at = [self.metrics.stop if look is None and not np.isfinite(loss).all() else look for look, loss in losses]
+        return diverged(self.name, self.metrics.replicates, at)
+
+
+def arm(trains: Sequence[Train], ledger: Ledger) -> Arm:
+    """The arm of these trainings, one for each cohort."""
+    return Arm(
+        name=trains[0].arm,
+        metrics=_joined([TrainMetrics.model_validate_json(ledger.read(train, "metrics.json")) for train in trains]),
+        columns=read(ledger.read(train, "records.safetensors") for train in trains),
+    )
+
+
+def change(dense: Arm, candidate: Arm, name: str) -> list[Floats]:
+    """A column of the candidate minus that of dense; not finite where one of them is not."""
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        return [c - d for d, c in zip(dense.tested(name), candidate.tested(name), strict=True)]
+
+
+def _joined(cohorts: list[TrainMetrics]) -> TrainMetrics:
+    """The metrics of all cohorts: those lists that have an entry for each replicate are joined."""
+    joined = {
+        name: [entry for metrics in cohorts for entry in getattr(metrics, name)]
+        for name in TrainMetrics.model_fields
+        if name not in ("start", "stop", "looks")
+    }
+    return cohorts[-1].model_copy(update=joined)
