@@ -119,14 +119,14 @@ class _Told:
             return
         if isinstance(error, torch.OutOfMemoryError):
             return
-        place = place(error, self.task)
+        place = line_of(error, self.task)
         raise UsageError(
             f"{self.name}() of task {self.task.module} fails{place}: {type(error).__name__}: {error}",
             MEND,
         ) from error
 
 
-def place(error: BaseException, task: Task) -> str:
+def line_of(error: BaseException, task: Task) -> str:
     """` in line 12 of flowers.py`: the last line of the user's own."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(task.folder)]
@@ -170,7 +170,7 @@ def _imported(folder: str, module: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         if isinstance(error, TicketSmithError):
             raise
-        place = place(error, Task(folder, module))
+        place = line_of(error, Task(folder, module))
         raise UsageError(
             f"task {module} cannot be imported{place}: {type(error).__name__}: {error}", _remedy(error)
         ) from error

@@ -123,7 +123,12 @@ def _about(task: Reference, packed: Path, data_root: str) -> list[str]:
 
 
 def examine(
-    task: Reference, code: bytes, data_root: str, asked: Mapping[str, Any], workers: int, listen: Listen = lambda _: None
+    task: Reference,
+    code: bytes,
+    data_root: str,
+    asked: Mapping[str, Any],
+    workers: int,
+    listen: Listen = lambda _: None,
 ) -> dict[str, Any]:
     """Let the runner check every part of a task; `listen` hears of each. See `lottery.examination`."""
     with _packed(code) as packed:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from hashlib import blake2b
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,6 @@ from ..seeds import seeded
 from .findings import Sentence, note, problem
 from .trial import Trial
 
-MOST = 50_000
-"""Examples that are compared with each other."""
 SHARE = 0.01
 """Of the test examples that training may have seen too, before it is a problem."""
 LABELLED, PART, TOLD = 1024, 64, 500
@@ -27,9 +24,9 @@ LABELLED, PART, TOLD = 1024, 64, 500
 
 def twins(trial: Trial) -> Iterator[Sentence]:
     """Equal examples in two splits, by their content."""
-    split = trial.split
-    train = split.train[: max(1, MOST - len(split.test) - len(split.validation))]
-    held_out = {"test": split.test[:MOST], "validation": split.validation[:MOST]}
+    split, most = trial.split, trial.compared
+    held_out = {"test": split.test[: most // 2], "validation": split.validation[: most // 2]}
+    train = split.train[: most - min(most // 2, sum(map(len, held_out.values())))]
     known = {_content(trial, int(n)): int(n) for n in _counted(train)}
     for role, numbers in held_out.items():
         pairs = [(known[content], int(n)) for n in numbers if (content := _content(trial, int(n))) in known]
@@ -40,7 +37,7 @@ def twins(trial: Trial) -> Iterator[Sentence]:
         fix = "drop one of each, or give equal ones one group: Splits(…, groups=…)"
         yield (problem if len(pairs) >= SHARE * len(numbers) else note)(text, fix)
     if len(train) < len(split.train):
-        yield note(f"looked for equal examples in {MOST:,} of {trial.examples.count:,}")
+        yield note(f"looked for equal examples in {most:,} of {trial.examples.count:,}")
 
 
 def groups(trial: Trial) -> Iterator[Sentence]:
@@ -115,7 +112,7 @@ def _content(trial: Trial, number: int) -> bytes:
 
 
 def _counted(numbers: Numbers) -> Iterator[int]:
-    for done, number in enumerate(islice(numbers, MOST)):
+    for done, number in enumerate(numbers):
         if done and done % TOLD == 0:
             tell({"event": "reading", "done": done, "of": len(numbers)})
         yield int(number)

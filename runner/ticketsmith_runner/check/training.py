@@ -46,7 +46,7 @@ class Tried:
 
 
 def masked(trial: Trial) -> Iterator[Sentence]:
-    """Weights outside the mask stay zero, and whatever an optimizer remembers of them: every optimizer, every trainer."""
+    """Weights outside the mask stay zero, and what an optimizer remembers of them: by each optimizer and trainer."""
     draws = torch.Generator().manual_seed(0)
     values = weights(trial.start)
     mask = {name: torch.rand(values[name].shape, generator=draws) < 0.5 for name in trial.sizes}
@@ -202,5 +202,3 @@ def _resident() -> int:
 
 def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-

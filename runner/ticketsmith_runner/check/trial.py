@@ -47,6 +47,8 @@ class Trial:
     workers: int
     folder: Path
     """For a store that nobody keeps."""
+    compared: int = 50_000
+    """Examples that are compared with each other at most."""
 
     @cached_property
     def examples(self) -> Examples:
@@ -63,9 +65,7 @@ class Trial:
     @cached_property
     def context(self) -> Context:
         ledger = Ledger(LocalStore(self.folder), self.spec.run_id())
-        return Context(
-            spec=self.spec, card=self.card, ledger=ledger, code=self.task.folder, data_root=self.data_root
-        )
+        return Context(spec=self.spec, card=self.card, ledger=ledger, code=self.task.folder, data_root=self.data_root)
 
     @cached_property
     def network(self) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The outcome of `ticketsmith task check`, asked of the runner and printed: the card, tables, problems with their fix."""
+"""`ticketsmith task check`: what the runner finds, and the files that would leave this machine."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Libraries of the runner's image: whatever TicketSmith's own requirements bring, for the extras that it is built with."""
+"""Libraries of the runner's image: whatever TicketSmith requires, with the extras that it is built with."""
 
 import re
 from collections.abc import Iterator, Sequence

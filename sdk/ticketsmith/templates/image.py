@@ -16,7 +16,7 @@ from ticketsmith_runner.objectives.classification import loss, record, score
 __all__ = ["DEFAULTS", "METRIC", "data", "loss", "model", "record", "score"]
 
 # How long and how often it is trained: any field that `ticketsmith run imp --task FILE --dry-run` prints.
-TRAINING = {"steps": 200, "batch_size": 32, "optimizer": "adam", "learning_rate": 1e-3, "evaluate_every": 40}
+TRAINING = {"steps": 80, "batch_size": 32, "optimizer": "adam", "learning_rate": 1e-3, "evaluate_every": 20}
 DEFAULTS = {"replicates": 5, "training": TRAINING}
 
 

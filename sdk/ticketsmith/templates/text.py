@@ -9,7 +9,8 @@ from torch.utils.data import TensorDataset
 
 from ticketsmith.task import BITS, Splits
 
-METRIC, WINDOW, CODES, WORDS = BITS, 32, 128, "the cat dog sees hears a loud small red bird".split()
+METRIC, WINDOW, CODES = BITS, 32, 128
+WORDS = ["the", "cat", "dog", "sees", "hears", "a", "loud", "small", "red", "bird"]
 TRAINING = {"steps": 300, "batch_size": 32, "optimizer": "adam", "learning_rate": 1e-3, "evaluate_every": 50}
 DEFAULTS = {"replicates": 4, "training": TRAINING}
 
@@ -18,7 +19,8 @@ def data(root: Path) -> Splits:
     """Your text: put it below `root` (--data-root) as text.txt. Without one, sentences are made up."""
     if not (file := root / "text.txt").is_file():
         root.mkdir(parents=True, exist_ok=True)
-        file.write_text(" ".join(WORDS[n * n * n % 101 % 10] for n in range(8000)))
+        draws = torch.randint(0, len(WORDS), (8000,), generator=torch.Generator().manual_seed(0))
+        file.write_text(" ".join(WORDS[n] for n in draws.tolist()))
     codes = torch.tensor(list(file.read_bytes())) % CODES
     windows = codes[: len(codes) // (WINDOW + 1) * (WINDOW + 1)].reshape(-1, WINDOW + 1)
     passages = (torch.arange(len(windows)) // 16).tolist()  # windows that follow each other stay together
@@ -33,9 +35,8 @@ class model(nn.Module):
         self.body, self.head = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False), nn.Linear(width, CODES)
 
     def forward(self, x_BT: Tensor) -> Tensor:
-        T = x_BT.shape[1]
-        later = torch.full((T, T), -torch.inf).triu(1)
-        return self.head(self.body(self.characters(x_BT) + self.places.weight[:T], mask=later))
+        later = torch.full((x_BT.shape[1], x_BT.shape[1]), -torch.inf).triu(1)
+        return self.head(self.body(self.characters(x_BT) + self.places.weight[: len(later)], mask=later))
 
 
 def loss(model: nn.Module, batch: tuple[Tensor]) -> Tensor:  # (B,), nats for each character
