@@ -94,10 +94,14 @@ def resolve(document: Mapping[str, Any], card: Card) -> Experiment:
     """Validate a document over the defaults of its task. Raises UsageError that lists every problem."""
     sources = {"name": card.name, "engine": card.engine, "code": card.code, "data": card.data, "weights": None}
     below = merge({"gate": {"margin": card.metric.margin}, "options": card.options}, card.defaults)
-    return _resolved(merge(below, document) | {"sources": sources}, card)
+    try:
+        return _resolved(merge(below, document) | {"sources": sources}, card)
+    except UsageError:
+        _resolved(below | {"sources": sources}, card, f"DEFAULTS of task {card.name} are no valid spec")
+        raise
 
 
-def _resolved(document: Mapping[str, Any], card: Card | None) -> Experiment:
+def _resolved(document: Mapping[str, Any], card: Card | None, title: str = "the spec is not valid") -> Experiment:
     try:
         spec = _validated(document)
         problems = list(_beyond_types(spec, card))
@@ -107,7 +111,7 @@ def _resolved(document: Mapping[str, Any], card: Card | None) -> Experiment:
     if problems:
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         raise UsageError(
-            "the spec is not valid:\n" + "\n".join(f"  - {problem}" for problem in problems[:SHOWN] + more),
+            f"{title}:\n" + "\n".join(f"  - {problem}" for problem in problems[:SHOWN] + more),
             "correct the fields above; `ticketsmith run imp --dry-run` prints a whole spec",
         )
     return spec
