@@ -117,10 +117,10 @@ class _Told:
             return
         if isinstance(error, torch.OutOfMemoryError):
             return
-        place = _place(error, self.task)
+        place, fix = _place(error, self.task), "mend it; `ticketsmith task check` tries every part in seconds"
         raise UsageError(
             f"{self.name}() of task {self.task.module} fails{place}: {type(error).__name__}: {error}",
-            "mend it; `ticketsmith task check` tries every part in seconds",
+            _remedy(error) if isinstance(error, ModuleNotFoundError) else fix,
         ) from error
 
 
