@@ -51,6 +51,11 @@ class Manifest:
     def travelling(self) -> list[Entry]:
         return [entry for entry in self.entries if not entry.outside]
 
+    @property
+    def luggage(self) -> "Manifest | None":
+        """The manifest of those that travel; None if there are none."""
+        return Manifest(tuple(self.travelling)) if self.travelling else None
+
 
 def manifest(root: Path, files: Iterable[Path], cache: Path | None = None) -> Manifest:
     """The manifest of `files`, in any order. Digests come from `cache` where nothing changed. Raises UsageError."""

@@ -19,10 +19,12 @@ from .entries import Entry, Manifest, parsed
 
 LARGEST = 2 << 30
 """Bytes of a file that travels."""
+WHOLE = 3 << 30
+"""Bytes of a data set that travels: a pod has 4 GiB of disk, and needs some of it for itself."""
 AT_A_TIME, SMALL = 8, 32 << 20
 """Files of up to so many bytes travel eight at a time, larger ones alone."""
 
-MOUNT = "mount the data read-only instead (docs/cluster.md)"
+MOUNT = "mount the data read-only instead, and submit with --mounted (docs/cluster.md)"
 
 Done = Callable[[str, int, int], None]
 """Told after each file: its path, files done, files in all."""
@@ -31,8 +33,8 @@ Done = Callable[[str, int, int], None]
 def upload(store: Store, manifest: Manifest, root: Path, done: Done = lambda *_: None) -> int:
     """Put the files below `root` into the store, and last their manifest; returns the bytes that were new.
 
-    Raises UsageError that lists secrets and files over 2 GiB before anything is sent, IntegrityError for a file that
-    changed since. Files outside `root` do not travel.
+    Raises UsageError that lists secrets and files over 2 GiB, or for a whole over 3 GiB, before anything is sent;
+    IntegrityError for a file that changed since. Files outside `root` do not travel.
     """
     _refuse(manifest)
     if store.exists(manifest_key(manifest.digest)):
@@ -85,6 +87,8 @@ def _refuse(manifest: Manifest) -> None:
         )
     if problems := [f"{entry.path}: {size(entry.size)}" for entry in entries if entry.size > LARGEST]:
         raise UsageError(f"data files over {size(LARGEST)} do not travel:{listed(problems)}", MOUNT)
+    if (whole := sum(entry.size for entry in entries)) > WHOLE:
+        raise UsageError(f"the data is {size(whole)}, and {size(WHOLE)} travel at most", MOUNT)
 
 
 def _each(entries: Sequence[Entry], move: Callable[[Entry], None], done: Done) -> None:
