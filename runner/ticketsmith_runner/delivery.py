@@ -25,7 +25,7 @@ def missing(store: Store, files: str | None, given: str, error: UsageError) -> U
     if files is None or not isinstance(error.__cause__, OSError | RuntimeError) or store.exists(manifest_key(files)):
         return error
     return IntegrityError(
-        f"the data of the run is not below {given!r}, and {store.url}/{manifest_key(files)} is missing: {error.__cause__}",
+        f"the data of the run is not below {given!r}, and {store.url}/{manifest_key(files)} is missing",
         "submit it again, which sends the data; or give its folder (--data-root; in pods TICKETSMITH_DATA_ROOT)",
     )
 

@@ -64,8 +64,8 @@ def warn(spec: Experiment) -> None:
     """Name the libraries that the task imports and our image does not bring."""
     if names := missing(spec.task):
         typer.echo(
-            f"{spec.task} imports {', '.join(names)}, which our image does not have. Build one of two lines, and name it "
-            f"in the overlay (docs/cluster.md):\n  FROM ticketsmith/runner:{__version__}\n"
+            f"{spec.task} imports {', '.join(names)}, which our image does not have. Build one of two lines, and name "
+            f"it in the overlay (docs/cluster.md):\n  FROM ticketsmith/runner:{__version__}\n"
             f"  RUN uv pip install --python /opt/venv/bin/python {' '.join(names)}",
             err=True,
         )
