@@ -104,9 +104,14 @@ def _compact(subject: Subject) -> None:
     _ = subject.compact
 
 
+def _compact_served(subject: Subject) -> None:
+    _library("onnxruntime")
+    _ = subject.compacted
+
+
 KERNELS: dict[str, Callable[[Subject], None]] = {
     "compact": _compact,
-    "compact-onnxruntime": lambda subject: (_library("onnxruntime"), subject.compacted)[0],
+    "compact-onnxruntime": _compact_served,
     "codegen": _tiled("codegen"),
     "datadriven": _tiled("datadriven"),
     "mixed": _tiled("codegen"),
