@@ -4,7 +4,7 @@ N: examples of the data set.  n: examples of one split.  A batch is what the tas
 dict of tensors, each with the examples as its leading dimension.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -273,6 +273,10 @@ def _refuse(splits: Splits) -> None:
         raise UsageError("data() returns folds and a range of validation", "with folds, validation is a number")
     if splits.groups is not None and len(splits.groups) != whole:
         raise UsageError(f"data() returns {len(splits.groups)} groups of {whole} examples", "one for each example")
+    if splits.groups is not None and test and (both := _apart(splits.groups, test)):
+        raise UsageError(
+            f"data() has the group of example {both[0]} in test, and outside of it", "a group lies in one split"
+        )
     fold = -(-whole // splits.folds) if splits.folds else len(test)
     kept = len(held_out) if held_out else int(splits.validation if isinstance(splits.validation, int) else 0)
     if splits.test is not None and not test:
@@ -281,6 +285,12 @@ def _refuse(splits: Splits) -> None:
         raise UsageError("data() holds out no validation example", "Splits(…, validation=100)")
     if fold + kept >= whole:
         raise UsageError(f"data() leaves nothing to train on: {fold} test, {kept} validation, {whole} in all", "fewer")
+
+
+def _apart(groups: Sequence[Any], test: set[int]) -> list[int]:
+    """Examples outside of the test split, of whose group others are in it."""
+    tested = {_hashable(groups[number]) for number in test}
+    return [number for number, group in enumerate(groups) if number not in test and _hashable(group) in tested]
 
 
 def size_of(item: Any) -> int:
