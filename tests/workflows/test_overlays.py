@@ -82,5 +82,8 @@ def test_the_component_mounts_data_in_every_pod_read_only(tmp_path: Path) -> Non
     documents = list(yaml.load_all(done.stdout, LOADER))
     assert of_kind(documents, "ConfigMap")["ticketsmith-environment"]["data"] == {"TICKETSMITH_DATA_ROOT": "/data"}
     for template in of_kind(documents, "WorkflowTemplate").values():
-        (mount,), (volume,) = template["spec"]["templateDefaults"]["container"]["volumeMounts"], template["spec"]["volumes"]
+        (mount,), (volume,) = (
+            template["spec"]["templateDefaults"]["container"]["volumeMounts"],
+            template["spec"]["volumes"],
+        )
         assert (mount["name"], mount["mountPath"], mount["readOnly"]) == (volume["name"], "/data", True)

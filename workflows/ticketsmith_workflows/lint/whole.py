@@ -14,7 +14,7 @@ LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 TAG = re.compile(r"\{\{.*?\}\}")
 RUN = "mnist-lenet300-0123456789ab"
 """As long as a run id gets; fills the tags of a label."""
-DATA, DATA_ROOT = ("persistentVolumeClaim", "csi", "nfs"), "/data"
+DATA, DATA_ROOT = ("persistentVolumeClaim", "csi"), "/data"
 """Volumes that data may come from, and where it is mounted."""
 CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
