@@ -1,10 +1,9 @@
-"""A pod has an image and a store, and nothing of the machine that submitted: it leaves the same bytes, or says why not."""
+"""A pod has an image and a store, and nothing of the user's machine: it leaves the same bytes, or says why not."""
 
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -83,11 +82,11 @@ def ready(whole: Submitted, tmp_path: Path) -> Submitted:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, in which a pod begins."""
     (tmp_path / "pod").mkdir()
     monkeypatch.chdir(tmp_path / "pod")
-    yield tmp_path / "pod"
+    return tmp_path / "pod"
 
 
 def test_pods_without_the_task_its_data_or_a_home_leave_the_bytes_of_the_machine_that_has_them(

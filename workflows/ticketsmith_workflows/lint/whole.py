@@ -91,7 +91,7 @@ def _controls(spec: Document) -> Iterator[str]:
 
 
 def _mount(spec: Document) -> Iterator[str]:
-    """Beside the scratch of each pod one volume may be there: data, which nobody can write to (argo/components/data)."""
+    """One volume may be there beside the scratch of each pod: data that can only be read (argo/components/data)."""
     volumes, defaults = spec.get("volumes") or [], spec.get("templateDefaults") or {}
     mounts = defaults.get("container", {}).get("volumeMounts") or []
     for volume in volumes:
