@@ -68,8 +68,8 @@ def warn(spec: Experiment) -> None:
     if names := missing(spec.task):
         recipe = (f"FROM ticketsmith/runner:{__version__}", "USER root", f"RUN {INSTALL} {' '.join(names)}", USER)
         typer.echo(
-            f"{spec.task} imports {', '.join(names)}, which our image does not have. Build one from ours, and name it in "
-            "the overlay (docs/cluster.md):" + "".join(f"\n  {line}" for line in recipe),
+            f"{spec.task} imports {', '.join(names)}, which our image does not have. Build one from ours, and name it "
+            "in the overlay (docs/cluster.md):" + "".join(f"\n  {line}" for line in recipe),
             err=True,
         )
 
