@@ -10,7 +10,7 @@ from ..sources import libraries
 
 OURS, EXTRAS = "ticketsmith", ("runner", "gcs")
 """Package and extras that images/requirements.txt is compiled from."""
-OLD = re.compile(r"python_(full_)?version\s*<=?\s*['\"]3\.\d\b(?!\d)")
+OLD = re.compile(r"python_(full_)?version\s*<\s*['\"]3\.(\d|10|11)['\"]")
 """A requirement for Pythons that the image is newer than."""
 NAME, EXTRA = re.compile(r"[\w.-]+"), re.compile(r"extra\s*==\s*['\"]([\w.-]+)['\"]")
 
