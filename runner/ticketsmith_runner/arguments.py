@@ -6,6 +6,7 @@
     stability --spec KEY --store URL --after 0,18,36                   what lies between two ends of one beginning
     certify --spec KEY --store URL --name lth-lenet --budget small     a finished run against a published result
     card --archive TAR --module flowers --name flowers                 what is known of a task; reads no store
+    check --archive TAR --module flowers --name flowers --asked JSON   what would go wrong with it
     pack --spec KEY --store URL --cohort 0 --level 8 --to my.ticket    the measured ticket as a package
 
 The data root of a pod is $TICKETSMITH_DATA_ROOT, where its data is mounted; else the files come from the store.
@@ -22,12 +23,15 @@ def parser() -> argparse.ArgumentParser:
     root = os.environ.get("TICKETSMITH_DATA_ROOT") or "data"
     every = argparse.ArgumentParser(prog="ticketsmith_runner", description=__doc__)
     commands = every.add_subparsers(dest="command", required=True)
-    about = commands.add_parser("card")
-    about.add_argument("--archive", required=True, type=Path, help="the task's code")
-    about.add_argument("--module", required=True, help="import name in it")
-    about.add_argument("--name", required=True, help="of the task")
-    about.add_argument("--data-root", default="data", help="folder of the data sets")
-    about.set_defaults(parent=None)
+    for name in ("card", "check"):
+        about = commands.add_parser(name)
+        about.add_argument("--archive", required=True, type=Path, help="the task's code")
+        about.add_argument("--module", required=True, help="import name in it")
+        about.add_argument("--name", required=True, help="of the task")
+        about.add_argument("--data-root", default="data", help="folder of the data sets")
+        about.set_defaults(parent=None)
+    commands.choices["check"].add_argument("--asked", default="{}", help="spec fields over the task's own, as JSON")
+    commands.choices["check"].add_argument("--workers", type=int, default=1, help="processes that a run would have")
     for name in ("all", "step", "stability", "report", "certify", "pack"):
         command = commands.add_parser(name)
         command.add_argument("--spec", required=True, help="key of the spec in the store")

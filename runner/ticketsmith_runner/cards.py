@@ -67,7 +67,7 @@ def digest(examples: Examples, data_root: str) -> str:
         whole.update(files.digest.encode())
     else:
         for leaf in _leaves(examples):
-            whole.update(_bytes(leaf))
+            whole.update(leaf_bytes(leaf))
     return whole.hexdigest()
 
 
@@ -88,7 +88,8 @@ def _leaves(examples: Examples) -> Any:
         yield from tree_flatten(examples.item(number, number))[0]
 
 
-def _bytes(leaf: Any) -> bytes:
+def leaf_bytes(leaf: Any) -> bytes:
+    """The bytes of one part of an example."""
     if isinstance(leaf, Tensor):
         array = leaf.detach().contiguous().cpu().numpy()
         return f"{array.dtype.str}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()

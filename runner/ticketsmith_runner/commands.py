@@ -72,6 +72,9 @@ def _about_a_task(options: argparse.Namespace) -> None:
     with TemporaryDirectory(prefix="ticketsmith-") as folder:
         unpack(code, digest(code), Path(folder, "code"))
         task = Task(str(Path(folder, "code")), options.module)
+        if options.command == "check":
+            _check(task, digest(code), Path(folder, "store"), options)
+            return
         reads = Reads(Path(options.data_root))
         made = card(task, options.name, options.data_root, engine=engine.digest(), code=digest(code))
         examples = task.examples(options.data_root)
@@ -80,6 +83,17 @@ def _about_a_task(options: argparse.Namespace) -> None:
         files = [str(file) for file in named if Path(folder) not in file.parents]
         unnamed = reads.unnamed(named, Path(folder))
         tell({"event": "card", "card": made.model_dump(mode="json"), "files": files, "unnamed": unnamed})
+
+
+def _check(task: Task, code: str, store: Path, options: argparse.Namespace) -> None:
+    from .check.examine import examine  # and back-ends, which no step needs before a benchmark
+    from .check.trial import Trial
+
+    trial = Trial(
+        task=task, name=options.name, data_root=options.data_root, code=code, asked=json.loads(options.asked),
+        workers=options.workers, folder=store,
+    )  # fmt: skip
+    tell({"event": "check", "examination": examine(trial).model_dump(mode="json")})
 
 
 @contextmanager

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TypeProto
 
 SAMPLE = 3
-"""Examples that a network is traced with: 0 and 1 torch takes for constants, and no other axis has so few."""
+"""Examples that a network is traced with: the sizes 0 and 1 torch takes for constants."""
 LEAST = 2  # torch takes smaller sizes for constants, whatever a network does
 FINITE = 1 << 31
 REASON = 200  # characters of it
@@ -66,11 +66,10 @@ class _Listed(nn.Module):
 
 
 def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "ModelProto":
-    sample = changed(batches(inputs, size)[0], torch.clone)
-    given = tuple(tensors(sample))
-    axes = {0: torch.export.Dim.DYNAMIC}
     try:
         with _silent(), torch.inference_mode(False), torch.no_grad():
+            sample = changed(batches(inputs, size)[0], torch.clone)
+            given = tuple(tensors(sample))
             program = torch.onnx.export(
                 _Listed(network, sample).eval(),
                 given,
@@ -78,7 +77,7 @@ def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "Mo
                 verbose=False,
                 external_data=False,
                 input_names=[f"inputs{place or ''}" for place in range(len(given))],
-                dynamic_shapes=(tuple(axes for _ in given),) if dynamic else None,
+                dynamic_shapes=(tuple({0: torch.export.Dim.DYNAMIC} for _ in given),) if dynamic else None,
             )
     except ImportError as missing:
         raise NotApplicable(f"{missing.name} is not installed") from None

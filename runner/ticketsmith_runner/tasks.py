@@ -22,6 +22,8 @@ from .examples import Examples
 from .seeds import seeded
 
 NEEDED = ("METRIC", "DEFAULTS", "data", "model", "loss")
+CALLED = ("data", "model", "loss", "collate", "score", "record", "sample", "inputs", "prunable")
+MEND = "mend it; `ticketsmith task check` tries every part in seconds"
 Loss = Callable[[nn.Module, Any], Tensor]
 
 
@@ -117,14 +119,14 @@ class _Told:
             return
         if isinstance(error, torch.OutOfMemoryError):
             return
-        place, fix = _place(error, self.task), "mend it; `ticketsmith task check` tries every part in seconds"
+        place = line_of(error, self.task)
         raise UsageError(
             f"{self.name}() of task {self.task.module} fails{place}: {type(error).__name__}: {error}",
-            _remedy(error) if isinstance(error, ModuleNotFoundError) else fix,
+            _remedy(error) if isinstance(error, ModuleNotFoundError) else MEND,
         ) from error
 
 
-def _place(error: BaseException, task: Task) -> str:
+def line_of(error: BaseException, task: Task) -> str:
     """` in line 12 of flowers.py`: the last line of the user's own."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(task.folder)]
@@ -168,7 +170,7 @@ def _imported(folder: str, module: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         if isinstance(error, TicketSmithError):
             raise
-        place = _place(error, Task(folder, module))
+        place = line_of(error, Task(folder, module))
         raise UsageError(
             f"task {module} cannot be imported{place}: {type(error).__name__}: {error}", _remedy(error)
         ) from error
@@ -178,6 +180,13 @@ def _imported(folder: str, module: str) -> ModuleType:
             "`ticketsmith task new` writes a file that has all of them",
         )
     _refuse_others(code, folder, module)
+    if unusable := [name for name in CALLED if hasattr(code, name) and not callable(getattr(code, name))]:
+        raise UsageError(f"{', '.join(unusable)} of task {module} cannot be called", "make it a function")
+    if not isinstance(code.DEFAULTS, Mapping):
+        raise UsageError(
+            f"DEFAULTS of task {module} is a {type(code.DEFAULTS).__name__}",
+            'make it a dict of spec fields, for example {"replicates": 5, "training": {"steps": 1000}}',
+        )
     if not isinstance(code.METRIC, Metric):
         raise UsageError(
             f"METRIC of task {module} is a {type(code.METRIC).__name__}",

@@ -21,8 +21,8 @@ def warm() -> None:
     mask = {"1.weight": torch.ones(12, 16, dtype=torch.bool), "3.weight": torch.ones(10, 12, dtype=torch.bool)}
     inputs, labels = torch.rand(SIZE, 1, 4, 4, generator=draws), torch.randint(10, (SIZE,), generator=draws)
     batches = Batches((inputs, labels), lambda update: torch.arange(SIZE))
-    options = {"steps": 2, "batch_size": SIZE, "learning_rate": 0.1}
-    for training in (Training(**options), Training(**options, optimizer="sgd", momentum=0.9)):
+    adam = Training(steps=2, batch_size=SIZE, learning_rate=0.1, optimizer="adam")
+    for training in (adam, adam.model_copy(update={"optimizer": "sgd", "momentum": 0.9})):
         trained = trainer("csr-mlp").start(network, state, mask, training)
         trained.advance(range(2), batches)
         trained.model(inputs)

@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory, TemporaryFile
 from typing import Any
 
 from . import engine
@@ -22,6 +24,9 @@ from .lottery.spec import Experiment
 from .references import Reference, find
 from .sources import archive, code_key
 from .stores import Store
+
+Listen = Callable[[dict[str, Any]], None]
+"""Told of each event of the runner."""
 
 
 def of(reference: str, data_root: str) -> Card:
@@ -105,11 +110,8 @@ def _remembered(place: Path) -> dict[str, Any] | None:
 
 def _asked(task: Reference, code: bytes, data_root: str, place: Path) -> dict[str, Any]:
     """Let the runner make the card, and remember it where named files account for every example."""
-    with TemporaryDirectory(prefix="ticketsmith-") as folder:
-        packed = Path(folder, "code.tar")
-        packed.write_bytes(code)
-        options = ["--archive", str(packed), "--module", task.module, "--name", task.name, "--data-root", data_root]
-        document = ask("card", *options)
+    with _packed(code) as packed:
+        document = ask("card", *_about(task, packed, data_root))
     card = Card.model_validate(document["card"]).model_dump(mode="json")
     stamps = [[path, *_stamp(Path(path))] for path in document["files"]]
     told = {"card": card, "files": stamps, "unnamed": document["unnamed"]}
@@ -118,15 +120,58 @@ def _asked(task: Reference, code: bytes, data_root: str, place: Path) -> dict[st
     return told
 
 
-def ask(command: str, *options: str) -> dict[str, Any]:
+@contextmanager
+def _packed(code: bytes) -> Iterator[Path]:
+    """A file with the archive."""
+    with TemporaryDirectory(prefix="ticketsmith-") as folder:
+        packed = Path(folder, "code.tar")
+        packed.write_bytes(code)
+        yield packed
+
+
+def _about(task: Reference, packed: Path, data_root: str) -> list[str]:
+    return [
+        *("--archive", str(packed), "--module", task.module, "--name", task.name),
+        *("--data-root", os.path.abspath(data_root)),
+    ]
+
+
+def examine(
+    task: Reference,
+    code: bytes,
+    data_root: str,
+    asked: Mapping[str, Any],
+    workers: int,
+    listen: Listen = lambda _: None,
+) -> dict[str, Any]:
+    """Let the runner check every part of a task; `listen` hears of each. See `lottery.examination`."""
+    with _packed(code) as packed:
+        options = ["--asked", json.dumps(asked, default=str), "--workers", str(workers)]
+        document: dict[str, Any] = ask("check", *_about(task, packed, data_root), *options, listen=listen)
+    examination: dict[str, Any] = document["examination"]
+    return examination
+
+
+def ask(command: str, *options: str, listen: Listen = lambda _: None) -> dict[str, Any]:
     """The document that a short command of the runner ends with. Raises what the runner raised."""
     argv = [sys.executable, "-P", "-m", "ticketsmith_runner", command, *options]
     spoken = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(argv, capture_output=True, env=spoken, encoding="utf-8")
-    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"event"')]
-    said = next((event["code"] for event in events if event["event"] == "end"), None)
-    if code := ended(done.returncode, said, "the runner"):
-        raise _error(code, done.stderr)
+    events: list[dict[str, Any]] = []
+    with (
+        TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
+        subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=errors, env=spoken, encoding="utf-8") as runner,
+    ):
+        assert runner.stdout is not None
+        for line in runner.stdout:
+            if line.startswith('{"event"'):
+                events.append(event := json.loads(line))
+                listen(event)
+        status = runner.wait()
+        errors.seek(0)
+        printed = errors.read()
+    words = next((event["code"] for event in events if event["event"] == "end"), None)
+    if code := ended(status, words, "the runner"):
+        raise _error(code, printed)
     return next(event for event in events if event["event"] == command)
 
 

@@ -36,6 +36,7 @@ FOLDERS = (
 BESIDE = {
     "ticketsmith.__init__": "the version; the guard that it calls is followed from the runner",
     "ticketsmith.errors": "exit codes and texts",
+    "ticketsmith.lottery.examination": "what a check of a task writes",
     "ticketsmith.ledger": "carries bytes, and verifies that they are those that were written",
     "ticketsmith.lottery.choices": "names that a spec may hold; the spec is in the run id itself",
     "ticketsmith.lottery.scan": "read by the report alone",
@@ -48,6 +49,7 @@ BESIDE = {
     "ticketsmith_runner.arguments": "where the spec and the store are",
     "ticketsmith_runner.backends": "measure time; what they compute is compared and thrown away",
     "ticketsmith_runner.certify": "compares numbers that are there with published ones",
+    "ticketsmith_runner.check": "looks at a task before a run",
     "ticketsmith_runner.compaction": "for back-ends",
     "ticketsmith_runner.delivery": "brings files, which are verified against the run id",
     "ticketsmith_runner.events": "tells the parent process what goes on",

@@ -29,7 +29,7 @@ def test_the_bundled_tasks_are_installed() -> None:
 def test_task(name: str, data_root: str) -> None:
     spec, card = read_spec(None, {"task": name}, data_root), cards.of(name, data_root)
     assert run_id(spec).startswith(f"{name}-")
-    assert 0 < card.room and card.validation > 0 and card.test > 0
+    assert card.room > 0 and card.validation > 0 and card.test > 0
     assert card.summary and not card.summary.endswith(".")
 
 

@@ -11,18 +11,15 @@ import numpy as np
 import pytest
 
 from ticketsmith.errors import Diverged, IntegrityError
-from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.results import Verdict
 from ticketsmith.lottery.steps import Gate, Train
-from ticketsmith.specs import read_spec, run_id, task
-from ticketsmith.stores.local import LocalStore
+from ticketsmith.specs import read_spec
 from ticketsmith_runner.columns import on_test, read
-from ticketsmith_runner.context import Context
 from ticketsmith_runner.execute import execute
 from ticketsmith_runner.looks import nominal
-from ticketsmith_runner.workers import single_thread
 
+from ..runner.conftest import Run as Toy
 from .conftest import EXAMPLES, ROLES, Arm
 
 Run = Callable[..., Verdict]
@@ -154,7 +151,6 @@ def test_the_gate_needs_no_torch() -> None:
 
 def test_the_records_say_what_the_metrics_say(tmp_path: Path) -> None:
     """A real round: test accuracies counted from the records are those that training reported, to the last bit."""
-    single_thread()
     spec = read_spec(
         None,
         {
@@ -165,8 +161,8 @@ def test_the_records_say_what_the_metrics_say(tmp_path: Path) -> None:
             "pruning": {"sparsity": 0.5, "fraction": 0.5},
         },
     )
-    ledger = Ledger(LocalStore(tmp_path), run_id(spec))
-    context = Context(spec=spec, task=task(spec.task), ledger=ledger, data_root="")
+    run = Toy(spec, tmp_path)
+    ledger, context = run.ledger, run.context
     steps = [step for step in imp(spec, last=1) if step.kind in ("prune", "rewind", "train", "gate")]
     for step in steps:
         execute(step, context)

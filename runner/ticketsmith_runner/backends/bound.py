@@ -26,7 +26,7 @@ def bound(models: Models, bind: Callable[[bytes, Arrays], tuple[Bound, Arrays]])
         size, inputs = len(batch[0]), [aligned(values) for values in batch]
         run, outputs = bind(models.at(size), inputs)
         single = len(inputs) == len(outputs) == 1
-        answers[size] = _single(*inputs, run, *outputs) if single else _several(inputs, run, outputs)
+        answers[size] = _single(inputs[0], run, outputs[0]) if single else _several(inputs, run, outputs)
         return answers[size]
 
     def call(batch: Arrays) -> Any:

@@ -112,8 +112,10 @@ def _submit(asked: Asked, spec: "Experiment", machines: Machines, stay: tuple[bo
 
     argo, output = connect(), asked.output
     spec = held(Ledger(opened, run_id(spec)), spec)
-    data = {"data_root": asked.data_root, "mounted": machines.mounted}
-    submission, told = start(argo, opened, spec, **data, kind=kind, profile=profile, hours=hours, price=price)
+    submission, told = start(
+        argo, opened, spec, data_root=asked.data_root, mounted=machines.mounted,
+        kind=kind, profile=profile, hours=hours, price=price,
+    )  # fmt: skip
     watch, wait, logs = stay
     staying = watch or wait or logs
     if not (staying and output is Output.json):
