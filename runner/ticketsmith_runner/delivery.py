@@ -24,8 +24,9 @@ def missing(store: Store, files: str | None, given: str, error: UsageError) -> U
     """The error that `data()` ended with; another one, if its cause is that there is no data anywhere."""
     if files is None or not isinstance(error.__cause__, OSError | RuntimeError) or store.exists(manifest_key(files)):
         return error
+    place = f"{store.url}/{manifest_key(files)}"
     return IntegrityError(
-        f"the data of the run is not below {given!r}, and {store.url}/{manifest_key(files)} is missing",
+        f"the data of the run is not below {given!r}, and {place} is missing: {error.__cause__}",
         "submit it again, which sends the data; or give its folder (--data-root; in pods TICKETSMITH_DATA_ROOT)",
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..browser import chromium, complaints
+from ..own_task import planted
 from .conftest import TWO_ROUNDS, Cluster, Done, Local, fresh, record
 
 if TYPE_CHECKING:
@@ -132,3 +133,17 @@ def test_an_open_question_buys_another_cohort(
     assert judged == [(0, 1), (1, 1)]
     assert cluster.ticketsmith("fetch", here.run, "--to", str(tmp_path)).code == 0
     assert record(tmp_path, here.run) == record(here.store, here.run)
+
+
+def test_a_task_of_ones_own_goes_through_pods_with_its_code_and_its_data(
+    installed: dict[str, str], local: Callable[[tuple[str, ...]], Local], tmp_path: Path
+) -> None:
+    """A file with a sibling, a named file and data files: the image has never seen them."""
+    spec = (*planted(tmp_path).flags, "--replicates", "5")
+    here, cluster = local(spec), fresh(installed)
+    ended = cluster.ticketsmith("submit", "imp", *spec, "--wait")
+    assert ended.code == here.code, ended.stderr
+    assert "data: 2 of 2 files" in ended.stderr
+    assert all(part["phase"] == "Succeeded" for part in cluster.status(here.run)["parts"])
+    assert cluster.ticketsmith("fetch", here.run, "--to", str(tmp_path / "fetched")).code == 0
+    assert record(tmp_path / "fetched", here.run) == record(here.store, here.run)

@@ -294,6 +294,19 @@ def test_a_file_over_two_gib_is_refused_with_the_way_out(local: LocalStore, root
         upload(local, large, root)
 
 
+def test_more_than_a_pod_has_room_for_is_refused_with_the_way_out(local: LocalStore, root: Path) -> None:
+    both = Manifest(tuple(Entry(name, LARGEST, name * 64) for name in "ab"))
+    with pytest.raises(UsageError, match=r"the data is 4.0 GiB, and 3.0 GiB travel at most\n  fix: mount the data"):
+        upload(local, both, root)
+    assert list(local.list()) == []
+
+
+def test_what_travels_is_a_manifest_of_its_own() -> None:
+    inside, outside = Entry("a.bin", 1, "0" * 64), Entry("outside/b.bin", 1, "1" * 64, outside=True)
+    assert Manifest((inside, outside)).luggage == Manifest((inside,))
+    assert Manifest((outside,)).luggage is None
+
+
 @pytest.mark.parametrize("content", [b"Tulip", b"tulips"])
 def test_a_file_that_changed_since_is_not_sent(content: bytes, local: LocalStore, whole: Manifest, root: Path) -> None:
     (root / "flowers/tulip/1.png").write_bytes(content)

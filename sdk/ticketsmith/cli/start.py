@@ -20,6 +20,9 @@ from ..transport import size
 from .forecast import forecast
 from .options import Output
 
+INSTALL, USER = "uv pip install --python /opt/venv/bin/python --no-cache", "USER 65532:65532"
+"""Lines of an image `FROM` ours."""
+
 
 def start(
     argo: Argo,
@@ -63,10 +66,10 @@ def bring(store: Store, spec: Experiment, data_root: str, mounted: bool) -> None
 def warn(spec: Experiment) -> None:
     """Name the libraries that the task imports and our image does not bring."""
     if names := missing(spec.task):
+        recipe = (f"FROM ticketsmith/runner:{__version__}", "USER root", f"RUN {INSTALL} {' '.join(names)}", USER)
         typer.echo(
-            f"{spec.task} imports {', '.join(names)}, which our image does not have. Build one of two lines, and name "
-            f"it in the overlay (docs/cluster.md):\n  FROM ticketsmith/runner:{__version__}\n"
-            f"  RUN uv pip install --python /opt/venv/bin/python {' '.join(names)}",
+            f"{spec.task} imports {', '.join(names)}, which our image does not have. Build one from ours, and name it "
+            "in the overlay (docs/cluster.md):" + "".join(f"\n  {line}" for line in recipe),
             err=True,
         )
 

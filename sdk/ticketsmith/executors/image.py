@@ -10,14 +10,17 @@ from ..sources import libraries
 
 OURS, EXTRAS = "ticketsmith", ("runner", "gcs")
 """Package and extras that images/requirements.txt is compiled from."""
+OLD = re.compile(r"python_(full_)?version\s*<\s*['\"]3\.(\d|10|11)['\"]")
+"""A requirement for Pythons that the image is newer than."""
 NAME, EXTRA = re.compile(r"[\w.-]+"), re.compile(r"extra\s*==\s*['\"]([\w.-]+)['\"]")
 
 
 def missing(reference: str) -> list[str]:
     """Names, as one installs them, of the libraries that a task's code imports and the image does not bring."""
-    owners = packages_distributions()
-    wanted = ({_plain(name) for name in owners.get(library, [library])} for library in libraries(find(reference)))
-    return sorted(min(names) for names in wanted if not names & brought())
+    others = [library for library in libraries(find(reference)) if _plain(library) not in brought()]
+    owners = packages_distributions() if others else {}  # it looks through everything that is installed
+    wanted = ({_plain(name) for name in owners.get(library, [library])} for library in others)
+    return sorted({min(names) for names in wanted if not names & brought()})
 
 
 @cache
@@ -39,7 +42,9 @@ def _needed(name: str, extras: tuple[str, ...]) -> Iterator[str]:
         return
     for line in lines:
         extra = EXTRA.search(line)
-        if (extra is None or extra[1] in extras) and (match := NAME.match(line)):
+        if OLD.search(line) or (extra is not None and extra[1] not in extras):
+            continue
+        if match := NAME.match(line):
             if _plain(match[0]) == OURS:  # `ticketsmith[runtime]` in an extra of its own
                 yield from _needed(OURS, tuple(re.findall(r"\w+", line.partition("[")[2].partition("]")[0])))
             else:

@@ -14,7 +14,7 @@ LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 TAG = re.compile(r"\{\{.*?\}\}")
 RUN = "mnist-lenet300-0123456789ab"
 """As long as a run id gets; fills the tags of a label."""
-DATA, DATA_ROOT = ("persistentVolumeClaim", "csi", "nfs"), "/data"
+DATA, DATA_ROOT = ("persistentVolumeClaim", "csi"), "/data"
 """Volumes that data may come from, and where it is mounted."""
 CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
@@ -91,7 +91,7 @@ def _controls(spec: Document) -> Iterator[str]:
 
 
 def _mount(spec: Document) -> Iterator[str]:
-    """Beside the scratch of a pod one volume may be there: data, which nobody can write to (argo/components/data)."""
+    """One volume may be there beside the scratch of each pod: data that can only be read (argo/components/data)."""
     volumes, defaults = spec.get("volumes") or [], spec.get("templateDefaults") or {}
     mounts = defaults.get("container", {}).get("volumeMounts") or []
     for volume in volumes:
