@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SAMPLE = 3
 """Examples that a network is traced with: 0 and 1 torch takes for constants, and no other axis has so few."""
+LEAST = 2  # torch takes smaller sizes for constants, whatever a network does
+FINITE = 1 << 31
 REASON = 200  # characters of it
 
 
@@ -84,7 +86,15 @@ def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "Mo
         text = str(error.__cause__ or error).strip().partition("\n")[0]
         raise NotApplicable(f"torch.onnx.export cannot take it: {text[:REASON]}") from None
     assert program is not None
+    if dynamic and not _any_size(program.exported_program):
+        raise NotApplicable("what it computes depends on the batch size")
     return program.model_proto
+
+
+def _any_size(program: "torch.export.ExportedProgram | None") -> bool:
+    """The export holds for every batch size: no branch was taken because of it."""
+    ranges = program.range_constraints.values() if program else []
+    return all(bool(sizes.lower <= LEAST) and bool(sizes.upper > FINITE) for sizes in ranges)
 
 
 @contextmanager
@@ -123,7 +133,10 @@ def unflattened(model: "ModelProto", place: int) -> bool:
         return False
     for node in model.graph.node:
         node.input[:] = [value.name if name == readers[0].output[0] else name for name in node.input]
+    forms = [tensor for tensor in model.graph.initializer if tensor.name in readers[0].input[1:]]
     model.graph.node.remove(readers[0])
+    if forms and not any(forms[0].name in node.input for node in model.graph.node):
+        model.graph.initializer.remove(forms[0])
     del shape[1:]
     shape.add().dim_value = features
     return True

@@ -32,7 +32,7 @@ FIELDS = list(numbers(Experiment))
 
 
 def test_every_number_of_a_spec_is_tried() -> None:
-    assert len(FIELDS) == 29 and {"options.hidden", "gate.collapse.points", "max_replicates"} <= set(FIELDS)
+    assert len(FIELDS) == 29 and {"options.hidden", "gate.collapse.by", "max_replicates"} <= set(FIELDS)
 
 
 @pytest.mark.parametrize("field", FIELDS)

@@ -13,11 +13,13 @@ from ticketsmith.lottery.spec import BenchmarkOptions, Experiment, Model, Traini
 from ticketsmith.lottery.steps import Benchmark, Prune, Train
 from ticketsmith.specs import task
 from ticketsmith.stores.local import LocalStore
-from ticketsmith_runner.backends import Kind, NotApplicable, every
+from ticketsmith_runner.applicable import NotApplicable
+from ticketsmith_runner.backends import Kind, every
 from ticketsmith_runner.context import Context
 from ticketsmith_runner.network import build, draw, prunable
+from ticketsmith_runner.replicate import median_replicate
 from ticketsmith_runner.steps.benchmark import benchmark, run
-from ticketsmith_runner.subject import Subject, median_replicate
+from ticketsmith_runner.subject import Subject
 from ticketsmith_runner.tensors import member, pack, stack
 from ticketsmith_runtime.llvm import Machine
 

@@ -34,9 +34,9 @@ class Fake:
     """What the fake steps are to say."""
 
     metric: Metric = ACCURACY
-    """Of another one than accuracy, scores and changes are those of `CHANGES` turned and scaled to its margin."""
+    """The task's measure. For others than accuracy, changes are turned, and scaled to the margin."""
     samples: results.Samples | None = None
-    """Of every training of the ticket; None: two digits."""
+    """Samples of every training of the ticket; None: two digits."""
     sampled: bool = True
     """Whether trainings of the ticket leave samples."""
     behaves: bool = True

@@ -4,6 +4,7 @@ import io
 import json
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -15,6 +16,7 @@ from ticketsmith.lottery.controls import CONTROLS
 from ticketsmith.lottery.steps import Gate
 from ticketsmith.report import html, levels, markdown, step_summary
 from ticketsmith.report import json as document
+from ticketsmith.report.arms import ARMS
 from ticketsmith.report.curve import NARROW, WIDE, curve
 from ticketsmith.report.reproduce import yaml
 from ticketsmith.report.summary import capped
@@ -153,3 +155,12 @@ def test_a_mask_that_keeps_all_or_nothing_can_be_drawn(build, sparsity):
     findings = build().findings
     verdicts = [verdict.model_copy(update={"sparsity": sparsity}) for verdict in findings.verdicts]
     assert "nan" not in curve(findings.model_copy(update={"verdicts": verdicts}))
+
+
+def test_every_arm_has_its_line_in_the_table_and_its_colour():
+    style = files("ticketsmith.report").joinpath("style.css").read_text()
+    assert ARMS.keys() == {"dense", "ticket", *CONTROLS}
+    assert all(ARMS[control].unshown and ARMS[control].marker for control in CONTROLS)
+    assert all(
+        f"{look}.{arm} " in style for arm in ("ticket", *CONTROLS) for look in (".line", ".mark", ".band", ".tie")
+    )

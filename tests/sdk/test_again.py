@@ -28,7 +28,7 @@ def planned(command: str, capsys: pytest.CaptureFixture[str]) -> Experiment:
         {},
         {"replicates": 20, "looks": 1, "seed": 7},
         {"controls": [], "pruning.sparsity": 0.93, "training.steps": 60, "training.schedule": "cosine"},
-        {"task": "mnist-lenet300", "gate.collapse": {"points": 2.0, "at_most": 0.4}, "gate.loss_margin": 0.02},
+        {"task": "mnist-lenet300", "gate.collapse": {"by": 2.0, "at_most": 0.4}, "gate.loss_margin": 0.02},
         {"options.hidden": [30, 20], "gate.margin": 0.003, "training.learning_rate": 1e-12},
     ],
 )

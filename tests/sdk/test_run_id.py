@@ -55,7 +55,7 @@ OTHER: dict[str, Any] = {
     "pruning.rewind_to": 1,
     "gate.margin": 0.006,
     "gate.loss_margin": 0.1,
-    "gate.collapse": {"points": 2.0, "at_most": 0.3},
+    "gate.collapse": {"by": 2.0, "at_most": 0.3},
     "gate.confidence": 0.9,
     "benchmark.batch_sizes": [1],
     "benchmark.rounds": 31,
