@@ -19,9 +19,11 @@ def prunable(network: nn.Module, names: Sequence[str] | None = None) -> dict[str
     """
     parameters = dict(network.named_parameters())
     if names is not None:
-        if unknown := sorted({*names} - {*parameters}):
+        every = dict(network.named_parameters(remove_duplicate=False))
+        if unknown := sorted({*names} - {*every}):
             raise KeyError(unknown[0])
-        return {name: parameters[name].numel() for name in parameters if name in names}
+        chosen = {id(every[name]) for name in names}
+        return {name: weight.numel() for name, weight in parameters.items() if id(weight) in chosen}
     tables = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding | nn.EmbeddingBag)}
     weights = {id(weight) for module in network.modules() if isinstance(module, LAYERS) for weight in matrices(module)}
     return {
