@@ -26,7 +26,6 @@ Records = dict[str, Tensor]
 RESERVED = {"example", "role", "group", "loss", "score", "untrained"}
 PART = 1024  # examples at a time: what a layer says of more does not stay in the cache
 NUMBERS = 2**20  # of the inputs at a time, where examples are large
-RESERVED = ("example", "role", "loss", "score", "group", "untrained")  # columns that are no task's
 
 
 @dataclass(frozen=True)
