@@ -160,8 +160,9 @@ def _same(known: list[Any], given: list[Any]) -> bool:
 
 
 def _versions(*trees: Any) -> list[int]:
-    """Of each tensor, how often it was written to."""
-    return [leaf._version for leaf in tree_leaves(trees) if isinstance(leaf, Tensor)]
+    """Number of writes to each tensor; those of inference mode do not count theirs."""
+    tensors = (leaf for leaf in tree_leaves(trees) if isinstance(leaf, Tensor))
+    return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
 
 
 def _device(model: nn.Module) -> torch.device:
