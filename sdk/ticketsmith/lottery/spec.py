@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ..documents import canonical
+from ..documents import canonical, ordered
 from .collapse import least, shared
 from .margin import amount, parsed
 
@@ -194,6 +194,12 @@ class Experiment(Part):
     gate: GateRule = GateRule()
     benchmark: BenchmarkOptions = BenchmarkOptions()
     stop_on_fail: bool = Field(False, description="take no further rounds after a FAIL; changes no round's result")
+
+    @field_validator("options")
+    @classmethod
+    def _in_order(cls, options: dict[str, Any]) -> dict[str, Any]:
+        """Sorted as the stored spec is, so that a report has the same bytes from either."""
+        return {name: ordered(options[name]) for name in sorted(options)}
 
     @model_validator(mode="after")
     def _rewind_lies_within_training(self) -> "Experiment":
