@@ -37,8 +37,9 @@ from ticketsmith_runner.backends import every
 from ticketsmith_runner.context import Context
 from ticketsmith_runner.granularities import granularity
 from ticketsmith_runner.masks import ones
+from ticketsmith_runner.replicate import networks
 from ticketsmith_runner.steps.benchmark import benchmark
-from ticketsmith_runner.subject import Subject, networks
+from ticketsmith_runner.subject import Subject
 from ticketsmith_runtime.kernels._isa import AVX512
 from ticketsmith_runtime.llvm import Machine
 
@@ -139,7 +140,7 @@ def chain(*sizes: int) -> nn.Sequential:
 
 
 def measured(net: str, subject: Subject, everything: bool) -> Iterator[dict[str, object]]:
-    backends = {name: each for name, each in every().items() if everything or not each.KIND.asked}
+    backends = {name: backend for name, backend in every().items() if everything or not backend.KIND.asked}
     speed = benchmark(subject, OPTIONS, backends, time.perf_counter)
     for chosen in speed.choices:
         rows = [row for row in speed.rows if row.batch_size == chosen.batch_size]

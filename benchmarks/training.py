@@ -27,12 +27,12 @@ import numpy as np
 import peers
 import torch
 from peers import WORKERS, pair, together, untuned
+from ticketsmith_runner.data import read
+from ticketsmith_runner.models import mlp
 from torch import Tensor, nn
 
 from ticketsmith.lottery.spec import Model, Training
 from ticketsmith.specs import task
-from ticketsmith_runner.data import read
-from ticketsmith_runner.models import mlp
 from ticketsmith_runner.network import draw, prunable
 from ticketsmith_runner.planner import choose
 from ticketsmith_runner.timing import measure, ratio

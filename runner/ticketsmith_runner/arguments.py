@@ -9,15 +9,18 @@
     check --archive TAR --module flowers --name flowers --asked JSON   what would go wrong with it
     pack --spec KEY --store URL --cohort 0 --level 8 --to my.ticket    the measured ticket as a package
 
+The data root of a pod is $TICKETSMITH_DATA_ROOT, where its data is mounted; else the files come from the store.
 Standard output carries one JSON event a line, standard error is for people.
 """
 
 import argparse
+import os
 from pathlib import Path
 
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of every command."""
+    root = os.environ.get("TICKETSMITH_DATA_ROOT") or "data"
     every = argparse.ArgumentParser(prog="ticketsmith_runner", description=__doc__)
     commands = every.add_subparsers(dest="command", required=True)
     for name in ("card", "check"):
@@ -35,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--store", required=True, help="URL of the store")
         command.add_argument("--parent", type=int, help="end when this process, which started it, is gone")
     for name in ("all", "step", "stability", "certify", "pack"):
-        commands.choices[name].add_argument("--data-root", default="data", help="folder of the data sets")
+        commands.choices[name].add_argument("--data-root", default=root, help="folder of the data sets")
         commands.choices[name].add_argument("--workers", type=int, default=1, help="processes of one thread each")
     for name in ("all", "step", "stability"):
         commands.choices[name].add_argument("--other-versions", action="store_true", help="go on with other packages")

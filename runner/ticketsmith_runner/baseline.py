@@ -1,30 +1,39 @@
 """The answer that dense must surely beat: that of no network where there are classes, else of its untrained one."""
 
-from statistics import fmean
+from dataclasses import replace
 
 import numpy as np
 
 from ticketsmith.lottery.metric import Metric
 
 from .arms import Arm
+from .judgement import gain, mean
 from .learning import NOTHING, surely
-from .objectives import frequencies
+from .objectives import frequencies, whole
 
 
 def unlearned(dense: Arm, metric: Metric, confidence: float, *, loss: bool) -> str | None:
     """A sentence if dense is not surely better than an answer that takes no training; None if it is, or unknown."""
-    if dense.columns.keys() >= frequencies.NEEDED:
+    if metric.whole is None and dense.columns.keys() >= frequencies.NEEDED:
         return frequencies.unlearned(dense, confidence, loss=loss)
-    if "untrained" not in dense.columns:
+    if (answer := _answer(dense, metric)) is None:
         return None
-    after, before = dense.tested("score"), dense.tested("untrained")
-    if not all(np.isfinite(scores).all() for scores in (*after, *before)):
-        return None  # it is beaten by any finite score; and what diverged is said elsewhere
-    gains = [metric.harm(1.0) * (old - new) for old, new in zip(before, after, strict=True)]
-    if surely(gains, dense, confidence):
+    name, other = answer
+    if not all(np.isfinite(row).all() for arm in (dense, other) for row in arm.on_test("score")):
+        return None  # any finite score is better; and what diverged is said elsewhere
+    if surely(gain(other, dense, metric), confidence, -metric.harm(1.0)):
         return None
-    new, old = (f"{metric.scale * fmean(map(np.mean, arm)):.{metric.decimals}f}" for arm in (after, before))
-    return (
-        f"dense reaches {f'{new} {metric.unit}'.rstrip()}, which is not surely better than the {old} of the untrained "
-        f"network: {NOTHING}"
-    )
+    new, old = (f"{metric.scale * mean(arm, metric).mean:.{metric.decimals}f}" for arm in (dense, other))
+    reached = f"{new} {metric.unit}".rstrip()
+    return f"dense reaches {reached}, which is not surely better than the {old} of {name}: {NOTHING}"
+
+
+def _answer(dense: Arm, metric: Metric) -> tuple[str, Arm] | None:
+    """Name and records of the best answer that takes no training, on the same examples."""
+    columns = dense.columns
+    if metric.whole in ("f1", "auc"):
+        column, value, name = whole.constant(metric, dense.distinct)
+        return name, replace(dense, columns={**columns, column: np.full_like(columns[column], value)})
+    if "untrained" not in columns:
+        return None
+    return "the untrained network", replace(dense, columns={**columns, "score": columns["untrained"]})

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten
 from torch.utils.data import TensorDataset
 
-from ticketsmith.datafiles import manifest
+from ticketsmith.datafiles import Manifest, manifest
 from ticketsmith.errors import Conflict
 from ticketsmith.lottery.card import Card
 
@@ -23,6 +23,7 @@ def card(task: Task, name: str, data_root: str, *, engine: str, code: str) -> Ca
     """All that is known of a task by those who do not import it. Raises UsageError for whatever is wrong with it."""
     examples = task.examples(data_root)
     whole, test, validation = sizes(examples.splits)
+    files = named(examples, data_root)
     return Card(
         name=name,
         module=task.module,
@@ -38,6 +39,7 @@ def card(task: Task, name: str, data_root: str, *, engine: str, code: str) -> Ca
         engine=engine,
         code=code,
         data=digest(examples, data_root),
+        files=files.luggage.digest if files and files.luggage else None,
     )
 
 
@@ -61,12 +63,19 @@ def digest(examples: Examples, data_root: str) -> str:
     whole = sha256(told.encode())
     if examples.groups is not None:
         whole.update(examples.groups.astype("<i8").tobytes())
-    if splits.files:
-        whole.update(manifest(Path(data_root), [Path(file) for file in splits.files]).digest.encode())
+    if files := named(examples, data_root):
+        whole.update(files.digest.encode())
     else:
         for leaf in _leaves(examples):
             whole.update(leaf_bytes(leaf))
     return whole.hexdigest()
+
+
+@lru_cache(maxsize=2)
+def named(examples: Examples, data_root: str) -> Manifest | None:
+    """The manifest of the files that the task names; None where it names none."""
+    files = [Path(file) for file in examples.splits.files]
+    return manifest(Path(data_root), files) if files else None
 
 
 def _leaves(examples: Examples) -> Any:

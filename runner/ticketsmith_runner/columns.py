@@ -25,7 +25,7 @@ def read(files: Iterable[bytes]) -> Columns:
     return {name: np.concatenate([_padded(columns[name], longest) for columns in cohorts]) for name in shared}
 
 
-def tested(columns: Columns, name: str) -> list[Floats]:
+def on_test(columns: Columns, name: str) -> list[Floats]:
     """A column on each replicate's test split, R arrays of unequal length."""
     return [row[role == TEST].astype(np.float64) for role, row in zip(columns["role"], columns[name], strict=True)]
 

@@ -27,9 +27,11 @@ from ticketsmith.tries import enter
 from . import handoff
 from .cards import card
 from .context import Context
+from .delivery import data_root
 from .events import tell
 from .execute import execute
 from .planner import prepare
+from .reads import Reads, sample
 from .room import refuse_what_does_not_fit
 from .spent import Spent, TimedStore
 from .tasks import Task
@@ -73,10 +75,14 @@ def _about_a_task(options: argparse.Namespace) -> None:
         if options.command == "check":
             _check(task, digest(code), Path(folder, "store"), options)
             return
-        examples = task.examples(options.data_root)
+        reads = Reads(Path(options.data_root))
         made = card(task, options.name, options.data_root, engine=engine.digest(), code=digest(code))
-        files = [str(Path(file).absolute()) for file in examples.splits.files]
-        tell({"event": "card", "card": made.model_dump(mode="json"), "files": files})
+        examples = task.examples(options.data_root)
+        sample(task, examples)
+        named = [Path(file).absolute() for file in examples.splits.files]
+        files = [str(file) for file in named if Path(folder) not in file.parents]
+        unnamed = reads.unnamed(named, Path(folder))
+        tell({"event": "card", "card": made.model_dump(mode="json"), "files": files, "unnamed": unnamed})
 
 
 def _check(task: Task, code: str, store: Path, options: argparse.Namespace) -> None:
@@ -92,7 +98,7 @@ def _check(task: Task, code: str, store: Path, options: argparse.Namespace) -> N
 
 @contextmanager
 def context_of(ledger: Ledger, spec: Experiment, options: argparse.Namespace) -> Iterator[Context]:
-    """The run as its steps see it, with the code of its task unpacked.
+    """The run as its steps see it, with the code of its task unpacked, and its data brought.
 
     Raises Conflict if this engine is not the one that the run was begun with.
     """
@@ -112,9 +118,15 @@ def context_of(ledger: Ledger, spec: Experiment, options: argparse.Namespace) ->
                 f"the code of the run is not at {ledger.store.url}/{code_key(known.code)}",
                 "run the same command again where the task's file is: it writes it",
             ) from None
-        yield Context(
-            spec=spec, card=known, ledger=ledger, code=str(code), data_root=options.data_root, progress=_progress
-        )
+        root = options.data_root
+        if _kinds(options) != {Gate.kind}:
+            root = data_root(ledger.store, known.files, root, Path(folder, "data"))
+        yield Context(spec=spec, card=known, ledger=ledger, code=str(code), data_root=root, progress=_progress)
+
+
+def _kinds(options: argparse.Namespace) -> set[str]:
+    """Kinds of the steps of a chain; none for a command that takes every step. A gate alone reads no data."""
+    return {*options.kinds.split(",")} if options.command == "step" else set()
 
 
 def _report(ledger: Ledger, spec: Experiment, outputs: Path | None) -> None:
@@ -134,14 +146,14 @@ def _pack(context: Context, options: argparse.Namespace) -> None:
 
 def _steps(context: Context, spent: Spent, options: argparse.Namespace) -> None:
     spec, ledger = context.spec, context.ledger
-    kinds = options.kinds.split(",") if options.command == "step" else []
-    if {*kinds} - {Gate.kind} or not kinds:
+    reads = _kinds(options) != {Gate.kind}
+    if reads:
         # Wrong data or a trainer that does not fit end the run now, before any work; the workers share what is loaded.
         _ = context.examples
         refuse_what_does_not_fit(context, options.workers)
     _begin(ledger, spec, options)
     single_thread()  # the probe is to see what a training will
-    if {*kinds} - {Gate.kind} or not kinds:
+    if reads:
         prepare(context, options.level if options.command == "step" else None)
     # A process that was forked cannot use a GPU, and one process keeps it busy.
     with workers(1 if spec.training.device == "cuda" else options.workers) as pool:

@@ -5,6 +5,7 @@ from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ticketsmith.errors import UsageError
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.card import Card
 from ticketsmith.lottery.metric import Metric
@@ -12,6 +13,7 @@ from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Step
 
 from .artifacts import Artifacts as Artifacts
+from .delivery import missing
 
 if TYPE_CHECKING:  # a gate knows a task by its card alone, and needs no torch
     from torch import Tensor, nn
@@ -55,7 +57,10 @@ class Context:
         """The task's examples; read at the first use, verified against the digest in the run id."""
         from .cards import verified
 
-        return verified(self.task, self.data_root, self.card.data)
+        try:
+            return verified(self.task, self.data_root, self.card.data)
+        except UsageError as error:
+            raise missing(self.ledger.store, self.card.files, self.data_root, error) from error.__cause__
 
     def network(self, stream: str | None = None, replicate: int = 0) -> "nn.Module":
         """The untrained network: theta_0 of a stream; without one its values have no meaning."""

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TypeProto
 
 SAMPLE = 3
-"""Examples that a network is traced with: 0 and 1 torch takes for constants, and no other axis has so few."""
+"""Examples that a network is traced with: the sizes 0 and 1 torch takes for constants."""
+LEAST = 2  # torch takes smaller sizes for constants, whatever a network does
+FINITE = 1 << 31
 REASON = 200  # characters of it
 
 
@@ -64,11 +66,10 @@ class _Listed(nn.Module):
 
 
 def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "ModelProto":
-    sample = changed(batches(inputs, size)[0], torch.clone)
-    given = tuple(tensors(sample))
-    axes = {0: torch.export.Dim.DYNAMIC}
     try:
         with _silent(), torch.inference_mode(False), torch.no_grad():
+            sample = changed(batches(inputs, size)[0], torch.clone)
+            given = tuple(tensors(sample))
             program = torch.onnx.export(
                 _Listed(network, sample).eval(),
                 given,
@@ -76,7 +77,7 @@ def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "Mo
                 verbose=False,
                 external_data=False,
                 input_names=[f"inputs{place or ''}" for place in range(len(given))],
-                dynamic_shapes=(tuple(axes for _ in given),) if dynamic else None,
+                dynamic_shapes=(tuple({0: torch.export.Dim.DYNAMIC} for _ in given),) if dynamic else None,
             )
     except ImportError as missing:
         raise NotApplicable(f"{missing.name} is not installed") from None
@@ -84,7 +85,15 @@ def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "Mo
         text = str(error.__cause__ or error).strip().partition("\n")[0]
         raise NotApplicable(f"torch.onnx.export cannot take it: {text[:REASON]}") from None
     assert program is not None
+    if dynamic and not _any_size(program.exported_program):
+        raise NotApplicable("what it computes depends on the batch size")
     return program.model_proto
+
+
+def _any_size(program: "torch.export.ExportedProgram | None") -> bool:
+    """The export holds for every batch size: no branch was taken because of it."""
+    ranges = program.range_constraints.values() if program else []
+    return all(bool(sizes.lower <= LEAST) and bool(sizes.upper > FINITE) for sizes in ranges)
 
 
 @contextmanager
@@ -123,7 +132,10 @@ def unflattened(model: "ModelProto", place: int) -> bool:
         return False
     for node in model.graph.node:
         node.input[:] = [value.name if name == readers[0].output[0] else name for name in node.input]
+    forms = [tensor for tensor in model.graph.initializer if tensor.name in readers[0].input[1:]]
     model.graph.node.remove(readers[0])
+    if forms and not any(forms[0].name in node.input for node in model.graph.node):
+        model.graph.initializer.remove(forms[0])
     del shape[1:]
     shape.add().dim_value = features
     return True

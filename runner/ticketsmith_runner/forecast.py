@@ -6,12 +6,13 @@ from math import sqrt
 
 import numpy as np
 
-from ticketsmith.lottery.gate import CARRIERS, null_reach
+from ticketsmith.lottery.gate import CARRIERS
 from ticketsmith.lottery.metric import Metric
 from ticketsmith.lottery.results import Difference
 
 from .bounds import Floats, stretched, t_quantile
 from .columns import Numbers
+from .statistics import Errors
 
 POWER = 0.8
 ENOUGH = 1000  # replicates: nobody buys more
@@ -47,6 +48,13 @@ def spread(examples: Sequence[Numbers], deltas: Sequence[Floats]) -> Spread:
     return Spread(between=between, within=within, examples=n, per_example=len(cells) / n)
 
 
+def components(found: Errors, per_example: float) -> Spread:
+    """The same from the variances of a score of the whole, whose examples have no differences of their own."""
+    between = max(0.0, found.items - found.cells) * per_example / (per_example - 1) if per_example > 1 else 0.0
+    within = per_example * (found.items - between)
+    return Spread(between=between * found.n, within=within * found.n, examples=found.n, per_example=per_example)
+
+
 def needed(
     found: Difference,
     spread: Spread,
@@ -54,18 +62,19 @@ def needed(
     margin: float,
     confidence: float,
     metric: Metric,
+    least: float,
     *,
     whole: int = 1,
 ) -> int | None:
     """Replicates in all with which a gate on the score is likely to say PASS or FAIL; None if no number of them is.
 
-    A multiple of `whole`. Sample size for a non-inferiority trial at a power of 80 %: Julious, Statistics in Medicine
-    23 (2004), https://doi.org/10.1002/sim.1783, with t quantiles.
+    A multiple of `whole`; a bound stays `least` from the mean, whatever their number. Sample size for a non-inferiority
+    trial at a power of 80 %: Julious, Statistics in Medicine 23 (2004), https://doi.org/10.1002/sim.1783, with t
+    quantiles.
     """
     if found.se_replicates is None or found.se is None or (found.carriers or CARRIERS) < CARRIERS:
         return None
     distance, units = abs(metric.harm(found.mean) - margin), spread.examples
-    least = null_reach(margin, units, confidence) if found.kind == "share" else 0.0
     skew = sqrt(units / found.carriers) if found.carriers else 0.0
     together = found.se / (max(found.se_replicates, spread.error(1)) or 1.0)  # 1, or more where both errors count
     for n in range(replicates + 1, ENOUGH + 1):

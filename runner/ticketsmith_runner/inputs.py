@@ -67,13 +67,15 @@ def batches(inputs: Inputs, size: int) -> list[Any]:
 
 def floats(inputs: Inputs) -> Tensor:
     """The one tensor of floats, which is all that the ticket runtime takes. Raises NotApplicable."""
-    given = tensors(inputs)
-    if len(given) != 1 or not isinstance(inputs, Tensor):
-        raise NotApplicable(f"the ticket runtime takes one tensor of floats; this network reads {len(given)} inputs")
-    if not inputs.is_floating_point():
-        read = "tokens" if inputs.dtype in (torch.int32, torch.int64) else str(inputs.dtype).removeprefix("torch.")
-        raise NotApplicable(f"the ticket runtime takes one tensor of floats; this network reads {read}")
-    return inputs
+    if isinstance(inputs, Tensor) and inputs.is_floating_point():
+        return inputs
+    raise NotApplicable(f"the ticket runtime takes one tensor of floats; this network reads {_named(inputs)}")
+
+
+def _named(inputs: Inputs) -> str:
+    if not isinstance(inputs, Tensor):
+        return f"{len(tensors(inputs))} inputs{' by name' if isinstance(inputs, dict) else ''}"
+    return "tokens" if inputs.dtype in (torch.int32, torch.int64) else str(inputs.dtype).removeprefix("torch.")
 
 
 def outputs(answer: Any) -> list[Tensor]:

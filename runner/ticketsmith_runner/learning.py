@@ -1,20 +1,18 @@
 """Gains that are surely there: a dense network that learned nothing proves nothing, however equal a ticket is to it."""
 
-from collections.abc import Sequence
-
-from .arms import Arm
-from .bounds import Floats, degrees, t_quantile, two_way
-from .statistics import errors
+from .bounds import degrees, t_quantile, two_way
+from .statistics import Errors
 
 NOTHING = "nets that learned nothing prove nothing"
 
 
-def surely(gains: Sequence[Floats], arm: Arm, confidence: float) -> bool:
+def surely(gain: Errors, confidence: float, sign: float = 1.0) -> bool:
     """True if the mean gain lies above 0 by its lower bound or, where one replicate gives none, by itself.
 
-    Few replicates may be enough: what examples they were tested on counts most, and those are many.
+    With a `sign` of -1, less is better. Few replicates may be enough: what examples they were tested on counts most,
+    and those are many.
     """
-    gain = errors(arm.examples, gains, arm.groups)
     if gain.replicates is None:
-        return gain.mean > 0
-    return gain.mean > float(t_quantile(confidence, degrees(gain.variances, gain.R, gain.n)) * two_way(*gain.variances))
+        return sign * gain.mean > 0
+    reach = t_quantile(confidence, degrees(gain.variances, gain.R, gain.n)) * two_way(*gain.variances)
+    return sign * gain.mean > float(reach)

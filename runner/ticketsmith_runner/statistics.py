@@ -66,11 +66,11 @@ def summary(values: Sequence[float]) -> Summary:
     >>> summary([1.0, 2.0, 3.0]).low
     -0.48...
     """
-    mean, variance, n = fmean(values), _variance(values), len(values)
-    if variance is None:
+    mean, squared, n = fmean(values), variance(values), len(values)
+    if squared is None:
         return Summary(mean=mean, se=None, low=None, high=None, n=n)
-    half = float(t_quantile((1 + INTERVAL) / 2, n - 1)) * sqrt(variance)
-    return Summary(mean=mean, se=sqrt(variance), low=mean - half, high=mean + half, n=n)
+    half = float(t_quantile((1 + INTERVAL) / 2, n - 1)) * sqrt(squared)
+    return Summary(mean=mean, se=sqrt(squared), low=mean - half, high=mean + half, n=n)
 
 
 def share(found: Errors) -> Summary:
@@ -109,10 +109,10 @@ def errors(examples: Sequence[Numbers], deltas: Sequence[Floats], groups: Sequen
     averages = _by_example(np.concatenate(units), cells)
     return Errors(
         mean=fmean(means),
-        replicates=_variance(means),
-        items=_variance(averages.tolist()) or 0.0,
-        cells=_variance(cells.tolist()) or 0.0,
-        skew=_skewness(averages),
+        replicates=variance(means),
+        items=variance(averages.tolist()) or 0.0,
+        cells=variance(cells.tolist()) or 0.0,
+        skew=skewness(averages),
         R=len(means),
         n=len(averages),
         examples=len(averages) if groups is None else len(np.unique(np.concatenate(examples))),
@@ -149,11 +149,11 @@ def bounded(
     metric: Metric = ACCURACY,
     alone: bool = False,
 ) -> Difference:
-    """A difference with its bounds, at least `least` from the mean; of amounts, stretched on the side of a long tail.
+    """A difference with its bounds, at least `least` from the mean; but for shares, stretched where a tail is long.
 
     One replicate has none, for its spread over training seeds is unknown, unless it is about these networks `alone`.
     """
-    tails, harmful = kind == "amount", metric.harm(found.skew)
+    tails, harmful = kind != "share", metric.harm(found.skew)
     known: dict[str, Any] = {
         "mean": found.mean,
         "se_items": sqrt(found.items),
@@ -193,7 +193,7 @@ def _by_example(examples: Numbers, deltas: Floats) -> Floats:
     return np.asarray(np.bincount(place, weights=deltas) / count, dtype=np.float64)
 
 
-def _variance(values: Sequence[float]) -> float | None:
+def variance(values: Sequence[float]) -> float | None:
     """Variance of the mean: that of the values (n - 1) over n; None for one value."""
     if len(values) < 2:
         return None
@@ -201,7 +201,7 @@ def _variance(values: Sequence[float]) -> float | None:
     return fsum((value - mean) ** 2 for value in values) / (len(values) - 1) / len(values)
 
 
-def _skewness(values: Floats) -> float:
+def skewness(values: Floats) -> float:
     """Third standardized moment; 0 where nothing varies."""
     z = values - fmean(values.tolist())
     if (largest := float(np.abs(z).max())) == 0:

@@ -122,7 +122,7 @@ class _Told:
         place = line_of(error, self.task)
         raise UsageError(
             f"{self.name}() of task {self.task.module} fails{place}: {type(error).__name__}: {error}",
-            MEND,
+            _remedy(error) if isinstance(error, ModuleNotFoundError) else MEND,
         ) from error
 
 

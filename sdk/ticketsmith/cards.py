@@ -65,45 +65,59 @@ def read(ledger: Ledger) -> Card:
 
 
 @dataclass(frozen=True)
-class _Made:
+class Made:
+    """A card, and what it was made of."""
+
     card: Card
     code: bytes
+    """The archive of the task's code."""
+    files: tuple[str, ...]
+    """Paths of the data files that the task names, without those that are part of its code."""
+    unnamed: str | None = None
+    """A file below the data root that was read and is not named; None: there is none."""
+
+
+def made(reference: str, data_root: str) -> Made:
+    """The card of a task, with its code and its data files: what travels. Raises UsageError as `of` does."""
+    return _made(reference, os.path.abspath(data_root))
 
 
 @lru_cache(maxsize=8)
-def _made(reference: str, data_root: str) -> _Made:
+def _made(reference: str, data_root: str) -> Made:
     task = find(reference)
     code = archive(task)
     digest = sha256(code).hexdigest()
     place = cache_file().parent / "cards" / f"{_key(digest, task, data_root)}.json"
-    card = _remembered(place) or _asked(task, code, data_root, place)
-    return _Made(card, code)
+    document = _remembered(place) or _asked(task, code, data_root, place)
+    files = tuple(path for path, *_ in document["files"])
+    return Made(Card.model_validate(document["card"]), code, files, document["unnamed"])
 
 
 def _key(code: str, task: Reference, data_root: str) -> str:
     return sha256(canonical([code, engine.digest(), task.module, task.name, data_root])).hexdigest()
 
 
-def _remembered(place: Path) -> Card | None:
+def _remembered(place: Path) -> dict[str, Any] | None:
     """The card that was made before, if every file that the examples come from is as it was."""
     try:
-        document = json.loads(place.read_bytes())
-        if document["files"] and all(_stamp(Path(path)) == stamp for path, *stamp in document["files"]):
-            return Card.model_validate(document["card"])
+        document: dict[str, Any] = json.loads(place.read_bytes())
+        same = document["files"] and all(_stamp(Path(path)) == stamp for path, *stamp in document["files"])
+        Card.model_validate(document["card"])
+        return document if same and document["unnamed"] is None else None
     except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return None
+        return None
 
 
-def _asked(task: Reference, code: bytes, data_root: str, place: Path) -> Card:
+def _asked(task: Reference, code: bytes, data_root: str, place: Path) -> dict[str, Any]:
     """Let the runner make the card, and remember it where named files account for every example."""
     with _packed(code) as packed:
         document = ask("card", *_about(task, packed, data_root))
-    card = Card.model_validate(document["card"])
-    if document["files"]:
-        stamps = [[path, *_stamp(Path(path))] for path in document["files"]]
-        _write(place, canonical({"card": card.model_dump(mode="json"), "files": stamps}))
-    return card
+    card = Card.model_validate(document["card"]).model_dump(mode="json")
+    stamps = [[path, *_stamp(Path(path))] for path in document["files"]]
+    told = {"card": card, "files": stamps, "unnamed": document["unnamed"]}
+    if stamps and told["unnamed"] is None:
+        _write(place, canonical(told))
+    return told
 
 
 @contextmanager

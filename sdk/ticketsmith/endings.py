@@ -48,7 +48,7 @@ def explained(error: BaseException) -> TicketSmithError | None:
         return error
     if isinstance(error, MemoryError) or any(word in str(error) for word in EXHAUSTED):
         return Retryable(
-            f"memory ran out: {error}", "fewer --workers, or a smaller model.hidden or training.batch_size; then again"
+            f"memory ran out: {error}", "fewer --workers, or a smaller network or training.batch_size; then again"
         )
     match error:
         case ImportError():

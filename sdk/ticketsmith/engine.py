@@ -51,11 +51,13 @@ BESIDE = {
     "ticketsmith_runner.certify": "compares numbers that are there with published ones",
     "ticketsmith_runner.check": "looks at a task before a run",
     "ticketsmith_runner.compaction": "for back-ends",
+    "ticketsmith_runner.delivery": "brings files, which are verified against the run id",
     "ticketsmith_runner.events": "tells the parent process what goes on",
     "ticketsmith_runner.handoff": "tells a workflow what a step found",
     "ticketsmith_runner.lifeline": "ends a process whose parent is gone",
     "ticketsmith_runner.news": "a step's result in a line",
     "ticketsmith_runner.packing": "writes a package of a ticket that is there",
+    "ticketsmith_runner.reads": "names the files that a submission would miss",
     "ticketsmith_runner.repetition": "for certify",
     "ticketsmith_runner.room": "refuses what does not fit into memory",
     "ticketsmith_runner.spent": "counts seconds",
@@ -64,6 +66,7 @@ BESIDE = {
     "ticketsmith_runner.subject": "what a benchmark measures",
     "ticketsmith_runner.timing": "for back-ends",
     "ticketsmith_runner.tracing": "for back-ends",
+    "ticketsmith_runner.warm": "compiles for an image",
 }
 """Modules, and packages with all that is in them, that cannot change a number, and why. Their imports do not count."""
 IMPORT = re.compile(rb"\bimport\b(?:[ \t]*\([^)]*\))?[^\n]*\n?")

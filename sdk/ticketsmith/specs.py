@@ -200,6 +200,9 @@ def _beside_the_task(spec: Experiment, card: Card) -> Iterator[str]:
         known = list(card.options)
         choices = f"known: {', '.join(known)}" if known else "its model takes none"
         yield f"options.{name}: unknown to task {card.name}. {guess(name, known)}{choices}"
+    for name, value in spec.options.items():
+        if name in card.options and not _alike(value, card.options[name]):
+            yield f"options.{name}: expected {_kind(card.options[name])}, got {_short(value)}"
     if card.folds and spec.replicates % card.folds:
         yield (
             f"replicates: expected a multiple of {card.folds} ({card.name} is cross-fitted in whole cohorts of "
@@ -209,6 +212,23 @@ def _beside_the_task(spec: Experiment, card: Card) -> Iterator[str]:
         yield f"training.batch_size: expected at most the {card.room} training examples, got {spec.training.batch_size}"
     if card.scalar_loss and spec.gate.loss_margin is not None:
         yield "gate.loss_margin: expected null: the loss of this task is one number for a batch"
+
+
+def _alike(value: Any, usual: Any) -> bool:
+    """True if a value may stand where its default stands: of one kind, or where there is no default."""
+    return usual is None or _kind(value) == _kind(usual) or (value is None and not isinstance(usual, list | dict))
+
+
+def _kind(value: Any) -> str:
+    kinds = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "a section",
+    }
+    return kinds.get(type(value), "null")
 
 
 def _problem(error: Any) -> str:

@@ -40,6 +40,7 @@ OTHERS = {
     "openvino",
     "onnxruntime",
     "onnx",
+    "onnxscript",
     "numba",
     "scipy",
 }

@@ -32,13 +32,13 @@ FIELDS = list(numbers(Experiment))
 
 
 def test_every_number_of_a_spec_is_tried() -> None:
-    assert len(FIELDS) == 29 and {"model.hidden", "gate.collapse.points", "max_replicates"} <= set(FIELDS)
+    assert len(FIELDS) == 29 and {"options.hidden", "gate.collapse.by", "max_replicates"} <= set(FIELDS)
 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_spec_takes_a_number_or_says_what_it_expected(field: str) -> None:
     for value in EXTREMES:
-        given = [value] if field in ("model.hidden", "benchmark.batch_sizes", "training.milestones") else value
+        given = [value] if field in ("options.hidden", "benchmark.batch_sizes", "training.milestones") else value
         try:
             spec = read_spec(None, overrides({field: given}))
         except UsageError as error:
@@ -92,7 +92,7 @@ def test_each_look_is_held_to_a_level_however_high_all_are(confidence: float, lo
 
 
 HUGE: dict[str, Any] = {
-    "model.hidden": [10**9],
+    "options.hidden": [10**9],
     "replicates": 10**9,
     "training.evaluate_every": 10**9,
     "benchmark.batch_sizes": [10**9],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ticketsmith_runner.datasets import mnist
 
 from ticketsmith.cli import main
 from ticketsmith.errors import UsageError
@@ -14,7 +15,6 @@ from ticketsmith.executors.argo import check
 from ticketsmith.specs import read_spec
 from ticketsmith.stores import open_store
 from ticketsmith.stores.local import LocalStore
-from ticketsmith_runner.datasets import mnist
 
 from ..sdk.conftest import SMALL, flags
 from .conftest import shell

@@ -34,9 +34,9 @@ class Fake:
     """What the fake steps are to say."""
 
     metric: Metric = ACCURACY
-    """Of another one than accuracy, scores and changes are those of `CHANGES` turned and scaled to its margin."""
+    """The task's measure. For others than accuracy, changes are turned, and scaled to the margin."""
     samples: results.Samples | None = None
-    """Of every training of the ticket; None: two digits."""
+    """Samples of every training of the ticket; None: two digits."""
     sampled: bool = True
     """Whether trainings of the ticket leave samples."""
     behaves: bool = True
@@ -87,9 +87,8 @@ def make_run(store: LocalStore, fake: Fake) -> Run:
     options = {"replicates": 5, "controls": ["reinit"], "pruning": {"sparsity": 0.48, "fraction": 0.2}} | dict(
         fake.options
     )
-    options = specs.merge({"gate": {"margin": fake.metric.margin}}, options)
-    run = Run(ledger=Ledger(store, "fake-0123456789ab"), spec=specs.read_spec(None, options), card=card(fake.metric))
-    spec = run.spec
+    spec = specs.resolve(options, whose := card(fake.metric))
+    run = Run(ledger=Ledger(store, "fake-0123456789ab"), spec=spec, card=whose)
     gone: set[str] = set()
     for step in imp(spec):
         if isinstance(step, Report):
@@ -171,6 +170,7 @@ def _verdict(step: Gate, fake: Fake, spec: Experiment) -> results.Verdict:
     half = abs(turned(metric, 0.003))
     kept = round(PRUNABLE * 0.8**step.level)
     errors = {"se_replicates": 0.0011, "se_items": 0.0009, "se": 0.0011, "examples": 1797}
+    errors["kind"] = "share" if metric == ACCURACY else "amount"
     difference = results.Difference(**_turned(metric, errors | changes) if metric != ACCURACY else errors | changes)
     return results.Verdict(
         arm=step.arm,
@@ -224,13 +224,14 @@ def summary(values: list[float], half: float) -> results.Summary:
 
 
 def collapses(lost: int, of: int, points: float = 1.0) -> results.Collapses:
-    return results.Collapses(points=points, lost=lost, of=of, at_most=at_most(lost, of, SURE))
+    return results.Collapses(by=points, lost=lost, of=of, at_most=at_most(lost, of, SURE))
 
 
 def card(metric: Metric = ACCURACY) -> Card:
+    training = {"steps": 360, "batch_size": 64, "learning_rate": 3e-3}
     return Card(
-        name="fake", module="fake", summary="A net on examples", metric=metric, defaults={}, options={}, examples=1797,
-        test=360, folds=5, validation=120, engine="e", code="c", data="d",
+        name="fake", module="fake", summary="A net on examples", metric=metric, defaults={"training": training},
+        options={}, examples=1797, test=360, folds=5, validation=120, engine="e" * 64, code="c" * 64, data="d" * 64,
     )  # fmt: skip
 
 

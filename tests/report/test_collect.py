@@ -1,10 +1,14 @@
 """The facts that `collect` and `write` take from a run, whole or not."""
 
+from collections import Counter
+
 import pytest
 
+from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.results import Samples
 from ticketsmith.lottery.steps import Benchmark, Gate, Train
 from ticketsmith.report import write
+from ticketsmith.stores.local import LocalStore
 
 
 def test_takes_every_verdict_ticket_first(build):
@@ -100,3 +104,23 @@ def test_the_concluding_verdict_is_that_of_the_target_or_of_the_stop(build, stat
         statuses=tuple(statuses.split()), options={"stop_on_fail": stops}, missing=lambda step: step.level >= gone
     )
     assert run.findings.concluding.level == level
+
+
+def test_no_artifact_is_read_twice(build):
+    run = build(options={"looks": 1})
+    store = Counting(run.ledger.store.url)
+    write(Ledger(store, run.ledger.run_id), run.spec, run.card)
+    artifacts = {key: n for key, n in store.reads.items() if not key.endswith(("/manifest.json", "/volatile.json"))}
+    assert artifacts and set(artifacts.values()) == {1}
+
+
+class Counting(LocalStore):
+    """A store that counts what is read from it."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.reads = Counter()
+
+    def get(self, key):
+        self.reads[key] += 1
+        return super().get(key)

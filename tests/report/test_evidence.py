@@ -46,7 +46,7 @@ def test_a_pass_says_how_many_collapses_it_leaves_possible(
 
 
 def test_one_replicate_with_a_bound_speaks_of_two_networks_alone(build: Build) -> None:
-    one = shown(build().findings, replicates=[0], test_score=[0.97], dense_test_score=[0.97])
+    one = shown(build().findings, alone=True)
     assert ONE in remarks(one)
     assert ONE not in remarks(build().findings)
 

@@ -116,7 +116,7 @@ def test_memory_that_really_runs_out_halves_the_stack(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def weights(root: str) -> dict[str, Tensor]:
-        wide: dict[str, Any] = {"model": {"hidden": [2048, 2048]}, "training": {"device": "cuda", "steps": 6}}
+        wide: dict[str, Any] = {"options": {"hidden": [2048, 2048]}, "training": {"device": "cuda", "steps": 6}}
         run = start(wide, root)
         planner.prepare(run.context, None)
         execute(run["level-00/dense/train"], run.context)

@@ -5,19 +5,20 @@ from typing import Any
 
 import pytest
 import torch
-from ticketsmith_runner.models.mlp import build
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import lr_scheduler
 
+from ticketsmith.lottery.choices import TRAINERS
 from ticketsmith.lottery.schedule import learning_rate
 from ticketsmith.lottery.spec import Training
 from ticketsmith_runner.optimizer import Optimizer
 from ticketsmith_runner.trainers import Batches, begin, trainer, weights
 from ticketsmith_runner.workers import single_thread
 
-from .test_trainers import EVERY, apart, begun, problem
+from .nets import build
+from .test_trainers import apart, begun, problem
 
 UPDATES = 20
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -124,7 +125,7 @@ def test_every_update_of_a_chain_is_that_of_eager(name: str, options: dict[str, 
 
 @clipped_or_not
 @every_option
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_masked_weights_and_their_memory_are_exactly_zero_after_every_update(
     name: str, options: dict[str, Any], clip: float | None
 ) -> None:
@@ -141,7 +142,7 @@ def test_masked_weights_and_their_memory_are_exactly_zero_after_every_update(
                 assert after[kept][alive].any()
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_a_clipped_gradient_has_the_norm_that_was_asked_for(name: str) -> None:
     """The first update of plain SGD at rate 1 moves every parameter by its gradient."""
     state, mask, batches = problem(0.3)
@@ -151,7 +152,7 @@ def test_a_clipped_gradient_has_the_norm_that_was_asked_for(name: str) -> None:
     assert float(torch.stack(moved).sum().sqrt()) == pytest.approx(1e-3, rel=1e-2)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_a_norm_that_is_never_reached_changes_no_byte(name: str) -> None:
     state, mask, batches = problem(0.3)
     free, bound = (begun(name, asked({}, clip=clip), state, mask) for clip in (None, 1e6))
@@ -173,13 +174,13 @@ def test_each_member_of_a_stack_is_clipped_by_its_own_norm(options: dict[str, An
     assert apart(together.members[1].capture(), alone.capture()) == 0
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_a_gradient_that_is_no_number_is_not_clipped_to_one(name: str) -> None:
     state, mask, _ = problem(0.3)
-    spoilt = Batches(torch.full((70, 1, 5, 4), float("nan")), torch.zeros(70, dtype=torch.int64), _everything)
+    spoilt = Batches((torch.full((70, 1, 5, 4), float("nan")), torch.zeros(70, dtype=torch.int64)), _everything)
     ours = begun(name, Training(steps=1, batch_size=70, learning_rate=0.1, clip=1.0), state, mask)
     ours.advance(range(1), spoilt)
-    assert not ours.forward(torch.zeros(2, 1, 5, 4)).isfinite().all()
+    assert not ours.model(torch.zeros(2, 1, 5, 4)).isfinite().all()
 
 
 def _everything(update: int) -> Tensor:
@@ -188,7 +189,7 @@ def _everything(update: int) -> Tensor:
 
 def test_every_trainer_offers_every_option() -> None:
     chain = build((1, 5, 4), 4, (70, 9))
-    assert all(trainer(name).refuses(chain) is None for name in EVERY)
+    assert all(trainer(name).refuses(chain) is None for name in TRAINERS)
 
 
 # --- rates ------------------------------------------------------------------------------------------------------------

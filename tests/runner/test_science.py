@@ -4,14 +4,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from ticketsmith_runner.data import split
 from torch import nn
 
 from ticketsmith.lottery.results import Density, TrainMetrics, Verdict
 from ticketsmith.lottery.spec import Training
 from ticketsmith_runner.loop import train
-from ticketsmith_runner.network import build, draw, prunable
-from ticketsmith_runner.seeds import generator
+from ticketsmith_runner.network import prunable, state
 from ticketsmith_runner.tensors import unpack
 from ticketsmith_runner.trainers import Batches
 from ticketsmith_runner.trainers.eager import Eager
@@ -45,7 +43,7 @@ def test_every_weight_that_is_not_masked_moves_negative_ones_too() -> None:
     inputs, labels = torch.randn(8, 6), torch.randint(0, 3, (8,))
     trace = train(
         Eager(network, state, mask, training), training, span=range(3), keep=None,
-        batches=Batches(inputs, labels, lambda u: torch.arange(8)), look=lambda n: (0.0, 0.0),
+        batches=Batches((inputs, labels), lambda u: torch.arange(8)), look=lambda n: (0.0, 0.0),
     )  # fmt: skip
     assert (state["weights/weight"] < 0).any()
     assert torch.equal(trace.final["weights/weight"] != state["weights/weight"], mask["weight"])
@@ -69,13 +67,13 @@ def test_nothing_is_selected_by_the_test_split(finished: Run) -> None:
 
 @pytest.mark.parametrize("replicate", range(10))
 def test_train_validation_and_test_are_disjoint_and_whole(finished: Run, replicate: int) -> None:
-    parts = split(finished.context.task, 0, replicate)
+    parts = finished.context.split(replicate)
     everything = torch.cat([torch.from_numpy(part) for part in (parts.train, parts.validation, parts.test)])
     assert sorted(everything.tolist()) == list(range(1797))
 
 
 def test_five_replicates_test_every_image_once(finished: Run) -> None:
-    folds = [split(finished.context.task, 0, replicate).test for replicate in range(5)]
+    folds = [finished.context.split(replicate).test for replicate in range(5)]
     assert sorted(i for fold in folds for i in fold.tolist()) == list(range(1797))
     assert [len(fold) for fold in folds] == [360, 360, 359, 359, 359]
 
@@ -99,7 +97,7 @@ def test_the_ticket_starts_bit_equal_to_mask_times_theta_k(
 def test_theta_0_is_what_the_init_stream_draws(finished: Run) -> None:
     kept = tensors(finished, "level-00/dense/train", "kept.safetensors")
     for r in range(5):
-        drawn = draw(build(finished.spec.model, finished.context.task), generator(0, r, "init"))
+        drawn = state(finished.context.network("init", r))
         assert all(torch.equal(kept[f"weights/{name}"][r], value) for name, value in drawn.items())
 
 
@@ -109,7 +107,7 @@ def test_the_reinit_control_is_drawn_from_its_own_named_stream(finished: Run, le
     start = tensors(finished, f"level-0{level}/reinit/rewind", "start.safetensors")
     mask = tensors(finished, f"level-0{level}/ticket/prune", "mask.safetensors")
     for r in range(5):
-        drawn = draw(build(finished.spec.model, finished.context.task), generator(0, r, f"reinit/{level}"))
+        drawn = state(finished.context.network(f"reinit/{level}", r))
         assert all(torch.equal(start[f"weights/{name}"][r], drawn[name] * alive[r]) for name, alive in mask.items())
 
 
@@ -172,7 +170,7 @@ def test_a_rewound_training_is_the_uninterrupted_one_when_nothing_is_pruned() ->
         training = Training(steps=9, batch_size=8, learning_rate=0.05, momentum=0.9, **options)
         network = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
         start = {f"weights/{name}": value.clone() for name, value in network.state_dict().items()}
-        batches = Batches(inputs, labels, lambda u: torch.arange(64)[u::9][:7])
+        batches = Batches((inputs, labels), lambda u: torch.arange(64)[u::9][:7])
         common = {"batches": batches, "look": lambda n: (1.0, 1.0)}
         whole = train(Eager(network, start, {}, training), training, span=range(9), keep=4, **common)
         assert whole.kept is not None
@@ -200,7 +198,7 @@ def test_a_masked_weight_stays_zero_under_momentum(optimizer: str) -> None:
     inputs, labels = torch.randn(4, 4), torch.tensor([0, 1, 1, 0])
     trace = train(
         Eager(network, state, mask, training), training, span=range(6), keep=None,
-        batches=Batches(inputs, labels, lambda u: torch.arange(4)), look=lambda n: (0.0, 0.0),
+        batches=Batches((inputs, labels), lambda u: torch.arange(4)), look=lambda n: (0.0, 0.0),
     )  # fmt: skip
     assert torch.equal(trace.final["weights/weight"] != 0, mask["weight"])
 
@@ -214,7 +212,7 @@ def test_a_diverged_training_is_seen_kept_finite_and_reported() -> None:
     losses = iter([0.5, float("nan")])
     trace = train(
         Eager(network, state, {}, training), training, span=range(9), keep=None,
-        batches=Batches(torch.randn(4, 4), torch.tensor([0, 1, 1, 0]), lambda u: torch.arange(4)),
+        batches=Batches((torch.randn(4, 4), torch.tensor([0, 1, 1, 0])), lambda u: torch.arange(4)),
         look=lambda n: (next(losses), 1.0),
     )  # fmt: skip
     assert (trace.diverged_at, trace.looks, trace.losses, trace.early_stop_step) == (6, [3, 6], [0.5, None], 3)
@@ -226,16 +224,16 @@ def test_reloaded_weights_give_the_recorded_predictions(finished: Run) -> None:
     step = finished["level-02/ticket/train"]
     weights, records = (unpack(finished.ledger.read(step, f"{name}.safetensors")) for name in ("weights", "records"))
     metrics = TrainMetrics.model_validate_json(finished.ledger.read(step, "metrics.json"))
-    network = build(finished.spec.model, finished.context.task)
+    network = finished.context.network()
     for r in range(5):
         network.load_state_dict({name: value[r] for name, value in weights.items()})
         network.eval()
         tested = records["role"][r] == 2
         example = records["example"][r][tested].long()
         with torch.inference_mode():
-            prediction = network(finished.context.data.inputs[example]).argmax(1)
+            prediction = network(finished.context.examples.tensors[0][example]).argmax(1)
         assert torch.equal(prediction, records["prediction"][r][tested].long())
-        right = (prediction == finished.context.data.labels[example]).double().mean()
+        right = (prediction == finished.context.examples.tensors[1][example]).double().mean()
         assert float(right) == metrics.test_score[r]
 
 

@@ -28,7 +28,7 @@ VOLATILE = ("timing.json", "speed.json", "volatile.json")
 
 SMALL: dict[str, Any] = {
     "replicates": 5,
-    "model.hidden": [16],
+    "options.hidden": [16],
     "training.steps": 60,
     "training.learning_rate": 0.01,
     "training.evaluate_every": 20,

@@ -122,7 +122,7 @@ def test_a_new_module_counts_where_a_function_imports_it(copy: dict[str, Path]) 
         ("ticketsmith", "report/html.py"),
         ("ticketsmith", "cli/run.py"),
         ("ticketsmith", "__init__.py"),
-        ("ticketsmith_runner", "backends/masked.py"),
+        ("ticketsmith_runner", "backends/compiled.py"),
         ("ticketsmith_runtime", "gelu.py"),
     ],
 )

@@ -7,7 +7,7 @@ import torch
 from ..exporting import Models
 from ..subject import Subject
 from . import Forward, NotApplicable
-from .bound import Arrays, Bound, bound
+from .bound import Arrays, Bound, aligned, bound
 
 
 def dense(subject: Subject) -> Forward:
@@ -33,7 +33,7 @@ def served(models: Models) -> Forward:
     def bind(model: bytes, inputs: Arrays) -> tuple[Bound, Arrays]:
         session = library.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         names = [value.name for value in session.get_inputs()]
-        outputs = session.run(None, dict(zip(names, inputs, strict=True)))
+        outputs = [aligned(values) for values in session.run(None, dict(zip(names, inputs, strict=True)))]
         binding = session.io_binding()
         for name, memory in zip(names, inputs, strict=True):
             binding.bind_cpu_input(name, memory)

@@ -7,7 +7,7 @@ import torch
 
 from ..subject import Subject
 from . import Forward, NotApplicable
-from .bound import Arrays, Bound, bound
+from .bound import Arrays, Bound, aligned, bound
 
 OPTIONS = {"NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}
 
@@ -24,7 +24,7 @@ def dense(subject: Subject, precision: str) -> Forward:
         for place, memory in enumerate(inputs):
             request.set_input_tensor(place, Tensor(memory, shared_memory=True))
         request.infer()
-        outputs = [tensor.data.copy() for tensor in request.output_tensors]
+        outputs = [aligned(tensor.data) for tensor in request.output_tensors]
         for place, memory in enumerate(outputs):
             request.set_output_tensor(place, Tensor(memory, shared_memory=True))
         return lambda: request.infer(), outputs

@@ -9,7 +9,7 @@ import numpy as np
 
 from ticketsmith.lottery.results import Behaviour
 
-from ..columns import Columns, Numbers, numbers, tested
+from ..columns import Columns, Numbers, numbers, on_test
 from ..statistics import summary
 from .calibration import calibrated_error, calibration_error
 
@@ -37,13 +37,15 @@ def behaviour(dense: Columns, candidate: Columns) -> Behaviour | None:
 
 
 def _calibration(columns: Columns) -> list[float]:
-    records = zip(tested(columns, "confidence"), numbers(columns, "prediction"), numbers(columns, "label"), strict=True)
+    records = zip(
+        on_test(columns, "confidence"), numbers(columns, "prediction"), numbers(columns, "label"), strict=True
+    )
     return [calibration_error(confidence, prediction == label) for confidence, prediction, label in records]
 
 
 def _calibrated(columns: Columns) -> list[float]:
     generator = np.random.default_rng(SEED)
-    return [calibrated_error(confidence, generator) for confidence in tested(columns, "confidence")]
+    return [calibrated_error(confidence, generator) for confidence in on_test(columns, "confidence")]
 
 
 def _class_changes(

@@ -6,6 +6,7 @@ from ..arms import Arm
 from ..bounds import Floats
 from ..columns import Numbers, numbers
 from ..learning import NOTHING, surely
+from ..statistics import errors
 
 NEEDED = {"prediction", "label"}
 
@@ -21,7 +22,7 @@ def unlearned(dense: Arm, confidence: float, *, loss: bool) -> str | None:
     counts = np.bincount(np.concatenate(truth)[first])
     most, shares = int(counts.argmax()), counts / counts.sum()
     won = [score.astype(np.float64) - (label == most) for score, label in zip(right, truth, strict=True)]
-    if not surely(won, dense, confidence):
+    if not surely(errors(dense.examples, won, dense.groups), confidence):
         reached = 100 * float(np.mean([score.mean() for score in right]))
         return (
             f"dense reaches {reached:.2f} %, which is not surely more than the {100 * shares[most]:.2f} % of always "
@@ -31,9 +32,9 @@ def unlearned(dense: Arm, confidence: float, *, loss: bool) -> str | None:
 
 
 def _of_loss(dense: Arm, truth: list[Numbers], shares: Floats, confidence: float) -> str | None:
-    losses = dense.tested("loss")
+    losses = dense.on_test("loss")
     saved = [-np.log(shares[label]) - nats for label, nats in zip(truth, losses, strict=True)]
-    if surely(saved, dense, confidence):
+    if surely(errors(dense.examples, saved, dense.groups), confidence):
         return None
     constant = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
     reached = float(np.mean([nats.mean() for nats in losses]))

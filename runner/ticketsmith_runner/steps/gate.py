@@ -17,8 +17,8 @@ from ..arms import Arm, arm, change
 from ..artifacts import Artifacts
 from ..baseline import unlearned
 from ..columns import unpaired
-from ..forecast import needed, spread
-from ..judgement import Seen, seen
+from ..forecast import Spread, components, needed, spread
+from ..judgement import Seen, gain, mean, seen
 from ..objectives.behaviour import behaviour
 from ..statistics import amount, bounded, share, summary
 
@@ -98,7 +98,7 @@ def _ruling(case: Seen) -> tuple[Status, str, bool]:
 
 def _mean(case: Seen, arm: Arm) -> Summary:
     """The score of an arm, with its interval."""
-    return (share if case.kind == "share" else amount)(arm.errors(arm.tested("score"), "scores"))
+    return (share if case.kind == "share" else amount)(mean(arm, case.metric))
 
 
 def _needed(case: Seen, score: Difference) -> int | None:
@@ -106,9 +106,14 @@ def _needed(case: Seen, score: Difference) -> int | None:
     margin, confidence, metric = case.margin, case.confidence, case.metric
     if judge(score, margin, confidence, metric)[0] != "UNDECIDED":
         return None
-    parts = spread(*case.dense.units(change(case.dense, case.candidate, "score")))
-    replicates = len(case.dense.metrics.replicates)
-    return needed(score, parts, replicates, margin, confidence, metric, whole=case.spec.replicates)
+    replicates, whole, floor = len(case.dense.metrics.replicates), case.spec.replicates, case.floor(confidence)
+    return needed(score, _spread(case), replicates, margin, confidence, metric, floor, whole=whole)
+
+
+def _spread(case: Seen) -> Spread:
+    if case.kind != "whole":
+        return spread(*case.dense.units(change(case.dense, case.candidate, "score")))
+    return components(case.score, sum(map(len, case.dense.examples)) / case.score.examples)
 
 
 def _dividend(step: Gate, case: Seen, ledger: Ledger) -> Difference | None:
@@ -116,5 +121,5 @@ def _dividend(step: Gate, case: Seen, ledger: Ledger) -> Difference | None:
     if step.ticket is None:
         return None
     ticket = arm([gate.ticket for gate in step.pooled if gate.ticket], ledger)
-    ahead = case.candidate.errors(change(case.candidate, ticket, "score"), "scores")
+    ahead = gain(case.candidate, ticket, case.metric)
     return bounded(ahead, shared(TWO_SIDED, len(case.spec.controls)), kind=case.kind, metric=case.metric)

@@ -12,6 +12,8 @@ from ..errors import UsageError
 from ..renderer import templates
 from .options import Output
 
+MOUNT = ("volumes", "templateDefaults")
+"""Where data is mounted (argo/components/data): the overlay's, as the image is."""
 CHOICES = ("none", "emptyDir")  # `{}` is a value of these: `archive: {none: {}}`
 
 
@@ -62,6 +64,8 @@ def _text(template: Document | None, keep_image: bool) -> list[str]:
     if template is None:
         return []
     document: dict[str, Any] = json.loads(json.dumps({"spec": template["spec"]}))
+    for own in MOUNT:
+        document["spec"].pop(own, None)
     for each in document["spec"]["templates"]:
         if not keep_image and "container" in each:
             each["container"]["image"] = "ANY"

@@ -22,7 +22,7 @@ from .options import Output
 def show(store: Store, run: str, spec: Experiment, output: Output) -> report.Findings:
     """Write the report; print the scorecard, the decision, where the report lies, and what to try next."""
     ledger = Ledger(store, run)
-    written = report.write(ledger, spec, cards.read(ledger))
+    written = report.write(ledger, spec, card := cards.read(ledger))
     summarize(written.findings)
     if output is Output.json:
         typer.echo(written.documents["json"].decode(), nl=False)
@@ -30,7 +30,7 @@ def show(store: Store, run: str, spec: Experiment, output: Output) -> report.Fin
     terminal.show(written.findings, console())
     typer.echo(f"\nreport: {store.url}/{written.keys['html']}")
     commands = [command(*words, store=store.url) for words in (("gate", run), ("benchmark", run))]
-    typer.echo("next:   " + "\n        ".join([*commands, onwards(written.findings, store.url)]), err=True)
+    typer.echo("next:   " + "\n        ".join([*commands, onwards(written.findings, card, store.url)]), err=True)
     return written.findings
 
 
@@ -76,7 +76,7 @@ def print_verdict(store: Store, run: str, spec: Experiment, output: Output) -> i
     """One line (or the whole verdict as JSON), and the exit code that stands for it."""
     ledger = Ledger(store, run)
     if (last := verdict_of(ledger, spec)) is None:
-        fix = f"finish the run: `{again(spec, store.url)}`"
+        fix = f"finish the run: `{again(spec, cards.read(ledger), store.url)}`"
         raise UsageError(f"{run} has no verdict at {spec.pruning.sparsity:.1%} yet", fix)
     if output is Output.json:
         typer.echo(last.model_dump_json(indent=2))

@@ -28,6 +28,7 @@ Price = Annotated[
         help="Dollars for an hour of one machine with its GPU, for the plan.",
     ),
 ]
+Mounted = Annotated[bool, typer.Option("--mounted", help="The pods have the data at a read-only mount: send none.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Show the rounds live, to the end.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end; exit code: the verdict.")]
 Logs = Annotated[bool, typer.Option("--logs", help="Print what the pods print, to the end.")]
@@ -42,6 +43,7 @@ def imp(
     profile: ProfileName = None,
     max_hours: MaxHours = None,
     price: Price = None,
+    mounted: Mounted = False,
     watch: Watch = False,
     wait: Wait = False,
     logs: Logs = False,
@@ -51,7 +53,7 @@ def imp(
 
     Exit code: 0 once submitted. With --watch or --wait: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID; that of a failed step.
     """
-    machines = Machines(kind="imp", profile=profile, hours=max_hours, price=price)
+    machines = Machines(kind="imp", profile=profile, hours=max_hours, price=price, mounted=mounted)
     spec = asked.spec(stop_on_fail=stop_on_fail or None)
     return _submit(asked, spec, machines, (watch, wait, logs), dry_run)
 
@@ -63,33 +65,40 @@ def dense(
     profile: ProfileName = None,
     max_hours: MaxHours = None,
     price: Price = None,
+    mounted: Mounted = False,
     watch: Watch = False,
     wait: Wait = False,
     logs: Logs = False,
     dry_run: DryRun = False,
 ) -> int:
     """The dense baseline alone. `submit imp` with the same spec goes on from there."""
-    machines = Machines(kind="train", profile=profile, hours=max_hours, price=price)
+    machines = Machines(kind="train", profile=profile, hours=max_hours, price=price, mounted=mounted)
     return _submit(asked, asked.spec(), machines, (watch, wait, logs), dry_run)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machines:
-    """The template that is submitted, and what its pods may cost."""
+    """The template that is submitted, what its pods may cost, and whether they have the data."""
 
     kind: str
     profile: str | None
     hours: float | None
     price: float | None
+    mounted: bool
 
 
 def _submit(asked: Asked, spec: "Experiment", machines: Machines, stay: tuple[bool, bool, bool], dry_run: bool) -> int:
+    from ..executors import sending
     from ..executors.argo import check
     from ..hardware import profile_named
     from ..stores import open_store
     from .forecast import EXAMPLE, forecast, print_dry
+    from .start import announce, start, warn
 
     check(opened := open_store(asked.store), spec)
+    if not machines.mounted:
+        sending.check(spec, asked.data_root)
+    warn(spec)
     kind, profile, hours, price = machines.kind, machines.profile, machines.hours, machines.price
     if dry_run:
         plan = forecast(spec, kind, profile_named(profile or EXAMPLE), hours, price)
@@ -100,11 +109,13 @@ def _submit(asked: Asked, spec: "Experiment", machines: Machines, stay: tuple[bo
     from ..plans import held
     from ..specs import run_id
     from .attach import attach, conclude_store
-    from .start import announce, start
 
     argo, output = connect(), asked.output
     spec = held(Ledger(opened, run_id(spec)), spec)
-    submission, told = start(argo, opened, spec, kind=kind, profile=profile, hours=hours, price=price)
+    submission, told = start(
+        argo, opened, spec, data_root=asked.data_root, mounted=machines.mounted,
+        kind=kind, profile=profile, hours=hours, price=price,
+    )  # fmt: skip
     watch, wait, logs = stay
     staying = watch or wait or logs
     if not (staying and output is Output.json):

@@ -41,6 +41,8 @@ class Card(BaseModel):
     """SHA-256 of the archive of the task's code."""
     data: str
     """SHA-256 of the examples."""
+    files: str | None = None
+    """SHA-256 of the manifest of the data files, by which a pod finds them; None: nothing lies below the data root."""
 
     @property
     def room(self) -> int:

@@ -1,6 +1,7 @@
 """The measure of a task: one number an example gets, how it is written, and how much of it a ticket may lose."""
 
 import math
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,6 +23,12 @@ class Metric(BaseModel):
     higher_is_better: bool = False
     margin: float = Field(gt=0)
     """Recorded units that a ticket may lose against dense, unless a spec says otherwise."""
+    whole: Literal["f1", "auc", "weighted"] | None = None
+    """Null: the mean of the examples' scores. Else a score of the whole test set, made of columns of the records.
+
+    f1: of `prediction` and `label`; of class 1 where there are two, else the mean over classes. auc: of `score`, of
+    class 1, and `label`. weighted: the sum of `score` times `weight` over that of `weight`, as for tokens.
+    """
 
     @property
     def change_unit(self) -> str:

@@ -96,7 +96,7 @@ def _scheduled(training: Training, update: int) -> float:
     if training.schedule == "step":  # He et al., arXiv 1512.03385, section 4.2
         return training.learning_rate / (1, 1, 10, 100)[4 * update // training.steps]
     if training.schedule == "milestones":
-        return training.learning_rate / float(10 ** sum(mark <= update for mark in training.milestones))
+        return training.learning_rate / 10.0 ** sum(mark <= update for mark in training.milestones)
     done, whole = max(0, update - training.warmup), training.steps - training.warmup
     return training.learning_rate * 0.5 * (1 + math.cos(math.pi * done / whole))
 

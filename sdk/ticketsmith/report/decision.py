@@ -57,7 +57,7 @@ def remarks(findings: Findings) -> list[str]:
     said = [look(findings, verdict)] if verdict.looks > 1 else []
     if findings.tries:
         said.append(tried(findings))
-    if len(verdict.replicates) == 1 and verdict.difference.low is not None:
+    if verdict.alone:
         said.append(ONE)
     if verdict.status == "PASS":
         said += [words] if (words := tails(findings.metric, verdict)) else []

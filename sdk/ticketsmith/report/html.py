@@ -150,11 +150,12 @@ def _speed(findings: Findings) -> str:
 def _samples(findings: Findings) -> str:
     samples = findings.samples
     assert samples is not None
-    said = (
-        "dense and ticket drew from equal streams."
-        if samples.agreement is None
-        else f"dense and ticket agree on {percent(samples.agreement)} of its test split. Disagreements come first."
-    )
+    if samples.agreement is not None:
+        said = f"dense and ticket agree on {percent(samples.agreement)} of its test split. Disagreements come first."
+    elif any(sample.given for sample in samples.samples):
+        said = "what dense and ticket make of the same examples."
+    else:
+        said = "what dense and ticket make of equal random streams."
     return f'<p class="note">Replicate {samples.replicate}: {escape(said)}</p>{grid(samples)}'
 
 

@@ -7,7 +7,7 @@ SPACE = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 NONE = "-"
 SHARE = Metric(name="share", unit="%", scale=100, margin=0.005)
-"""Of examples: of those that are answered otherwise, say."""
+"""A share of examples: of those that are answered otherwise, say."""
 
 
 def percent(fraction: float, decimals: int = 2) -> str:

@@ -42,7 +42,7 @@ def _trainers(of_level: dict[str, str]) -> str:
 
 def _lines(section: dict[str, Any], indent: str) -> Iterator[str]:
     for key, value in section.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield f"{indent}{key}:"
             yield from _lines(value, indent + "  ")
         else:

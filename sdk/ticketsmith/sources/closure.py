@@ -45,7 +45,8 @@ class _Walk:
     """A walk along imports, as far as it has got."""
 
     def __init__(self, task: Task, modules: Modules) -> None:
-        self.task, self.path, self.everything = task, modules, modules.behind(task.root)
+        self.task, self.everything = task, modules.behind(task.root)
+        self.beside = Modules([str(task.root)], [])
         self.own = {task.module.partition(".")[0], BUNDLED}
         self.tops: dict[str, bool] = {}
         self.modules: dict[str, Module] = {}
@@ -106,7 +107,7 @@ class _Walk:
         """A module where a run finds it: on the path, and last in the task's folder. Raises UsageError for two."""
         module = self.everything.find(name)
         if module is not None and module.file is not None and "." not in name:
-            _one(module, Modules([str(self.task.root)], []).find(name), self.task.file)
+            _one(module, self.beside.find(name), self.task.file)
         return module
 
 

@@ -75,15 +75,17 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def refuse(task: Path, parts: Collection[Part]) -> None:
     """Raise UsageError that lists every file whose name, kind, place or size keeps it from travelling."""
+    if len(parts) > MOST_FILES:
+        raise UsageError(f"{task.name}: its code is {len(parts):,} files, and {MOST_FILES:,} are allowed", FIX)
     problems = sorted(f"{part.file}: {problem}" for part in parts if (problem := _problem(part)))
     if problems:
         raise UsageError(f"{task.name}: these files cannot travel with it:{listed(problems)}", FIX)
     sizes = sorted(((part.file.stat().st_size, part.name) for part in parts), reverse=True)
     total = sum(count for count, _ in sizes)
-    if total > LIMIT or len(sizes) > MOST_FILES:
+    if total > LIMIT:
         raise UsageError(
-            f"{task.name}: its code is {len(sizes):,} files of {size(total)}; {MOST_FILES:,} files of {size(LIMIT)} "
-            f"are allowed. The largest:{listed(f'{name}: {size(count)}' for count, name in sizes[:5])}",
+            f"{task.name}: its code is {size(total)}, and {size(LIMIT)} are allowed. The largest files:"
+            + listed(f"{name}: {size(count)}" for count, name in sizes[:5]),
             FIX,
         )
 
@@ -114,7 +116,7 @@ def _unfit(file: Path) -> str:
     if not S_ISREG(state.st_mode):
         return "is a link to a folder: name the folder itself" if file.is_dir() else "is not a file"
     if state.st_size > FILE_LIMIT:
-        return f"is {size(state.st_size)}, and {size(FILE_LIMIT)} are allowed"
+        return f"is larger than {size(FILE_LIMIT)} ({state.st_size:,} bytes)"
     return "" if os.access(file, os.R_OK) else "cannot be read (Permission denied)"
 
 

@@ -1,92 +1,40 @@
-"""The data of a task as a manifest: path, size and SHA-256 of each file. Files travel under their digest, each once.
+"""Files of a data set on their way through a store: each under its digest, once, and last their manifest.
 
 A store gives and takes whole files, so that one of 2 GiB takes 2 GiB of memory: larger ones do not travel. Data that is
 large, or does not fit the disk of a pod, is mounted read-only.
 """
 
-import json
 import os
-import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cached_property
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any
 
-from .digests import digests
-from .documents import canonical
-from .errors import Conflict, IntegrityError, Retryable, TicketSmithError, UsageError
-from .sources.modules import installed_file
-from .stores import Store
-from .transport import below, listed, secret_name, size
+from ..errors import Conflict, IntegrityError, Retryable, TicketSmithError, UsageError
+from ..stores import Store
+from ..transport import listed, secret_name, size
+from .entries import Entry, Manifest, parsed
 
 LARGEST = 2 << 30
 """Bytes of a file that travels."""
+WHOLE = 3 << 30
+"""Bytes of a data set that travels: a pod has 4 GiB of disk, and needs some of it for itself."""
 AT_A_TIME, SMALL = 8, 32 << 20
 """Files of up to so many bytes travel eight at a time, larger ones alone."""
 
-OUTSIDE = "outside/"
-MOUNT = "mount the data read-only instead (docs/cluster.md)"
+MOUNT = "mount the data read-only instead, and submit with --mounted (docs/cluster.md)"
 
 Done = Callable[[str, int, int], None]
 """Told after each file: its path, files done, files in all."""
 
 
-@dataclass(frozen=True, order=True)
-class Entry:
-    """One file."""
-
-    path: str
-    """Relative to the data root, with `/`; for a library's own file `outside/` and its name."""
-    size: int
-    sha256: str
-    outside: bool = False
-    """True if it lies elsewhere: it counts, and does not travel."""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The files of a data set, sorted."""
-
-    entries: tuple[Entry, ...]
-
-    @cached_property
-    def data(self) -> bytes:
-        """Canonical JSON."""
-        return canonical({"files": [vars(entry) for entry in self.entries]})
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of that: the data's part of a run id."""
-        return sha256(self.data).hexdigest()
-
-    @property
-    def travelling(self) -> list[Entry]:
-        return [entry for entry in self.entries if not entry.outside]
-
-
-def manifest(root: Path, files: Iterable[Path], cache: Path | None = None) -> Manifest:
-    """The manifest of `files`, in any order. Digests come from `cache` where nothing changed. Raises UsageError."""
-    places = sorted({Path(os.path.abspath(file)) for file in files})
-    entries = set()
-    for file, (count, digest) in zip(places, digests(places, cache), strict=True):
-        path = _within(file, root)
-        entries.add(Entry(path or OUTSIDE + file.name, count, digest, outside=path is None))
-    for entry in entries:
-        if not below(entry.path):
-            raise UsageError(f"the data file {entry.path!r} has a name that is not portable", "rename it")
-    return Manifest(tuple(sorted(entries)))
-
-
 def upload(store: Store, manifest: Manifest, root: Path, done: Done = lambda *_: None) -> int:
     """Put the files below `root` into the store, and last their manifest; returns the bytes that were new.
 
-    Raises UsageError that lists secrets and files over 2 GiB before anything is sent, IntegrityError for a file that
-    changed since. Files outside `root` do not travel.
+    Raises UsageError that lists secrets and files over 2 GiB, or for a whole over 3 GiB, before anything is sent;
+    IntegrityError for a file that changed since. Files outside `root` do not travel.
     """
     _refuse(manifest)
     if store.exists(manifest_key(manifest.digest)):
@@ -115,16 +63,9 @@ def read(store: Store, digest: str) -> Manifest:
     """The manifest with that digest. Raises IntegrityError if it is missing or says anything else."""
     data = _get(store, manifest_key(digest), digest, "the manifest of the data")
     try:
-        entries = tuple(_entry(**document) for document in json.loads(data)["files"])
-    except (ValueError, LookupError, TypeError) as error:
-        raise _broken(store, manifest_key(digest), f"is no manifest of data ({error})") from error
-    paths = {entry.path for entry in entries if not entry.outside}
-    manifest = Manifest(entries)
-    if manifest.data != data or list(entries) != sorted(set(entries)) or len(paths) < len(manifest.travelling):
-        raise _broken(store, manifest_key(digest), "is no canonical manifest of data")
-    if nested := paths & {parent.as_posix() for path in paths for parent in Path(path).parents}:
-        raise _broken(store, manifest_key(digest), f"names {min(nested)!r} as a file and as a folder")
-    return manifest
+        return parsed(data)
+    except ValueError as error:
+        raise _broken(store, manifest_key(digest), str(error)) from error
 
 
 def manifest_key(digest: str) -> str:
@@ -137,16 +78,6 @@ def blob_key(digest: str) -> str:
     return f"data/blobs/{digest}"
 
 
-def _within(file: Path, root: Path) -> str | None:
-    """Path below the root as it is written, or else with links followed; None outside, and for what packages bring."""
-    if installed_file(file):  # an environment may lie below the root
-        return None
-    for place, folder in ((file, Path(os.path.abspath(root))), (file.resolve(), root.resolve())):
-        if folder in place.parents:
-            return place.relative_to(folder).as_posix()
-    return None
-
-
 def _refuse(manifest: Manifest) -> None:
     entries = manifest.travelling
     if problems := [entry.path for entry in entries if secret_name(entry.path)]:
@@ -156,6 +87,8 @@ def _refuse(manifest: Manifest) -> None:
         )
     if problems := [f"{entry.path}: {size(entry.size)}" for entry in entries if entry.size > LARGEST]:
         raise UsageError(f"data files over {size(LARGEST)} do not travel:{listed(problems)}", MOUNT)
+    if (whole := sum(entry.size for entry in entries)) > WHOLE:
+        raise UsageError(f"the data is {size(whole)}, and {size(WHOLE)} travel at most", MOUNT)
 
 
 def _each(entries: Sequence[Entry], move: Callable[[Entry], None], done: Done) -> None:
@@ -236,14 +169,6 @@ def _fits(entries: Sequence[Entry], folder: Path) -> None:
     needed, free = sum(entry.size for entry in entries), shutil.disk_usage(place).free
     if needed > free:
         raise UsageError(f"the data is {size(needed)}, and {size(free)} are free at {place}", MOUNT)
-
-
-def _entry(**document: Any) -> Entry:
-    match document:
-        case {"path": str(path), "size": int(count), "sha256": str(digest), "outside": bool(outside), **rest}:
-            if below(path) and count >= 0 and re.fullmatch("[0-9a-f]{64}", digest) and not rest:
-                return Entry(path, count, digest, outside)
-    raise ValueError(f"got {json.dumps(document)[:200]}")
 
 
 def _get(store: Store, key: str, digest: str, name: str) -> bytes:
