@@ -273,9 +273,9 @@ def _refuse(splits: Splits) -> None:
         raise UsageError("data() returns folds and a range of validation", "with folds, validation is a number")
     if splits.groups is not None and len(splits.groups) != whole:
         raise UsageError(f"data() returns {len(splits.groups)} groups of {whole} examples", "one for each example")
-    if splits.groups is not None and test and (both := _apart(splits.groups, test)):
+    if splits.groups is not None and test and (apart := _apart(splits.groups, test)):
         raise UsageError(
-            f"data() has the group of example {both[0]} in test, and outside of it", "a group lies in one split"
+            f"data() has the group of example {apart[0]} in test, and outside of it", "a group lies in one split"
         )
     fold = -(-whole // splits.folds) if splits.folds else len(test)
     kept = len(held_out) if held_out else int(splits.validation if isinstance(splits.validation, int) else 0)
