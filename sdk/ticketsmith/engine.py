@@ -45,6 +45,7 @@ BESIDE = {
     "ticketsmith.specs": "makes and reads the spec, which is in the run id itself",
     "ticketsmith.stores": "carry bytes",
     "ticketsmith.tries": "counts earlier runs for the report",
+    "ticketsmith.weights": "brings bytes, which are verified against the run id",
     "ticketsmith_runner.__main__": "begins and ends the process",
     "ticketsmith_runner.arguments": "where the spec and the store are",
     "ticketsmith_runner.backends": "measure time; what they compute is compared and thrown away",
