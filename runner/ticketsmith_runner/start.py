@@ -85,7 +85,7 @@ def prefixes(given: Tensors) -> list[str]:
 
 def fitting(own: Tensors, names: Mapping[str, Sequence[str]], given: Tensors, prefix: str) -> dict[str, str]:
     """The name in the file for each tensor of the network that the file has, in its shape."""
-    places = ((name, prefix + alias) for name in own for alias in reversed(names[name]))
+    places = ((name, prefix + alias) for name in own for alias in reversed(names[name]))  # the first alias stands
     return {name: place for name, place in places if _alike(given.get(place), own[name])}
 
 

@@ -41,7 +41,7 @@ def digest(path: str) -> str:
     except OSError as error:
         raise UsageError(
             f"training.start: cannot read {path}: {error.strerror}",
-            "correct the path; a run that was begun with it goes on without the file: `ticketsmith resume`",
+            "correct the path; the store of a run that was begun with the file has it: weights/<SHA-256>.safetensors",
         ) from error
     if wrong:
         raise UsageError(f"training.start: {path} is no safetensors file: {wrong}", EXAMPLE)
