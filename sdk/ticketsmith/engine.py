@@ -50,6 +50,7 @@ BESIDE = {
     "ticketsmith.sources": "carries code, and verifies it by a digest that is in the run id",
     "ticketsmith.stores": "carry bytes",
     "ticketsmith.tries": "counts earlier runs for the report",
+    "ticketsmith.weights": "brings bytes, which are verified against the run id",
     "ticketsmith_runner.__main__": "begins and ends the process",
     "ticketsmith_runner.applicable": "for back-ends",
     "ticketsmith_runner.arguments": "where the spec and the store are",

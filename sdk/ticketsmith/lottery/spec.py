@@ -66,6 +66,9 @@ class Training(Part):
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="cuda: a GPU, other arithmetic")
     trainer: str = Field("auto", description="file in ticketsmith_runner/trainers; auto: by network and density")
+    start: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="safetensors file of weights that training starts from; null: theta_0 as the task draws it"
+    )
 
     @model_validator(mode="after")
     def _momentum_to_look_ahead(self) -> "Training":
@@ -248,10 +251,10 @@ class Experiment(Part):
     def identity(self) -> dict[str, object]:
         """The part of the spec that decides a training, every default written out: how many there are does not.
 
-        A file that was moved is the same task: its name and digests stand for it.
+        A file that was moved is the same task, or the same weights: its name and digests stand for it.
         """
-        counts = {"replicates", "looks", "max_replicates"}
-        return self.model_dump(mode="json", exclude={"task", "benchmark", "stop_on_fail", *counts})
+        besides = ("task", "benchmark", "stop_on_fail", "replicates", "looks", "max_replicates")
+        return self.model_dump(mode="json", exclude=dict.fromkeys(besides, True) | {"training": {"start"}})
 
     def question(self) -> str:
         """Digest of what is asked, whatever the seed: two runs with one question are two tries of it."""
