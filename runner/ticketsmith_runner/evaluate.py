@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from ticketsmith.errors import UsageError
 
@@ -23,9 +23,9 @@ from .seeds import seed_of, seeded
 from .tasks import Task
 
 Records = dict[str, Tensor]
+RESERVED = {"example", "role", "group", "loss", "score", "untrained"}
 PART = 1024  # examples at a time: what a layer says of more does not stay in the cache
 NUMBERS = 2**20  # of the inputs at a time, where examples are large
-RESERVED = ("example", "role", "loss", "score", "group", "untrained")  # columns that are no task's
 
 
 @dataclass(frozen=True)
@@ -58,25 +58,29 @@ class Evaluation:
         return found | self.columns(model, numbers, recorded=True)
 
     def _parts(self, numbers: Numbers) -> Iterator[Numbers]:
-        leaves = [leaf for leaf in tree_flatten(self.examples.item(int(numbers[0])))[0] if isinstance(leaf, Tensor)]
-        room = NUMBERS // max(1, max((leaf.numel() for leaf in leaves), default=1))
-        size = min(PART, max(1, room))
+        size = min(PART, max(1, NUMBERS // self.examples.largest))
         return (numbers[first : first + size] for first in range(0, len(numbers), size))
 
     def _part(self, model: nn.Module, place: int, numbers: Numbers, recorded: bool) -> Records:
-        stream = f"evaluation/{place}"
-        batch = self.examples.batch(numbers, lambda n: seed_of(self.seed, self.replicate, f"{stream}/{n}"))
+        batch = self.examples.batch(numbers, lambda n: seed_of(self.seed, self.replicate, f"evaluation/example/{n}"))
         batch = moved(batch, _device(model))
-        seed, task = seed_of(self.seed, self.replicate, stream), self.task
-        with seeded(seed), torch.inference_mode(), task.told("loss"), remembered(model):
+        seed, task = seed_of(self.seed, self.replicate, f"evaluation/{place}"), self.task
+        # Not inference mode: what a network keeps of a pass, such as a mask, has to do in training as well.
+        with seeded(seed), torch.no_grad(), task.told("loss"), remembered(model):
             loss = task.loss(model, batch)
             score = loss if task.score is task.loss else task.score(model, batch)
             found = {"loss": self._column("loss", loss, len(numbers), scalar=score is not loss), "score": score}
             if recorded and task.record is not None:
-                found |= task.record(model, batch)
+                found |= self._own(task.record(model, batch))
         return {
             name: self._column(name, value, len(numbers)).cpu().to(_kind(name, value)) for name, value in found.items()
         }
+
+    def _own(self, columns: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Raises UsageError for columns that every record has."""
+        if taken := sorted({*columns} & RESERVED):
+            raise UsageError(f"record() of task {self.task.module} gives {', '.join(taken)}", "take another name")
+        return columns
 
     def _column(self, name: str, value: Any, count: int, *, scalar: bool = False) -> Tensor:
         """Raises UsageError unless there is a number for each example."""
@@ -97,7 +101,7 @@ def moved(batch: Batch, device: torch.device) -> Batch:
     """A batch on a device."""
     if device.type == "cpu":
         return batch
-    return tree_map(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, batch)
+    return tree_map(lambda leaf: leaf.to(device) if hasattr(leaf, "to") else leaf, batch)
 
 
 def mean(values: Tensor) -> float | None:
@@ -125,26 +129,40 @@ def stack_ragged(members: list[Records]) -> Records:
 
 @contextmanager
 def remembered(model: nn.Module) -> Iterator[None]:
-    """Let a network be asked once for the same tensors: loss, score and record of a batch read one forward pass."""
+    """Let a network be asked once for the same tensors: loss, score and record of a batch read one forward pass.
+
+    It is asked again where one of them, or of its answer, was changed in place since.
+    """
     forward: Callable[..., Any] = model.forward
-    answers: list[tuple[tuple[Any, ...], Mapping[str, Any], Any]] = []
+    own = vars(model).get("forward")  # of a network whose forward pass was put on it
+    answers: list[tuple[list[Any], Any, list[int]]] = []
 
     def once(*args: Any, **kwargs: Any) -> Any:
-        for known, named, answer in answers:
-            if _same(known, args) and named.keys() == kwargs.keys() and all(named[k] is kwargs[k] for k in named):
+        given = [model.training, *args, *kwargs, *kwargs.values()]
+        for known, answer, versions in answers:
+            if _same(known, given) and versions == _versions(known, answer):
                 return answer
-        answers.append((args, kwargs, forward(*args, **kwargs)))
-        return answers[-1][2]
+        answer = forward(*args, **kwargs)
+        answers.append((given, answer, _versions(given, answer)))
+        return answer
 
     model.forward = once
     try:
         yield
     finally:
         del model.forward
+        if own is not None:
+            model.forward = own
 
 
-def _same(known: tuple[Any, ...], given: tuple[Any, ...]) -> bool:
+def _same(known: list[Any], given: list[Any]) -> bool:
     return len(known) == len(given) and all(a is b for a, b in zip(known, given, strict=True))
+
+
+def _versions(*trees: Any) -> list[int]:
+    """Number of writes to each tensor; those of inference mode do not count theirs."""
+    tensors = (leaf for leaf in tree_leaves(trees) if isinstance(leaf, Tensor))
+    return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
 
 
 def _device(model: nn.Module) -> torch.device:

@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, TensorDataset, default_collate
 
 from ticketsmith.allowance import memory
-from ticketsmith.errors import UsageError
+from ticketsmith.errors import TicketSmithError, UsageError
 from ticketsmith.task import Splits
 
 from .seeds import drawn, permutation, seed_of, seeded, states
@@ -78,15 +78,21 @@ class Examples:
         if self.resident is False or self.collate is not None:
             return None
         if type(dataset) is TensorDataset:
-            return tuple(dataset.tensors)
+            return list(dataset.tensors)  # as a loader would
         if self.count * size_of(self.item(0)) > SHARE * memory():
             return None
         return self._held()
 
+    @cached_property
+    def largest(self) -> int:
+        """Numbers of the largest tensor of an example, at least 1."""
+        leaves = tree_flatten(self.item(0))[0]
+        return max([1, *(leaf.numel() for leaf in leaves if isinstance(leaf, Tensor))])
+
     def item(self, number: int, seed: int = 0) -> Any:
         """One example, with every generator that it may draw from at the head of a stream."""
         with seeded(seed):
-            return self.splits.examples[number]
+            return _read(self.splits.examples, number)
 
     def batch(self, numbers: Numbers, stream: Callable[[int], int] = lambda number: number) -> Batch:
         """The examples with these numbers; `stream(number)` is the seed of what an example draws."""
@@ -162,7 +168,15 @@ class Examples:
         return self._spread(units[:first]), self._spread(units[first:])
 
     def _collated(self, items: list[Any]) -> Batch:
-        return (self.collate or default_collate)(items)
+        """Raises UsageError for examples that are no tensors, or differ in shape, where a task has no `collate`."""
+        try:
+            return (self.collate or default_collate)(items)
+        except (RuntimeError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+            whose = "collate()" if self.collate else "torch's default_collate"
+            raise UsageError(
+                f"{whose} makes no batch of these examples: {type(error).__name__}: {str(error).splitlines()[0]}",
+                "give the task a `collate(examples)`, or let each example be tensors and numbers of one shape",
+            ) from error
 
     def _held(self) -> Batch | None:
         """Every example, read once; None if one of them draws numbers, or has another shape."""
@@ -170,7 +184,7 @@ class Examples:
         with seeded(0):
             before = states()
             for number in range(self.count):
-                items.append(self.splits.examples[number])
+                items.append(_read(self.splits.examples, number))
                 if number % TENTH == 0 and drawn(before):
                     return None
             if drawn(before):
@@ -191,7 +205,20 @@ class _Seeded(Dataset[Any]):
     def __getitem__(self, key: tuple[int, int]) -> Any:
         number, seed = key
         with seeded(seed):
-            return self.dataset[number]
+            return _read(self.dataset, number)
+
+
+def _read(dataset: Dataset[Any], number: int) -> Any:
+    """An example. Raises UsageError, which names it, for whatever the user's data set raises."""
+    try:
+        return dataset[number]
+    except (MemoryError, TicketSmithError):
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"example {number} cannot be read: {type(error).__name__}: {error}",
+            "mend the file or the transform; `data()[number]` in Python shows the whole traceback",
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -273,6 +300,8 @@ def _refuse(splits: Splits) -> None:
         raise UsageError("data() returns folds and a range of validation", "with folds, validation is a number")
     if splits.groups is not None and len(splits.groups) != whole:
         raise UsageError(f"data() returns {len(splits.groups)} groups of {whole} examples", "one for each example")
+    if splits.groups is not None:
+        _refuse_broken(splits, test, held_out)
     fold = -(-whole // splits.folds) if splits.folds else len(test)
     kept = len(held_out) if held_out else int(splits.validation if isinstance(splits.validation, int) else 0)
     if splits.test is not None and not test:
@@ -281,6 +310,23 @@ def _refuse(splits: Splits) -> None:
         raise UsageError("data() holds out no validation example", "Splits(…, validation=100)")
     if fold + kept >= whole:
         raise UsageError(f"data() leaves nothing to train on: {fold} test, {kept} validation, {whole} in all", "fewer")
+
+
+def _refuse_broken(splits: Splits, test: set[int], held_out: set[int]) -> None:
+    """Raises UsageError for a group that lies in two splits, or too few of them."""
+    groups = [_hashable(group) for group in splits.groups or ()]
+    if splits.folds > len({*groups}) - 1:
+        raise UsageError(
+            f"data() returns {splits.folds} folds of {len({*groups})} groups", "a group lies in one split: fewer folds"
+        )
+    sides: dict[Any, int] = {}
+    for number, group in enumerate(groups):
+        side = 2 if number in test else 1 if number in held_out else 0
+        if sides.setdefault(group, side) != side:
+            raise UsageError(
+                f"data() has group {group!r} in two splits: example {number} is one of it",
+                "a group lies in one split: move the border to where one ends, or take folds",
+            )
 
 
 def size_of(item: Any) -> int:

@@ -19,9 +19,11 @@ def prunable(network: nn.Module, names: Sequence[str] | None = None) -> dict[str
     """
     parameters = dict(network.named_parameters())
     if names is not None:
-        if unknown := sorted({*names} - {*parameters}):
+        every = dict(network.named_parameters(remove_duplicate=False))
+        if unknown := sorted({*names} - {*every}):
             raise KeyError(unknown[0])
-        return {name: parameters[name].numel() for name in parameters if name in names}
+        chosen = {id(every[name]) for name in names}
+        return {name: weight.numel() for name, weight in parameters.items() if id(weight) in chosen}
     tables = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding | nn.EmbeddingBag)}
     weights = {id(weight) for module in network.modules() if isinstance(module, LAYERS) for weight in matrices(module)}
     return {
@@ -52,9 +54,14 @@ def restore(network: nn.Module, values: Mapping[str, Tensor]) -> None:
     network.load_state_dict(values, strict=False)
 
 
+def aliases(network: nn.Module) -> dict[str, list[str]]:
+    """Every name of each tensor of the state, by the first."""
+    names: dict[int, list[str]] = {}
+    for name, value in network.state_dict(keep_vars=True).items():
+        names.setdefault(id(value), []).append(name)
+    return {shared[0]: shared for shared in names.values()}
+
+
 def _named(network: nn.Module) -> dict[str, Tensor]:
-    first: dict[int, str] = {}
     whole = network.state_dict(keep_vars=True)
-    for name, value in whole.items():
-        first.setdefault(id(value), name)
-    return {name: whole[name] for name in first.values()}
+    return {name: whole[name] for name in aliases(network)}

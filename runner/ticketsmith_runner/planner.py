@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from ticketsmith.documents import canonical
 from ticketsmith.errors import UsageError
@@ -17,7 +18,10 @@ from ticketsmith.ledger import TRAINERS
 from ticketsmith.lottery.schedule import kept, rounds
 from ticketsmith.lottery.spec import Experiment, Training
 
+from . import samples
 from .context import Context
+from .evaluate import Evaluation, moved
+from .examples import Batch
 from .network import state as state_of
 from .seeds import drawn, seeded, states
 from .tasks import Task
@@ -52,6 +56,8 @@ def prepare(context: Context, level: int | None) -> None:
     for at, name in settled(context).items():
         if level in (None, at):
             trainer(name)
+    if context.spec.sources.weights and level in (None, 0):
+        context.start(0)  # what does not fit ends the run now; the workers share what is loaded
 
 
 def settle(context: Context) -> bytes:
@@ -82,18 +88,55 @@ class Subject:
     """True if the examples are in memory."""
     draws: bool
     """True if the loss draws numbers, as that of a VAE does."""
+    uniform: bool = True
+    """True if every batch has one shape and holds tensors alone."""
 
     @staticmethod
     def of(context: Context) -> "Subject":
-        """Tries the loss on a batch of two. Raises UsageError if it fails."""
-        network, task = context.network().train(), context.task
-        batch = context.examples.batch(context.split(0).train[:2])
+        """Tries each function of the task on two examples: what fails does so before hours go into a training.
+
+        Raises UsageError.
+        """
+        network, task, examples = _steady(context), context.task, context.examples
+        numbers = context.split(0).train[:2]
+        batch = examples.batch(numbers)
         with seeded(0), task.told("loss"), torch.no_grad():
             before = states()
-            task.loss(network, batch)
+            loss = task.loss(network.train(), batch)
             draws = drawn(before)
+        measured = Evaluation(task, examples, 0, 0).columns(network.eval(), numbers, recorded=True)
+        _finite(task, measured | {"loss": torch.as_tensor(loss)})
+        samples.drawn(context, 0, network, network)
         weights = sum(task.prunable(network).values())
-        return Subject(task, weights, context.examples.tensors is not None, draws)
+        tensors = all(isinstance(leaf, Tensor) for leaf in tree_leaves(batch))
+        return Subject(task, weights, examples.tensors is not None, draws, tensors and examples.collate is None)
+
+
+def _steady(context: Context) -> nn.Module:
+    """theta_0. Raises UsageError unless it is drawn anew, and alike from one stream."""
+    network, again = context.network("init"), context.network("init")
+    for (name, ours), theirs in zip(state_of(network).items(), state_of(again).values(), strict=True):
+        if not torch.equal(ours, theirs):
+            raise UsageError(
+                f"model() of task {context.task.module} gives another {name} each time that it is called",
+                "draw it from the streams of torch, numpy.random or random, which the runner seeds, and leave no NaN",
+            )
+    kept = {value.data_ptr() for value in network.state_dict().values()} - {0}
+    if shared := [name for name, value in again.state_dict().items() if value.data_ptr() in kept]:
+        raise UsageError(
+            f"model() of task {context.task.module} gives one and the same {shared[0]} to every network",
+            "make every layer within model(): dense and ticket may not share one",
+        )
+    return network
+
+
+def _finite(task: Task, measured: Mapping[str, Tensor]) -> None:
+    """Raises UsageError for a loss or score of theta_0 that is no number."""
+    if wrong := [name for name in ("loss", "score") if not bool(measured[name].isfinite().all())]:
+        raise UsageError(
+            f"{wrong[0]}() of task {task.module} is NaN or infinite before any training",
+            "look for a logarithm of 0, a division by 0, or examples that hold NaN",
+        )
 
 
 def vetted(choices: Mapping[int, Choice], probe: Callable[[str], float]) -> dict[int, Choice]:
@@ -109,8 +152,9 @@ def vetted(choices: Mapping[int, Choice], probe: Callable[[str], float]) -> dict
 def _veto(name: str, probe: Callable[[str], float]) -> str | None:
     try:
         found = probe(name)
-    except RuntimeError as error:  # torch's word for whatever a network does that a trainer cannot
-        return f"{name} fails on this machine: {str(error).splitlines()[0]}"
+    except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
+        # Mostly torch's word for what a network does that a trainer cannot.
+        return f"{name} fails on this machine: {next(iter(str(error).splitlines()), type(error).__name__)}"
     return None if found <= TOLERANCE else f"{name} differs from it by {found:.0e} on this machine"
 
 
@@ -127,7 +171,8 @@ def difference(name: str, context: Context) -> float:
     sizes = context.task.prunable(context.network())
     mask = {layer: torch.rand(start[layer].shape, generator=draws) < 0.5 for layer in sizes}
     state = {f"weights/{key}": value * mask.get(key, torch.tensor(1)) for key, value in start.items()}
-    batches = Batches(batch, lambda update: torch.arange(size))
+    resident = context.examples.tensors is not None  # if not, a batch need not begin with the examples
+    batches = Batches(batch, lambda update: torch.arange(size)) if resident else _Whole(batch)
 
     def after(name: str, training: Training, updates: int = 1) -> dict[str, Tensor]:
         trained = trainer(name).start(context.network(), state, mask, training, loss)
@@ -144,6 +189,22 @@ def difference(name: str, context: Context) -> float:
         after(name, wanted, WARM + 1)
     ours, theirs = after(name, same), after("eager", plain)
     return max(float((ours[key] - theirs[key]).abs().max()) for key in theirs)
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """One batch for every update."""
+
+    batch: Batch
+
+    def on(self, device: str) -> "_Whole":
+        return _Whole(moved(self.batch, torch.device(device)))
+
+    def noise(self, update: int) -> int:
+        return update
+
+    def __call__(self, update: int) -> Batch:
+        return self.batch
 
 
 def _densities(spec: Experiment, sizes: Mapping[str, int]) -> dict[int, float]:
@@ -189,6 +250,8 @@ def _unable(name: str, training: Training, network: nn.Module, subject: Subject)
         return f"{name} knows the loss of objectives.classification on examples in memory alone"
     if hasattr(file, "group") and subject.draws:
         return f"{name} would draw the noise of the loss for all replicates at once"
-    if any(not parameter.requires_grad for parameter in network.parameters()) and name != "eager":
+    if hasattr(file, "group") and not subject.uniform:
+        return f"{name} lays batches side by side, and those of this task are not tensors of one shape"
+    if any(not parameter.requires_grad for parameter in network.parameters()) and name not in ("eager", "stack"):
         return f"{name} trains every parameter, and some are frozen"
     return None

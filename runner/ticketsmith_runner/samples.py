@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
+from ticketsmith.errors import UsageError
 from ticketsmith.lottery.results import Picture, Sample, Samples
 
 from .context import Context
 from .evaluate import Records, of_test
-from .seeds import generator
+from .seeds import seed_of, seeded
 
 DISAGREEMENTS, SHOWN = 8, 12  # at most so many disagreements, and so many in all
 CHANNELS = (1, 3)
@@ -22,11 +23,15 @@ def drawn(context: Context, number: int, dense: nn.Module, ticket: nn.Module) ->
     """What `sample` of the task draws from both networks in equal streams; None where the task has none."""
     if (sample := context.task.sample) is None:
         return None
-    with torch.inference_mode(), context.task.told("sample"):
-        sides = [list(sample(net.eval(), generator(context.spec.seed, number, "sample"))) for net in (dense, ticket)]
+    seed = seed_of(context.spec.seed, number, "sample")
+    sides: list[list[str | Tensor]] = []
+    with torch.no_grad(), context.task.told("sample"):
+        for network in (dense, ticket):
+            with seeded(seed):  # for what it draws from torch's own stream
+                sides.append(list(sample(network.eval(), torch.Generator().manual_seed(seed))))
     pairs = [
         Sample(example=None, given=None, label=None, dense=_made(ours), candidate=_made(theirs))
-        for ours, theirs in zip(*sides, strict=True)
+        for ours, theirs in zip(*sides, strict=False)
     ][:SHOWN]
     return Samples(replicate=number, agreement=None, samples=pairs)
 
@@ -69,7 +74,13 @@ def _pictures(context: Context, numbers: Any) -> Sequence[Picture | None]:
 
 
 def _made(sample: str | Tensor) -> str | Picture:
-    return sample if isinstance(sample, str) else _picture(sample.detach().float().cpu())
+    """Raises UsageError for what is neither a text nor an image."""
+    if isinstance(sample, str):
+        return sample
+    if isinstance(sample, Tensor) and sample.dim() == 3 and sample.shape[0] in CHANNELS and sample.numel():
+        return _picture(sample.detach().float().cpu())
+    got = f"a tensor {tuple(sample.shape)}" if isinstance(sample, Tensor) else f"a {type(sample).__name__}"
+    raise UsageError(f"sample() gives {got}", "texts, or images (C, H, W) in [0, 1] of 1 or 3 channels")
 
 
 def _picture(image: Tensor) -> Picture:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from ticketsmith.errors import Conflict, TicketSmithError, UsageError
 from ticketsmith.task import Metric
@@ -70,10 +71,15 @@ class Task:
             raise UsageError(
                 f"model() of task {self.module} returns a {type(network).__name__}", "return a torch.nn.Module"
             )
+        if lazy := [name for name, value in network.state_dict(keep_vars=True).items() if is_lazy(value)]:
+            raise UsageError(
+                f"model() of task {self.module} leaves {', '.join(lazy)} without a shape",
+                "give lazy layers their widths, or call the network once on zeros before it is returned",
+            )
         return network
 
     def prunable(self, network: nn.Module) -> dict[str, int]:
-        """Weights of each parameter that may be pruned. Raises UsageError if there are none, or a name is none."""
+        """Weights of each parameter that may be pruned. Raises UsageError if there are none, or a name is of none."""
         from .network import prunable
 
         chosen = getattr(self.code, "prunable", None)
@@ -84,6 +90,11 @@ class Task:
             raise UsageError(
                 f"prunable() of task {self.module} names {error}, which is no parameter", f"choose from {names}"
             ) from None
+        if frozen := [name for name, value in network.named_parameters() if name in sizes and not value.requires_grad]:
+            raise UsageError(
+                f"prunable() of task {self.module} names {', '.join(frozen)}, which does not train",
+                "leave it out, or let it train: requires_grad_()",
+            )
         if not sizes:
             raise UsageError(
                 f"the network of task {self.module} has nothing to prune: no weight of a Linear or Conv layer that "

@@ -17,7 +17,7 @@ from .test_step import Run
 from .wholes import AUC, F1, PERPLEXITY, WHOLES, Whole, passes
 
 RANDOM = np.random.default_rng(0)
-STUDIES = 100
+STUDIES = 60
 QUICK = [WHOLES[1], WHOLES[4], WHOLES[6], WHOLES[9]]
 
 

@@ -135,7 +135,7 @@ def test_it_says_which_back_ends_apply(examined: Examined) -> None:
         ("model", "def model(): return nn.Sequential(nn.BatchNorm1d(6), nn.Flatten())", "has nothing to prune",
          "prunable(model)"),
         ("loss", "def loss(model, batch): return F.cross_entropy(model(batch[0][:, :5]), batch[1])",
-         "loss() of task own fails in line 18 of own.py: RuntimeError: mat1 and mat2", "correct the line"),
+         "loss() of task own fails in line 19 of own.py: RuntimeError", "correct the line"),
         ("loss", "def loss(model, batch): return F.cross_entropy(model(batch[0]), batch[1], reduction='none')[:, None]",
          "loss() gives the shape (16, 1) for a batch of 16 examples, not (16,)", "reduction='none'"),
         ("loss", "def loss(model, batch): return (model(batch[0]).sum(1) - 1e9).sqrt()",
@@ -187,6 +187,11 @@ def test_every_problem_is_told_at_once(examined: Examined) -> None:
     assert {finding.check for finding in found.problems} >= {"score", "record", "loss"}
 
 
+def test_the_functions_of_a_task_are_tried_where_its_defaults_are_no_spec(examined: Examined) -> None:
+    found = examined(DEFAULTS="DEFAULTS = {'replicats': 2}", score="def score(model, batch): return model(batch[0])")
+    assert [finding.check for finding in found.problems] == ["spec", "score"]
+
+
 def test_a_problem_is_told_once(examined: Examined) -> None:
     assert len(examined(data="def data(root): return 1 / 0").problems) == 1
 
@@ -226,7 +231,13 @@ def test_a_constant_target_is_refused(examined: Examined) -> None:
 
 def test_a_group_in_two_splits_is_refused(examined: Examined) -> None:
     groups = PARTS["data"].replace("validation=30", "validation=30, groups=[n % 7 for n in range(200)]")
-    assert "7 groups lie in training and test, such as that of example 0" in problems(examined(data=groups))
+    assert "data() has the group of example 0 in test, and outside of it" in problems(examined(data=groups))
+
+
+def test_a_group_in_training_and_validation_is_refused(examined: Examined) -> None:
+    groups = "validation=range(30), groups=[n % 7 if n < 150 else n for n in range(200)]"
+    found = examined(data=PARTS["data"].replace("validation=30", groups))
+    assert "7 groups lie in training and validation, such as that of example 0" in problems(found)
 
 
 def test_data_that_is_not_finite_is_named(examined: Examined) -> None:

@@ -11,7 +11,7 @@ from ticketsmith_runtime.kernels._isa import AVX512
 from ticketsmith_runtime.kernels.vectors import FULL, fill
 
 from ..applicable import NotApplicable
-from ..backends import every
+from ..backends import Forward, every, mixed
 from ..backends.ticket import instructions
 from ..network import restore
 from ..planner import _unable
@@ -109,12 +109,16 @@ def _compact_onnxruntime(subject: Subject) -> None:
     _ = subject.compacted
 
 
+def _lazy(made: Forward) -> None:
+    """A back-end that makes its code at its first batch has said by then whether it applies."""
+
+
 KERNELS: dict[str, Callable[[Subject], None]] = {
     "compact": _compact,
     "compact-onnxruntime": _compact_onnxruntime,
     "codegen": _tiled("codegen"),
     "datadriven": _tiled("datadriven"),
-    "mixed": _tiled("codegen"),
+    "mixed": lambda subject: _lazy(mixed.build(subject)),
     "own-dense": lambda subject: batches.suits(subject.dense_graph, "datadriven", instructions()),
     "pell": lambda subject: _single(subject.compacted),
     "pell19": lambda subject: _single(subject.compacted),

@@ -74,7 +74,7 @@ class Streamed:
         batch: Batch = next(self._batches)
         if self._device == "cpu":
             return batch
-        return tree_map(lambda leaf: leaf.to(self._device) if isinstance(leaf, Tensor) else leaf, batch)
+        return tree_map(lambda leaf: leaf.to(self._device) if hasattr(leaf, "to") else leaf, batch)
 
 
 def side_by_side(batches: Sequence[Fed], update: int) -> Batch:

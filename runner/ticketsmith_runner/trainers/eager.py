@@ -1,7 +1,7 @@
 """The reference: any nn.Module through autograd, torch's own optimizer kernels, masked gradients.
 
 Images lie channel by channel of each pixel (`channels_last`) where convolutions are faster on them: on a CPU, and in
-bfloat16 on a GPU.
+bfloat16 on a GPU; but not where a network takes a `view` of them, which needs the other order.
 """
 
 from typing import Any, ClassVar
@@ -40,24 +40,55 @@ class Eager:
         loss: Loss = classification.loss,
     ) -> None:
         restore(network, weights(state))
-        self.loss = loss
-        self.pixelwise = training.device == "cpu" or training.precision == "bfloat16"
-        for parameter in network.to(training.device).parameters():
-            if self.pixelwise and parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-        self.network, self.training = network, training
-        parameters = dict(network.named_parameters())
-        self.optimizer = Optimizer(parameters, training, memory(state))
-        self.masked = [(p, mask[name].to(p.device, p.dtype)) for name, p in parameters.items() if name in mask]
+        self.loss, self.network, self.training = loss, network.to(training.device), training
+        self.pixelwise = False
+        self._lay(torch.contiguous_format)
+        self.optimizer = Optimizer(dict(network.named_parameters()), training, memory(state))
+        self._ones = mask
+        self.masked = self._masked()
         self.make = maker(training.device)
+        images = training.device == "cpu" or training.precision == "bfloat16"
+        self._settled = not images or not any(value.dim() == 4 for value in network.parameters())
 
     def advance(self, span: range, batches: Fed) -> None:
         self.network.train()
         for update in span:
             if self.RANDOM:
                 seeds.start(batches.noise(update))
-            self.make(self._update, batches(update), learning_rate(self.training, update))
+            batch = batches(update)
+            if not self._settled:
+                self._settle(batch)
+            self.make(self._update, batch, learning_rate(self.training, update))
         finish(self.training.device)
+
+    def _settle(self, batch: Batch) -> None:
+        """Let images lie by pixels if the network can read them so; nothing else changes."""
+        buffers = {name: value.clone() for name, value in self.network.named_buffers()}
+        self._settled = self.pixelwise = True
+        self._lay(torch.channels_last)
+        try:
+            with seeds.seeded(0), torch.no_grad():
+                self.loss(self.network, tree_map(self._pixelwise, batch))
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError:  # of a view; one for another reason comes again
+            self.pixelwise = False
+            self._lay(torch.contiguous_format)
+        for name, value in self.network.named_buffers():
+            value.copy_(buffers.get(name, value))
+        # The optimizer's memory lies as its parameters do.
+        parameters = dict(self.network.named_parameters())
+        self.optimizer = Optimizer(parameters, self.training, list(self.optimizer.memory()))
+        self.masked = self._masked()
+
+    def _lay(self, order: torch.memory_format) -> None:
+        for parameter in self.network.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=order)
+
+    def _masked(self) -> list[tuple[nn.Parameter, Tensor]]:
+        parameters, ones = dict(self.network.named_parameters()), self._ones
+        return [(p, ones[name].to(p.device, p.dtype)) for name, p in parameters.items() if name in ones]
 
     def _update(self, batch: Batch, rate: float | Tensor) -> None:
         self.differentiate(batch)

@@ -58,7 +58,7 @@ class Stack:
         self.network, self.training = network.to(training.device), training
         self.size = len(states)
         values = _stacked([weights(each) for each in states], training.device)
-        learned = [name for name, _ in network.named_parameters()]
+        learned = [name for name, value in network.named_parameters() if value.requires_grad]
         self.parameters = {name: values[name] for name in learned}
         self.buffers = {name: value for name, value in values.items() if name not in self.parameters}
         self.ones = {name: each.to(values[name].dtype) for name, each in _stacked(masks, training.device).items()}

@@ -71,9 +71,9 @@ def _unfit(finding: Finding) -> Examination:
 def _luggage(code: bytes, found: Examination, root: Path) -> tuple[list[Luggage], list[Finding]]:
     """Code and data files, and those that may not travel."""
     parts = [_part("code", [(name, count) for name, count, _ in listing(code)])]
-    if not found.files:
-        return parts, []
     entries = manifest(root, [Path(file) for file in found.files]).travelling
+    if not entries:
+        return parts, []
     parts.append(_part("data", [(entry.path, entry.size) for entry in entries]))
     reasons = {entry.path: "may be a secret, by its name" for entry in entries if secret_name(entry.path)}
     reasons |= {entry.path: f"is {size(entry.size)}" for entry in entries if entry.size > LARGEST}

@@ -10,7 +10,6 @@ from torch.utils.data import TensorDataset
 from ticketsmith.task import BITS, Splits
 
 METRIC, WINDOW, CODES = BITS, 32, 128
-WORDS = ["the", "cat", "dog", "sees", "hears", "a", "loud", "small", "red", "bird"]
 TRAINING = {"steps": 300, "batch_size": 32, "optimizer": "adam", "learning_rate": 1e-3, "evaluate_every": 50}
 DEFAULTS = {"replicates": 4, "training": TRAINING}
 
@@ -19,8 +18,8 @@ def data(root: Path) -> Splits:
     """Your text: put it below `root` (--data-root) as text.txt. Without one, sentences are made up."""
     if not (file := root / "text.txt").is_file():
         root.mkdir(parents=True, exist_ok=True)
-        draws = torch.randint(0, len(WORDS), (8000,), generator=torch.Generator().manual_seed(0))
-        file.write_text(" ".join(WORDS[n] for n in draws.tolist()))
+        words, draws = ("the", "cat", "sees", "a", "dog"), torch.rand(8000, generator=torch.Generator().manual_seed(0))
+        file.write_text(" ".join(words[int(5 * number)] for number in draws))
     codes = torch.tensor(list(file.read_bytes())) % CODES
     windows = codes[: len(codes) // (WINDOW + 1) * (WINDOW + 1)].reshape(-1, WINDOW + 1)
     passages = (torch.arange(len(windows)) // 16).tolist()  # windows that follow each other stay together

@@ -1,0 +1,98 @@
+"""Runs of a task's own file in this process: no archive, no child."""
+
+from dataclasses import replace
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ticketsmith import specs, weights
+from ticketsmith.documents import canonical
+from ticketsmith.ledger import CARD, Ledger
+from ticketsmith.lottery.card import Card
+from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.results import Speed, TrainMetrics, Verdict
+from ticketsmith.lottery.steps import Step
+from ticketsmith.report import write
+from ticketsmith.stores.local import LocalStore
+from ticketsmith_runner import cards, planner
+from ticketsmith_runner.context import Context
+from ticketsmith_runner.evaluate import Evaluation
+from ticketsmith_runner.examples import Examples
+from ticketsmith_runner.execute import execute
+from ticketsmith_runner.order import evaluation
+from ticketsmith_runner.tasks import Task
+from ticketsmith_runner.tensors import unpack
+from ticketsmith_runner.workers import single_thread
+
+TASKS = Path(__file__).parent / "tasks"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TINY: dict[str, Any] = {
+    "replicates": 2,
+    "controls": ["reinit"],
+    "training": {"steps": 6, "batch_size": 8, "learning_rate": 0.05, "evaluate_every": 3, "schedule": "constant"},
+    "pruning": {"sparsity": 0.5, "fraction": 0.5},
+    "benchmark": {"batch_sizes": [1], "rounds": 1, "seconds": 0.0001},
+}
+
+
+class Own:
+    """A toy run of the task in a file."""
+
+    def __init__(self, file: Path, root: Path, overrides: dict[str, Any] | None = None) -> None:
+        single_thread()
+        self.task = Task(str(file.parent), file.stem)
+        self.card = made(self.task, file, str(root))
+        self.spec = specs.resolve(specs.merge(TINY, overrides or {}) | {"task": str(file)}, self.card)
+        self.ledger = Ledger(LocalStore(root / "runs"), specs.run_id(self.spec))
+        self.ledger.settle(CARD, lambda: canonical(self.card.model_dump(mode="json")))
+        weights.keep(self.ledger.store, self.spec)
+        self.context = Context(
+            spec=self.spec, card=self.card, ledger=self.ledger, code=self.task.folder, data_root=str(root)
+        )
+        self.steps: dict[str, Step] = {step.key.removeprefix("cohort-00/"): step for step in imp(self.spec)}
+
+    def go(self, *kinds: str) -> "Own":
+        """Make every step, or those of these kinds."""
+        for step in self.steps.values():
+            if step.kind != "report" and (not kinds or step.kind in kinds):
+                execute(step, self.context)
+        return self
+
+    def read(self, key: str, name: str) -> bytes:
+        return self.ledger.read(self.steps[key], name)
+
+    def tensors(self, key: str, name: str = "weights") -> dict[str, Tensor]:
+        return unpack(self.read(key, f"{name}.safetensors"))
+
+    def metrics(self, key: str) -> TrainMetrics:
+        return TrainMetrics.model_validate_json(self.read(key, "metrics.json"))
+
+    def verdicts(self) -> dict[str, Verdict]:
+        gates = [key for key, step in self.steps.items() if step.kind == "gate"]
+        return {key: Verdict.model_validate_json(self.read(key, "verdict.json")) for key in gates}
+
+    def speed(self) -> Speed:
+        key = next(key for key, step in self.steps.items() if step.kind == "benchmark")
+        return Speed.model_validate_json(self.read(key, "speed.json"))
+
+    def report(self) -> str:
+        return write(self.ledger, self.spec, self.card).documents["md"].decode()
+
+    def choice(self) -> planner.Choice:
+        """The trainer of the dense training, and the reason for it."""
+        return planner.plan(self.context)[0]
+
+    def measure(self) -> Evaluation:
+        return evaluation(self.context, 0)
+
+    def examples(self, **changes: Any) -> Examples:
+        return replace(self.context.examples, _brought={}, **changes)
+
+
+@lru_cache
+def made(task: Task, file: Path, root: str) -> Card:
+    code = sha256(file.read_bytes()).hexdigest()
+    return cards.card(task, file.stem.replace("_", "-"), root, engine="e" * 64, code=code)
