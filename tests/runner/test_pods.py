@@ -176,6 +176,12 @@ class TestRefusals:
         altered(path, path.read_bytes().replace(b"argmax", b"argmin"))
         refused(ready, IntegrityError, "the archive of code: expected sha256", "")
 
+    def test_a_card_that_names_other_code(self, ready: Submitted) -> None:
+        """Nothing runs but what the spec names, whoever could write to the store."""
+        path = ready.path(f"{run_id(ready.spec)}/{CARD}")
+        altered(path, path.read_bytes().replace(ready.spec.sources.code.encode(), b"0" * 64))
+        refused(ready, IntegrityError, "is of other code or data than the spec", "bring it back from a copy")
+
     def test_code_that_is_gone(self, ready: Submitted) -> None:
         ready.path(code_key(ready.spec.sources.code)).unlink()
         refused(ready, IntegrityError, "the code of the run is not at", "run the same command again")
