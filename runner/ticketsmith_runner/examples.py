@@ -119,7 +119,7 @@ class Examples:
                 collate_fn=self._collated,
                 generator=torch.Generator(),  # or the loader draws from the stream of the training
             )
-        return iter(loader)
+            return iter(loader)
 
     def split(self, seed: int, replicate: int) -> Split:
         """The split of one replicate. Cross-fitted: replicates with equal r // folds share one shuffle of all examples.

@@ -163,7 +163,10 @@ def test_folds_test_each_example_once() -> None:
 @pytest.mark.parametrize(
     ("splits", "problem"),
     [
-        (Splits(examples=NUMBERS, test=range(9, 12), validation=2, groups=[n // 2 for n in range(12)]), "group 4 in two"),
+        (
+            Splits(examples=NUMBERS, test=range(9, 12), validation=2, groups=[n // 2 for n in range(12)]),
+            "group 4 in two",
+        ),
         (Splits(examples=NUMBERS, folds=4, validation=2, groups=[0, 1, 2] * 4), "4 folds of 3 groups"),
         ({"train": NUMBERS}, "without test"),
         (Splits(examples=NUMBERS, test=range(0), validation=2), "no test example"),
