@@ -25,6 +25,7 @@ from .tasks import Task
 Records = dict[str, Tensor]
 PART = 1024  # examples at a time: what a layer says of more does not stay in the cache
 NUMBERS = 2**20  # of the inputs at a time, where examples are large
+RESERVED = ("example", "role", "group", "loss", "score", "untrained")  # columns that are no task's
 
 
 @dataclass(frozen=True)
