@@ -161,7 +161,7 @@ def _same(known: list[Any], given: list[Any]) -> bool:
 
 
 def _versions(*trees: Any) -> list[int]:
-    """Of each tensor, how often it was written to."""
+    """Number of times that each tensor was written to."""
     return [leaf._version for leaf in tree_leaves(trees) if isinstance(leaf, Tensor)]
 
 

@@ -1,4 +1,4 @@
-"""What dense and ticket make of the same: test examples with both answers, or texts and images that both draw."""
+"""Answers of dense and ticket to the same: test examples with both answers, or texts and images that both draw."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ CHANNELS = (1, 3)
 
 
 def drawn(context: Context, number: int, dense: nn.Module, ticket: nn.Module) -> Samples | None:
-    """What `sample` of the task draws from both networks in equal streams; None where the task has none."""
+    """Samples that the task's `sample` draws from both networks in equal streams; None where the task has none."""
     if (sample := context.task.sample) is None:
         return None
     seed = seed_of(context.spec.seed, number, "sample")

@@ -26,7 +26,7 @@ from ..trainers import GroupFile, Mask, Network, State, weights
 
 @dataclass(frozen=True)
 class Replicate:
-    """What one training leaves behind, ready to cross a process boundary: tensors as safetensors bytes."""
+    """The remains of one training, ready to cross a process boundary: tensors as safetensors bytes."""
 
     weights: bytes
     kept: bytes | None
@@ -120,7 +120,7 @@ def _tested(
     trace: Trace,
     seconds: float,
 ) -> Replicate:
-    """What a training leaves, with what the network, made `again`, says of the examples that it was not trained on."""
+    """The remains of a training, with the answers of the network, made `again`, for examples it was not trained on."""
     began = time.perf_counter()
     records = measure.records(again(trace.final).model, split)
     early = records if trace.early is trace.final else measure.records(again(trace.early).model, split)

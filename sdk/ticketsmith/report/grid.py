@@ -41,7 +41,7 @@ def _example(sample: Sample) -> str:
 
 
 def _made(sample: Sample) -> str:
-    """What was given, where something was, and what each network made, side by side."""
+    """The input, where something was given, and each network's answer, side by side."""
     parts = [] if sample.given is None else [_part("given", sample.given, _example(sample))]
     parts += [_part(name, made, name) for name, made in (("dense", sample.dense), ("ticket", sample.candidate))]
     label = "" if sample.label is None else f"<figcaption>{escape(sample.label)}</figcaption>"
