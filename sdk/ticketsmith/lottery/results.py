@@ -205,7 +205,7 @@ class Sample(Record):
     """Its number; null: drawn, not given."""
     given: Picture | None
     """The example, where it is an image."""
-    label: str | None
+    truth: str | None
     """The right answer, where there is one."""
     dense: str | Picture
     candidate: str | Picture
