@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ticketsmith import cards, engine
+from ticketsmith.allowance import cores
 from ticketsmith.environment import environment
 from ticketsmith.environment import settle as agree
 from ticketsmith.errors import Conflict, IntegrityError
@@ -157,7 +158,8 @@ def _steps(context: Context, spent: Spent, options: argparse.Namespace) -> None:
         prepare(context, options.level if options.command == "step" else None)
     # A process that was forked cannot use a GPU, and one process keeps it busy.
     with workers(1 if spec.training.device == "cuda" else options.workers) as pool:
-        context = replace(context, workers=pool)
+        loaders = max(0, cores() // (options.workers if pool else 1) - 1)  # cores that no training has
+        context = replace(context, workers=pool, loaders=loaders)
         spent.begin()
         if options.command == "all":
             walk(context, tell, until=options.until)

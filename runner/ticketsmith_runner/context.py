@@ -37,6 +37,8 @@ class Context:
     data_root: str
     workers: Executor | None = None
     """Processes of one thread each; None: this process does it all."""
+    loaders: int = 0
+    """Processes that read examples for each training, where these are not in memory; it changes no byte."""
     progress: Callable[[Step, int, int], None] | None = None
     """Told after each replicate: step, replicates done, replicates in all."""
 

@@ -26,7 +26,6 @@ Records = dict[str, Tensor]
 RESERVED = {"example", "role", "group", "loss", "score", "untrained"}
 PART = 1024  # examples at a time: what a layer says of more does not stay in the cache
 NUMBERS = 2**20  # of the inputs at a time, where examples are large
-RESERVED = ("example", "role", "loss", "score", "group", "untrained")  # columns that are no task's
 
 
 @dataclass(frozen=True)
@@ -161,8 +160,9 @@ def _same(known: list[Any], given: list[Any]) -> bool:
 
 
 def _versions(*trees: Any) -> list[int]:
-    """Number of times that each tensor was written to."""
-    return [leaf._version for leaf in tree_leaves(trees) if isinstance(leaf, Tensor)]
+    """Number of writes to each tensor; those of inference mode do not count theirs."""
+    tensors = (leaf for leaf in tree_leaves(trees) if isinstance(leaf, Tensor))
+    return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
 
 
 def _device(model: nn.Module) -> torch.device:

@@ -1,5 +1,7 @@
 """The examples of one replicate's training, in their order, and its evaluation."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,8 @@ def fed(context: Context, number: int, split: Split, training: Training, stream:
     order = Order(split.train, training.batch_size, context.spec.seed, number, stream)
     examples = context.examples
     if examples.tensors is None:
-        return Streamed(lambda update: examples.loaded(order.keys(update)), order.noise, training.device)
+        reader = replace(examples, workers=context.loaders)
+        return Streamed(lambda update: reader.loaded(order.keys(update)), order.noise, training.device)
     orders: dict[int, Tensor] = {}
 
     def chosen(update: int) -> Tensor:
