@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # a gate knows a task by its card alone, and needs no torch
     from torch import Tensor, nn
 
     from .examples import Examples, Split
+    from .start import Start
     from .tasks import Task
 
 S = TypeVar("S", bound=Step)
@@ -69,6 +70,12 @@ class Context:
         from .seeds import seed_of
 
         return self.task.model(self.spec.options, 0 if stream is None else seed_of(self.spec.seed, replicate, stream))
+
+    def start(self, replicate: int) -> "Start":
+        """The start of the dense training: theta_0, with given weights laid over it."""
+        from .start import start
+
+        return start(self, replicate)
 
     def split(self, replicate: int) -> "Split":
         """The split of one replicate, by its number over all cohorts."""

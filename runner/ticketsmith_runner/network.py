@@ -54,9 +54,14 @@ def restore(network: nn.Module, values: Mapping[str, Tensor]) -> None:
     network.load_state_dict(values, strict=False)
 
 
+def aliases(network: nn.Module) -> dict[str, list[str]]:
+    """Every name of each tensor of the state, by the first."""
+    names: dict[int, list[str]] = {}
+    for name, value in network.state_dict(keep_vars=True).items():
+        names.setdefault(id(value), []).append(name)
+    return {shared[0]: shared for shared in names.values()}
+
+
 def _named(network: nn.Module) -> dict[str, Tensor]:
-    first: dict[int, str] = {}
     whole = network.state_dict(keep_vars=True)
-    for name, value in whole.items():
-        first.setdefault(id(value), name)
-    return {name: whole[name] for name in first.values()}
+    return {name: whole[name] for name in aliases(network)}

@@ -56,6 +56,8 @@ def prepare(context: Context, level: int | None) -> None:
     for at, name in settled(context).items():
         if level in (None, at):
             trainer(name)
+    if context.spec.sources.weights and level in (None, 0):
+        context.start(0)  # what does not fit ends the run now; the workers share what is loaded
 
 
 def settle(context: Context) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory, TemporaryFile
 from typing import Any
 
-from . import engine
+from . import engine, weights
 from .digests import cache_file
 from .documents import canonical
 from .endings import ended
@@ -35,10 +35,11 @@ def of(reference: str, data_root: str) -> Card:
 
 
 def keep(store: Store, spec: Experiment, data_root: str) -> None:
-    """Put the task's code and its card where the run finds them; what is there is enough, be the file gone.
+    """Put the task's code, its card and given weights where the run finds them; what is there is enough, be files gone.
 
-    Raises Conflict if the file is not what the spec was made of.
+    Raises Conflict if a file is not what the spec was made of.
     """
+    weights.keep(store, spec)
     ledger = Ledger(store, spec.run_id())
     if ledger.settled(CARD) is not None and store.exists(code_key(spec.sources.code)):
         return

@@ -8,3 +8,14 @@ def canonical(document: Any) -> bytes:
     """Sorted keys, no spaces, UTF-8, one final newline. Raises ValueError on NaN and infinities."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
+
+
+def ordered(document: Any) -> Any:
+    """The same document with every section in the order of its keys.
+
+    >>> list(ordered({"b": 1, "a": {"d": 2, "c": 3}})["a"])
+    ['c', 'd']
+    """
+    if isinstance(document, dict):
+        return {key: ordered(document[key]) for key in sorted(document)}
+    return [ordered(under) for under in document] if isinstance(document, list) else document

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from . import cards
+from . import cards, weights
 from .errors import IntegrityError, UsageError
 from .lottery.card import Card
 from .lottery.choices import BACKENDS, CRITERIA, GRANULARITIES, TRAINERS, guess
@@ -91,14 +91,21 @@ def run_id(spec: Experiment) -> str:
 
 
 def resolve(document: Mapping[str, Any], card: Card) -> Experiment:
-    """Validate a document over the defaults of its task. Raises UsageError that lists every problem."""
+    """Validate a document over the defaults of its task. Raises UsageError that lists every problem.
+
+    The weights that it starts from, where it names some, are read for their digest.
+    """
     sources = {"name": card.name, "engine": card.engine, "code": card.code, "data": card.data, "weights": None}
     below = merge({"gate": {"margin": card.metric.margin}, "options": card.options}, card.defaults)
     try:
-        return _resolved(merge(below, document) | {"sources": sources}, card)
+        spec = _resolved(merge(below, document) | {"sources": sources}, card)
     except UsageError:
         _resolved(below | {"sources": sources}, card, f"DEFAULTS of task {card.name} are no valid spec")
         raise
+    if (start := spec.training.start) is None:
+        return spec
+    given = spec.sources.model_copy(update={"weights": weights.digest(start)})
+    return spec.model_copy(update={"sources": given})
 
 
 def _resolved(document: Mapping[str, Any], card: Card | None, title: str = "the spec is not valid") -> Experiment:

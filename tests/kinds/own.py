@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ticketsmith import specs
+from ticketsmith import specs, weights
 from ticketsmith.documents import canonical
 from ticketsmith.ledger import CARD, Ledger
 from ticketsmith.lottery.card import Card
@@ -48,6 +48,7 @@ class Own:
         self.spec = specs.resolve(specs.merge(TINY, overrides or {}) | {"task": str(file)}, self.card)
         self.ledger = Ledger(LocalStore(root / "runs"), specs.run_id(self.spec))
         self.ledger.settle(CARD, lambda: canonical(self.card.model_dump(mode="json")))
+        weights.keep(self.ledger.store, self.spec)
         self.context = Context(
             spec=self.spec, card=self.card, ledger=self.ledger, code=self.task.folder, data_root=str(root)
         )

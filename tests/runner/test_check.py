@@ -187,6 +187,11 @@ def test_every_problem_is_told_at_once(examined: Examined) -> None:
     assert {finding.check for finding in found.problems} >= {"score", "record", "loss"}
 
 
+def test_the_functions_of_a_task_are_tried_where_its_defaults_are_no_spec(examined: Examined) -> None:
+    found = examined(DEFAULTS="DEFAULTS = {'replicats': 2}", score="def score(model, batch): return model(batch[0])")
+    assert [finding.check for finding in found.problems] == ["spec", "score"]
+
+
 def test_a_problem_is_told_once(examined: Examined) -> None:
     assert len(examined(data="def data(root): return 1 / 0").problems) == 1
 

@@ -54,6 +54,7 @@ OTHER: dict[str, Any] = {
     "training.precision": "bfloat16",
     "training.device": "cuda",
     "training.trainer": "eager",
+    "training.start": "elsewhere/weights.safetensors",
     "pruning.sparsity": 0.81,
     "pruning.fraction": 0.21,
     "pruning.granularity": "vector",
@@ -79,7 +80,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "training.nesterov": {"training.optimizer": "sgd", "training.momentum": 0.9},
     "training.milestones": {"training.schedule": "milestones", "training.milestones": [100, 200]},
 }
-NO_RESULT = ("task", "benchmark.", "stop_on_fail", "replicates", "looks", "max_replicates")
+NO_RESULT = ("task", "training.start", "benchmark.", "stop_on_fail", "replicates", "looks", "max_replicates")
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["id"])

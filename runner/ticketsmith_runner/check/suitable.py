@@ -104,7 +104,7 @@ def _compact(subject: Subject) -> None:
     _ = subject.compact
 
 
-def _compact_served(subject: Subject) -> None:
+def _compact_onnxruntime(subject: Subject) -> None:
     _library("onnxruntime")
     _ = subject.compacted
 
@@ -115,7 +115,7 @@ def _lazy(made: Forward) -> None:
 
 KERNELS: dict[str, Callable[[Subject], None]] = {
     "compact": _compact,
-    "compact-onnxruntime": _compact_served,
+    "compact-onnxruntime": _compact_onnxruntime,
     "codegen": _tiled("codegen"),
     "datadriven": _tiled("datadriven"),
     "mixed": lambda subject: _lazy(mixed.build(subject)),

@@ -10,7 +10,7 @@ from ticketsmith.lottery.steps import Stability
 
 from .. import trainers
 from ..context import Artifacts, Context
-from ..network import restore, state
+from ..network import restore
 from ..order import evaluation, fed
 from ..planner import settled
 from ..statistics import summary
@@ -32,8 +32,7 @@ def run(step: Stability, context: Context) -> Artifacts:
 def line(context: Context, step: Stability, r: int) -> list[float]:
     """Errors of one replicate at `POINTS` points from one end to the other."""
     number = context.replicates(step)[r]
-    theta = state(context.network("init", number))
-    trunk = _train(context, number, {f"weights/{k}": v for k, v in theta.items()}, range(step.after), SHARED)
+    trunk = _train(context, number, context.start(number).state, range(step.after), SHARED)
     a, b = (weights(_train(context, number, trunk, range(step.after, step.stop), end)) for end in ENDS)
     look, held_out = evaluation(context, number).look, context.split(number).validation
     network, errors = context.network().eval(), []

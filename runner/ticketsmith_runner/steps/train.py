@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from ticketsmith.documents import canonical
 from ticketsmith.lottery.results import Samples, TrainMetrics
@@ -17,7 +17,7 @@ from ..evaluate import Evaluation, mean, of_test, stack_ragged
 from ..examples import Split
 from ..loop import Trace, train_all
 from ..memory import free, halving, parts
-from ..network import restore, state
+from ..network import restore
 from ..order import evaluation, fed
 from ..planner import settled
 from ..tensors import member, pack, stack, unpack
@@ -49,7 +49,7 @@ def run(step: Train, context: Context) -> Artifacts:
     files = {
         "weights.safetensors": pack(stack([unpack(m.weights) for m in members])),
         "records.safetensors": pack(stack_ragged([unpack(m.records) for m in members])),
-        "metrics.json": canonical(_metrics(step, context, members).model_dump(mode="json")),
+        "metrics.json": canonical(_metrics(step, context, members).model_dump(mode="json", exclude_defaults=True)),
     }
     if step.keep is not None:
         files["kept.safetensors"] = pack(stack([unpack(m.kept) for m in members if m.kept is not None]))
@@ -139,11 +139,10 @@ def _tested(
 
 
 def _start(context: Context, step: Train, r: int) -> State:
-    """theta_0 from its own stream, or what the rewind step left."""
+    """theta_0 from its own stream, under given weights; or what the rewind step left."""
     if step.weights is not None:
         return member(context.tensors(step.weights, "start.safetensors"), r)
-    drawn = state(context.network("init", context.replicates(step)[r]))
-    return {f"weights/{name}": value for name, value in drawn.items()}
+    return context.start(context.replicates(step)[r]).state
 
 
 def _samples(step: Train, context: Context, first: Replicate) -> Samples | None:
@@ -180,4 +179,13 @@ def _metrics(step: Train, context: Context, members: list[Replicate]) -> TrainMe
         test_score=[m.test_score for m in members],
         test_loss=[m.test_loss for m in members],
         diverged_at=[m.trace.diverged_at for m in members],
+        **_given(step, context),
     )
+
+
+def _given(step: Train, context: Context) -> dict[str, Any]:
+    """How the weights that dense starts from fit; the same for every replicate."""
+    if step.weights is not None or context.spec.sources.weights is None:
+        return {}
+    start = context.start(context.replicates(step)[0])
+    return {"prefix": start.prefix, "drawn": start.drawn, "unused": start.unused}

@@ -42,7 +42,7 @@ def _settling(verdict: Verdict, spec: Experiment, metric: Metric) -> dict[str, A
 
 def again(spec: Experiment, card: Card, store: str, **changes: Any) -> str:
     """`ticketsmith run imp` of a spec, with `changes` by field."""
-    usual = dict(_leaves(resolve({}, card).model_dump(mode="json")))
+    usual = dict(_leaves(resolve({"training": {"start": None}}, card).model_dump(mode="json")))
     usual["task"] = Experiment.model_fields["task"].default
     words = ["run", "imp"]
     for path, value in (dict(_leaves(spec.model_dump(mode="json"))) | changes).items():

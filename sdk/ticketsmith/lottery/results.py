@@ -52,6 +52,12 @@ class TrainMetrics(Record):
     """Mean test loss, (R,); null if it is not finite."""
     diverged_at: list[int | None]
     """Look that found a loss that is not finite, or null, (R,). The weights kept are those of the look before."""
+    prefix: str = ""
+    """Of given weights: what stands before the network's names in the file. Of a start that was drawn: nothing."""
+    drawn: list[str] = []
+    """Of given weights: what the file has not, or in another shape, and was drawn instead."""
+    unused: list[str] = []
+    """Of given weights: tensors of the file that the network does not take."""
 
 
 class Summary(Record):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ..documents import canonical
+from ..documents import canonical, ordered
 from .collapse import least, shared
 from .margin import amount, parsed
 
@@ -66,6 +66,9 @@ class Training(Part):
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="cuda: a GPU, other arithmetic")
     trainer: str = Field("auto", description="file in ticketsmith_runner/trainers; auto: by network and density")
+    start: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="safetensors file of weights that training starts from; null: theta_0 as the task draws it"
+    )
 
     @model_validator(mode="after")
     def _momentum_to_look_ahead(self) -> "Training":
@@ -195,6 +198,12 @@ class Experiment(Part):
     benchmark: BenchmarkOptions = BenchmarkOptions()
     stop_on_fail: bool = Field(False, description="take no further rounds after a FAIL; changes no round's result")
 
+    @field_validator("options")
+    @classmethod
+    def _in_order(cls, options: dict[str, Any]) -> dict[str, Any]:
+        """Sorted as the stored spec is, so that a report has the same bytes from either."""
+        return {name: ordered(options[name]) for name in sorted(options)}
+
     @model_validator(mode="after")
     def _rewind_lies_within_training(self) -> "Experiment":
         if self.pruning.rewind_to >= self.training.steps:
@@ -242,10 +251,10 @@ class Experiment(Part):
     def identity(self) -> dict[str, object]:
         """The part of the spec that decides a training, every default written out: how many there are does not.
 
-        A file that was moved is the same task: its name and digests stand for it.
+        A file that was moved is the same task, or the same weights: its name and digests stand for it.
         """
-        counts = {"replicates", "looks", "max_replicates"}
-        return self.model_dump(mode="json", exclude={"task", "benchmark", "stop_on_fail", *counts})
+        besides = ("task", "benchmark", "stop_on_fail", "replicates", "looks", "max_replicates")
+        return self.model_dump(mode="json", exclude=dict.fromkeys(besides, True) | {"training": {"start"}})
 
     def question(self) -> str:
         """Digest of what is asked, whatever the seed: two runs with one question are two tries of it."""
