@@ -184,7 +184,7 @@ def _metrics(step: Train, context: Context, members: list[Replicate]) -> TrainMe
 
 
 def _given(step: Train, context: Context) -> dict[str, Any]:
-    """How the weights that dense starts from fit; the same for every replicate."""
+    """Report of how the weights that dense starts from fit; the same for every replicate."""
     if step.weights is not None or context.spec.sources.weights is None:
         return {}
     start = context.start(context.replicates(step)[0])
