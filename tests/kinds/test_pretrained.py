@@ -58,7 +58,7 @@ def dense(run: Own) -> Own:
     return run
 
 
-def begun_at(run: Own) -> nn.Module:
+def begun_at(run: Own) -> Any:
     """The network at the start of the first replicate."""
     network = run.context.network()
     restore(network, trainers.weights(run.context.start(0).state))
