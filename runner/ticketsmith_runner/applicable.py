@@ -1,4 +1,4 @@
-"""What a network is not for: a reason for the report instead of a failure."""
+"""Refusals: a reason for the report, instead of a failure, where something is not for a network."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar

@@ -66,7 +66,7 @@ class Arm:
         return resampled([self.examples[r] for r in kept], groups, scores)
 
     def units(self, values: Sequence[Floats]) -> tuple[Sequence[Numbers], Sequence[Floats]]:
-        """What was tested, and its value: groups where there are any, else examples."""
+        """The units that were tested, and their values: groups where there are any, else examples."""
         return (self.examples, values) if self.groups is None else grouped(self.examples, values, self.groups)
 
     def divergence(self) -> str | None:

@@ -19,7 +19,7 @@ from .statistics import summary
 
 @dataclass(frozen=True)
 class Level:
-    """What a run found at one level. At level 0 the ticket is dense, and there is no control."""
+    """A run's result at one level. At level 0 the ticket is dense, and there is no control."""
 
     dense: TrainMetrics
     ticket: TrainMetrics

@@ -1,4 +1,4 @@
-"""What a step may know besides its own record: the spec, the task, what came before, and who trains its replicates."""
+"""Everything a step may know besides its record: the spec, the task, what came before, who trains its replicates."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor, as_completed

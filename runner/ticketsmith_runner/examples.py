@@ -54,7 +54,7 @@ class Examples:
 
     @staticmethod
     def of(data: Splits | Mapping[str, Any], collate: Collate | None = None) -> "Examples":
-        """What `data()` of a task returns. Raises UsageError if a split is missing or empty."""
+        """Examples from what `data()` of a task returns. Raises UsageError if a split is missing or empty."""
         splits = data if isinstance(data, Splits) else _joined(data)
         _refuse(splits)
         return Examples(splits, collate)
@@ -226,7 +226,7 @@ def _read(dataset: Dataset[Any], number: int) -> Any:
 
 @dataclass(frozen=True)
 class Order:
-    """Which examples each update of a training sees: each epoch is one shuffle, its last, short batch is left out."""
+    """Examples that each update of a training sees: each epoch is one shuffle, its last, short batch is left out."""
 
     pool: Numbers
     """The training examples."""

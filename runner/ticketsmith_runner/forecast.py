@@ -1,4 +1,4 @@
-"""How many replicates an open question needs, as if what was found so far were the truth."""
+"""Number of replicates that an open question needs, as if what was found so far were the truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a network takes and gives: one tensor, several of them, or a record of them; each begins with the batch axis.
+"""Inputs and outputs of a network: one tensor, several of them, or a record of them; each begins with the batch axis.
 
 B: examples of a batch.
 """

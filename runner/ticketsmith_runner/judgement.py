@@ -37,7 +37,7 @@ class Seen:
 
     @property
     def confidence(self) -> float:
-        """Of one look."""
+        """Confidence of one look."""
         return nominal(self.spec.gate.confidence, self.spec.looks)
 
     def floor(self, confidence: float) -> float:

@@ -17,7 +17,7 @@ Look = Callable[[nn.Module], tuple[float, float]]
 
 @dataclass
 class Trace:
-    """What a training saw on the way. Losses and scores are as recorded, steps updates done."""
+    """The course of a training. Losses and scores are as recorded, steps updates done."""
 
     final: State
     early: State

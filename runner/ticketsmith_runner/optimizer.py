@@ -29,7 +29,7 @@ class Optimizer:
             self.slots[slot][name] = torch.empty_like(like, requires_grad=False).copy_(value)
 
     def memory(self) -> Iterator[tuple[str, str, Tensor]]:
-        """What the next update depends on besides weights and gradients; nothing before the first."""
+        """Tensors that the next update depends on besides weights and gradients; nothing before the first."""
         for slot, values in self.slots.items():
             yield from ((slot, name, value) for name, value in values.items())
 

@@ -14,7 +14,7 @@ from .trainers import Batches, Fed, Streamed
 
 
 def fed(context: Context, number: int, split: Split, training: Training, stream: str = "order") -> Fed:
-    """What the updates of replicate `number` see: by index where the examples are in memory, else from a loader."""
+    """Batches for the updates of replicate `number`: by index where the examples are in memory, else from a loader."""
     order = Order(split.train, training.batch_size, context.spec.seed, number, stream)
     examples = context.examples
     if examples.tensors is None:

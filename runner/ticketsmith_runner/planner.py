@@ -1,4 +1,4 @@
-"""Which trainer each level has: a fixed rule on network and planned density, never on a clock.
+"""The trainer of each level: a fixed rule on network and planned density, never on a clock.
 
 A noisy timing must not change a digit on resume, and all arms of a level must be trained alike. So the choice follows
 from the spec, is settled once per run, and holds for every cohort, pod and resumption.
@@ -80,7 +80,7 @@ def plan(context: Context) -> dict[int, Choice]:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a trainer must cope with besides the network."""
+    """Everything besides the network that a trainer must cope with."""
 
     task: Task
     weights: int

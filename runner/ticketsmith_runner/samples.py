@@ -1,4 +1,4 @@
-"""What dense and ticket make of the same: test examples with both answers, or texts and images that both draw."""
+"""Answers of dense and ticket to the same: test examples with both answers, or texts and images that both draw."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ CHANNELS = (1, 3)
 
 
 def drawn(context: Context, number: int, dense: nn.Module, ticket: nn.Module) -> Samples | None:
-    """What `sample` of the task draws from both networks in equal streams; None where the task has none."""
+    """Samples that the task's `sample` draws from both networks in equal streams; None where the task has none."""
     if (sample := context.task.sample) is None:
         return None
     seed = seed_of(context.spec.seed, number, "sample")
@@ -30,7 +30,7 @@ def drawn(context: Context, number: int, dense: nn.Module, ticket: nn.Module) ->
             with seeded(seed):  # for what it draws from torch's own stream
                 sides.append(list(sample(network.eval(), torch.Generator().manual_seed(seed))))
     pairs = [
-        Sample(example=None, given=None, label=None, dense=_made(ours), candidate=_made(theirs))
+        Sample(example=None, given=None, truth=None, dense=_made(ours), candidate=_made(theirs))
         for ours, theirs in zip(*sides, strict=False)
     ][:SHOWN]
     return Samples(replicate=number, agreement=None, samples=pairs)
@@ -55,7 +55,7 @@ def answered(context: Context, number: int, dense: Records, ticket: Records) -> 
             Sample(
                 example=int(example[i]),
                 given=picture,
-                label=str(int(truth[i])),
+                truth=str(int(truth[i])),
                 dense=str(int(said[i])),
                 candidate=str(int(says[i])),
             )

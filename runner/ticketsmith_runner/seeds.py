@@ -55,7 +55,7 @@ def start(number: int) -> None:
 
 
 def states() -> tuple[Any, ...]:
-    """Where every generator of the CPU stands, and those of GPUs in use."""
+    """States of every generator of the CPU, and of those of GPUs in use."""
     there = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     gpus = torch.cuda.get_rng_state_all() if there else []
     return torch.default_generator.get_state(), np.random.get_state(), random.getstate(), gpus

@@ -43,7 +43,7 @@ class Start:
 
 
 def start(context: "Context", replicate: int) -> Start:
-    """Where a replicate starts. Raises UsageError if nothing of the given weights fits, or they are not finite."""
+    """The tensors that a replicate starts from. Raises UsageError if no given weight fits, or they are not finite."""
     network = context.network("init", replicate)
     digest = context.spec.sources.weights
     if digest is None:
@@ -76,7 +76,7 @@ def laid(network: nn.Module, given: Tensors) -> Start:
 
 
 def prefixes(given: Tensors) -> list[str]:
-    """What may stand before the network's names in a file: nothing first, then the shortest."""
+    """Prefixes that may stand before the network's names in a file: nothing first, then the shortest."""
     heads = {tuple(takewhile(WORDS.__contains__, name.split("."))) for name in given}
     every = {head[:count] for head in heads for count in range(len(head) + 1)}
     ordered = sorted(every, key=lambda head: (len(head), [WORDS.index(word) for word in head]))
@@ -90,7 +90,7 @@ def fitting(own: Tensors, names: Mapping[str, Sequence[str]], given: Tensors, pr
 
 
 def _alike(given: Tensor | None, own: Tensor) -> bool:
-    """Of one shape, and both or neither of real numbers: weights that were quantized are no weights without scales."""
+    """One shape, and both or neither of real numbers: weights that were quantized are no weights without scales."""
     return given is not None and given.shape == own.shape and given.is_floating_point() == own.is_floating_point()
 
 

@@ -33,7 +33,7 @@ class Networks:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject(Networks):
-    """What is measured and packed: the networks, with examples that they were not trained on.
+    """The networks that are measured and packed, with examples that they were not trained on.
 
     A form that a network has not raises NotApplicable, each time for the same reason.
     """

@@ -35,7 +35,7 @@ def measure(
 
 
 def ratio(baseline: Rounds, candidate: Rounds) -> tuple[float, float, float]:
-    """How many times faster the candidate is: median over rounds of the ratio of median latencies, paired by round.
+    """Speed of the candidate over the other: median over rounds of the ratio of median latencies, paired by round.
 
     With it the 95 % percentile-bootstrap interval over rounds. The resampling is seeded: equal times, equal interval.
     """

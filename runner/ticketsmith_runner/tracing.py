@@ -174,7 +174,7 @@ class _Tracer:
         return conv, value
 
     def alone(self, node: fx.Node, value: _Value) -> bool:
-        """Does nobody but `node` read a value, under whatever name? Flatten and the like give it another one."""
+        """Tell whether `node` alone reads a value, under whatever name. Flatten and the like give it another one."""
         same = {each for each, known in self.values.items() if known.number == value.number}
         return all(user is node or user in same for each in same for user in each.users)
 

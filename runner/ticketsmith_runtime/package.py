@@ -42,7 +42,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Ticket:
-    """What a package holds."""
+    """The content of a package."""
 
     graph: Graph
     measured: list[Measured] = field(default_factory=list)

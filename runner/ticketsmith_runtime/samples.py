@@ -43,7 +43,7 @@ SINGLES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """What comes before the layers: convolutions, their code, and what calls it."""
+    """Everything before the layers: convolutions, their code, and what calls it."""
 
     layers: Sequence[Layer] = ()
     functions: Sequence[Function] = ()

@@ -10,7 +10,7 @@ ROW = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What the loop over samples has to know of a net."""
+    """Facts about a net that the loop over samples has to know."""
 
     features: int
     outputs: int

@@ -1,4 +1,4 @@
-"""Does every program give what the weights say? Held against the uncompacted net in float64."""
+"""Every program held against the uncompacted net in float64: it must give what the weights say."""
 
 import numpy as np
 from numpy.typing import NDArray

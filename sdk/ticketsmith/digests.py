@@ -75,7 +75,7 @@ def _state(file: Path) -> Seen:
 
 
 def _read(cache: Path) -> dict[str, Seen]:
-    """What is remembered; nothing, where that cannot be read."""
+    """The remembered digests; nothing, where they cannot be read."""
     try:
         document = json.loads(cache.read_bytes())
     except (OSError, ValueError, RecursionError):

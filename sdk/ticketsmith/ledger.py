@@ -41,7 +41,7 @@ SECTIONS = {"parents": dict, "files": dict, "volatile": list}  # of a manifest
 
 
 def spec_key(run_id: str, spec: Experiment) -> str:
-    """Where the whole spec lies: the one thing, besides the store, that a process needs to take part in a run."""
+    """Key of the whole spec: the one thing, besides the store, that a process needs to take part in a run."""
     return f"{run_id}/spec/{sha256(canonical(spec.model_dump(mode='json'))).hexdigest()[:12]}.json"
 
 
@@ -91,12 +91,12 @@ class Ledger:
         return data
 
     def settle(self, name: str, propose: Callable[[], bytes]) -> bytes:
-        """What the whole run agrees on under `name`: what was settled first, else what `propose` gives."""
+        """Settle `name` for the whole run: keep what was settled first, else what `propose` gives, and return it."""
         there = self.settled(name)
         return self._put_volatile(f"{self.run_id}/{name}", propose()) if there is None else there
 
     def settled(self, name: str) -> bytes | None:
-        """What the whole run agreed on under `name`, or None."""
+        """The content that the whole run agreed on under `name`, or None."""
         key = f"{self.run_id}/{name}"
         return self.store.get(key) if self.store.exists(key) else None
 

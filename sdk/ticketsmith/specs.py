@@ -156,7 +156,7 @@ def _validated(document: Mapping[str, Any]) -> Experiment:
 def _other_problems(
     document: Mapping[str, Any], card: Card | None, wrong: Sequence[tuple[int | str, ...]]
 ) -> list[str]:
-    """What else would be wrong with the document if the fields in `wrong` were left to their defaults."""
+    """Further problems of the document, were the fields in `wrong` left to their defaults."""
     for loc in wrong:
         document = _without(document, loc)
     try:

@@ -1,4 +1,4 @@
-"""What a task file holds: a module with these names. No base class, no decorator; torch is in annotations alone.
+"""A task file: a module with these names. No base class, no decorator; torch is in annotations alone.
 
 from ticketsmith.task import ACCURACY as METRIC, Splits
 

@@ -1,4 +1,4 @@
-"""What may travel through a store: names that stay below a folder, and nothing that looks like a secret.
+"""Files that may travel through a store: names that stay below a folder, and nothing that looks like a secret.
 
 The patterns are those that the services publish for their own keys: AWS (AKIA, ASIA), Google (AIza), GitHub (ghp_ and
 its kin), Hugging Face (hf_), Slack (xox); and the header of a private key (RFC 7468).

@@ -242,8 +242,8 @@ def picture(pixels: bytes, height: int = 8, width: int = 8, channels: int = 1) -
 def digits() -> results.Samples:
     dark, blank = picture(bytes((31 * i) % 256 for i in range(64))), picture(bytes(64))
     samples = [
-        results.Sample(example=7, given=dark, label="3", dense="3", candidate="5"),
-        results.Sample(example=9, given=blank, label="8", dense="8", candidate="8"),
+        results.Sample(example=7, given=dark, truth="3", dense="3", candidate="5"),
+        results.Sample(example=9, given=blank, truth="8", dense="8", candidate="8"),
     ]
     return results.Samples(replicate=0, agreement=0.9944, samples=samples)
 

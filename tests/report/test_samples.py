@@ -20,8 +20,8 @@ def samples(*entries, agreement=None):
     return Samples(replicate=0, agreement=agreement, samples=list(entries))
 
 
-def made(dense, ticket, given=None, label=None):
-    return Sample(example=None, given=given, label=label, dense=dense, candidate=ticket)
+def made(dense, ticket, given=None, truth=None):
+    return Sample(example=None, given=given, truth=truth, dense=dense, candidate=ticket)
 
 
 def colours(height=4, width=4, value=(255, 0, 0)):
@@ -45,8 +45,8 @@ def test_answers_to_one_example_agree_or_do_not():
     assert page.count('<figure class="agree">') == 1 and "test example 7, a 3" in page
 
 
-def test_an_answer_without_a_label_is_not_wrong():
-    page = grid(samples(Sample(example=3, given=colours(), label=None, dense="cat", candidate="dog")))
+def test_an_answer_without_a_truth_is_not_wrong():
+    page = grid(samples(Sample(example=3, given=colours(), truth=None, dense="cat", candidate="dog")))
     assert "<b>disagree</b>" in page and "(wrong)" not in page and "label" not in page
 
 
@@ -67,12 +67,12 @@ def test_texts_stand_side_by_side_as_they_are():
 @pytest.mark.parametrize("words", PAYLOADS)
 def test_a_hostile_text_stays_a_text(words):
     entries = [
-        made(words, words, label=words),
-        Sample(example=1, given=colours(), label=words, dense=words, candidate=words),
+        made(words, words, truth=words),
+        Sample(example=1, given=colours(), truth=words, dense=words, candidate=words),
     ]
     tags = re.findall(r"<(\w+)", grid(samples(*entries)))
     assert tags == re.findall(r"<(\w+)", grid(samples(*[
-        made("a", "b", label="c"), Sample(example=1, given=colours(), label="c", dense="c", candidate="c"),
+        made("a", "b", truth="c"), Sample(example=1, given=colours(), truth="c", dense="c", candidate="c"),
     ])))  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def test_pictures_of_any_shape_can_be_drawn(height, width, channels):
 def test_pictures_of_noise_stay_small():
     grey = image(bytes(97 * i % 256 for i in range(28 * 28)), 28, 28)
     colour = image(bytes(97 * i % 256 for i in range(32 * 32 * 3)), 32, 32, channels=3)
-    answers = [Sample(example=0, given=grey, label="1", dense="2", candidate="3")] * 12
+    answers = [Sample(example=0, given=grey, truth="1", dense="2", candidate="3")] * 12
     assert len(grid(samples(*answers, agreement=0.5))) < 100_000
     assert len(grid(samples(*[made(colour, colour)] * 12))) < 400_000
 

@@ -18,7 +18,7 @@ def speed_rows(size: int, latencies: Mapping[str, Rounds], baselines: Collection
 
 
 def choose(rows: list[SpeedRow], kinds: Mapping[str, Kind]) -> SpeedRow:
-    """Of rows of one batch size: the fastest ticket that is surely faster than dense, else the best dense one of fp32.
+    """The fastest ticket among rows of one batch size that is surely faster than dense, else the best dense fp32 row.
 
     Sure is an interval above LEAST_GAIN and above that of the masked network in dense kernels: that is the same dense
     work, so whatever it seems to gain is noise.

@@ -78,7 +78,7 @@ def examine(trial: Trial) -> Examination:
 
 
 def _sentences(check: Check, trial: Trial) -> list[Sentence]:
-    """What one check finds, up to what ends it. Raises what can only be a bug."""
+    """Findings of one check, up to the one that ends it. Raises what can only be a bug."""
     found: list[Sentence] = []
     try:
         found.extend(check(trial))
@@ -93,7 +93,7 @@ def _sentences(check: Check, trial: Trial) -> list[Sentence]:
 
 
 def _or_none(make: Callable[[], T]) -> T | None:
-    """What a finding says already cannot be made."""
+    """The thing made, or None where a finding says already that it cannot be made."""
     try:
         return make()
     except (TicketSmithError, ValueError, RuntimeError):

@@ -35,7 +35,7 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Tried:
-    """What the first updates of the dense training showed."""
+    """The first updates of the dense training, and what they showed."""
 
     losses: list[float]
     """Of the first batch, before and after each quarter of the updates."""

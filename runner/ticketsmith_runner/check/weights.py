@@ -59,7 +59,7 @@ def tied(trial: Trial) -> Iterator[Sentence]:
 
 
 def frozen(trial: Trial) -> Iterator[Sentence]:
-    """What does not train stays as `model()` made it."""
+    """Parameters that do not train stay as `model()` made them."""
     if names := [name for name, parameter in trial.network.named_parameters() if not parameter.requires_grad]:
         yield note(f"frozen: {some(names)}: neither trained nor pruned")
 

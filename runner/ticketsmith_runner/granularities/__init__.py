@@ -9,7 +9,7 @@ from ..names import load
 
 
 class Granularity(Protocol):
-    """What a file in this folder holds."""
+    """Protocol of a file in this folder."""
 
     def prune(
         self, network: nn.Module, scores: Mapping[str, Tensor], alive: Mapping[str, Tensor], counts: Mapping[str, int]

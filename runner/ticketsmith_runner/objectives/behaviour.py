@@ -1,4 +1,4 @@
-"""What accuracy does not show: which predictions changed, how sure the net is of them, and which class paid.
+"""Changes that accuracy does not show: which predictions changed, how sure the net is of them, which class paid.
 
 All on each replicate's test split, then summed up over replicates.
 """
@@ -18,7 +18,7 @@ SEED = 0  # draws of the same confidences are the same draws: a verdict has the 
 
 
 def behaviour(dense: Columns, candidate: Columns) -> Behaviour | None:
-    """Of an arm's records beside those of dense, which are of the same examples; None where they are of no classes."""
+    """Compare an arm's records with those of dense, on the same examples; None where they are of no classes."""
     if not (dense.keys() >= NEEDED and candidate.keys() >= NEEDED):
         return None
     truth = numbers(dense, "label")

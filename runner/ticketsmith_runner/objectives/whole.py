@@ -89,7 +89,7 @@ def _fixed(column: Floats) -> tuple[Floats, float]:
 
 
 def _f1(columns: Columns) -> Scorer:
-    """Of class 1, where there are two; else the mean over classes."""
+    """F1 of class 1, where there are two; else the mean over classes."""
     said, true = columns["prediction"].astype(np.int64), columns["label"].astype(np.int64)
     classes = np.array([1]) if _binary(columns) else np.union1d(said, true)
     of_said, of_true = ((classes[:, None] == column).astype(np.float64) for column in (said, true))

@@ -26,7 +26,7 @@ from ..trainers import GroupFile, Mask, Network, State, weights
 
 @dataclass(frozen=True)
 class Replicate:
-    """What one training leaves behind, ready to cross a process boundary: tensors as safetensors bytes."""
+    """The remains of one training, ready to cross a process boundary: tensors as safetensors bytes."""
 
     weights: bytes
     kept: bytes | None
@@ -120,7 +120,7 @@ def _tested(
     trace: Trace,
     seconds: float,
 ) -> Replicate:
-    """What a training leaves, with what the network, made `again`, says of the examples that it was not trained on."""
+    """The remains of a training, with the answers of the network, made `again`, for examples it was not trained on."""
     began = time.perf_counter()
     records = measure.records(again(trace.final).model, split)
     early = records if trace.early is trace.final else measure.records(again(trace.early).model, split)
@@ -184,7 +184,7 @@ def _metrics(step: Train, context: Context, members: list[Replicate]) -> TrainMe
 
 
 def _given(step: Train, context: Context) -> dict[str, Any]:
-    """How the weights that dense starts from fit; the same for every replicate."""
+    """Report of how the weights that dense starts from fit; the same for every replicate."""
     if step.weights is not None or context.spec.sources.weights is None:
         return {}
     start = context.start(context.replicates(step)[0])

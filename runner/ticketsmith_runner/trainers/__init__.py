@@ -28,7 +28,7 @@ Loss = Callable[[nn.Module, Batch], Tensor]
 
 
 class Fed(Protocol):
-    """What the updates of a training see."""
+    """Protocol of what the updates of a training see."""
 
     def __call__(self, update: int) -> Batch:
         """The batch of one update, every tensor with B examples."""
@@ -133,11 +133,11 @@ class Alone:
 
 
 class TrainerFile(Protocol):
-    """What a file in this folder holds. One that also has `group` trains the replicates of a cohort together."""
+    """Protocol of a file in this folder. One that also has `group` trains the replicates of a cohort together."""
 
     @property
     def DEVICES(self) -> Sequence[str]:
-        """Where it computes: names that `training.device` may have."""
+        """Devices it computes on: names that `training.device` may have."""
 
     @property
     def PRECISIONS(self) -> Sequence[str]:

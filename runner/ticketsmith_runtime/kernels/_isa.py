@@ -32,7 +32,7 @@ class Isa:
 
     @property
     def bytes(self) -> int:
-        """Of a register, which is a row of a tile."""
+        """Bytes of a register, which is a row of a tile."""
         return 4 * self.lanes
 
     def zero(self, register: int) -> str:
@@ -52,7 +52,7 @@ def widest(machine: Machine) -> Isa | None:
 
 @dataclass(frozen=True, eq=False)
 class Reach:
-    """Where the inputs and outputs of a point are, in bytes. A register is read and written at each."""
+    """Places of a point's inputs and outputs, in bytes. A register is read and written at each."""
 
     at_I: NDArray[np.int64]
     """Inputs, from the first one; ascending."""

@@ -38,7 +38,7 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """What each file holds, as `CERTIFICATE`."""
+    """Each file's content, as `CERTIFICATE`."""
 
     summary: str
     source: str

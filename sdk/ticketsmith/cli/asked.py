@@ -1,4 +1,4 @@
-"""What the commands that make a run are asked: one record of options, whichever command has them."""
+"""Options of the commands that make a run: one record, whichever command has them."""
 
 import inspect
 from collections.abc import Callable

@@ -60,7 +60,7 @@ def apply_templates(argo: Argo, profile: str, image: str | None, dry_run: bool, 
 
 
 def _text(template: Document | None, keep_image: bool) -> list[str]:
-    """What counts of a template, as lines: its spec."""
+    """The part of a template that counts, as lines: its spec."""
     if template is None:
         return []
     document: dict[str, Any] = json.loads(json.dumps({"spec": template["spec"]}))

@@ -43,7 +43,7 @@ def print_check(task: str, data_root: str, given: list[str], workers: int | None
 def _examined(
     task: str, data_root: str, asked: dict[str, Any], workers: int
 ) -> tuple[Examination, list[Luggage], list[str]]:
-    """What the runner found, and what the SDK sees for itself. A task that cannot be packed is a problem too."""
+    """The runner's findings, and the SDK's own. A task that cannot be packed is a problem too."""
     try:
         reference = find(task)
         code = archive(reference)

@@ -1,4 +1,4 @@
-"""What a submission may cost at most: steps, pods, GPU-hours and dollars; printed before anything is spent."""
+"""The most that a submission may cost: steps, pods, GPU-hours and dollars; printed before anything is spent."""
 
 import json
 import sys

@@ -11,7 +11,7 @@ AUTO = "auto"
 
 
 class Output(StrEnum):
-    """What is printed on standard output."""
+    """The form of standard output."""
 
     text = "text"
     json = "json"

@@ -21,7 +21,7 @@ PLAIN_EVERY = 30.0  # seconds between two signs of life where nothing can be red
 
 
 class Rounds:
-    """What has happened so far, level by level; knows how to show itself."""
+    """The course of a run so far, level by level; knows how to show itself."""
 
     def __init__(self, spec: Experiment, until: int | None) -> None:
         self.cohorts, steps = 1, [step for step in imp(spec) if until is None or step.level <= until]

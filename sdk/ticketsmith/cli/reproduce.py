@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Budget(StrEnum):
-    """How much is trained."""
+    """The amount of training."""
 
     small = "small"
     full = "full"

@@ -35,7 +35,7 @@ def brought() -> frozenset[str]:
 
 
 def _needed(name: str, extras: tuple[str, ...]) -> Iterator[str]:
-    """What a distribution requires, and what it requires for some extras; versions and platforms are not looked at."""
+    """Requirements of a distribution, and those of some extras; versions and platforms are not looked at."""
     try:
         lines = requires(name) or []
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What a pod needs besides its image: the task's code, its card and the files of its data, put into the store."""
+"""Everything a pod needs besides its image, put into the store: the task's code, its card, the files of its data."""
 
 from collections.abc import Callable
 from pathlib import Path

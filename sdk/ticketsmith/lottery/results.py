@@ -1,4 +1,4 @@
-"""What steps write and reports read. Scores are in recorded units of the metric, sparsities fractions; times seconds.
+"""Records that steps write and reports read. Scores are in recorded units, sparsities fractions, times seconds.
 
 R is the number of replicates, E the number of looks at the validation split.
 """
@@ -105,7 +105,7 @@ class Difference(Record):
 
 
 class Behaviour(Record):
-    """What accuracy does not show of a classifier, on the test split, over replicates. Nothing here is judged."""
+    """A classifier's changes that accuracy does not show, on the test split, over replicates. None is judged."""
 
     churn: Summary
     """Share of the predictions that are not those of dense."""
@@ -211,7 +211,7 @@ class Sample(Record):
     """Its number; null: drawn, not given."""
     given: Picture | None
     """The example, where it is an image."""
-    label: str | None
+    truth: str | None
     """The right answer, where there is one."""
     dense: str | Picture
     candidate: str | Picture
@@ -227,7 +227,7 @@ class Samples(Record):
 
 
 class Machine(Record):
-    """Where a time was measured."""
+    """The machine that a time was measured on."""
 
     cpu: str
     cores: int
@@ -290,7 +290,7 @@ class Speed(Record):
     """Of a back-end that chooses layer by layer: batch size to the kernel of each Linear."""
 
     def kernels(self, row: SpeedRow) -> str:
-        """What a row ran: its back-end, or the kernels that were chosen layer by layer, joined by `+`."""
+        """A row's back-end, or the kernels that were chosen layer by layer, joined by `+`."""
         plan = self.plans.get(row.backend)
         return "+".join(plan[str(row.batch_size)]) if plan else row.backend
 

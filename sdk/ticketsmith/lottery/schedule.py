@@ -1,4 +1,4 @@
-"""How many weights are left after each round, as exact integers: the formulas of iterative pruning."""
+"""Numbers of weights left after each round, as exact integers: the formulas of iterative pruning."""
 
 import math
 from collections.abc import Mapping

@@ -22,7 +22,7 @@ class Part(BaseModel):
 
 
 class Sources(Part):
-    """What a spec is asked of: digests of everything besides it that decides a number. Filled in, never typed."""
+    """Digests of everything besides the spec that decides a number. Filled in, never typed."""
 
     name: str = Field("digits-mlp", description="of the task, a DNS label")
     engine: str = Field("", description="SHA-256 of the package's sources that decide numbers")
@@ -32,7 +32,7 @@ class Sources(Part):
 
 
 class Training(Part):
-    """How every arm is trained."""
+    """The training of every arm."""
 
     steps: Count = Field(description="optimizer updates of the dense training, T")
     batch_size: Count = Field(description="examples per update")
@@ -101,7 +101,7 @@ class Training(Part):
 
 
 class Pruning(Part):
-    """What is removed, how fast, and where training restarts."""
+    """The pieces that are removed, how fast, and where training restarts."""
 
     sparsity: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.8, description="share of the prunable weights removed at the end; exact where weights compete"
@@ -157,7 +157,7 @@ class GateRule(Part):
 
 
 class BenchmarkOptions(Part):
-    """How speed is measured. Not part of the run id: it changes no result of the search."""
+    """The measurement of speed. Not part of the run id: it changes no result of the search."""
 
     batch_sizes: tuple[Count, ...] = Field((1, 16, 64, 256), min_length=1, description="examples per call")
     rounds: Count = Field(30, description="interleaved rounds; every back-end is timed once in each")

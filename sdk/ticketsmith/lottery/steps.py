@@ -23,7 +23,7 @@ class Step:
 
     @property
     def key(self) -> str:
-        """Where the step writes, relative to its run. Zero-padded, so that no key is a prefix of another."""
+        """The step's place, relative to its run. Zero-padded, so that no key is a prefix of another."""
         return f"cohort-{self.cohort:02d}/level-{self.level:02d}/{self.arm}/{self.kind}"
 
     @property

@@ -24,27 +24,27 @@ def _answered(sample: Sample) -> str:
     """A disagreement is marked by a word and a border, and a wrong answer by a word too."""
     assert sample.given is not None
     words = "disagree" if sample.dense != sample.candidate else "agree"
-    names = {"dense": _said(sample.dense, sample.label), "ticket": _said(sample.candidate, sample.label)}
-    facts = {"label": sample.label} | names if sample.label is not None else names
+    names = {"dense": _said(sample.dense, sample.truth), "ticket": _said(sample.candidate, sample.truth)}
+    facts = {"label": sample.truth} | names if sample.truth is not None else names
     rows = "".join(f"<div><dt>{name}</dt><dd>{escape(str(said))}</dd></div>" for name, said in facts.items())
     image = picture(sample.given, _example(sample))
     return f'<figure class="{words}">{image}<figcaption><b>{words}</b><dl>{rows}</dl></figcaption></figure>'
 
 
-def _said(answer: Answer, label: str | None) -> str:
-    return str(answer) if label is None or answer == label else f"{answer} (wrong)"
+def _said(answer: Answer, truth: str | None) -> str:
+    return str(answer) if truth is None or answer == truth else f"{answer} (wrong)"
 
 
 def _example(sample: Sample) -> str:
     number = "test example" if sample.example is None else f"test example {sample.example}"
-    return number if sample.label is None else f"{number}, a {sample.label}"
+    return number if sample.truth is None else f"{number}, a {sample.truth}"
 
 
 def _made(sample: Sample) -> str:
-    """What was given, where something was, and what each network made, side by side."""
+    """The input, where something was given, and each network's answer, side by side."""
     parts = [] if sample.given is None else [_part("given", sample.given, _example(sample))]
     parts += [_part(name, made, name) for name, made in (("dense", sample.dense), ("ticket", sample.candidate))]
-    label = "" if sample.label is None else f"<figcaption>{escape(sample.label)}</figcaption>"
+    label = "" if sample.truth is None else f"<figcaption>{escape(sample.truth)}</figcaption>"
     return f'<figure><div class="pair">{"".join(parts)}</div>{label}</figure>'
 
 

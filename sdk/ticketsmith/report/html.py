@@ -114,7 +114,7 @@ def _levels(findings: Findings) -> str:
 
 
 def _rule(findings: Findings) -> str:
-    """How a level is judged."""
+    """The rule that a level is judged by."""
     judged, metric = findings.shown or findings.verdicts[0], findings.metric
     pass_side, fail_side = ("lower", "upper") if metric.higher_is_better else ("upper", "lower")
     margin = f"{metric.scale * judged.margin:.{metric.decimals}f}{unit(metric)}"

@@ -1,4 +1,4 @@
-"""How numbers are written: scores and changes in the unit of their metric, times in ms, speed as a ratio."""
+"""Numbers as they are written: scores and changes in the unit of their metric, times in ms, speed as a ratio."""
 
 from ..lottery.metric import Metric
 from ..lottery.results import Difference, Summary

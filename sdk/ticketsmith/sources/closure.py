@@ -65,7 +65,7 @@ class _Walk:
                 self._visit(wanted)
 
     def _starred(self, name: str) -> Iterator[str]:
-        """What `from a import *` imports: the modules among the names in `__all__` of `a`."""
+        """Modules that `from a import *` imports: those among the names in `__all__` of `a`."""
         package, _, last = name.rpartition(".")
         if last != "*":
             yield name

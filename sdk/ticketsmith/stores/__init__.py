@@ -1,4 +1,4 @@
-"""Where artifacts live: one protocol, one file per back-end. Keys are relative paths with `/`; bytes are immutable."""
+"""Stores of artifacts: one protocol, one file per kind. Keys are relative paths with `/`; bytes are immutable."""
 
 import os
 import re

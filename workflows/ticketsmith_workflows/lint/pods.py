@@ -17,7 +17,7 @@ TAINTS = {"nvidia.com/gpu", "cloud.google.com/gke-spot"}
 
 
 def problems(pod: Document, profile: Profile) -> Iterator[str]:
-    """What is wrong with one template of one container."""
+    """Problems of one template of one container."""
     hardware = {"chain": profile.train, "benchmark": profile.benchmark}.get(pod["name"], CPU)
     yield from _command(pod["container"])
     yield from _confinement(pod)

@@ -20,7 +20,7 @@ CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}
 
 
 def problems(document: Document) -> Iterator[str]:
-    """What is wrong with the template above its parts."""
+    """Problems of the template above its parts."""
     spec = document["spec"]
     yield from _identity(spec)
     yield from _ends(spec)
