@@ -1,6 +1,6 @@
 """Records that steps write and reports read. Scores are in recorded units, sparsities fractions, times seconds.
 
-R is the number of replicates, E the number of looks at the validation split.
+R is the number of replicates, E the number of evaluations on the validation split.
 """
 
 from typing import Literal
@@ -40,18 +40,18 @@ class TrainMetrics(Record):
     looks: list[int]
     """Updates after which the validation split was looked at, (E,)."""
     validation_loss: list[list[float | None]]
-    """(R, E); null from the look on that found a loss that is not finite."""
+    """(R, E); null from the evaluation on that found a loss that is not finite."""
     validation_score: list[list[float | None]]
     early_stop_step: list[int]
     """Look with the least validation loss, (R,): the early-stop iteration of the paper."""
     early_stop_test_score: list[float | None]
-    """Mean test score of the weights at that look, (R,); null if it is not finite."""
+    """Mean test score of the weights at that evaluation, (R,); null if it is not finite."""
     test_score: list[float | None]
     """Mean test score at the end of training, (R,); null if it is not finite. Nothing was selected by it."""
     test_loss: list[float | None]
     """Mean test loss, (R,); null if it is not finite."""
     diverged_at: list[int | None]
-    """Look that found a loss that is not finite, or null, (R,). The weights kept are those of the look before."""
+    """Update whose evaluation found a loss that is not finite, or null, (R,). The weights are those of the one before."""
     prefix: str = ""
     """Of given weights: what stands before the network's names in the file. Of a start that was drawn: nothing."""
     drawn: list[str] = []
