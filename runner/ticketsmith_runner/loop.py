@@ -1,4 +1,4 @@
-"""The training loop: stretches of updates between evaluations on the validation split. The same for every arm and trainer."""
+"""The training loop: stretches of updates between evaluations. The same for every arm and trainer."""
 
 import math
 import time

@@ -1,6 +1,6 @@
 """Given weights that training starts from: a safetensors file, which travels through the store under its SHA-256.
 
-The format: https://github.com/huggingface/safetensors#format; read here without torch, so far as to know that it is one.
+The format: https://github.com/huggingface/safetensors#format; read without torch, so far as to know that it is one.
 """
 
 import json

@@ -38,12 +38,12 @@ class TrainMetrics(Record):
     start: int
     stop: int
     looks: list[int]
-    """Updates after which the validation split was looked at, (E,)."""
+    """Updates after which the validation split was evaluated, (E,)."""
     validation_loss: list[list[float | None]]
     """(R, E); null from the evaluation on that found a loss that is not finite."""
     validation_score: list[list[float | None]]
     early_stop_step: list[int]
-    """Look with the least validation loss, (R,): the early-stop iteration of the paper."""
+    """Update with the least validation loss, (R,): the early-stop iteration of the paper."""
     early_stop_test_score: list[float | None]
     """Mean test score of the weights at that evaluation, (R,); null if it is not finite."""
     test_score: list[float | None]
@@ -51,7 +51,7 @@ class TrainMetrics(Record):
     test_loss: list[float | None]
     """Mean test loss, (R,); null if it is not finite."""
     diverged_at: list[int | None]
-    """Update whose evaluation found a loss that is not finite, or null, (R,). The weights are those of the one before."""
+    """Update at whose evaluation a loss was not finite, or null, (R,). The weights are those of the one before."""
     prefix: str = ""
     """Of given weights: what stands before the network's names in the file. Of a start that was drawn: nothing."""
     drawn: list[str] = []
