@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_flatten
 from torch.utils.data import TensorDataset
 
 from ticketsmith.datafiles import Manifest, manifest
-from ticketsmith.errors import Conflict
+from ticketsmith.errors import Conflict, UsageError
 from ticketsmith.lottery.card import Card
 
 from .examples import Examples, sizes
@@ -43,11 +43,22 @@ def card(task: Task, name: str, data_root: str, *, engine: str, code: str) -> Ca
     )
 
 
+def steady(examples: Examples) -> None:
+    """Raises UsageError for examples that draw from a generator which nobody seeds."""
+    first, again = ([leaf_bytes(leaf) for leaf in tree_flatten(examples.item(0))[0]] for _ in "12")
+    if first != again:
+        raise UsageError(
+            "example 0 is another each time that it is read from one seed",
+            "let it draw from the streams of torch, numpy.random or random, which the runner seeds; none of its own",
+        )
+
+
 @lru_cache(maxsize=2)
 def verified(task: Task, data_root: str, expected: str) -> Examples:
     """The examples of a task. Raises Conflict if their digest is not the expected one, which is part of the run id."""
     examples = task.examples(data_root)
     if (got := digest(examples, data_root)) != expected:
+        steady(examples)
         raise Conflict(
             f"the data of task {task.module} has digest {got}, the run expects {expected}",
             f"bring back the data that the run began with (--data-root is {data_root}), or begin a run with this data",

@@ -101,7 +101,8 @@ def _check(task: Task, code: str, store: Path, options: argparse.Namespace) -> N
 def context_of(ledger: Ledger, spec: Experiment, options: argparse.Namespace) -> Iterator[Context]:
     """The run as its steps see it, with the code of its task unpacked, and its data brought.
 
-    Raises Conflict if this engine is not the one that the run was begun with.
+    Raises Conflict if this engine is not the one that the run was begun with, IntegrityError for a card of other code
+    or data than the spec names.
     """
     known = cards.read(ledger)
     if (ours := engine.digest()) != spec.sources.engine:
@@ -109,6 +110,11 @@ def context_of(ledger: Ledger, spec: Experiment, options: argparse.Namespace) ->
             f"{ledger.run_id} was begun by other code of TicketSmith: its engine is {spec.sources.engine[:12]}…, "
             f"that of this installation {ours[:12]}…",
             "run it where it was begun (in pods: the image of that version), or begin a run with this one",
+        )
+    if (known.code, known.data) != (spec.sources.code, spec.sources.data):
+        raise IntegrityError(
+            f"{ledger.store.url}/{ledger.run_id}/card.json is of other code or data than the spec of the run",
+            "bring it back from a copy, or begin in another --store",
         )
     with TemporaryDirectory(prefix="ticketsmith-") as folder:
         code = Path(folder, "code")

@@ -23,9 +23,9 @@ from .seeds import seed_of, seeded
 from .tasks import Task
 
 Records = dict[str, Tensor]
-RESERVED = {"example", "role", "group", "loss", "score", "untrained"}
 PART = 1024  # examples at a time: what a layer says of more does not stay in the cache
 NUMBERS = 2**20  # of the inputs at a time, where examples are large
+RESERVED = ("example", "role", "group", "loss", "score", "untrained")  # columns that are no task's
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,23 @@ class Evaluation:
         batch = moved(batch, _device(model))
         seed, task = seed_of(self.seed, self.replicate, f"evaluation/{place}"), self.task
         # Not inference mode: what a network keeps of a pass, such as a mask, has to do in training as well.
-        with seeded(seed), torch.no_grad(), task.told("loss"), remembered(model):
-            loss = task.loss(model, batch)
-            score = loss if task.score is task.loss else task.score(model, batch)
+        with seeded(seed), torch.no_grad(), remembered(model):
+            with task.told("loss"):
+                loss = task.loss(model, batch)
+            with task.told("score"):
+                score = loss if task.score is task.loss else task.score(model, batch)
             found = {"loss": self._column("loss", loss, len(numbers), scalar=score is not loss), "score": score}
             if recorded and task.record is not None:
-                found |= self._own(task.record(model, batch))
+                with task.told("record"):
+                    columns = task.record(model, batch)
+                found |= self._own(columns)
         return {
             name: self._column(name, value, len(numbers)).cpu().to(_kind(name, value)) for name, value in found.items()
         }
 
     def _own(self, columns: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Raises UsageError for columns that every record has."""
-        if taken := sorted({*columns} & RESERVED):
+        if taken := sorted({*columns} & {*RESERVED}):
             raise UsageError(f"record() of task {self.task.module} gives {', '.join(taken)}", "take another name")
         return columns
 

@@ -4,6 +4,7 @@ N: examples of the data set.  n: examples of one split.  A batch is what the tas
 dict of tensors, each with the examples as its leading dimension.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -109,14 +110,16 @@ class Examples:
 
     def loaded(self, keys: Iterator[list[tuple[int, int]]]) -> Iterator[Batch]:
         """A batch for each list of (number, seed), read by `workers` processes ahead of their use."""
-        loader = DataLoader(
-            _Seeded(self.splits.examples),
-            batch_sampler=keys,
-            num_workers=self.workers,
-            collate_fn=self._collated,
-            generator=torch.Generator(),  # or the loader draws from the stream of the training
-        )
-        return iter(loader)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores: so asked for
+            loader = DataLoader(
+                _Seeded(self.splits.examples),
+                batch_sampler=keys,
+                num_workers=self.workers,
+                collate_fn=self._collated,
+                generator=torch.Generator(),  # or the loader draws from the stream of the training
+            )
+            return iter(loader)
 
     def split(self, seed: int, replicate: int) -> Split:
         """The split of one replicate. Cross-fitted: replicates with equal r // folds share one shuffle of all examples.

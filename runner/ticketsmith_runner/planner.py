@@ -19,6 +19,7 @@ from ticketsmith.lottery.schedule import kept, rounds
 from ticketsmith.lottery.spec import Experiment, Training
 
 from . import samples
+from .cards import steady
 from .context import Context
 from .evaluate import Evaluation, moved
 from .examples import Batch
@@ -98,6 +99,7 @@ class Subject:
         Raises UsageError.
         """
         network, task, examples = _steady(context), context.task, context.examples
+        steady(examples)
         numbers = context.split(0).train[:2]
         batch = examples.batch(numbers)
         with seeded(0), task.told("loss"), torch.no_grad():

@@ -190,7 +190,7 @@ def _imported(folder: str, module: str) -> ModuleType:
             f"task {module} has no {', '.join(missing)}",
             "`ticketsmith task new` writes a file that has all of them",
         )
-    _refuse_others(code, folder, module)
+    _refuse_others(folder)
     if unusable := [name for name in CALLED if hasattr(code, name) and not callable(getattr(code, name))]:
         raise UsageError(f"{', '.join(unusable)} of task {module} cannot be called", "make it a function")
     if not isinstance(code.DEFAULTS, Mapping):
@@ -228,15 +228,17 @@ def _remedy(error: BaseException) -> str:
     return "`python` on the file alone shows the whole traceback"
 
 
-def _refuse_others(code: ModuleType, folder: str, module: str) -> None:
-    """Raises Conflict if another installed copy of a package was imported than the one that the run was begun with."""
-    ours = Path(folder, *module.split(".")).with_suffix(".py")
-    theirs = Path(str(code.__file__))
-    if ours.is_file() and theirs.resolve() != ours.resolve() and theirs.read_bytes() != ours.read_bytes():
-        raise Conflict(
-            f"{theirs} is installed and differs from the code of the run",
-            "install the version that the run began with, or begin a run with this one",
-        )
+def _refuse_others(folder: str) -> None:
+    """Raises Conflict if an installed copy of one of these modules was imported in its place, and is another one."""
+    for ours in sorted(Path(folder).rglob("*.py")):
+        parts = ours.relative_to(folder).with_suffix("").parts
+        module = sys.modules.get(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+        theirs = Path(getattr(module, "__file__", None) or ours)
+        if theirs.is_file() and not theirs.samefile(ours) and theirs.read_bytes() != ours.read_bytes():
+            raise Conflict(
+                f"{theirs} is installed and differs from the code of the run",
+                "install the version that the run began with, or begin a run with this one",
+            )
 
 
 @lru_cache(maxsize=2)

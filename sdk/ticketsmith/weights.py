@@ -1,6 +1,6 @@
 """Given weights that training starts from: a safetensors file, which travels through the store under its SHA-256.
 
-The format: https://github.com/huggingface/safetensors#format; read without torch, so far as to know that it is one.
+Of the format (https://github.com/huggingface/safetensors#format) the header is read, without torch: enough to know it.
 """
 
 import json

@@ -117,7 +117,8 @@ def test_watch_of_a_failed_run_has_the_exit_code_of_the_step(
     command: Command, ended: str, gcs: FakeGcs, finished: Path
 ) -> None:
     store = LocalStore(finished)
-    gcs.objects |= {f"runs/{key}": store.get(key) for key in store.list(f"{ended}/spec/")}
+    keys = [f"{ended}/card.json", *store.list(f"{ended}/spec/")]
+    gcs.objects |= {f"runs/{key}": store.get(key) for key in keys}
     done = command("watch", ended)
     assert done.code == 5, done.err
     assert "failed: level 1 ticket: main: Error (exit code 5)" in done.err and f"ticketsmith resume {ended}" in done.err

@@ -14,15 +14,17 @@ from ticketsmith.ledger import CARD, Ledger
 from ticketsmith.lottery.card import Card
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.results import Speed, TrainMetrics, Verdict
-from ticketsmith.lottery.steps import Step
+from ticketsmith.lottery.steps import Benchmark, Step
 from ticketsmith.report import write
 from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner import cards, planner
+from ticketsmith_runner.backends import every
 from ticketsmith_runner.context import Context
 from ticketsmith_runner.evaluate import Evaluation
 from ticketsmith_runner.examples import Examples
 from ticketsmith_runner.execute import execute
 from ticketsmith_runner.order import evaluation
+from ticketsmith_runner.steps import benchmark
 from ticketsmith_runner.tasks import Task
 from ticketsmith_runner.tensors import unpack
 from ticketsmith_runner.workers import single_thread
@@ -55,11 +57,26 @@ class Own:
         self.steps: dict[str, Step] = {step.key.removeprefix("cohort-00/"): step for step in imp(self.spec)}
 
     def go(self, *kinds: str) -> "Own":
-        """Make every step, or those of these kinds."""
+        """Make the steps of these kinds."""
         for step in self.steps.values():
-            if step.kind != "report" and (not kinds or step.kind in kinds):
+            if step.kind in (kinds or ("train", "prune", "rewind", "gate")):
                 execute(step, self.context)
         return self
+
+    def dense(self) -> dict[str, Tensor]:
+        """The weights of the dense training, which is made."""
+        execute(self.steps["level-00/dense/train"], self.context)
+        return self.tensors("level-00/dense/train")
+
+    def timed(self, *names: str) -> Speed:
+        """Measure some back-ends alone: each takes seconds to build."""
+        step = next(step for step in self.steps.values() if step.kind == "benchmark")
+        if not self.ledger.done(step):
+            assert isinstance(step, Benchmark)
+            chosen = {name: backend for name, backend in every().items() if name in names}
+            made = benchmark.run(step, self.context, chosen)
+            self.ledger.commit(step, made.files, made.volatile)
+        return Speed.model_validate_json(self.ledger.read(step, "speed.json"))
 
     def read(self, key: str, name: str) -> bytes:
         return self.ledger.read(self.steps[key], name)
@@ -73,10 +90,6 @@ class Own:
     def verdicts(self) -> dict[str, Verdict]:
         gates = [key for key, step in self.steps.items() if step.kind == "gate"]
         return {key: Verdict.model_validate_json(self.read(key, "verdict.json")) for key in gates}
-
-    def speed(self) -> Speed:
-        key = next(key for key, step in self.steps.items() if step.kind == "benchmark")
-        return Speed.model_validate_json(self.read(key, "speed.json"))
 
     def report(self) -> str:
         return write(self.ledger, self.spec, self.card).documents["md"].decode()

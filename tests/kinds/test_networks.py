@@ -105,7 +105,7 @@ def test_a_masked_weight_does_not_move(own: Any, trainer: str, kind: str, optimi
 
 def test_statistics_of_batches_are_rewound_with_the_weights(root: Path) -> None:
     run = Own(TASKS / "pictures.py", root, {"pruning": {"rewind_to": 2}}).go("train", "prune", "rewind")
-    kept, start = run.tensors("level-00/ticket/train", "kept"), run.tensors("level-01/ticket/rewind", "start")
+    kept, start = run.tensors("level-00/dense/train", "kept"), run.tensors("level-01/ticket/rewind", "start")
     statistics = [name for name in kept if "running" in name or "num_batches" in name]
     assert len(statistics) == 3 and all(torch.equal(kept[name], start[name]) for name in statistics)
     mean = kept["weights/1.running_mean"]

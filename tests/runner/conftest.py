@@ -9,6 +9,7 @@ import pytest
 
 import ticketsmith_tasks
 from ticketsmith import cards
+from ticketsmith.environment import environment
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.card import Card
 from ticketsmith.lottery.imp import imp
@@ -43,7 +44,7 @@ class Run:
         """`own`: the card of a task that no store has, and the folder of its code."""
         single_thread()
         self.spec = spec
-        self.ledger = Ledger(LocalStore(root), run_id(spec))
+        self.ledger = Ledger(LocalStore(root), run_id(spec), environment())
         if own is None:
             cards.keep(self.ledger.store, spec, data_root)
         card, code = own or (cards.read(self.ledger), CODE)

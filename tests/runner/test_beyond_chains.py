@@ -207,7 +207,7 @@ def test_a_replicate_that_diverges_leaves_the_others_of_its_stack_alone() -> Non
         for (start, _, _), seed in zip(problems, seeds, strict=True):
             start["weights/0.weight"] *= torch.inf if seed == SICK else 1
         states, masks, batches = zip(*problems, strict=True)
-        look: Look = lambda model: (float(model(batches[0].examples[0]).sum()), 0.5)  # noqa: E731
+        look: Look = lambda model: (float(model(batches[0].examples[0]).detach().sum()), 0.5)  # noqa: E731
         training = ADAM.model_copy(update={"evaluate_every": 3})
         begun = begin("stack", convolutional(), states, masks, training)
         return train_all(begun, training, span=range(10), keep=8, batches=batches, looks=[look for _ in seeds])

@@ -22,8 +22,8 @@ def claim(measure: str, low: float, high: float, level: int = 1) -> Claim:
 
 @pytest.mark.parametrize("budget", ["small", "full"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_budget_is_a_valid_spec_and_tries_claims(name: str, budget: str) -> None:
-    spec = read_spec(None, certificate(name).budgets[budget])
+def test_a_budget_of_mnist_is_a_valid_spec_and_tries_claims(name: str, budget: str, data_root: str) -> None:
+    spec = read_spec(None, certificate(name).budgets[budget], data_root)
     assert "reinit" in spec.controls
     levels = [each.level for each in certificate(name).claims]
     assert min(levels) < rounds(spec.pruning)
@@ -35,9 +35,9 @@ def test_a_published_figure_lies_within_its_own_tolerance(name: str) -> None:
     assert all(each.low <= each.published <= each.high for each in certificate(name).claims)
 
 
-def test_the_weights_left_follow_the_published_table() -> None:
+def test_the_weights_of_mnist_that_are_left_follow_the_published_table(data_root: str) -> None:
     """peers: LTH paper, P_m by round. Exact from the formula, before anything is trained."""
-    spec = read_spec(None, certificate("lth-lenet").budgets["full"])
+    spec = read_spec(None, certificate("lth-lenet").budgets["full"], data_root)
     sizes = {"1.weight": 235200, "3.weight": 30000, "5.weight": 1000}
     for each in certificate("lth-lenet").claims:
         if each.measure == "remaining":
@@ -112,7 +112,7 @@ def test_an_unknown_certificate_is_answered_with_the_choices(capsys: pytest.Capt
     assert "did you mean 'lth-lenet'" in capsys.readouterr().err
 
 
-def test_a_dry_run_prints_the_spec(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_of_mnist_prints_the_spec(capsys: pytest.CaptureFixture[str], data_root: str) -> None:
     with pytest.raises(SystemExit, match="0"):
-        main(["reproduce", "lth-lenet", "--budget", "small", "--dry-run", "-o", "json"])
+        main(["reproduce", "lth-lenet", "--budget", "small", "--dry-run", "-o", "json", "--data-root", data_root])
     assert json.loads(capsys.readouterr().out)["spec"]["training"]["steps"] == 20000

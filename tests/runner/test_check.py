@@ -231,13 +231,13 @@ def test_a_constant_target_is_refused(examined: Examined) -> None:
 
 def test_a_group_in_two_splits_is_refused(examined: Examined) -> None:
     groups = PARTS["data"].replace("validation=30", "validation=30, groups=[n % 7 for n in range(200)]")
-    assert "data() has the group of example 0 in test, and outside of it" in problems(examined(data=groups))
+    assert "data() has group 3 in two splits: example 150 is one of it" in problems(examined(data=groups))
 
 
 def test_a_group_in_training_and_validation_is_refused(examined: Examined) -> None:
     groups = "validation=range(30), groups=[n % 7 if n < 150 else n for n in range(200)]"
     found = examined(data=PARTS["data"].replace("validation=30", groups))
-    assert "7 groups lie in training and validation, such as that of example 0" in problems(found)
+    assert "data() has group 2 in two splits: example 30 is one of it" in problems(found)
 
 
 def test_data_that_is_not_finite_is_named(examined: Examined) -> None:

@@ -26,7 +26,7 @@ from ticketsmith_runner.arguments import parser
 from ticketsmith_runner.commands import context_of, run
 from ticketsmith_runner.reads import Reads
 
-from ..own_task import OwnTask, planted
+from ..own_task import SIBLING, OwnTask, planted
 from .test_runs import VOLATILE
 
 SMALL = {"controls": [], "pruning": {"sparsity": 0.2}, "benchmark": {"batch_sizes": [1], "rounds": 1, "seconds": 1e-4}}
@@ -176,9 +176,27 @@ class TestRefusals:
         altered(path, path.read_bytes().replace(b"argmax", b"argmin"))
         refused(ready, IntegrityError, "the archive of code: expected sha256", "")
 
+    def test_a_card_that_names_other_code(self, ready: Submitted) -> None:
+        """Nothing runs but what the spec names, whoever could write to the store."""
+        path = ready.path(f"{run_id(ready.spec)}/{CARD}")
+        altered(path, path.read_bytes().replace(ready.spec.sources.code.encode(), b"0" * 64))
+        refused(ready, IntegrityError, "is of other code or data than the spec", "bring it back from a copy")
+
     def test_code_that_is_gone(self, ready: Submitted) -> None:
         ready.path(code_key(ready.spec.sources.code)).unlink()
         refused(ready, IntegrityError, "the code of the run is not at", "run the same command again")
+
+    def test_an_image_with_another_copy_of_a_sibling(
+        self, ready: Submitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "installed").mkdir()
+        (tmp_path / "installed" / "clouds_network.py").write_text(SIBLING.replace("ReLU", "GELU"))
+        monkeypatch.syspath_prepend(str(tmp_path / "installed"))
+        sys.modules.pop("clouds_network", None)
+        try:
+            refused(ready, Conflict, "is installed and differs from the code of the run", "install the version")
+        finally:
+            sys.modules.pop("clouds_network", None)
 
     def test_data_that_was_altered(self, ready: Submitted) -> None:
         path = ready.path(blob_key(self._manifest(ready).entries[0].sha256))

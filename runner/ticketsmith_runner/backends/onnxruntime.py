@@ -9,6 +9,8 @@ from ..subject import Subject
 from . import Forward, NotApplicable
 from .bound import Arrays, Bound, aligned, bound
 
+ERRORS = 3  # of ONNX Runtime's levels of severity: warnings are for those who write models
+
 
 def dense(subject: Subject) -> Forward:
     """The network as torch exports it. Raises NotApplicable."""
@@ -28,6 +30,7 @@ def served(models: Models) -> Forward:
     """A session for each batch size. Raises NotApplicable."""
     library = _library()
     options = library.SessionOptions()
+    options.log_severity_level = ERRORS
     options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
 
     def bind(model: bytes, inputs: Arrays) -> tuple[Bound, Arrays]:
