@@ -14,7 +14,7 @@ from .roles import PADDING, TEST
 
 Columns = Mapping[str, NDArray[np.generic]]
 Numbers = NDArray[np.int64]
-"""Of examples, groups or classes."""
+"""Numbers of examples, groups or classes."""
 
 
 def read(files: Iterable[bytes]) -> Columns:

@@ -23,9 +23,9 @@ class Spread:
     """Variances of the differences on single test examples, after Searle, Casella & McCulloch, Variance Components."""
 
     between: float
-    """Of what an example does in every replicate: more replicates leave it as it is."""
+    """Variance of what an example does in every replicate: more replicates leave it as it is."""
     within: float
-    """Of what it does in one replicate: it averages out."""
+    """Variance of what it does in one replicate: it averages out."""
     examples: int
     per_example: float
     """Replicates that test an example, on average."""

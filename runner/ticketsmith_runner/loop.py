@@ -1,4 +1,4 @@
-"""The training loop: stretches of updates between looks at the validation split. The same for every arm and trainer."""
+"""The training loop: stretches of updates between evaluations. The same for every arm and trainer."""
 
 import math
 import time
@@ -21,7 +21,7 @@ class Trace:
 
     final: State
     early: State
-    """The weights at the look with the least validation loss."""
+    """The weights at the evaluation with the least validation loss."""
     kept: State | None = None
     """The whole state after update k."""
     early_stop_step: int = 0
@@ -36,7 +36,7 @@ class Trace:
 def train(trainer: Trainer, training: Training, *, span: range, keep: int | None, batches: Fed, look: Look) -> Trace:
     """Make the updates in `span`. `look(model)` gives validation loss and score.
 
-    A loss that is not finite ends the training at the next look, with the weights of the look before.
+    A loss that is not finite ends the training at the next evaluation, with the weights of the one before.
     """
     return train_all(Alone(trainer), training, span=span, keep=keep, batches=[batches], looks=[look])[0]
 
@@ -75,12 +75,12 @@ def _begun(member: Network, captured: bool) -> Trace:
 
 
 def _stops(span: range, every: int, keep: int | None) -> Iterator[int]:
-    """The updates after which something is looked at or kept, and the last."""
+    """The updates after which something is evaluated or captured, and the last."""
     return (done for done in range(span.start + 1, span.stop + 1) if done % every == 0 or done in (keep, span.stop))
 
 
 def _note(trace: Trace, done: int, member: Network, look: Look) -> bool:
-    """Look at the validation split after `done` updates; False if the training has diverged."""
+    """Evaluate on the validation split after `done` updates; False if the training has diverged."""
     loss, score = look(member.model)
     finite = math.isfinite(loss)
     trace.looks.append(done)

@@ -41,7 +41,7 @@ def needed(context: Context, workers: int) -> list[tuple[str, int, str]]:
 
 
 def _stretch(context: Context) -> int:
-    """Examples that the updates between two looks see."""
+    """Examples that the updates between two evaluations see."""
     training = context.spec.training
     return min(training.evaluate_every, training.steps) * training.batch_size
 

@@ -33,7 +33,7 @@ class Task:
     """A task by where its code lies: it crosses process boundaries as two names, and is imported once in each."""
 
     folder: str
-    """What import names start from: the unpacked archive of the run."""
+    """The folder that import names start from: the unpacked archive of the run."""
     module: str
     """The import name in it."""
 

@@ -54,7 +54,7 @@ def _plane(shape: Sequence[int]) -> Plane:
 class _Value:
     number: int
     flat: bool
-    """Is it what Flatten leaves, (B, features)?"""
+    """True if it is what Flatten leaves, (B, features)."""
 
 
 class _Tracer:

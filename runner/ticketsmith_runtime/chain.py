@@ -22,7 +22,7 @@ class Layer:
     weight_OI: NDArray[np.floating]
     """Zero outside the mask."""
     alive_OI: NDArray[np.bool_]
-    """Which weights the mask keeps. Values decide nothing: a survivor may be zero."""
+    """Weights that the mask keeps. Values decide nothing: a survivor may be zero."""
     bias_O: NDArray[np.floating]
     relu: bool
     gelu: bool = False

@@ -59,12 +59,12 @@ class Arranged:
     """A graph cut in two: a body over planes, a head of layers that read whole planes."""
 
     values: list[Flat]
-    """Of the body, the network's input first."""
+    """Values of the body, the network's input first."""
     begins: list[int]
     phases: dict[int, tuple[Flat, int]]
-    """Of convolutions with a stride, by node: the copies, and where they begin. A channel is stride x stride ones."""
+    """Copies for convolutions with a stride, by node, and where they begin. A channel is stride x stride ones."""
     floats: int
-    """Of all."""
+    """Size of all."""
     body: list[Node]
     head: list[Layer]
 

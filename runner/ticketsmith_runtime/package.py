@@ -47,7 +47,7 @@ class Ticket:
     graph: Graph
     measured: list[Measured] = field(default_factory=list)
     machine: dict[str, Any] = field(default_factory=dict)
-    """Where it was measured: CPU, versions, date."""
+    """The place of the measurement: CPU, versions, date."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Run, spec, data, version, replicate, sparsity, verdict."""
     sealed: bool = True

@@ -57,9 +57,9 @@ class Arranged:
     """A graph cut in two: a body over planes, a head of layers that read whole planes."""
 
     values: list[Value]
-    """Of the body, the network's input first."""
+    """Values of the body, the network's input first."""
     begins: list[int]
-    """Where each is in the scratch memory of a tile, in rows. The last one, the head's input, is written elsewhere."""
+    """Place of each in the scratch memory of a tile, in rows. The last one, the head's input, is written elsewhere."""
     scratch: int
     """Rows."""
     body: list[Node]

@@ -7,7 +7,7 @@ from .graph import evaluate
 from .model import Model
 
 TOLERANCE = 1e-4
-"""Of an output, as a share of the sample's largest one, or of 1: float32 rounds in proportion to what it sums."""
+"""Tolerance of an output, as a share of the sample's largest one, or of 1: float32 rounds in proportion to its sums."""
 BATCHES = (1, 3, 16, 17, 64, 100)
 """Whole tiles, and tails."""
 

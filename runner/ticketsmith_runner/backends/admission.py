@@ -23,9 +23,9 @@ from ..subject import Subject
 from . import Backend, Forward, NotApplicable
 
 TOLERANCE = 1e-4
-"""Of outputs, as a share of an example's largest one, or of 1: fp32 rounds in proportion to what it sums."""
+"""Tolerance of outputs, as a share of an example's largest one, or of 1: fp32 rounds in proportion to its sums."""
 TOLERANCES = {"bfloat16": 0.1, "float16": 0.02}
-"""Of other precisions, whose decisions may differ: they are named, and no ratio is to them."""
+"""Tolerance of other precisions, whose decisions may differ: they are named, and no ratio is to them."""
 TAILS = (3, 17)
 """Batches that no tile is made for."""
 EXACT = 256

@@ -18,7 +18,7 @@ from .findings import Sentence, note, problem
 from .trial import Trial
 
 SHARE = 0.01
-"""Of the test examples that training may have seen too, before it is a problem."""
+"""Share of the test examples that training may have seen too, before it is a problem."""
 LABELLED, PART, TOLD = 1024, 64, 500
 
 

@@ -38,7 +38,7 @@ class Tried:
     """The first updates of the dense training, and what they showed."""
 
     losses: list[float]
-    """Of the first batch, before and after each quarter of the updates."""
+    """Losses of the first batch, before and after each quarter of the updates."""
     update: float
     """Seconds."""
     memory: int

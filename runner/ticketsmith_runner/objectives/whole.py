@@ -17,7 +17,7 @@ from ..bootstrap import HEAVY, Scorer, Weights
 from ..bounds import Floats
 
 Columns = Mapping[str, NDArray[Any]]
-"""Of one replicate, (n,)."""
+"""Columns of one replicate, (n,)."""
 NEEDED = {"f1": ("prediction", "label"), "auc": ("score", "label"), "weighted": ("score", "weight")}
 BITS = 53  # of a sum
 

@@ -31,7 +31,7 @@ from ..subject import Subject
 from ..timing import Clock, Rounds, measure
 
 TUNING = ("MKL_", "OPENBLAS_", "OMP_", "KMP_", "DNNL_", "ONEDNN_")
-"""How environment variables begin that make dense kernels faster or slower."""
+"""Beginnings of environment variables that make dense kernels faster or slower."""
 
 
 def run(

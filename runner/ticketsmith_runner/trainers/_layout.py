@@ -38,7 +38,7 @@ class Layout:
     columns: NDArray[np.int32]
     """(P,): the unit that each weight reads."""
     spots: list[NDArray[np.int64]]
-    """Of each layer's weights: their places in the dense tensor, row by row."""
+    """Places of each layer's weights in the dense tensor, row by row."""
 
     @classmethod
     def of(cls, alive: dict[str, NDArray[np.bool_]]) -> "Layout":

@@ -19,10 +19,10 @@ from ._isa import AVX512, Function
 UNITS = STEP = 16
 WINDOW = 32
 BITS, SHARED = 5, 6
-"""Of a pick; and picks in a word of 32."""
+"""Bits of a pick; and picks in a word of 32."""
 FAR = np.iinfo(np.int64).max
 SPILL = 2.5
-"""What a spilled slot costs in slots: its window is loaded for it alone."""
+"""Cost of a spilled slot, in slots: its window is loaded for it alone."""
 
 
 def padded(features: int) -> int:

@@ -13,7 +13,7 @@ from ._isa import AVX512, Function
 
 UNITS = 16
 FULL = 0.5
-"""Of the lanes: with fewer weights in them `pell` reads less."""
+"""Share of the lanes: with fewer weights in them `pell` reads less."""
 STEP = 4
 """Vectors of a turn of the loop, each with a sum of its own: four hide the latency of an addition."""
 

@@ -33,7 +33,7 @@ class Claim:
     high: float
     """Tolerance, both ends included."""
     basis: str
-    """Where the figure and the tolerance come from."""
+    """Sources of the figure and the tolerance."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from ..renderer import templates
 from .options import Output
 
 MOUNT = ("volumes", "templateDefaults")
-"""Where data is mounted (argo/components/data): the overlay's, as the image is."""
+"""The mount of the data (argo/components/data): the overlay's, as the image is."""
 CHOICES = ("none", "emptyDir")  # `{}` is a value of these: `archive: {none: {}}`
 
 

@@ -28,7 +28,7 @@ class Forecast:
     steps: int
     pods: int
     gpu_pods: int
-    """How many of the pods hold a GPU."""
+    """Number of the pods that hold a GPU."""
     gpu: str | None
     """GKE's name of it."""
     at_a_time: int

@@ -7,7 +7,7 @@ CRITERIA = ("magnitude",)
 """By what weights are ranked: a file in the runner's `criteria/` each."""
 
 GRANULARITIES = ("two-of-four", "unit", "vector", "weight")
-"""What is removed as one piece: a file in `granularities/` each."""
+"""Pieces that are removed as one: a file in `granularities/` each."""
 
 TRAINERS = ("csr-mlp", "dense-mlp", "eager", "stack")
 """Who makes the updates, besides `auto`: a file in `trainers/` each."""

@@ -24,7 +24,7 @@ class Weight(Record):
     shape: list[int]
     prunable: bool
     reason: str = ""
-    """Of one that is not pruned."""
+    """The reason, for one that is not pruned."""
 
     @property
     def count(self) -> int:
@@ -40,7 +40,7 @@ class Suitability(Record):
     name: str
     reason: str = ""
     chosen: str = ""
-    """Of a trainer: the rounds that it trains."""
+    """Rounds that a trainer trains."""
 
 
 class Estimate(Record):

@@ -17,9 +17,9 @@ class Metric(BaseModel):
     name: str = Field(min_length=1, max_length=40)
     """In words: accuracy, loss, intersection over union."""
     unit: str = Field("", max_length=20)
-    """Of a score as it is shown: %, nats, bits."""
+    """The unit of a score as it is shown: %, nats, bits."""
     scale: float = Field(1.0, gt=0)
-    """What is shown is `scale` times what is recorded: 100 for shares, 1 / ln 2 for nats that are shown as bits."""
+    """Shown is `scale` times what is recorded: 100 for shares, 1 / ln 2 for nats that are shown as bits."""
     higher_is_better: bool = False
     margin: float = Field(gt=0)
     """Recorded units that a ticket may lose against dense, unless a spec says otherwise."""

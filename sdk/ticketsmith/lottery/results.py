@@ -1,6 +1,6 @@
 """Records that steps write and reports read. Scores are in recorded units, sparsities fractions, times seconds.
 
-R is the number of replicates, E the number of looks at the validation split.
+R is the number of replicates, E the number of evaluations on the validation split.
 """
 
 from typing import Literal
@@ -38,26 +38,26 @@ class TrainMetrics(Record):
     start: int
     stop: int
     looks: list[int]
-    """Updates after which the validation split was looked at, (E,)."""
+    """Updates after which the validation split was evaluated, (E,)."""
     validation_loss: list[list[float | None]]
-    """(R, E); null from the look on that found a loss that is not finite."""
+    """(R, E); null from the evaluation on that found a loss that is not finite."""
     validation_score: list[list[float | None]]
     early_stop_step: list[int]
-    """Look with the least validation loss, (R,): the early-stop iteration of the paper."""
+    """Update with the least validation loss, (R,): the early-stop iteration of the paper."""
     early_stop_test_score: list[float | None]
-    """Mean test score of the weights at that look, (R,); null if it is not finite."""
+    """Mean test score of the weights at that evaluation, (R,); null if it is not finite."""
     test_score: list[float | None]
     """Mean test score at the end of training, (R,); null if it is not finite. Nothing was selected by it."""
     test_loss: list[float | None]
     """Mean test loss, (R,); null if it is not finite."""
     diverged_at: list[int | None]
-    """Look that found a loss that is not finite, or null, (R,). The weights kept are those of the look before."""
+    """Update at whose evaluation a loss was not finite, or null, (R,). The weights are those of the one before."""
     prefix: str = ""
-    """Of given weights: what stands before the network's names in the file. Of a start that was drawn: nothing."""
+    """Prefix of the network's names in the file of given weights; nothing where the start was drawn."""
     drawn: list[str] = []
-    """Of given weights: what the file has not, or in another shape, and was drawn instead."""
+    """Tensors that the file of given weights has not, or in another shape, and that were drawn instead."""
     unused: list[str] = []
-    """Of given weights: tensors of the file that the network does not take."""
+    """Tensors of the file of given weights that the network does not take."""
 
 
 class Summary(Record):
@@ -93,7 +93,7 @@ class Difference(Record):
     examples: int | None = None
     """Distinct test examples."""
     carriers: float | None = None
-    """Of amounts with a long tail: about how many examples carry the mean. Null: no long tail on the side of harm."""
+    """Number of examples, about, that carry the mean of amounts with a long tail. Null: none on the side of harm."""
     kind: Kind = "share"
     groups: int | None = None
     """Distinct groups of test examples (patients, passages), where there are any: they are what is counted then."""
@@ -148,9 +148,9 @@ class Verdict(Record):
     """Recorded units."""
     loss_margin: float | None
     confidence: float
-    """Of each one-sided bound at this look, stricter than the spec's where there are several looks."""
+    """Confidence of each one-sided bound at this look, stricter than the spec's where there are several looks."""
     look: int = 1
-    """Which look at growing data this is: cohorts that are judged here."""
+    """The number of this look at growing data: cohorts that are judged at it."""
     looks: int = 1
     """Looks that the run may take; the spec's confidence is that of all of them together. 1: the verdict is final."""
     replicates: list[int]
@@ -165,13 +165,13 @@ class Verdict(Record):
     loss_difference: Difference
     behaviour: Behaviour | None = None
     dividend: Difference | None = None
-    """Of a control: test score of the ticket minus its own, paired; the bounds are a two-sided 95 % interval for all
+    """Test score of the ticket minus a control's own, paired; the bounds are a two-sided 95 % interval for all
     controls of a level together."""
     replicates_needed: int | None = None
-    """Of an UNDECIDED: replicates in all that are likely (80 %) to settle it, if mean and spread stay as they are."""
+    """Replicates in all that are likely (80 %) to settle an UNDECIDED, if mean and spread stay as they are."""
     collapses: Collapses | None = None
     broken: bool | None = None
-    """Is quality lost even where every level of the scan is counted? Null: written before this was asked."""
+    """True if quality is lost even where every level of the scan is counted. Null: written before this was asked."""
     alone: bool = False
     """True: about these two networks alone; one replicate shows nothing of training them again."""
 
@@ -283,11 +283,11 @@ class Speed(Record):
     cold: dict[str, float] = {}
     """Seconds until a back-end's first outputs, everything built for it included; no part of any other time."""
     precisions: dict[str, str] = {}
-    """Of the back-ends that compute in another precision than float32."""
+    """Precisions of the back-ends that compute in another one than float32."""
     controls: list[str] = []
     """Back-ends that are there to be compared with alone."""
     plans: dict[str, dict[str, list[str]]] = {}
-    """Of a back-end that chooses layer by layer: batch size to the kernel of each Linear."""
+    """Kernel of each Linear, by batch size, for a back-end that chooses layer by layer."""
 
     def kernels(self, row: SpeedRow) -> str:
         """A row's back-end, or the kernels that were chosen layer by layer, joined by `+`."""

@@ -60,7 +60,7 @@ class Training(Part):
     warmup: Annotated[int, Field(ge=0)] = Field(
         0, description="first updates, u = 0, 1, ..., whose rate is (u + 1) / (warmup + 1) of what the schedule says"
     )
-    evaluate_every: Count = Field(100, description="updates between two looks at the validation split")
+    evaluate_every: Count = Field(100, description="updates between two evaluations on the validation split")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: autocast, other arithmetic, by the trainers eager and stack alone"
     )

@@ -10,7 +10,7 @@ class Arm(NamedTuple):
     marker: str
     """Path of its marker in the curve, around the origin."""
     unshown: str = ""
-    """What a run does not show where this control passes as well."""
+    """The claim that a run does not show where this control passes as well."""
 
 
 ARMS = {

@@ -41,7 +41,7 @@ class Findings(Record):
     """By level; within a level the ticket first, then the controls in the spec's order."""
     speed: Speed | None
     samples: Samples | None
-    """Of the ticket at the level `shown`; null where its training left none."""
+    """Samples of the ticket at the level `shown`; null where its training left none."""
     trainers: dict[str, str]
     """Level to the trainer that made its updates; empty before the first training."""
     replicate_seconds: float | None

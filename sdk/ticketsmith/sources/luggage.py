@@ -14,7 +14,7 @@ from .modules import Module, installed_file
 from .tar import FILE_LIMIT, LIMIT, MOST_FILES
 
 LEFT_OUT = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".DS_Store"})
-"""What a folder in `FILES` may hold that is no data."""
+"""Things that a folder in `FILES` may hold that are no data."""
 
 FIX = "take them out of FILES and of the imports; what is large is data, which `data(root)` reads below its root"
 
