@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ticketsmith import cards
 from ticketsmith.documents import canonical
 from ticketsmith.ledger import Ledger, spec_key
 from ticketsmith.lottery.results import Verdict
@@ -124,6 +125,7 @@ class Warm:
         """The id of the run, and the process that works on it; what precedes it is as `ticketsmith run imp` does it."""
         document = read_spec(None, overrides(spec))
         key = spec_key(run_id(document), document)
+        cards.keep(LocalStore(store), document, "data")
         enter(Ledger(LocalStore(store), run_id(document)), document)
         LocalStore(store).put_once(key, canonical(document.model_dump(mode="json")))
         argv = ["all", "--spec", key, "--store", str(store), *options]
