@@ -65,6 +65,7 @@ def settle(context: Context) -> bytes:
     """The run's `trainers.json`: level -> trainer and reason."""
 
     def propose() -> bytes:
+        attempt(context)
         choices = vetted(plan(context), lambda name: difference(name, context))
         return canonical({str(level): asdict(choice) for level, choice in choices.items()})
 
@@ -94,24 +95,32 @@ class Subject:
 
     @staticmethod
     def of(context: Context) -> "Subject":
-        """Tries each function of the task on two examples: what fails does so before hours go into a training.
-
-        Raises UsageError.
-        """
-        network, task, examples = _steady(context), context.task, context.examples
-        steady(examples)
-        numbers = context.split(0).train[:2]
-        batch = examples.batch(numbers)
+        """Tries the loss on a batch of two. Raises UsageError if it fails."""
+        network, task, examples = context.network("init"), context.task, context.examples
+        batch = examples.batch(context.split(0).train[:2])
         with seeded(0), task.told("loss"), torch.no_grad():
             before = states()
-            loss = task.loss(network.train(), batch)
+            task.loss(network.train(), batch)
             draws = drawn(before)
-        measured = Evaluation(task, examples, 0, 0).columns(network.eval(), numbers, recorded=True)
-        _finite(task, measured | {"loss": torch.as_tensor(loss)})
-        samples.drawn(context, 0, network, network)
         weights = sum(task.prunable(network).values())
         tensors = all(isinstance(leaf, Tensor) for leaf in tree_leaves(batch))
         return Subject(task, weights, examples.tensors is not None, draws, tensors and examples.collate is None)
+
+
+def attempt(context: Context) -> None:
+    """Try each function of the task on two examples: what fails does so before hours go into a training.
+
+    Raises UsageError.
+    """
+    network, task, examples = _steady(context), context.task, context.examples
+    steady(examples)
+    numbers = context.split(0).train[:2]
+    batch = examples.batch(numbers)
+    with seeded(0), task.told("loss"), torch.no_grad():
+        loss = task.loss(network.train(), batch)
+    measured = Evaluation(task, examples, 0, 0).columns(network.eval(), numbers, recorded=True)
+    _finite(task, measured | {"loss": torch.as_tensor(loss)})
+    samples.drawn(context, 0, network, network)
 
 
 def _steady(context: Context) -> nn.Module:

@@ -96,6 +96,7 @@ class Own:
 
     def choice(self) -> planner.Choice:
         """The trainer of the dense training, and the reason for it."""
+        planner.attempt(self.context)
         return planner.plan(self.context)[0]
 
     def measure(self) -> Evaluation:

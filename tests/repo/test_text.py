@@ -94,6 +94,6 @@ def test_a_fronted_docstring_is_seen() -> None:
 
 
 @pytest.mark.parametrize("config", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
-def test_every_config_is_a_valid_spec(config: Path) -> None:
-    spec = read_spec(str(config), {})
+def test_every_config_is_a_valid_spec(config: Path, data_root: str) -> None:
+    spec = read_spec(str(config), {}, data_root)
     assert config.stem.split("_")[1] in spec.task, "a config is named after its method and its task"
