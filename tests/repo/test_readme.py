@@ -2,10 +2,10 @@
 
 Run: each line of a ```bash block, and each line after `$ ` of a ```console block.
 Said, not run: what `git clone`, `cd`, `make`, `pip install` do has been done by whoever runs this test.
-Outputs that a page shows are not compared: figures and run ids differ between machines and versions.
 A comment above a block changes that: after `<!-- hours -->`, `<!-- network -->` or `<!-- cloud -->` it is parsed only,
 what can be dry-run is (`ticketsmith run`, `submit`, `reproduce`; `kubectl create`), and other `ticketsmith` commands
 are held to their options; `<!-- shows: text -->` promises a text of the output.
+Outputs that a page shows are not compared: figures and run ids differ between machines and versions.
 """
 
 import os
