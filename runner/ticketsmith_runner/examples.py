@@ -100,7 +100,7 @@ class Examples:
         if self.tensors is not None:
             chosen = torch.from_numpy(numbers)
             return tree_map(lambda tensor: tensor[chosen], self.tensors)
-        return self._collated([self.item(int(number), stream(int(number))) for number in numbers])
+        return _Seeded(self).__getitems__([(int(number), stream(int(number))) for number in numbers])
 
     def on(self, device: str) -> Batch:
         """All examples, resident in a device's memory; brought there once. Only where `tensors` are."""
@@ -113,10 +113,10 @@ class Examples:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores: so asked for
             loader = DataLoader(
-                _Seeded(self.splits.examples),
+                _Seeded(self),
                 batch_sampler=keys,
                 num_workers=self.workers,
-                collate_fn=self._collated,
+                collate_fn=_as_it_is,
                 generator=torch.Generator(),  # or the loader draws from the stream of the training
             )
             return iter(loader)
@@ -170,7 +170,7 @@ class Examples:
         first = int(np.searchsorted(sizes, wanted)) + 1 if wanted else 0
         return self._spread(units[:first]), self._spread(units[first:])
 
-    def _collated(self, items: list[Any]) -> Batch:
+    def collated(self, items: list[Any]) -> Batch:
         """Raises UsageError for examples that are no tensors, or differ in shape, where a task has no `collate`."""
         try:
             return (self.collate or default_collate)(items)
@@ -200,15 +200,21 @@ class Examples:
 
 
 class _Seeded(Dataset[Any]):
-    """A data set that is asked for (number, seed)."""
+    """A data set that is asked for batches of (number, seed)."""
 
-    def __init__(self, dataset: Dataset[Any]) -> None:
-        self.dataset = dataset
+    def __init__(self, examples: Examples) -> None:
+        self.examples = examples
 
-    def __getitem__(self, key: tuple[int, int]) -> Any:
-        number, seed = key
-        with seeded(seed):
-            return _read(self.dataset, number)
+    def __getitems__(self, keys: list[tuple[int, int]]) -> Batch:
+        """Masks and noise that `collate` draws are of a stream too, which begins with that of the first example."""
+        items = [self.examples.item(number, seed) for number, seed in keys]
+        with seeded(seed_of(keys[0][1], 0, "collate")):
+            return self.examples.collated(items)
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    """A name, which crosses process boundaries as a lambda does not."""
+    return batch
 
 
 def _read(dataset: Dataset[Any], number: int) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import TensorDataset
+from torch.utils.data import Dataset, TensorDataset
 
 from ticketsmith.errors import UsageError
 from ticketsmith.task import Splits
@@ -50,6 +50,49 @@ def trained(run: Own, examples: Examples) -> dict[str, Tensor]:
     trainer = trainers.trainer("eager").start(run.context.network(), start, {}, run.spec.training, run.task.loss)
     trainer.advance(range(5), fed(context, 0, run.context.split(0), run.spec.training))
     return trainer.capture()
+
+
+class Plain(Dataset[Tensor]):
+    """Examples of one number; some cannot be read."""
+
+    def __init__(self, torn: int = -1) -> None:
+        self.torn = torn
+
+    def __len__(self) -> int:
+        return 40
+
+    def __getitem__(self, number: int) -> Tensor:
+        if number == self.torn:
+            raise OSError("torn")
+        return torch.full((3,), float(number))
+
+
+def masked(items: list[Tensor]) -> Tensor:
+    return torch.stack(items) + torch.rand(len(items), 3)
+
+
+def noisy(workers: int) -> list[Tensor]:
+    examples = Examples(Splits(examples=Plain(), test=range(30, 40), validation=5), masked, workers)
+    loaded = examples.loaded(Order(np.arange(30), 8, 0, 0).keys(0))
+    return [next(loaded) for _ in range(4)]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_noise_of_a_collate_is_the_same_however_many_workers_read(workers: int) -> None:
+    """huggingface/transformers: DataCollatorForLanguageModeling draws its masks there."""
+    assert all(map(torch.equal, noisy(0), noisy(workers)))
+
+
+def test_noise_of_a_collate_is_the_same_for_dense_and_ticket() -> None:
+    examples = Examples(Splits(examples=Plain(), test=range(30, 40), validation=5), masked)
+    assert torch.equal(examples.batch(np.arange(5)), examples.batch(np.arange(5)))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_example_that_cannot_be_read_is_named_whoever_reads_it(workers: int) -> None:
+    examples = Examples(Splits(examples=Plain(torn=0), test=range(30, 40), validation=5), workers=workers)
+    with pytest.raises(UsageError, match="example 0 cannot be read: OSError: torn"):
+        list(zip(range(9), examples.loaded(Order(np.arange(30), 8, 0, 0).keys(0)), strict=False))
 
 
 @pytest.mark.parametrize("workers", [1, 4])
