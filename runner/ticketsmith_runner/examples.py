@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, TensorDataset, default_collate
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, TensorDataset, default_collate, get_worker_info
 
 from ticketsmith.allowance import memory
 from ticketsmith.errors import TicketSmithError, UsageError
@@ -119,7 +119,7 @@ class Examples:
                 collate_fn=_as_it_is,
                 generator=torch.Generator(),  # or the loader draws from the stream of the training
             )
-            return iter(loader)
+            return _whole(iter(loader))
 
     def split(self, seed: int, replicate: int) -> Split:
         """The split of one replicate. Cross-fitted: replicates with equal r // folds share one shuffle of all examples.
@@ -207,9 +207,22 @@ class _Seeded(Dataset[Any]):
 
     def __getitems__(self, keys: list[tuple[int, int]]) -> Batch:
         """Masks and noise that `collate` draws are of a stream too, which begins with that of the first example."""
-        items = [self.examples.item(number, seed) for number, seed in keys]
-        with seeded(seed_of(keys[0][1], 0, "collate")):
-            return self.examples.collated(items)
+        try:
+            items = [self.examples.item(number, seed) for number, seed in keys]
+            with seeded(seed_of(keys[0][1], 0, "collate")):
+                return self.examples.collated(items)
+        except TicketSmithError as error:
+            if get_worker_info() is None:
+                raise
+            return error  # raised in a worker, it would come out as a RuntimeError with a traceback for a text
+
+
+def _whole(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches. Raises the error that a worker gave in the place of one."""
+    for batch in batches:
+        if isinstance(batch, TicketSmithError):
+            raise batch
+        yield batch
 
 
 def _as_it_is(batch: Batch) -> Batch:
