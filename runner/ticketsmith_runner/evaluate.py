@@ -66,12 +66,14 @@ class Evaluation:
         batch = moved(batch, _device(model))
         seed, task = seed_of(self.seed, self.replicate, f"evaluation/{place}"), self.task
         # Not inference mode: what a network keeps of a pass, such as a mask, has to do in training as well.
-        with seeded(seed), torch.no_grad(), remembered(model):
+        with seeded(seed), torch.no_grad(), remembered(model) as again:
             with task.told("loss"):
                 loss = task.loss(model, batch)
+            again()
             with task.told("score"):
                 score = loss if task.score is task.loss else task.score(model, batch)
             found = {"loss": self._column("loss", loss, len(numbers), scalar=score is not loss), "score": score}
+            again()
             if recorded and task.record is not None:
                 with task.told("record"):
                     columns = task.record(model, batch)
@@ -132,27 +134,31 @@ def stack_ragged(members: list[Records]) -> Records:
 
 
 @contextmanager
-def remembered(model: nn.Module) -> Iterator[None]:
+def remembered(model: nn.Module) -> Iterator[Callable[[], None]]:
     """Let a network be asked once for the same tensors: loss, score and record of a batch read one forward pass.
 
-    It is asked again where one of them, or of its answer, was changed in place since.
+    It is asked again where one of them, or of its answer, was changed in place since; and by a function that asks
+    twice, since what the network draws is another each time. What is yielded is called between two functions.
     """
     forward: Callable[..., Any] = model.forward
     own = vars(model).get("forward")  # of a network whose forward pass was put on it
     answers: list[tuple[list[Any], Any, list[int]]] = []
+    given_out: set[int] = set()  # places of the answers that the function at work has had
 
     def once(*args: Any, **kwargs: Any) -> Any:
         given = [model.training, *args, *kwargs, *kwargs.values()]
-        for known, answer, versions in answers:
-            if _same(known, given) and versions == _versions(known, answer):
+        for place, (known, answer, versions) in enumerate(answers):
+            if place not in given_out and _same(known, given) and versions == _versions(known, answer):
+                given_out.add(place)
                 return answer
         answer = forward(*args, **kwargs)
+        given_out.add(len(answers))
         answers.append((given, answer, _versions(given, answer)))
         return answer
 
     model.forward = once
     try:
-        yield
+        yield given_out.clear
     finally:
         del model.forward
         if own is not None:

@@ -28,15 +28,27 @@ class Counted(nn.Module):
 
 def test_loss_score_and_record_read_one_forward_pass() -> None:
     network, x = Counted(), torch.rand(4, 3)
-    with torch.no_grad(), remembered(network):
-        assert network(x) is network(x) and network.calls == 1
+    with torch.no_grad(), remembered(network) as again:
+        answer = network(x)
+        again()
+        assert network(x) is answer and network.calls == 1
+
+
+def test_a_function_that_asks_twice_gets_two_draws() -> None:
+    """An importance-weighted bound is the mean over draws: of one draw, thrice, it is another number."""
+    network, x = nn.Dropout().train(), torch.ones(99)
+    with torch.no_grad(), remembered(network) as again:
+        first, second = network(x), network(x)
+        again()
+        assert not torch.equal(first, second) and network(x) is first and network(x) is second
 
 
 @pytest.mark.parametrize("other", [lambda x: x.clone(), lambda x: x[:2]])
 def test_other_tensors_are_another_forward_pass(other: Any) -> None:
     network, x = Counted(), torch.rand(4, 3)
-    with torch.no_grad(), remembered(network):
+    with torch.no_grad(), remembered(network) as again:
         network(x)
+        again()
         assert torch.equal(network(other(x)), network.body(other(x))) and network.calls == 2
 
 
@@ -48,16 +60,18 @@ def test_arguments_by_name_are_told_apart() -> None:
 
 def test_an_answer_that_was_written_to_is_asked_for_again() -> None:
     network, x = Counted(), torch.rand(4, 3)
-    with torch.no_grad(), remembered(network):
+    with torch.no_grad(), remembered(network) as again:
         network(x)[:, 0] = -torch.inf
+        again()
         assert network(x).isfinite().all()
 
 
 def test_an_input_that_was_written_to_is_another() -> None:
     network, x = Counted(), torch.rand(4, 3)
-    with torch.no_grad(), remembered(network):
+    with torch.no_grad(), remembered(network) as again:
         network(x)
         x.zero_()
+        again()
         assert torch.equal(network(x), network.body(x))
 
 
