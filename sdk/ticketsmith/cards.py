@@ -99,10 +99,11 @@ def _key(code: str, task: Reference, data_root: str) -> str:
 
 
 def _remembered(place: Path) -> dict[str, Any] | None:
-    """The card that was made before, if every file that the examples come from is as it was."""
+    """The card that was made before, if every file that the examples come from is as it was, and no other came."""
     try:
         document: dict[str, Any] = json.loads(place.read_bytes())
-        same = document["files"] and all(_stamp(Path(path)) == stamp for path, *stamp in document["files"])
+        places = [*document["files"], *document["folders"]]
+        same = document["files"] and all(_stamp(Path(path)) == stamp for path, *stamp in places)
         Card.model_validate(document["card"])
         return document if same and document["unnamed"] is None else None
     except (OSError, ValueError, KeyError, TypeError):
@@ -114,9 +115,9 @@ def _asked(task: Reference, code: bytes, data_root: str, place: Path) -> dict[st
     with _packed(code) as packed:
         document = ask("card", *_about(task, packed, data_root))
     card = Card.model_validate(document["card"]).model_dump(mode="json")
-    stamps = [[path, *_stamp(Path(path))] for path in document["files"]]
-    told = {"card": card, "files": stamps, "unnamed": document["unnamed"]}
-    if stamps and told["unnamed"] is None:
+    files, folders = ([[path, *_stamp(Path(path))] for path in document[kind]] for kind in ("files", "folders"))
+    told = {"card": card, "files": files, "folders": folders, "unnamed": document["unnamed"]}
+    if files and told["unnamed"] is None:
         _write(place, canonical(told))
     return told
 
@@ -187,8 +188,9 @@ def _error(code: int, text: str) -> TicketSmithError:
 
 
 def _stamp(path: Path) -> list[int]:
+    """Whatever changes with a file's content, or with the names in a folder."""
     status = path.stat()
-    return [status.st_size, status.st_mtime_ns]
+    return [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def _write(place: Path, data: bytes) -> None:
