@@ -15,7 +15,7 @@ from typing import Any
 
 from . import engine, weights
 from .digests import cache_file
-from .documents import canonical
+from .documents import canonical, told
 from .endings import ended
 from .errors import Conflict, IntegrityError, TicketSmithError, UsageError
 from .ledger import CARD, Ledger
@@ -116,10 +116,10 @@ def _asked(task: Reference, code: bytes, data_root: str, place: Path) -> dict[st
         document = ask("card", *_about(task, packed, data_root))
     card = Card.model_validate(document["card"]).model_dump(mode="json")
     files, folders = ([[path, *_stamp(Path(path))] for path in document[kind]] for kind in ("files", "folders"))
-    told = {"card": card, "files": files, "folders": folders, "unnamed": document["unnamed"]}
-    if files and told["unnamed"] is None:
-        _write(place, canonical(told))
-    return told
+    made = {"card": card, "files": files, "folders": folders, "unnamed": document["unnamed"]}
+    if files and made["unnamed"] is None:
+        _write(place, canonical(made))
+    return made
 
 
 @contextmanager
@@ -165,8 +165,9 @@ def ask(command: str, *options: str, listen: Listen = lambda _: None) -> dict[st
     ):
         assert runner.stdout is not None
         for line in runner.stdout:
-            if line.startswith('{"event"'):
-                events.append(event := json.loads(line))
+            _, event = told(line)
+            if event is not None:
+                events.append(event)
                 listen(event)
         status = runner.wait()
         errors.seek(0)
@@ -179,10 +180,11 @@ def ask(command: str, *options: str, listen: Listen = lambda _: None) -> dict[st
 
 def _error(code: int, text: str) -> TicketSmithError:
     """The error that the runner printed, of the class that its exit code stands for."""
-    *before, last = text.rpartition("error: ")
+    # At the head of a line, if it can be: what is wrong may be said in such words, or follow half a progress bar.
+    _, mark, last = f"\n{text}".rpartition("\nerror: ") if "\nerror: " in f"\n{text}" else text.rpartition("error: ")
     problem, _, fix = last.strip().partition("\n  fix: ")
     kinds: dict[int, type[TicketSmithError]] = {kind.code: kind for kind in TicketSmithError.__subclasses__()}
-    if not before[1]:
+    if not mark:
         return TicketSmithError(f"the runner ended with {code}: {text.strip()}", "report it with the lines above")
     return kinds.get(code, UsageError)(problem, fix)
 
