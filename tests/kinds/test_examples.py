@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 from ticketsmith.errors import UsageError
 from ticketsmith.task import Splits
-from ticketsmith_runner import planner, trainers
+from ticketsmith_runner import cards, planner, trainers
 from ticketsmith_runner.examples import Examples, Order
 from ticketsmith_runner.network import state
 from ticketsmith_runner.order import fed
@@ -75,6 +75,32 @@ def noisy(workers: int) -> list[Tensor]:
     examples = Examples(Splits(examples=Plain(), test=range(30, 40), validation=5), masked, workers)
     loaded = examples.loaded(Order(np.arange(30), 8, 0, 0).keys(0))
     return [next(loaded) for _ in range(4)]
+
+
+class Listed(Dataset[Any]):
+    """Whatever is in a list, such as tokens as a tokenizer gives them."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, number: int) -> Any:
+        return self.items[number]
+
+
+def digest(items: list[Any]) -> str:
+    return cards.digest(Examples(Splits(examples=Listed(items), test=range(1), validation=1)), "data")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [([[1, 23], [4]], [[12, 3], [4]]), ([[1], [2, 3]], [[1, 2], [3]]), ([{"a": 1}] * 3, [{"b": 1}] * 3)],
+    ids=["digits", "lengths", "names"],
+)
+def test_other_examples_have_another_digest(ours: list[Any], theirs: list[Any]) -> None:
+    assert digest(ours) != digest(theirs)
 
 
 @pytest.mark.parametrize("workers", [1, 4])
