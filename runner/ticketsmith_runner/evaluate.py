@@ -82,8 +82,11 @@ class Evaluation:
             name: self._column(name, value, len(numbers)).cpu().to(_kind(name, value)) for name, value in found.items()
         }
 
-    def _own(self, columns: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Raises UsageError for columns that every record has."""
+    def _own(self, columns: Any) -> Mapping[str, Tensor]:
+        """Raises UsageError for what is no dict, and for columns that every record has."""
+        if not isinstance(columns, Mapping):
+            got = type(columns).__name__
+            raise UsageError(f"record() of task {self.task.module} gives a {got}", "a dict: names, and (B,) tensors")
         if taken := sorted({*columns} & {*RESERVED}):
             raise UsageError(f"record() of task {self.task.module} gives {', '.join(taken)}", "take another name")
         return columns
