@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from ticketsmith.errors import UsageError
+from ticketsmith.lottery.metric import Metric
 
 from .examples import Batch, Examples, Numbers, Split
+from .objectives.whole import whole
 from .roles import PADDING, TEST, VALIDATION
 from .seeds import seed_of, seeded
 from .tasks import Task
@@ -122,6 +124,17 @@ def mean(values: Tensor) -> float | None:
 def of_test(records: Records, name: str) -> Tensor:
     """A column on the test split."""
     return records[name][records["role"] == TEST]
+
+
+def score_of(records: Records, metric: Metric) -> float | None:
+    """The score of a test set: the mean of its examples', or what the metric makes of all; None if it is not finite.
+
+    Raises UsageError where a metric of the whole lacks columns, or examples of a class.
+    """
+    scores = of_test(records, "score")
+    if metric.whole is None or not bool(scores.isfinite().all()):
+        return mean(scores)
+    return whole(metric, {name: of_test(records, name).numpy() for name in records})
 
 
 def stack_ragged(members: list[Records]) -> Records:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ticketsmith.errors import UsageError
+from ticketsmith.task import ACCURACY, Metric
 from ticketsmith_runner import samples
-from ticketsmith_runner.evaluate import remembered
+from ticketsmith_runner.evaluate import remembered, score_of
 
 from .own import EXAMPLES, TASKS, Own
 
@@ -141,3 +142,15 @@ def test_samples_from_the_global_stream_are_paired_too(tmp_path: Path) -> None:
     context = Own(tmp_path / "paired.py", tmp_path).context
     drawn = samples.drawn(context, 0, context.network(), context.network())
     assert drawn is not None and drawn.samples[0].dense == drawn.samples[0].candidate
+
+
+def test_a_score_of_the_whole_test_set_is_what_metrics_say_of_each_replicate() -> None:
+    """The mean of logits is no AUC; collapses are counted by these scores."""
+    auc = Metric(name="AUC", unit="%", scale=100, higher_is_better=True, margin=0.01, whole="auc")
+    records = {
+        "role": torch.tensor([1, 2, 2, 2, 2, 0], dtype=torch.uint8),
+        "score": torch.tensor([-9.0, -3.0, -2.0, -2.5, -1.0, 9.0]),
+        "label": torch.tensor([1, 0, 0, 1, 1, 0], dtype=torch.uint8),
+    }
+    assert score_of(records, auc) == 0.75 and score_of(records, ACCURACY) == -2.125
+    assert score_of(records | {"score": torch.full((6,), torch.nan)}, auc) is None
