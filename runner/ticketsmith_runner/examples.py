@@ -276,11 +276,15 @@ class Order:
             epoch, batch = self.place(update)
             if epoch != current:
                 current, numbers = epoch, self.epoch(epoch)
-            yield [(int(n), seed_of(self.seed, self.replicate, f"example/{epoch}/{n}")) for n in numbers[batch]]
+            yield [(int(n), self._seed(f"example/{epoch}/{n}")) for n in numbers[batch]]
 
     def noise(self, update: int) -> int:
         """The seed of what an update draws besides its examples, such as which units dropout leaves out."""
-        return seed_of(self.seed, self.replicate, f"noise/{update}")
+        return self._seed(f"noise/{update}")
+
+    def _seed(self, stream: str) -> int:
+        """Two orders of one replicate, the two ends of a line, draw nothing alike."""
+        return seed_of(self.seed, self.replicate, stream if self.stream == "order" else f"{self.stream}/{stream}")
 
 
 def _joined(data: Mapping[str, Any]) -> Splits:

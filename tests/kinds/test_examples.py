@@ -275,3 +275,12 @@ def test_a_data_set_with_a_generator_of_its_own_is_refused(tmp_path: Path) -> No
 def test_the_planner_tries_what_a_task_collates(tmp_path: Path) -> None:
     run = Own(TASKS / "sentences.py", tmp_path)
     assert planner.difference("eager", run.context) == 0
+
+
+def test_two_ends_of_a_line_draw_nothing_alike() -> None:
+    """Frankle et al., ICML 2020: both order and augmentation are the noise of SGD."""
+    pool = np.arange(8)
+    trunk, a, b = (Order(pool, 4, 0, 0, stream) for stream in ("order", "order-a", "order-b"))
+    seeds = [dict(next(order.keys(0)) + next(order.keys(1))) for order in (trunk, a, b)]
+    assert all(len({seed[n] for seed in seeds}) == 3 for n in range(8))
+    assert len({order.noise(0) for order in (trunk, a, b)}) == 3
