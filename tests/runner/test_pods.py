@@ -26,6 +26,7 @@ from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner.arguments import parser
 from ticketsmith_runner.commands import context_of, run
 from ticketsmith_runner.reads import Reads
+from ticketsmith_runner.tasks import Task
 
 from ..own_task import SIBLING, OwnTask, planted
 from .test_runs import VOLATILE
@@ -326,3 +327,19 @@ def test_the_next_card_knows_of_a_further_file(tmp_path: Path, monkeypatch: pyte
     cards._made.cache_clear()  # as in the next process
     after = cards.of(str(tmp_path / "folder.py"), str(tmp_path / "data"))
     assert (before.examples, after.examples) == (6, 7) and before.data != after.data
+
+
+@pytest.mark.parametrize("sibling", ["helper_of_two", "packed_of_two/helper"])
+def test_a_process_that_runs_two_tasks_keeps_their_modules_apart(tmp_path: Path, sibling: str) -> None:
+    """The second imported the first one's sibling out of `sys.modules`, be its folder gone."""
+    found = []
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        (folder / sibling).parent.mkdir(parents=True)
+        (folder / f"{sibling}.py").write_text(f"SUMMARY = {number}\n")
+        package, _, name = f".{sibling}".replace("/", ".").rpartition(".")
+        start = f"from {package.strip('.')} import {name} as helper" if package else f"import {name} as helper"
+        (folder / "two.py").write_text(f"{start}\n{FOLDER}")
+        found.append(Task(str(folder), "two").code.helper.SUMMARY)
+        shutil.rmtree(folder)
+    assert found == [1, 2]
