@@ -106,6 +106,12 @@ class Subject:
             before = states()
             loss = task.loss(network.train(), batch)
             draws = drawn(before)
+        if torch.as_tensor(loss).dim() == 0 and context.spec.gate.loss_margin is not None:
+            raise UsageError(
+                f"gate.loss_margin: expected null: the loss of task {task.module} is one number for a batch, not "
+                "one for each example",
+                "leave it out: the score is judged",
+            )
         measured = Evaluation(task, examples, 0, 0).columns(network.eval(), numbers, recorded=True)
         _finite(task, measured | {"loss": torch.as_tensor(loss)})
         samples.drawn(context, 0, network, network)
