@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
-from torch.utils._pytree import tree_flatten
+from torch.utils._pytree import tree_flatten, tree_map
 from torch.utils.data import TensorDataset
 
 from ticketsmith.datafiles import Manifest, manifest
@@ -96,7 +96,9 @@ def _leaves(examples: Examples) -> Any:
         yield from dataset.tensors
         return
     for number in range(examples.count):
-        yield from tree_flatten(examples.item(number, number))[0]
+        item = examples.item(number, number)
+        yield from tree_flatten(item)[0]
+        yield _plain(tree_map(lambda _: 0, item))  # names of a dict, and where one list ends and the next begins
 
 
 def leaf_bytes(leaf: Any) -> bytes:
@@ -107,9 +109,14 @@ def leaf_bytes(leaf: Any) -> bytes:
     if isinstance(leaf, np.ndarray):
         return f"{leaf.dtype.str}{leaf.shape}".encode() + np.ascontiguousarray(leaf).tobytes()
     if isinstance(leaf, bool | int | float | str | bytes | type(None)):
-        return repr(leaf).encode()
+        return repr(leaf).encode() + b"\n"  # or 1, 23 would be 12, 3
     pixels = getattr(leaf, "tobytes", None)  # an image of PIL
-    return pixels() if callable(pixels) else re.sub(r" at 0x[0-9a-f]+", "", repr(leaf)).encode()
+    return pixels() if callable(pixels) else _plain(leaf).encode()
+
+
+def _plain(value: object) -> str:
+    """A value in words, without the place in memory that it has."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 def _first_line(text: str) -> str:

@@ -82,8 +82,9 @@ def _about_a_task(options: argparse.Namespace) -> None:
         sample(task, examples)
         named = [Path(file).absolute() for file in examples.splits.files]
         files = [str(file) for file in named if Path(folder) not in file.parents]
-        unnamed = reads.unnamed(named, Path(folder))
-        tell({"event": "card", "card": made.model_dump(mode="json"), "files": files, "unnamed": unnamed})
+        unnamed, folders = reads.unnamed(named, Path(folder)), reads.listed(files, Path(folder))
+        told = {"files": files, "folders": folders, "unnamed": unnamed}
+        tell({"event": "card", "card": made.model_dump(mode="json"), **told})
 
 
 def _check(task: Task, code: str, store: Path, options: argparse.Namespace) -> None:

@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from ticketsmith.errors import UsageError
+from ticketsmith.lottery.metric import Metric
 
 from .examples import Batch, Examples, Numbers, Split
+from .objectives.whole import whole
 from .roles import PADDING, TEST, VALIDATION
 from .seeds import seed_of, seeded
 from .tasks import Task
@@ -66,12 +68,14 @@ class Evaluation:
         batch = moved(batch, _device(model))
         seed, task = seed_of(self.seed, self.replicate, f"evaluation/{place}"), self.task
         # Not inference mode: what a network keeps of a pass, such as a mask, has to do in training as well.
-        with seeded(seed), torch.no_grad(), remembered(model):
+        with seeded(seed), torch.no_grad(), remembered(model) as again:
             with task.told("loss"):
                 loss = task.loss(model, batch)
+            again()
             with task.told("score"):
                 score = loss if task.score is task.loss else task.score(model, batch)
             found = {"loss": self._column("loss", loss, len(numbers), scalar=score is not loss), "score": score}
+            again()
             if recorded and task.record is not None:
                 with task.told("record"):
                     columns = task.record(model, batch)
@@ -80,8 +84,11 @@ class Evaluation:
             name: self._column(name, value, len(numbers)).cpu().to(_kind(name, value)) for name, value in found.items()
         }
 
-    def _own(self, columns: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Raises UsageError for columns that every record has."""
+    def _own(self, columns: Any) -> Mapping[str, Tensor]:
+        """Raises UsageError for what is no dict, and for columns that every record has."""
+        if not isinstance(columns, Mapping):
+            got = type(columns).__name__
+            raise UsageError(f"record() of task {self.task.module} gives a {got}", "a dict: names, and (B,) tensors")
         if taken := sorted({*columns} & {*RESERVED}):
             raise UsageError(f"record() of task {self.task.module} gives {', '.join(taken)}", "take another name")
         return columns
@@ -119,6 +126,17 @@ def of_test(records: Records, name: str) -> Tensor:
     return records[name][records["role"] == TEST]
 
 
+def score_of(records: Records, metric: Metric) -> float | None:
+    """The score of a test set: the mean of its examples', or what the metric makes of all; None if it is not finite.
+
+    Raises UsageError where a metric of the whole lacks columns, or examples of a class.
+    """
+    scores = of_test(records, "score")
+    if metric.whole is None or not bool(scores.isfinite().all()):
+        return mean(scores)
+    return whole(metric, {name: of_test(records, name).numpy() for name in records})
+
+
 def stack_ragged(members: list[Records]) -> Records:
     """R records of unequal length (folds differ in size) to (R, M): short ones end in example -1 with role PADDING."""
     longest = max(len(member["role"]) for member in members)
@@ -132,27 +150,31 @@ def stack_ragged(members: list[Records]) -> Records:
 
 
 @contextmanager
-def remembered(model: nn.Module) -> Iterator[None]:
+def remembered(model: nn.Module) -> Iterator[Callable[[], None]]:
     """Let a network be asked once for the same tensors: loss, score and record of a batch read one forward pass.
 
-    It is asked again where one of them, or of its answer, was changed in place since.
+    It is asked again where one of them, or of its answer, was changed in place since; and by a function that asks
+    twice, since what the network draws is another each time. What is yielded is called between two functions.
     """
     forward: Callable[..., Any] = model.forward
     own = vars(model).get("forward")  # of a network whose forward pass was put on it
     answers: list[tuple[list[Any], Any, list[int]]] = []
+    given_out: set[int] = set()  # places of the answers that the function at work has had
 
     def once(*args: Any, **kwargs: Any) -> Any:
         given = [model.training, *args, *kwargs, *kwargs.values()]
-        for known, answer, versions in answers:
-            if _same(known, given) and versions == _versions(known, answer):
+        for place, (known, answer, versions) in enumerate(answers):
+            if place not in given_out and _same(known, given) and versions == _versions(known, answer):
+                given_out.add(place)
                 return answer
         answer = forward(*args, **kwargs)
+        given_out.add(len(answers))
         answers.append((given, answer, _versions(given, answer)))
         return answer
 
     model.forward = once
     try:
-        yield
+        yield given_out.clear
     finally:
         del model.forward
         if own is not None:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, TensorDataset, default_collate
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, TensorDataset, default_collate, get_worker_info
 
 from ticketsmith.allowance import memory
 from ticketsmith.errors import TicketSmithError, UsageError
@@ -100,7 +100,7 @@ class Examples:
         if self.tensors is not None:
             chosen = torch.from_numpy(numbers)
             return tree_map(lambda tensor: tensor[chosen], self.tensors)
-        return self._collated([self.item(int(number), stream(int(number))) for number in numbers])
+        return _Seeded(self).__getitems__([(int(number), stream(int(number))) for number in numbers])
 
     def on(self, device: str) -> Batch:
         """All examples, resident in a device's memory; brought there once. Only where `tensors` are."""
@@ -113,13 +113,13 @@ class Examples:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores: so asked for
             loader = DataLoader(
-                _Seeded(self.splits.examples),
+                _Seeded(self),
                 batch_sampler=keys,
                 num_workers=self.workers,
-                collate_fn=self._collated,
+                collate_fn=_as_it_is,
                 generator=torch.Generator(),  # or the loader draws from the stream of the training
             )
-            return iter(loader)
+            return _whole(iter(loader))
 
     def split(self, seed: int, replicate: int) -> Split:
         """The split of one replicate. Cross-fitted: replicates with equal r // folds share one shuffle of all examples.
@@ -170,7 +170,7 @@ class Examples:
         first = int(np.searchsorted(sizes, wanted)) + 1 if wanted else 0
         return self._spread(units[:first]), self._spread(units[first:])
 
-    def _collated(self, items: list[Any]) -> Batch:
+    def collated(self, items: list[Any]) -> Batch:
         """Raises UsageError for examples that are no tensors, or differ in shape, where a task has no `collate`."""
         try:
             return (self.collate or default_collate)(items)
@@ -200,15 +200,34 @@ class Examples:
 
 
 class _Seeded(Dataset[Any]):
-    """A data set that is asked for (number, seed)."""
+    """A data set that is asked for batches of (number, seed)."""
 
-    def __init__(self, dataset: Dataset[Any]) -> None:
-        self.dataset = dataset
+    def __init__(self, examples: Examples) -> None:
+        self.examples = examples
 
-    def __getitem__(self, key: tuple[int, int]) -> Any:
-        number, seed = key
-        with seeded(seed):
-            return _read(self.dataset, number)
+    def __getitems__(self, keys: list[tuple[int, int]]) -> Batch:
+        """Masks and noise that `collate` draws are of a stream too, which begins with that of the first example."""
+        try:
+            items = [self.examples.item(number, seed) for number, seed in keys]
+            with seeded(seed_of(keys[0][1], 0, "collate")):
+                return self.examples.collated(items)
+        except TicketSmithError as error:
+            if get_worker_info() is None:
+                raise
+            return error  # raised in a worker, it would come out as a RuntimeError with a traceback for a text
+
+
+def _whole(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches. Raises the error that a worker gave in the place of one."""
+    for batch in batches:
+        if isinstance(batch, TicketSmithError):
+            raise batch
+        yield batch
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    """A name, which crosses process boundaries as a lambda does not."""
+    return batch
 
 
 def _read(dataset: Dataset[Any], number: int) -> Any:
@@ -257,11 +276,15 @@ class Order:
             epoch, batch = self.place(update)
             if epoch != current:
                 current, numbers = epoch, self.epoch(epoch)
-            yield [(int(n), seed_of(self.seed, self.replicate, f"example/{epoch}/{n}")) for n in numbers[batch]]
+            yield [(int(n), self._seed(f"example/{epoch}/{n}")) for n in numbers[batch]]
 
     def noise(self, update: int) -> int:
         """The seed of what an update draws besides its examples, such as which units dropout leaves out."""
-        return seed_of(self.seed, self.replicate, f"noise/{update}")
+        return self._seed(f"noise/{update}")
+
+    def _seed(self, stream: str) -> int:
+        """Two orders of one replicate, the two ends of a line, draw nothing alike."""
+        return seed_of(self.seed, self.replicate, stream if self.stream == "order" else f"{self.stream}/{stream}")
 
 
 def _joined(data: Mapping[str, Any]) -> Splits:

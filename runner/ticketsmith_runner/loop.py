@@ -17,7 +17,7 @@ Look = Callable[[nn.Module], tuple[float, float]]
 
 @dataclass
 class Trace:
-    """The course of a training. Losses and scores are as recorded, steps updates done."""
+    """The course of a training. Losses and scores are as recorded, None if not finite; steps are updates done."""
 
     final: State
     early: State
@@ -85,7 +85,7 @@ def _note(trace: Trace, done: int, member: Network, look: Look) -> bool:
     finite = math.isfinite(loss)
     trace.looks.append(done)
     trace.losses.append(loss if finite else None)
-    trace.scores.append(score if finite else None)
+    trace.scores.append(score if finite and math.isfinite(score) else None)
     if not finite:
         trace.diverged_at = done
         return False

@@ -118,6 +118,12 @@ def attempt(context: Context) -> None:
     batch = examples.batch(numbers)
     with seeded(0), task.told("loss"), torch.no_grad():
         loss = task.loss(network.train(), batch)
+    if torch.as_tensor(loss).dim() == 0 and context.spec.gate.loss_margin is not None:
+        raise UsageError(
+            f"gate.loss_margin: expected null: the loss of task {task.module} is one number for a batch, not one for "
+            "each example",
+            "leave it out: the score is judged",
+        )
     measured = Evaluation(task, examples, 0, 0).columns(network.eval(), numbers, recorded=True)
     _finite(task, measured | {"loss": torch.as_tensor(loss)})
     samples.drawn(context, 0, network, network)

@@ -42,6 +42,11 @@ class Reads:
             return None
         return next((folder for folder in self.folders if _counts(Path(folder), code)), None)
 
+    def listed(self, files: Iterable[str], code: Path) -> list[str]:
+        """The folders that were listed, and those of these files: in them a further example would be."""
+        folders = {*self.folders, *(os.path.dirname(file) for file in files)}
+        return sorted(folder for folder in folders if os.path.isdir(folder) and code not in Path(folder, "a").parents)
+
     def _below(self, path: str) -> bool:
         return any(path == root or path.startswith(root.rstrip(os.sep) + os.sep) for root in self.roots)
 

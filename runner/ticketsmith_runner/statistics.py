@@ -183,7 +183,10 @@ def finite(values: Sequence[Floats], noun: str) -> list[int]:
     """
     kept = [r for r, value in enumerate(values) if np.isfinite(value).all()]
     if not kept:
-        raise Diverged(f"no replicate has finite test {noun} in both arms", "lower training.learning_rate")
+        fix = "lower training.learning_rate"
+        if noun == "scores":
+            fix += ", or let score() give a number for every example: nan_to_num(), or a value for what is empty"
+        raise Diverged(f"no replicate has finite test {noun} in both arms", fix)
     return kept
 
 

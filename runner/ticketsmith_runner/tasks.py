@@ -174,8 +174,7 @@ def _frozen(value: Any) -> Any:
 
 @lru_cache(maxsize=8)
 def _imported(folder: str, module: str) -> ModuleType:
-    if folder not in sys.path:
-        sys.path.append(folder)  # last: a task may not stand before a library
+    _go_before_other_tasks(folder)
     try:
         code = importlib.import_module(module) if "." in module else _from_file(folder, module)
     except (Exception, SystemExit) as error:
@@ -204,6 +203,30 @@ def _imported(folder: str, module: str) -> ModuleType:
             "take ACCURACY, NATS or BITS of ticketsmith.task, or a Metric(name=…, margin=…)",
         )
     return code
+
+
+FOLDERS: list[str] = []
+"""Folders of tasks that this process has imported, the newest first."""
+
+
+def _go_before_other_tasks(folder: str) -> None:
+    """Let names of a task's modules be its own, and not those of a task that the process ran before."""
+    others = [place for place in FOLDERS if place != folder]
+    for name in _names(folder):
+        module = sys.modules.get(name)
+        place = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
+        if place is not None and any(Path(place).is_relative_to(other) for other in others):
+            del sys.modules[name]
+    libraries = [place for place in sys.path if place not in FOLDERS]
+    if folder not in libraries:
+        sys.path[:] = [*libraries, folder, *others]  # last: a task may not stand before a library
+        FOLDERS[:] = [folder, *others]
+
+
+def _names(folder: str) -> set[str]:
+    """Names of the modules in a folder, and of the packages that they are in."""
+    paths = [file.relative_to(folder).with_suffix("").parts for file in Path(folder).rglob("*.py")]
+    return {".".join(parts[:end]) for parts in paths for end in range(1, len(parts) + 1)}
 
 
 def _from_file(folder: str, module: str) -> ModuleType:

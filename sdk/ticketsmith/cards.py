@@ -15,7 +15,7 @@ from typing import Any
 
 from . import engine, weights
 from .digests import cache_file
-from .documents import canonical
+from .documents import canonical, told
 from .endings import ended
 from .errors import Conflict, IntegrityError, TicketSmithError, UsageError
 from .ledger import CARD, Ledger
@@ -99,10 +99,11 @@ def _key(code: str, task: Reference, data_root: str) -> str:
 
 
 def _remembered(place: Path) -> dict[str, Any] | None:
-    """The card that was made before, if every file that the examples come from is as it was."""
+    """The card that was made before, if every file that the examples come from is as it was, and no other came."""
     try:
         document: dict[str, Any] = json.loads(place.read_bytes())
-        same = document["files"] and all(_stamp(Path(path)) == stamp for path, *stamp in document["files"])
+        places = [*document["files"], *document["folders"]]
+        same = document["files"] and all(_stamp(Path(path)) == stamp for path, *stamp in places)
         Card.model_validate(document["card"])
         return document if same and document["unnamed"] is None else None
     except (OSError, ValueError, KeyError, TypeError):
@@ -114,11 +115,11 @@ def _asked(task: Reference, code: bytes, data_root: str, place: Path) -> dict[st
     with _packed(code) as packed:
         document = ask("card", *_about(task, packed, data_root))
     card = Card.model_validate(document["card"]).model_dump(mode="json")
-    stamps = [[path, *_stamp(Path(path))] for path in document["files"]]
-    told = {"card": card, "files": stamps, "unnamed": document["unnamed"]}
-    if stamps and told["unnamed"] is None:
-        _write(place, canonical(told))
-    return told
+    files, folders = ([[path, *_stamp(Path(path))] for path in document[kind]] for kind in ("files", "folders"))
+    made = {"card": card, "files": files, "folders": folders, "unnamed": document["unnamed"]}
+    if files and made["unnamed"] is None:
+        _write(place, canonical(made))
+    return made
 
 
 @contextmanager
@@ -164,8 +165,9 @@ def ask(command: str, *options: str, listen: Listen = lambda _: None) -> dict[st
     ):
         assert runner.stdout is not None
         for line in runner.stdout:
-            if line.startswith('{"event"'):
-                events.append(event := json.loads(line))
+            _, event = told(line)
+            if event is not None:
+                events.append(event)
                 listen(event)
         status = runner.wait()
         errors.seek(0)
@@ -178,17 +180,19 @@ def ask(command: str, *options: str, listen: Listen = lambda _: None) -> dict[st
 
 def _error(code: int, text: str) -> TicketSmithError:
     """The error that the runner printed, of the class that its exit code stands for."""
-    *before, last = text.rpartition("error: ")
+    # At the head of a line, if it can be: what is wrong may be said in such words, or follow half a progress bar.
+    _, mark, last = f"\n{text}".rpartition("\nerror: ") if "\nerror: " in f"\n{text}" else text.rpartition("error: ")
     problem, _, fix = last.strip().partition("\n  fix: ")
     kinds: dict[int, type[TicketSmithError]] = {kind.code: kind for kind in TicketSmithError.__subclasses__()}
-    if not before[1]:
+    if not mark:
         return TicketSmithError(f"the runner ended with {code}: {text.strip()}", "report it with the lines above")
     return kinds.get(code, UsageError)(problem, fix)
 
 
 def _stamp(path: Path) -> list[int]:
+    """Whatever changes with a file's content, or with the names in a folder."""
     status = path.stat()
-    return [status.st_size, status.st_mtime_ns]
+    return [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def _write(place: Path, data: bytes) -> None:

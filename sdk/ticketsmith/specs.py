@@ -217,8 +217,6 @@ def _beside_the_task(spec: Experiment, card: Card) -> Iterator[str]:
         )
     if spec.training.batch_size > card.room:
         yield f"training.batch_size: expected at most the {card.room} training examples, got {spec.training.batch_size}"
-    if card.scalar_loss and spec.gate.loss_margin is not None:
-        yield "gate.loss_margin: expected null: the loss of this task is one number for a batch"
 
 
 def _alike(value: Any, usual: Any) -> bool:

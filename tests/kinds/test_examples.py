@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import TensorDataset
+from torch.utils.data import Dataset, TensorDataset
 
 from ticketsmith.errors import UsageError
 from ticketsmith.task import Splits
-from ticketsmith_runner import planner, trainers
+from ticketsmith_runner import cards, planner, trainers
 from ticketsmith_runner.examples import Examples, Order
 from ticketsmith_runner.network import state
 from ticketsmith_runner.order import fed
@@ -50,6 +50,75 @@ def trained(run: Own, examples: Examples) -> dict[str, Tensor]:
     trainer = trainers.trainer("eager").start(run.context.network(), start, {}, run.spec.training, run.task.loss)
     trainer.advance(range(5), fed(context, 0, run.context.split(0), run.spec.training))
     return trainer.capture()
+
+
+class Plain(Dataset[Tensor]):
+    """Examples of one number; some cannot be read."""
+
+    def __init__(self, torn: int = -1) -> None:
+        self.torn = torn
+
+    def __len__(self) -> int:
+        return 40
+
+    def __getitem__(self, number: int) -> Tensor:
+        if number == self.torn:
+            raise OSError("torn")
+        return torch.full((3,), float(number))
+
+
+def masked(items: list[Tensor]) -> Tensor:
+    return torch.stack(items) + torch.rand(len(items), 3)
+
+
+def noisy(workers: int) -> list[Tensor]:
+    examples = Examples(Splits(examples=Plain(), test=range(30, 40), validation=5), masked, workers)
+    loaded = examples.loaded(Order(np.arange(30), 8, 0, 0).keys(0))
+    return [next(loaded) for _ in range(4)]
+
+
+class Listed(Dataset[Any]):
+    """Whatever is in a list, such as tokens as a tokenizer gives them."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, number: int) -> Any:
+        return self.items[number]
+
+
+def digest(items: list[Any]) -> str:
+    return cards.digest(Examples(Splits(examples=Listed(items), test=range(1), validation=1)), "data")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [([[1, 23], [4]], [[12, 3], [4]]), ([[1], [2, 3]], [[1, 2], [3]]), ([{"a": 1}] * 3, [{"b": 1}] * 3)],
+    ids=["digits", "lengths", "names"],
+)
+def test_other_examples_have_another_digest(ours: list[Any], theirs: list[Any]) -> None:
+    assert digest(ours) != digest(theirs)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_noise_of_a_collate_is_the_same_however_many_workers_read(workers: int) -> None:
+    """huggingface/transformers: DataCollatorForLanguageModeling draws its masks there."""
+    assert all(map(torch.equal, noisy(0), noisy(workers)))
+
+
+def test_noise_of_a_collate_is_the_same_for_dense_and_ticket() -> None:
+    examples = Examples(Splits(examples=Plain(), test=range(30, 40), validation=5), masked)
+    assert torch.equal(examples.batch(np.arange(5)), examples.batch(np.arange(5)))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_example_that_cannot_be_read_is_named_whoever_reads_it(workers: int) -> None:
+    examples = Examples(Splits(examples=Plain(torn=0), test=range(30, 40), validation=5), workers=workers)
+    with pytest.raises(UsageError, match="example 0 cannot be read: OSError: torn"):
+        list(zip(range(9), examples.loaded(Order(np.arange(30), 8, 0, 0).keys(0)), strict=False))
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -206,3 +275,12 @@ def test_a_data_set_with_a_generator_of_its_own_is_refused(tmp_path: Path) -> No
 def test_the_planner_tries_what_a_task_collates(tmp_path: Path) -> None:
     run = Own(TASKS / "sentences.py", tmp_path)
     assert planner.difference("eager", run.context) == 0
+
+
+def test_two_ends_of_a_line_draw_nothing_alike() -> None:
+    """Frankle et al., ICML 2020: both order and augmentation are the noise of SGD."""
+    pool = np.arange(8)
+    trunk, a, b = (Order(pool, 4, 0, 0, stream) for stream in ("order", "order-a", "order-b"))
+    seeds = [dict(next(order.keys(0)) + next(order.keys(1))) for order in (trunk, a, b)]
+    assert all(len({seed[n] for seed in seeds}) == 3 for n in range(8))
+    assert len({order.noise(0) for order in (trunk, a, b)}) == 3

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ticketsmith.errors import UsageError
+from ticketsmith.task import ACCURACY, Metric
 from ticketsmith_runner import samples
-from ticketsmith_runner.evaluate import remembered
+from ticketsmith_runner.evaluate import remembered, score_of
 
 from .own import EXAMPLES, TASKS, Own
 
@@ -28,15 +29,27 @@ class Counted(nn.Module):
 
 def test_loss_score_and_record_read_one_forward_pass() -> None:
     network, x = Counted(), torch.rand(4, 3)
-    with torch.no_grad(), remembered(network):
-        assert network(x) is network(x) and network.calls == 1
+    with torch.no_grad(), remembered(network) as again:
+        answer = network(x)
+        again()
+        assert network(x) is answer and network.calls == 1
+
+
+def test_a_function_that_asks_twice_gets_two_draws() -> None:
+    """An importance-weighted bound is the mean over draws: of one draw, thrice, it is another number."""
+    network, x = nn.Dropout().train(), torch.ones(99)
+    with torch.no_grad(), remembered(network) as again:
+        first, second = network(x), network(x)
+        again()
+        assert not torch.equal(first, second) and network(x) is first and network(x) is second
 
 
 @pytest.mark.parametrize("other", [lambda x: x.clone(), lambda x: x[:2]])
 def test_other_tensors_are_another_forward_pass(other: Any) -> None:
     network, x = Counted(), torch.rand(4, 3)
-    with torch.no_grad(), remembered(network):
+    with torch.no_grad(), remembered(network) as again:
         network(x)
+        again()
         assert torch.equal(network(other(x)), network.body(other(x))) and network.calls == 2
 
 
@@ -48,16 +61,18 @@ def test_arguments_by_name_are_told_apart() -> None:
 
 def test_an_answer_that_was_written_to_is_asked_for_again() -> None:
     network, x = Counted(), torch.rand(4, 3)
-    with torch.no_grad(), remembered(network):
+    with torch.no_grad(), remembered(network) as again:
         network(x)[:, 0] = -torch.inf
+        again()
         assert network(x).isfinite().all()
 
 
 def test_an_input_that_was_written_to_is_another() -> None:
     network, x = Counted(), torch.rand(4, 3)
-    with torch.no_grad(), remembered(network):
+    with torch.no_grad(), remembered(network) as again:
         network(x)
         x.zero_()
+        again()
         assert torch.equal(network(x), network.body(x))
 
 
@@ -127,3 +142,15 @@ def test_samples_from_the_global_stream_are_paired_too(tmp_path: Path) -> None:
     context = Own(tmp_path / "paired.py", tmp_path).context
     drawn = samples.drawn(context, 0, context.network(), context.network())
     assert drawn is not None and drawn.samples[0].dense == drawn.samples[0].candidate
+
+
+def test_a_score_of_the_whole_test_set_is_what_metrics_say_of_each_replicate() -> None:
+    """The mean of logits is no AUC; collapses are counted by these scores."""
+    auc = Metric(name="AUC", unit="%", scale=100, higher_is_better=True, margin=0.01, whole="auc")
+    records = {
+        "role": torch.tensor([1, 2, 2, 2, 2, 0], dtype=torch.uint8),
+        "score": torch.tensor([-9.0, -3.0, -2.0, -2.5, -1.0, 9.0]),
+        "label": torch.tensor([1, 0, 0, 1, 1, 0], dtype=torch.uint8),
+    }
+    assert score_of(records, auc) == 0.75 and score_of(records, ACCURACY) == -2.125
+    assert score_of(records | {"score": torch.full((6,), torch.nan)}, auc) is None

@@ -1,10 +1,13 @@
 """Networks that no file of the project names go through the whole method: run, gate, report, benchmark."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+
+from ticketsmith.errors import UsageError
 
 from .own import TASKS, Own
 
@@ -56,6 +59,12 @@ def test_a_report_speaks_in_the_unit_of_the_metric(whole: Any, name: str, unit: 
 def test_a_scalar_loss_stands_beside_a_score_of_each_example(whole: Any) -> None:
     records = whole("angles").tensors("level-00/dense/train", "records")
     assert records["score"].shape == records["loss"].shape == (6, 30) and records["score"][0].unique().numel() > 20
+
+
+def test_a_scalar_loss_is_no_question_of_the_gate(tmp_path: Path) -> None:
+    """One number, repeated for each example of a batch, has no error by example."""
+    with pytest.raises(UsageError, match=r"gate\.loss_margin: expected null"):
+        Own(TASKS / "angles.py", tmp_path, {"gate": {"loss_margin": 0.1}}).choice()
 
 
 def test_more_than_256_classes_are_recorded_as_they_are(whole: Any) -> None:

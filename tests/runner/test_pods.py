@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ticketsmith import cards
 from ticketsmith.cards import read
 from ticketsmith.datafiles import Manifest, blob_key, manifest_key
 from ticketsmith.datafiles import read as manifest_of
@@ -25,6 +26,7 @@ from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner.arguments import parser
 from ticketsmith_runner.commands import context_of, run
 from ticketsmith_runner.reads import Reads
+from ticketsmith_runner.tasks import Task
 
 from ..own_task import SIBLING, OwnTask, planted
 from .test_runs import VOLATILE
@@ -288,3 +290,56 @@ class TestReads:
         reads = Reads(root)
         (root / "link.txt").read_text()
         assert reads.unnamed([root / "link.txt"], tmp_path / "code") is None
+
+    def test_folders_in_which_a_further_file_would_count(self, root: Path, tmp_path: Path) -> None:
+        reads = Reads(root)
+        assert sorted(root.iterdir())[0].name == "a.txt"
+        places = [str(root), str(root / "inside")]
+        assert reads.listed([str(root / "inside" / "b.txt")], tmp_path / "code") == places
+        assert reads.listed([str(root / "inside" / "b.txt")], root / "inside") == [str(root)], "it is code"
+
+
+FOLDER = """
+import torch
+from torch import nn
+from ticketsmith.task import ACCURACY as METRIC, Splits
+
+DEFAULTS = {"replicates": 1, "training": {"steps": 4, "batch_size": 2, "learning_rate": 0.1}}
+def data(root):
+    files = sorted(root.rglob("*.txt"))
+    numbers = torch.tensor([[float(file.read_text())] for file in files])
+    return Splits(examples=torch.utils.data.TensorDataset(numbers), files=files, test=range(2), validation=2)
+def model(): return nn.Linear(1, 1)
+def loss(model, batch): return model(batch[0]).square().flatten()
+"""
+
+
+def test_the_next_card_knows_of_a_further_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A remembered card would have the old digest, which the run then refuses: nobody could begin one with it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "folder.py").write_text(FOLDER)
+    for name in ("a/1", "a/2", "a/3", "b/4", "b/5", "b/6"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / f"{name}.txt").write_text(name[-1])
+    before = cards.of(str(tmp_path / "folder.py"), str(tmp_path / "data"))
+    (tmp_path / "data" / "c").mkdir()
+    (tmp_path / "data" / "c" / "7.txt").write_text("7")
+    cards._made.cache_clear()  # as in the next process
+    after = cards.of(str(tmp_path / "folder.py"), str(tmp_path / "data"))
+    assert (before.examples, after.examples) == (6, 7) and before.data != after.data
+
+
+@pytest.mark.parametrize("sibling", ["helper_of_two", "packed_of_two/helper"])
+def test_a_process_that_runs_two_tasks_keeps_their_modules_apart(tmp_path: Path, sibling: str) -> None:
+    """The second imported the first one's sibling out of `sys.modules`, be its folder gone."""
+    found = []
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        (folder / sibling).parent.mkdir(parents=True)
+        (folder / f"{sibling}.py").write_text(f"SUMMARY = {number}\n")
+        package, _, name = f".{sibling}".replace("/", ".").rpartition(".")
+        start = f"from {package.strip('.')} import {name} as helper" if package else f"import {name} as helper"
+        (folder / "two.py").write_text(f"{start}\n{FOLDER}")
+        found.append(Task(str(folder), "two").code.helper.SUMMARY)
+        shutil.rmtree(folder)
+    assert found == [1, 2]

@@ -8,7 +8,7 @@ from torch import nn
 
 from ticketsmith.lottery.results import Density, TrainMetrics, Verdict
 from ticketsmith.lottery.spec import Training
-from ticketsmith_runner.loop import train
+from ticketsmith_runner.loop import Trace, train
 from ticketsmith_runner.network import prunable, state
 from ticketsmith_runner.tensors import unpack
 from ticketsmith_runner.trainers import Batches
@@ -203,18 +203,25 @@ def test_a_masked_weight_stays_zero_under_momentum(optimizer: str) -> None:
     assert torch.equal(trace.final["weights/weight"] != 0, mask["weight"])
 
 
-def test_a_diverged_training_is_seen_kept_finite_and_reported() -> None:
-    training = Training(steps=9, batch_size=4, learning_rate=0.1, evaluate_every=3)
-    network = nn.Linear(4, 2)
-    state = Eager(
-        network, {f"weights/{name}": value for name, value in network.state_dict().items()}, {}, training
-    ).weights()
-    losses = iter([0.5, float("nan")])
-    trace = train(
-        Eager(network, state, {}, training), training, span=range(9), keep=None,
+def looked(*looks: tuple[float, float]) -> Trace:
+    """A training with such looks, after three updates each."""
+    training, network = Training(steps=9, batch_size=4, learning_rate=0.1, evaluate_every=3), nn.Linear(4, 2)
+    start, seen = {f"weights/{name}": value for name, value in state(network).items()}, iter(looks)
+    return train(
+        Eager(network, start, {}, training), training, span=range(9), keep=None,
         batches=Batches((torch.randn(4, 4), torch.tensor([0, 1, 1, 0])), lambda u: torch.arange(4)),
-        look=lambda n: (next(losses), 1.0),
+        look=lambda n: next(seen),
     )  # fmt: skip
+
+
+def test_a_score_that_is_no_number_ends_no_training() -> None:
+    """A share of nothing, such as the overlap of two empty masks, may be NaN while the loss is fine."""
+    trace = looked((0.5, 1.0), (0.4, float("nan")), (0.3, float("inf")))
+    assert (trace.diverged_at, trace.losses, trace.scores) == (None, [0.5, 0.4, 0.3], [1.0, None, None])
+
+
+def test_a_diverged_training_is_seen_kept_finite_and_reported() -> None:
+    trace = looked((0.5, 1.0), (float("nan"), 1.0))
     assert (trace.diverged_at, trace.looks, trace.losses, trace.early_stop_step) == (6, [3, 6], [0.5, None], 3)
     assert all(torch.equal(trace.final[name], trace.early[name]) for name in trace.final)
 

@@ -27,5 +27,10 @@ def _start(step: Rewind, context: Context, r: int) -> dict[str, Tensor]:
     else:
         source = member(context.tensors(step.kept, "kept.safetensors"), r)
     # The optimizer's memory of a weight goes with the weight: `optimizer/<slot>/<name>` has the name's mask.
-    of = {key: mask[name] for key in source if (name := key.split("/")[-1]) in mask and source[key].ndim}
+    of = {key: mask[name] for key in source if (name := _name(key)) in mask and source[key].ndim}
     return masks.apply(of, source)
+
+
+def _name(key: str) -> str:
+    """The tensor's name in a key of a state; a `ModuleDict` may have names with `/`."""
+    return key.split("/", 1 if key.startswith("weights/") else 2)[-1]

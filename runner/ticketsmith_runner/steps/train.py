@@ -13,7 +13,7 @@ from ticketsmith.lottery.steps import Train
 
 from .. import samples, trainers
 from ..context import Artifacts, Context
-from ..evaluate import Evaluation, mean, of_test, stack_ragged
+from ..evaluate import Evaluation, mean, of_test, score_of, stack_ragged
 from ..examples import Split
 from ..loop import Trace, train_all
 from ..memory import free, halving, parts
@@ -131,9 +131,9 @@ def _tested(
         kept=pack(trace.kept) if trace.kept and step.keep is not None else None,
         records=pack(records),
         trace=replace(trace, final={}, early={}, kept=None),
-        test_score=mean(of_test(records, "score")),
+        test_score=score_of(records, measure.task.metric),
         test_loss=mean(of_test(records, "loss")),
-        early_stop_test_score=mean(of_test(early, "score")),
+        early_stop_test_score=score_of(early, measure.task.metric),
         seconds=seconds + time.perf_counter() - began,
     )
 

@@ -33,8 +33,6 @@ class Card(BaseModel):
     """Examples that a replicate holds out, for early stopping and for choosing a replicate."""
     grouped: bool = False
     """True if examples come in groups (patients, passages) that are not independent."""
-    scalar_loss: bool = False
-    """True if the loss of a batch is one number and not one for each example."""
     engine: str
     """SHA-256 of the package's own sources that decide numbers."""
     code: str
