@@ -90,6 +90,11 @@ class Examples:
         leaves = tree_flatten(self.item(0))[0]
         return max([1, *(leaf.numel() for leaf in leaves if isinstance(leaf, Tensor))])
 
+    @cached_property
+    def most(self) -> int:
+        """Examples that may be held in memory at a time, at least one."""
+        return max(1, int(SHARE * memory()) // max(size_of(self.item(0)), 1))
+
     def item(self, number: int, seed: int = 0) -> Any:
         """One example, with every generator that it may draw from at the head of a stream."""
         with seeded(seed):

@@ -20,6 +20,7 @@ from ticketsmith.errors import Conflict, TicketSmithError, UsageError
 from ticketsmith.task import Metric
 
 from .examples import Examples
+from .memory import exhausted
 from .seeds import seeded
 
 NEEDED = ("METRIC", "DEFAULTS", "data", "model", "loss")
@@ -126,9 +127,7 @@ class _Told:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, Exception) or isinstance(error, TicketSmithError | MemoryError):
-            return
-        if isinstance(error, torch.OutOfMemoryError):
+        if not isinstance(error, Exception) or isinstance(error, TicketSmithError) or exhausted(error):
             return
         place = line_of(error, self.task)
         raise UsageError(

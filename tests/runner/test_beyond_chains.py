@@ -219,8 +219,13 @@ def test_a_replicate_that_diverges_leaves_the_others_of_its_stack_alone() -> Non
     assert first.losses == pytest.approx(healthy.losses, rel=1e-3) and first.kept is not None
 
 
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("out of memory"), RuntimeError("CUDA error: out of memory")],
+    ids=["allocator", "recording"],
+)
 def test_memory_that_runs_out_halves_the_stack_and_changes_no_digit(
-    start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception, start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def weights(root: str) -> dict[str, Tensor]:
         run = start({"training": {"trainer": "stack"}}, root)
@@ -232,7 +237,7 @@ def test_memory_that_runs_out_halves_the_stack_and_changes_no_digit(
     def full(network: nn.Module, states: list[State], *more: Any) -> Any:
         sizes.append(len(states))
         if len(states) > 2:
-            raise torch.OutOfMemoryError("out of memory")
+            raise error
         return begun(network, states, *more)
 
     monkeypatch.setattr(stack, "group", full)
