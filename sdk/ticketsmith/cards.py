@@ -16,7 +16,7 @@ from typing import Any
 from . import engine, weights
 from .digests import cache_file
 from .documents import canonical, told
-from .endings import ended
+from .endings import STOPPED, ended
 from .errors import Conflict, IntegrityError, TicketSmithError, UsageError
 from .ledger import CARD, Ledger
 from .lottery.card import Card
@@ -174,6 +174,8 @@ def ask(command: str, *options: str, listen: Listen = lambda _: None) -> dict[st
         printed = errors.read()
     words = next((event["code"] for event in events if event["event"] == "end"), None)
     if code := ended(status, words, "the runner"):
+        if code in STOPPED:
+            raise SystemExit(code)
         raise _error(code, printed)
     return next(event for event in events if event["event"] == command)
 

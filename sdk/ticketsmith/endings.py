@@ -58,6 +58,8 @@ def explained(error: BaseException) -> TicketSmithError | None:
                 "a worker process was killed, most likely because memory ran out",
                 "run the same command again with fewer --workers: finished steps are kept",
             )
+        case FileNotFoundError() if "No usable temporary directory" in str(error):
+            return Retryable(f"cannot write anywhere: {error.strerror}", "free disk space, or set TMPDIR; then again")
         case OSError() if error.errno is None and ".so" in str(error):  # how ctypes says that a library is not there
             return _import(error, None)
         case OSError():

@@ -238,7 +238,7 @@ def runner_of(process: "subprocess.Popen[str]") -> int | None:
     """The child of a command, once it is the runner (and no longer a fork of the command)."""
     assert process.poll() is None, process.communicate()
     for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
-        if b"ticketsmith_runner" in Path(f"/proc/{child}/cmdline").read_bytes():
+        if b"ticketsmith_runner\0all\0" in Path(f"/proc/{child}/cmdline").read_bytes():
             return int(child)
     return None
 
