@@ -353,7 +353,7 @@ def test_set_reads_yaml_values() -> None:
         "controls=[reinit, random]",
         "gate.loss_margin=null",
         "gate.margin=1e-2",
-        "options.name=mlp",
+        "options.a=b",
         "a=b=c",
     ]
     assert assign(assignments) == {
