@@ -17,7 +17,7 @@ from . import engine, weights
 from .digests import cache_file
 from .documents import canonical, told
 from .endings import STOPPED, ended
-from .errors import Conflict, IntegrityError, TicketSmithError, UsageError
+from .errors import Conflict, IntegrityError, TicketSmithError
 from .ledger import CARD, Ledger
 from .lottery.card import Card
 from .lottery.spec import Experiment
@@ -188,7 +188,7 @@ def _error(code: int, text: str) -> TicketSmithError:
     kinds: dict[int, type[TicketSmithError]] = {kind.code: kind for kind in TicketSmithError.__subclasses__()}
     if not mark:
         return TicketSmithError(f"the runner ended with {code}: {text.strip()}", "report it with the lines above")
-    return kinds.get(code, UsageError)(problem, fix)
+    return kinds.get(code, TicketSmithError)(problem, fix)
 
 
 def _stamp(path: Path) -> list[int]:
