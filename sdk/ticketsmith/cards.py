@@ -176,6 +176,8 @@ def ask(command: str, *options: str, listen: Listen = lambda _: None) -> dict[st
     if code := ended(status, words, "the runner"):
         if code in STOPPED:
             raise SystemExit(code)
+        if code == TicketSmithError.code:  # a bug, with its traceback
+            sys.stderr.write(printed.rpartition("error: ")[0])
         raise _error(code, printed)
     return next(event for event in events if event["event"] == command)
 
