@@ -7,7 +7,7 @@ UV = $(BIN)/uv
 UV_FLAGS = $(if $(findstring cpu,$(REQUIREMENTS)),--torch-backend cpu)
 IMAGE ?= ticketsmith/runner:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' sdk/ticketsmith/__init__.py)
 SECRET = --secret id=ca,src=$(CA)
-# The first of the three that works here: a docker without its daemon does not.
+# The first of the three that works: a docker without its daemon does not.
 BUILDER = $(shell if docker info >/dev/null 2>&1; then echo docker build; elif podman info >/dev/null 2>&1; \
   then echo podman build; elif command -v buildah >/dev/null; then echo buildah bud --layers; fi)
 

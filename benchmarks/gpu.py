@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     options = parser.parse_args()
     if not torch.cuda.is_available():
-        raise SystemExit("no GPU is here: nothing was measured")
+        raise SystemExit("this machine has no GPU: nothing was measured")
     single_thread()
     print(torch.cuda.get_device_name(), torch.__version__, file=sys.stderr)
     cases = [CASES[name] for name in options.case or LARGE]
@@ -116,7 +116,7 @@ def begun(case: Case, root: str, trainer: str, size: int, form: str) -> Callable
     precision = "bfloat16" if form == "bfloat16" else "float32"
     training = case.training.model_copy(update={"precision": precision})
     network, mask = start(case.name, 1.0)
-    inputs, labels = (each.to("cuda") for each in examples(case.name, root))
+    inputs, labels = (part.to("cuda") for part in examples(case.name, root))
     order = torch.randperm(len(labels), device="cuda")
     of, per_epoch = case.training.batch_size, len(labels) // case.training.batch_size
 
@@ -133,7 +133,7 @@ def begun(case: Case, root: str, trainer: str, size: int, form: str) -> Callable
         own.make = maker("cpu")
     if form == "compiled" and trainer == "stack":
         group.slopes = torch.compile(group.slopes)
-    batches = [Batches(inputs, labels, chosen)] * size
+    batches = [Batches((inputs, labels), chosen)] * size
     group.advance(range(8), batches)
     return lambda: group.advance(range(case.updates), batches)
 

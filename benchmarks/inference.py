@@ -3,7 +3,7 @@
     python benchmarks/inference.py --data-root data
     python benchmarks/inference.py --nets mlp1024 --all -o json
 
-`digits` (64-300-100-10) and `lenet300` are tickets that `ticketsmith run` finds here, at the rounds whose sparsity is
+`digits` (64-300-100-10) and `lenet300` are tickets that `ticketsmith run` finds first, at the rounds whose sparsity is
 nearest to the column; so are those of `lenet300-vector` and `lenet300-unit`, in which vectors of 16 weights, or units,
 competed. The other nets are pruned by magnitude, layer by layer, untrained. Outputs of every back-end are checked
 against the masked network before it is timed; dense runtimes serve the dense network.
@@ -22,23 +22,27 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import nets
+import numpy as np
 import torch
 from torch import nn
 
+import ticketsmith_tasks
+from ticketsmith import cards
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.spec import BenchmarkOptions
 from ticketsmith.lottery.steps import Benchmark, Prune, Train
 from ticketsmith.runs import run_ids, spec_of, steps
-from ticketsmith.specs import task
 from ticketsmith.stores import open_store
 from ticketsmith_runner.backends import every
 from ticketsmith_runner.context import Context
 from ticketsmith_runner.granularities import granularity
 from ticketsmith_runner.masks import ones
+from ticketsmith_runner.replicate import networks
 from ticketsmith_runner.steps.benchmark import benchmark
-from ticketsmith_runner.subject import Subject, networks
+from ticketsmith_runner.subject import Subject
 from ticketsmith_runtime.kernels._isa import AVX512
 from ticketsmith_runtime.llvm import Machine
 
@@ -94,11 +98,14 @@ def searched(net: str, root: str) -> Iterator[Subject]:
             raise SystemExit(done.stderr)
         ledger = Ledger(store := open_store(folder), run_ids(store)[0])
         spec = spec_of(store, ledger.run_id)
-        context = Context(spec=spec, task=task(spec.task), ledger=ledger, data_root=root)
+        code = str(Path(ticketsmith_tasks.__file__).parents[1])
+        context = Context(spec=spec, card=cards.read(ledger), ledger=ledger, code=code, data_root=root)
         levels = [networks(step, context) for step in of_levels(context)]
+        last = np.arange(context.examples.count - 1024, context.examples.count)
+        inputs = context.task.inputs(context.examples.batch(last))
         for sparsity in SPARSITIES:
-            chosen = min(levels, key=lambda each: abs(each.sparsity - sparsity))
-            yield Subject(**vars(chosen), inputs=context.data.inputs[-1024:])
+            chosen = min(levels, key=lambda level: abs(level.sparsity - sparsity))
+            yield Subject(**vars(chosen), inputs=inputs)
 
 
 def of_levels(context: Context) -> list[Benchmark]:
@@ -139,7 +146,7 @@ def chain(*sizes: int) -> nn.Sequential:
 
 
 def measured(net: str, subject: Subject, everything: bool) -> Iterator[dict[str, object]]:
-    backends = {name: each for name, each in every().items() if everything or not each.KIND.asked}
+    backends = {name: backend for name, backend in every().items() if everything or not backend.KIND.asked}
     speed = benchmark(subject, OPTIONS, backends, time.perf_counter)
     for chosen in speed.choices:
         rows = [row for row in speed.rows if row.batch_size == chosen.batch_size]

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 
 import nets
 import numpy as np
@@ -29,15 +30,15 @@ import torch
 from peers import WORKERS, pair, together, untuned
 from torch import Tensor, nn
 
-from ticketsmith.lottery.spec import Model, Training
-from ticketsmith.specs import task
-from ticketsmith_runner.data import read
-from ticketsmith_runner.models import mlp
-from ticketsmith_runner.network import draw, prunable
-from ticketsmith_runner.planner import choose
+import ticketsmith_tasks
+from ticketsmith.lottery.spec import Training
+from ticketsmith_runner.network import prunable
+from ticketsmith_runner.planner import Subject, choose
+from ticketsmith_runner.tasks import Task
 from ticketsmith_runner.timing import measure, ratio
 from ticketsmith_runner.trainers import Batches, trainer
 from ticketsmith_runner.workers import single_thread
+from ticketsmith_tasks.mlp import chain
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ CASES = {
         Case("resnet20", (1.0, 0.2), MOMENTUM, 3, 10_000),
     )
 }
+CHAINS = {"digits": "digits_mlp", "lenet300": "mnist_lenet300", "lenet300-sgd": "mnist_lenet300"}
+"""Tasks, by the names of their cases."""
+TASKS = str(Path(ticketsmith_tasks.__file__).parents[1])
+CLASSIFIER = Task(TASKS, "ticketsmith_tasks.mnist_lenet300")
+"""Every case has its loss."""
 Row = dict[str, object]
 
 
@@ -97,7 +103,9 @@ def compare(
     case: Case, density: float, options: argparse.Namespace, theirs: Sequence[Executor], ours: Sequence[Executor]
 ) -> list[Row]:
     """All calls of one case and density, interleaved; and the ratios that follow."""
-    name = choose(case.training, network(case.name), density).trainer
+    ours = network(case.name)
+    subject = Subject(CLASSIFIER, weights=sum(prunable(ours).values()), resident=True, draws=False)
+    name = choose(case.training, ours, subject, density).trainer
     training, loop = (partial(made, case, density, options.data_root) for made in (train, conventional))
     calls: dict[str, Callable[[], object]] = {
         "loop": partial(together, theirs[:1], loop),
@@ -144,13 +152,13 @@ def train(case: Case, density: float, root: str, name: str) -> None:
     inputs, labels = examples(case.name, root)
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(labels)))
     size = case.training.batch_size
-    batches = Batches(inputs, labels, lambda update: order[update * size : (update + 1) * size])
+    batches = Batches((inputs, labels), lambda update: order[update * size : (update + 1) * size])
     state = {f"weights/{key}": value for key, value in ours.state_dict().items()}
     training = case.training.model_copy(update={"precision": "bfloat16"} if name == "bfloat16" else {})
     made = trainer("eager" if name in ("plain", "bfloat16") else name).start(ours, state, mask, training)
     if name == "plain":
         ours.to(memory_format=torch.contiguous_format)
-        batches = Batches(inputs.flatten(2), labels, batches.chosen)  # what is no image keeps its layout
+        batches = Batches((inputs.flatten(2), labels), batches.chosen)  # what is no image keeps its layout
         ours.insert(0, nn.Unflatten(2, (32, 32)))  # type: ignore[operator]
     made.advance(range(case.updates), batches)
 
@@ -172,15 +180,15 @@ def _checkout(path: str, root: str, density: float) -> peers.OpenLth:
 
 
 def network(name: str) -> nn.Module:
-    if name in ("digits", "lenet300", "lenet300-sgd"):
-        return mlp.build((1, 8, 8) if name == "digits" else (1, 28, 28), 10, Model().hidden)
+    if name in CHAINS:
+        return chain(64 if name == "digits" else 784, 300, 100, 10)
     return {"conv2": nets.conv2, "resnet20": nets.resnet20}[name]()
 
 
 def start(name: str, density: float) -> tuple[nn.Module, dict[str, Tensor]]:
     """A network with a random mask of this density in every layer; dense has none."""
+    torch.manual_seed(0)
     ours, generator = network(name), torch.Generator().manual_seed(0)
-    draw(ours, generator)
     if density == 1.0:
         return ours, {}
     parameters = dict(ours.named_parameters())
@@ -190,10 +198,9 @@ def start(name: str, density: float) -> tuple[nn.Module, dict[str, Tensor]]:
 @lru_cache
 def examples(name: str, root: str) -> tuple[Tensor, Tensor]:
     """Resident inputs and labels: MNIST, or noise of CIFAR-10's size."""
-    if name in ("digits", "lenet300", "lenet300-sgd"):
-        of = task("digits-mlp" if name == "digits" else "mnist-lenet300")
-        data = read(of.dataset, of.digest, root)
-        return data.inputs[:60_000], data.labels[:60_000]
+    if name in CHAINS:
+        inputs, labels = Task(TASKS, f"ticketsmith_tasks.{CHAINS[name]}").examples(Path(root)).tensors
+        return inputs[:60_000], labels[:60_000]
     pixels, labels = noise()
     planes = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()  # or a permuted tensor is channels_last already
     return (planes / 255 - 0.5) / 0.25, torch.from_numpy(labels)

@@ -19,14 +19,14 @@ RUN --mount=type=secret,id=ca,required=false \
 COPY sdk/ticketsmith /opt/ticketsmith/ticketsmith
 COPY runner/ticketsmith_runner /opt/ticketsmith/ticketsmith_runner
 COPY runner/ticketsmith_runtime /opt/ticketsmith/ticketsmith_runtime
+COPY runner/ticketsmith_tasks /opt/ticketsmith/ticketsmith_tasks
 ENV PYTHONPATH=/opt/ticketsmith
 RUN python -m compileall -q /opt/ticketsmith
 
 # The compiled training step, so that no pod compiles it; the runner copies it to /tmp, as numba insists on a folder that
 # it may write to. On another kind of processor than this build's it is compiled again.
 ENV NUMBA_CACHE_DIR=/tmp/numba TICKETSMITH_COMPILED=/opt/compiled
-RUN TICKETSMITH_COMPILED= NUMBA_CACHE_DIR=/opt/compiled python -P -c "from ticketsmith.specs import read_spec as spec, task; \
-    from ticketsmith_runner.planner import difference; difference('csr-mlp', spec(None, {}), task('digits-mlp'))"
+RUN TICKETSMITH_COMPILED= NUMBA_CACHE_DIR=/opt/compiled python -P -m ticketsmith_runner.warm
 
 USER 65532:65532
 WORKDIR /tmp

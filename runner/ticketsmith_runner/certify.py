@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ticketsmith import __version__
 from ticketsmith.certificates import Certified, Checked, Claim, Measure, Tally, certificate
+from ticketsmith.errors import Diverged
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.results import Density, Summary, TrainMetrics
@@ -18,7 +19,7 @@ from .statistics import summary
 
 @dataclass(frozen=True)
 class Level:
-    """What a run found at one level. At level 0 the ticket is dense, and there is no control."""
+    """A run's result at one level. At level 0 the ticket is dense, and there is no control."""
 
     dense: TrainMetrics
     ticket: TrainMetrics
@@ -97,7 +98,7 @@ def _early_stop_of_reinit(level: Level) -> list[float]:
 
 def _accuracy(level: Level) -> list[float]:
     """Test accuracy at the early-stop iteration, in %."""
-    return [100 * accuracy for accuracy in level.dense.early_stop_test_accuracy]
+    return [100 * score for score in _finite(level.dense)]
 
 
 def _gain(level: Level) -> list[float]:
@@ -127,8 +128,15 @@ MEASURES: dict[Measure, Callable[[Level], list[float]]] = {
 
 
 def _points(ours: TrainMetrics, theirs: TrainMetrics) -> list[float]:
-    pairs = zip(ours.early_stop_test_accuracy, theirs.early_stop_test_accuracy, strict=True)
-    return [100 * (a - b) for a, b in pairs]
+    return [100 * (a - b) for a, b in zip(_finite(ours), _finite(theirs), strict=True)]
+
+
+def _finite(metrics: TrainMetrics) -> list[float]:
+    """Scores at the early-stop iteration. Raises Diverged if one of them is no number."""
+    scores = [score for score in metrics.early_stop_test_score if score is not None]
+    if len(scores) < len(metrics.early_stop_test_score):
+        raise Diverged("a training of the run diverged", "begin the run again with another --seed")
+    return scores
 
 
 def _reinit(level: Level) -> TrainMetrics:

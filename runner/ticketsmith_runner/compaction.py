@@ -11,7 +11,7 @@ from ticketsmith_runtime import chain
 from ticketsmith_runtime.chain import Layer, reads
 from ticketsmith_runtime.graph import Conv, Graph, Pool
 
-from .backends import NotApplicable
+from .applicable import NotApplicable
 
 
 class Select(nn.Module):

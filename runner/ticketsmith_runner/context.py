@@ -1,30 +1,29 @@
-"""What a step may know besides its own record: the spec, the task, what came before, and who trains its replicates."""
+"""Everything a step may know besides its record: the spec, the task, what came before, who trains its replicates."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor, as_completed
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from torch import Tensor
-
+from ticketsmith.errors import UsageError
 from ticketsmith.ledger import Ledger
+from ticketsmith.lottery.card import Card
+from ticketsmith.lottery.metric import Metric
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Step
-from ticketsmith.lottery.task import Task
 
-from .data import Data, read
-from .tensors import unpack
+from .artifacts import Artifacts as Artifacts
+from .delivery import missing
+
+if TYPE_CHECKING:  # a gate knows a task by its card alone, and needs no torch
+    from torch import Tensor, nn
+
+    from .examples import Examples, Split
+    from .start import Start
+    from .tasks import Task
 
 S = TypeVar("S", bound=Step)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Artifacts:
-    """What a step returns: names to bytes. `volatile` holds what differs by nature (timings)."""
-
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    volatile: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,25 +31,71 @@ class Context:
     """One run, seen from a step."""
 
     spec: Experiment
-    task: Task
+    card: Card
     ledger: Ledger
+    code: str
+    """Folder of the task's code: the unpacked archive of the run."""
     data_root: str
     workers: Executor | None = None
     """Processes of one thread each; None: this process does it all."""
+    loaders: int = 0
+    """Processes that read examples for each training, where these are not in memory; it changes no byte."""
     progress: Callable[[Step, int, int], None] | None = None
     """Told after each replicate: step, replicates done, replicates in all."""
 
     @property
-    def data(self) -> Data:
+    def metric(self) -> Metric:
+        """The measure that the gate judges."""
+        return self.card.metric
+
+    @property
+    def task(self) -> "Task":
+        """The user's task; its code is imported at the first use."""
+        from .tasks import Task
+
+        return Task(self.code, self.card.module)
+
+    @property
+    def examples(self) -> "Examples":
         """The task's examples; read at the first use, verified against the digest in the run id."""
-        return read(self.task.dataset, self.task.digest, self.data_root)
+        from .cards import verified
+
+        try:
+            return verified(self.task, self.data_root, self.card.data)
+        except UsageError as error:
+            raise missing(self.ledger.store, self.card.files, self.data_root, error) from error.__cause__
+
+    def network(self, stream: str | None = None, replicate: int = 0) -> "nn.Module":
+        """The untrained network: theta_0 of a stream; without one its values have no meaning."""
+        from .seeds import seed_of
+
+        return self.task.model(self.spec.options, 0 if stream is None else seed_of(self.spec.seed, replicate, stream))
+
+    def start(self, replicate: int) -> "Start":
+        """The start of the dense training: theta_0, with given weights laid over it."""
+        from .start import start
+
+        return start(self, replicate)
+
+    def split(self, replicate: int) -> "Split":
+        """The split of one replicate, by its number over all cohorts."""
+        return self.examples.split(self.spec.seed, replicate)
+
+    def inputs(self, replicate: int) -> Any:
+        """Arguments of the network for the test split of a replicate: a tensor, a tuple of them, or a dict by name.
+
+        Of a test split that memory does not hold, as much as it does: they are for a measurement of time.
+        """
+        return self.task.inputs(self.examples.batch(self.split(replicate).test[: self.examples.most]))
 
     def replicates(self, step: Step) -> range:
         """Numbers of the step's replicates, counted over all cohorts."""
         return range(step.cohort * self.spec.replicates, (step.cohort + 1) * self.spec.replicates)
 
-    def tensors(self, step: Step, name: str) -> dict[str, Tensor]:
+    def tensors(self, step: Step, name: str) -> "dict[str, Tensor]":
         """The tensors of a parent's artifact, each with a leading dimension R."""
+        from .tensors import unpack
+
         return unpack(self.ledger.read(step, name))
 
     def each(self, function: "Callable[[Context, S, int], T]", step: S) -> list[T]:

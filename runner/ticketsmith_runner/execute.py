@@ -1,9 +1,9 @@
 """`execute` is the only door to a step: a laptop's child process, a pod and a test all go through it."""
 
 from ticketsmith.lottery.steps import Step
-from ticketsmith.names import load
 
 from .context import Context
+from .names import load
 
 
 def execute(step: Step, context: Context) -> bool:
@@ -11,7 +11,7 @@ def execute(step: Step, context: Context) -> bool:
 
     Raises TicketSmithError: Conflict if it is there from other parents, IntegrityError if a parent is not what it was.
     """
-    run = load("ticketsmith_runner.steps", step.kind).run
+    run = load("steps", step.kind).run
     if step.derived:
         run(step, context)
         return True

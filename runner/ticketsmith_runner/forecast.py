@@ -1,17 +1,18 @@
-"""How many replicates an open question needs, as if what was found so far were the truth."""
+"""Number of replicates that an open question needs, as if what was found so far were the truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ticketsmith.lottery.gate import null_reach
+from ticketsmith.lottery.gate import CARRIERS
+from ticketsmith.lottery.metric import Metric
 from ticketsmith.lottery.results import Difference
-from ticketsmith.lottery.spec import GateRule
 
-from .bounds import Floats, t_quantile
+from .bounds import Floats, stretched, t_quantile
+from .columns import Numbers
+from .statistics import Errors
 
 POWER = 0.8
 ENOUGH = 1000  # replicates: nobody buys more
@@ -22,9 +23,9 @@ class Spread:
     """Variances of the differences on single test examples, after Searle, Casella & McCulloch, Variance Components."""
 
     between: float
-    """Of what an example does in every replicate: more replicates leave it as it is."""
+    """Variance of what an example does in every replicate: more replicates leave it as it is."""
     within: float
-    """Of what it does in one replicate: it averages out."""
+    """Variance of what it does in one replicate: it averages out."""
     examples: int
     per_example: float
     """Replicates that test an example, on average."""
@@ -34,7 +35,7 @@ class Spread:
         return sqrt((self.between + self.within / (self.per_example * times)) / self.examples)
 
 
-def spread(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats]) -> Spread:
+def spread(examples: Sequence[Numbers], deltas: Sequence[Floats]) -> Spread:
     """The components by moments. Where each example was tested once they cannot be told apart: all counts as within."""
     which, place, counts = np.unique(np.concatenate(examples), return_inverse=True, return_counts=True)
     cells = np.concatenate(deltas)
@@ -47,20 +48,40 @@ def spread(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats]) -> S
     return Spread(between=between, within=within, examples=n, per_example=len(cells) / n)
 
 
-def needed(found: Difference, spread: Spread, replicates: int, rule: GateRule, *, whole: int = 1) -> int | None:
-    """Replicates in all with which a gate on accuracy is likely to say PASS or FAIL; None if no number of them is.
+def components(found: Errors, per_example: float) -> Spread:
+    """The same from the variances of a score of the whole, whose examples have no differences of their own."""
+    between = max(0.0, found.items - found.cells) * per_example / (per_example - 1) if per_example > 1 else 0.0
+    within = per_example * (found.items - between)
+    return Spread(between=between * found.n, within=within * found.n, examples=found.n, per_example=per_example)
 
-    A multiple of `whole`. Sample size for a non-inferiority trial at a power of 80 %: Julious, Statistics in Medicine
-    23 (2004), https://doi.org/10.1002/sim.1783, with t quantiles.
+
+def needed(
+    found: Difference,
+    spread: Spread,
+    replicates: int,
+    margin: float,
+    confidence: float,
+    metric: Metric,
+    least: float,
+    *,
+    whole: int = 1,
+) -> int | None:
+    """Replicates in all with which a gate on the score is likely to say PASS or FAIL; None if no number of them is.
+
+    A multiple of `whole`; a bound stays `least` from the mean, whatever their number. Sample size for a non-inferiority
+    trial at a power of 80 %: Julious, Statistics in Medicine 23 (2004), https://doi.org/10.1002/sim.1783, with t
+    quantiles.
     """
-    if found.se_replicates is None or found.se is None:
+    if found.se_replicates is None or found.se is None or (found.carriers or CARRIERS) < CARRIERS:
         return None
-    distance = abs(found.mean + rule.margin)
-    least = null_reach(rule.margin, spread.examples, rule.confidence)
+    distance, units = abs(metric.harm(found.mean) - margin), spread.examples
+    skew = sqrt(units / found.carriers) if found.carriers else 0.0
     together = found.se / (max(found.se_replicates, spread.error(1)) or 1.0)  # 1, or more where both errors count
     for n in range(replicates + 1, ENOUGH + 1):
         se = together * max(found.se_replicates * sqrt(replicates / n), spread.error(n / replicates))
-        reach = max(float(t_quantile(rule.confidence, n - 1)) * se, least)
-        if n % whole == 0 and distance > reach + float(t_quantile(POWER, n - 1)) * se:
+        freedom = n - 1 if found.groups is None else min(n, found.groups) - 1
+        quantile = stretched(t_quantile(confidence, freedom), skew, units)
+        reach = max(float(quantile) * se, least)
+        if n % whole == 0 and distance > reach + float(t_quantile(POWER, freedom)) * se:
             return n
     return None

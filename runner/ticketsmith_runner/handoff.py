@@ -1,4 +1,4 @@
-"""What a pod tells the workflow engine, one file each: progress while it runs, what follows when it is done."""
+"""A pod's words to the workflow engine, one file each: progress while it runs, what follows when it is done."""
 
 import os
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.chains import follows
+from ticketsmith.lottery.metric import Metric
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Gate, Step
 
@@ -20,9 +21,9 @@ def progress(steps: Sequence[Step], step: Step, done: int, of: int) -> None:
         Path(path).write_text(f"{steps.index(step) * of + done}/{len(steps) * of}\n")
 
 
-def write(folder: Path, spec: Experiment, ledger: Ledger, steps: Sequence[Step]) -> None:
-    """What a chain found, and what follows it: a file for each word of `news` and of `chains.follows`."""
-    told = {name: value for step in steps for name, value in news(step, ledger).items()}
+def write(folder: Path, spec: Experiment, ledger: Ledger, metric: Metric, steps: Sequence[Step]) -> None:
+    """Write a chain's result, and what follows it: a file for each word of `news` and of `chains.follows`."""
+    told = {name: value for step in steps for name, value in news(step, ledger, metric).items()}
     status = told["status"] if isinstance(steps[-1], Gate) else None
     for name, value in {**told, **follows(spec, steps[-1], status)}.items():
         put(folder, name, str(value).encode())

@@ -1,41 +1,42 @@
-"""The training loop: stretches of updates between looks at the validation split. The same for every arm and trainer."""
+"""The training loop: stretches of updates between evaluations. The same for every arm and trainer."""
 
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from torch import nn
+
 from ticketsmith.lottery.spec import Training
 
-from .trainers import Alone, Batches, Forward, Group, Network, State, Trainer
+from .trainers import Alone, Fed, Group, Network, State, Trainer
 
-Look = Callable[[Forward], tuple[float, float]]
+Look = Callable[[nn.Module], tuple[float, float]]
+"""Mean loss and mean score on the validation split."""
 
 
 @dataclass
 class Trace:
-    """What a training saw on the way. Losses are nats, accuracies fractions, steps updates done."""
+    """The course of a training. Losses and scores are as recorded, None if not finite; steps are updates done."""
 
     final: State
     early: State
-    """The weights at the look with the least validation loss."""
+    """The weights at the evaluation with the least validation loss."""
     kept: State | None = None
     """The whole state after update k."""
     early_stop_step: int = 0
     looks: list[int] = field(default_factory=list)
     losses: list[float | None] = field(default_factory=list)
-    accuracies: list[float | None] = field(default_factory=list)
+    scores: list[float | None] = field(default_factory=list)
     diverged_at: int | None = None
     seconds: float = field(default=0.0, compare=False)
     """In updates alone; of a group, this one's share."""
 
 
-def train(
-    trainer: Trainer, training: Training, *, span: range, keep: int | None, batches: Batches, look: Look
-) -> Trace:
-    """Make the updates in `span`. `look(forward)` gives validation loss and accuracy.
+def train(trainer: Trainer, training: Training, *, span: range, keep: int | None, batches: Fed, look: Look) -> Trace:
+    """Make the updates in `span`. `look(model)` gives validation loss and score.
 
-    A loss that is not finite ends the training at the next look, with the weights of the look before.
+    A loss that is not finite ends the training at the next evaluation, with the weights of the one before.
     """
     return train_all(Alone(trainer), training, span=span, keep=keep, batches=[batches], looks=[look])[0]
 
@@ -46,7 +47,7 @@ def train_all(
     *,
     span: range,
     keep: int | None,
-    batches: Sequence[Batches],
+    batches: Sequence[Fed],
     looks: Sequence[Look],
 ) -> list[Trace]:
     """The same for the members of a group; what one of them does or becomes changes nothing for the others."""
@@ -74,17 +75,17 @@ def _begun(member: Network, captured: bool) -> Trace:
 
 
 def _stops(span: range, every: int, keep: int | None) -> Iterator[int]:
-    """The updates after which something is looked at or kept, and the last."""
+    """The updates after which something is evaluated or captured, and the last."""
     return (done for done in range(span.start + 1, span.stop + 1) if done % every == 0 or done in (keep, span.stop))
 
 
 def _note(trace: Trace, done: int, member: Network, look: Look) -> bool:
-    """Look at the validation split after `done` updates; False if the training has diverged."""
-    loss, accuracy = look(member.forward)
+    """Evaluate on the validation split after `done` updates; False if the training has diverged."""
+    loss, score = look(member.model)
     finite = math.isfinite(loss)
     trace.looks.append(done)
     trace.losses.append(loss if finite else None)
-    trace.accuracies.append(accuracy if finite else None)
+    trace.scores.append(score if finite and math.isfinite(score) else None)
     if not finite:
         trace.diverged_at = done
         return False

@@ -30,7 +30,7 @@ def halving(members: Sequence[int], work: Callable[[Sequence[int]], list[T]]) ->
     try:
         return work(members)
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not _exhausted(error):
+        if not exhausted(error):
             raise
         if len(members) == 1:
             raise Retryable(
@@ -48,8 +48,8 @@ def free() -> None:
         torch.cuda.empty_cache()
 
 
-def _exhausted(error: Exception) -> bool:
-    """A CPU, a recording and cuBLAS say it in words."""
+def exhausted(error: Exception) -> bool:
+    """True if memory ran out: a CPU, a recording and cuBLAS say it in words."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return any(word in str(error) for word in ("DefaultCPUAllocator", "CUDA error: out of memory", "ALLOC_FAILED"))

@@ -1,32 +1,43 @@
-"""The network of a spec: how it is built, drawn, and which of its parameters may be pruned."""
+"""The state of a network, and which of its parameters may be pruned."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 
-from ticketsmith.lottery.spec import Model
-from ticketsmith.lottery.task import Task
-from ticketsmith.names import load
-
-PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-
-
-def build(model: Model, task: Task) -> nn.Module:
-    """The untrained network, its values without meaning: load a state before use."""
-    with torch.random.fork_rng(devices=[]):  # torch draws values for it; nobody else's stream may notice
-        network = load("ticketsmith_runner.models", model.name).build(task.shape, task.classes, model.hidden)
-    assert isinstance(network, nn.Module)
-    return network
+LAYERS = (
+    *(nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+    nn.MultiheadAttention,
+)
+"""Modules whose matrices may be pruned."""
 
 
-def prunable(network: nn.Module) -> dict[str, int]:
-    """Weights per prunable layer, in the order of the network; the last is the output layer. No biases, no norms.
+def prunable(network: nn.Module, names: Sequence[str] | None = None) -> dict[str, int]:
+    """Weights per prunable parameter, in the order of the network; the last is the output layer. No biases, no norms.
 
-    A weight that several layers share counts once, under its first name.
+    A weight that several layers share counts once, under its first name. What is frozen, and what an embedding reads
+    as a table, is left out; with `names`, those alone. Raises KeyError for a name that is none.
     """
-    weights = {id(module.weight) for module in network.modules() if isinstance(module, PRUNABLE)}
-    return {name: weight.numel() for name, weight in network.named_parameters() if id(weight) in weights}
+    parameters = dict(network.named_parameters())
+    if names is not None:
+        every = dict(network.named_parameters(remove_duplicate=False))
+        if unknown := sorted({*names} - {*every}):
+            raise KeyError(unknown[0])
+        chosen = {id(every[name]) for name in names}
+        return {name: weight.numel() for name, weight in parameters.items() if id(weight) in chosen}
+    tables = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding | nn.EmbeddingBag)}
+    weights = {id(weight) for module in network.modules() if isinstance(module, LAYERS) for weight in matrices(module)}
+    return {
+        name: weight.numel()
+        for name, weight in parameters.items()
+        if id(weight) in weights - tables and weight.requires_grad
+    }
+
+
+def matrices(module: nn.Module) -> list[Tensor]:
+    """The parameters of one layer that multiply its inputs."""
+    names = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+    held = names if isinstance(module, nn.MultiheadAttention) else ("weight",)
+    return [weight for name in held if isinstance(weight := getattr(module, name, None), Tensor)]
 
 
 def state(network: nn.Module) -> dict[str, Tensor]:
@@ -43,22 +54,14 @@ def restore(network: nn.Module, values: Mapping[str, Tensor]) -> None:
     network.load_state_dict(values, strict=False)
 
 
+def aliases(network: nn.Module) -> dict[str, list[str]]:
+    """Every name of each tensor of the state, by the first."""
+    names: dict[int, list[str]] = {}
+    for name, value in network.state_dict(keep_vars=True).items():
+        names.setdefault(id(value), []).append(name)
+    return {shared[0]: shared for shared in names.values()}
+
+
 def _named(network: nn.Module) -> dict[str, Tensor]:
-    first: dict[int, str] = {}
     whole = network.state_dict(keep_vars=True)
-    for name, value in whole.items():
-        first.setdefault(id(value), name)
-    return {name: whole[name] for name in first.values()}
-
-
-def draw(network: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
-    """A fresh state from one stream: Glorot-normal weights, zero biases, identity norms (LTH paper, appendix G)."""
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, PRUNABLE):
-                nn.init.xavier_normal_(module.weight, generator=generator)
-                if module.bias is not None:
-                    module.bias.zero_()
-            elif reset := getattr(module, "reset_parameters", None):
-                reset()  # norms: ones and zeros, no randomness
-    return state(network)
+    return {name: whole[name] for name in aliases(network)}

@@ -1,17 +1,20 @@
-"""What is worth telling of a finished step: a terminal and a workflow engine show the same."""
+"""The news of a finished step: a terminal and a workflow engine show the same."""
 
 from typing import Any
 
 from ticketsmith.ledger import Ledger
+from ticketsmith.lottery.metric import Metric
 from ticketsmith.lottery.results import TrainMetrics, Verdict
 from ticketsmith.lottery.steps import Gate, Step, Train
 
 
-def news(step: Step, ledger: Ledger) -> dict[str, Any]:
-    """Mean `accuracy` of a training, `status` and `sparsity` (shares, 0 to 1) of a gate; nothing of other steps."""
+def news(step: Step, ledger: Ledger, metric: Metric) -> dict[str, Any]:
+    """Mean `score` of a training, as text in its unit; `status` and `sparsity` (0 to 1) of a gate; else nothing."""
     if isinstance(step, Train):
         metrics = TrainMetrics.model_validate_json(ledger.read(step, "metrics.json"))
-        return {"accuracy": sum(metrics.test_accuracy) / len(metrics.test_accuracy)}
+        scores = [score for score in metrics.test_score if score is not None]  # of those that did not diverge
+        shown = metric.shown(sum(scores) / len(scores)) if scores else "none"
+        return {"score": shown, "metric": metric.name}
     if isinstance(step, Gate):
         found = verdict(step, ledger)
         return {"status": found.status, "sparsity": found.sparsity}
@@ -19,5 +22,5 @@ def news(step: Step, ledger: Ledger) -> dict[str, Any]:
 
 
 def verdict(step: Gate, ledger: Ledger) -> Verdict:
-    """What a finished gate said."""
+    """The verdict of a finished gate."""
     return Verdict.model_validate_json(ledger.read(step, "verdict.json"))

@@ -1,4 +1,4 @@
-"""SGD and Adam through torch's functional API, which `torch.optim.SGD` and `Adam` are made of: the same bytes.
+"""SGD, Adam and AdamW through torch's functional API, which `torch.optim` makes its classes of: the same bytes.
 
 Their classes import torch's compiler, which no training here uses, for more seconds than a short training takes.
 """
@@ -29,7 +29,7 @@ class Optimizer:
             self.slots[slot][name] = torch.empty_like(like, requires_grad=False).copy_(value)
 
     def memory(self) -> Iterator[tuple[str, str, Tensor]]:
-        """What the next update depends on besides weights and gradients; nothing before the first."""
+        """Tensors that the next update depends on besides weights and gradients; nothing before the first."""
         for slot, values in self.slots.items():
             yield from ((slot, name, value) for name, value in values.items())
 
@@ -38,7 +38,7 @@ class Optimizer:
         """One update of every parameter that has a gradient. A rate beside them on a GPU is read there."""
         live: dict[str, Tensor] = {name: weight for name, weight in self.parameters.items() if weight.grad is not None}
         gradients = [weight.grad for weight in live.values() if weight.grad is not None]
-        (self._adam if self.training.optimizer == "adam" else self._sgd)(live, gradients, rate)
+        (self._sgd if self.training.optimizer == "sgd" else self._adam)(live, gradients, rate)
 
     def _adam(self, live: dict[str, Tensor], gradients: list[Tensor], rate: float | Tensor) -> None:
         for name, weight in live.items():
@@ -48,7 +48,8 @@ class Optimizer:
         average, square, count = ([self.slots[s][n] for n in live] for s in ("exp_avg", "exp_avg_sq", "step"))
         adam(
             list(live.values()), gradients, average, square, [], count, fused=True, lr=rate,
-            beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False,
+            beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=self.training.weight_decay, amsgrad=False, maximize=False,
+            decoupled_weight_decay=self.training.optimizer == "adamw",
         )  # fmt: skip
 
     def _sgd(self, live: dict[str, Tensor], gradients: list[Tensor], rate: float | Tensor) -> None:
@@ -57,7 +58,8 @@ class Optimizer:
         buffers: list[Tensor | None] = [memory.get(name) for name in live]
         sgd(
             list(live.values()), gradients, buffers, fused=True, lr=rate,
-            momentum=momentum, weight_decay=0.0, dampening=0.0, nesterov=False, maximize=False,
+            momentum=momentum, weight_decay=self.training.weight_decay, dampening=0.0, nesterov=self.training.nesterov,
+            maximize=False,
         )  # fmt: skip
         for name, buffer in zip(live, buffers, strict=True):
             if buffer is not None:  # `sgd` makes it at the first update

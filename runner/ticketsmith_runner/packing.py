@@ -12,16 +12,14 @@ from ticketsmith import __version__
 from ticketsmith.errors import Conflict, UsageError
 from ticketsmith.lottery.results import Speed, Verdict
 from ticketsmith.lottery.steps import Benchmark, Gate
-from ticketsmith_runtime.channels import compact
 from ticketsmith_runtime.graph import Graph, evaluate
 from ticketsmith_runtime.package import Measured, Ticket, write
 
-from .backends import NotApplicable
-from .backends._admission import Unequal, compare
-from .backends._onnx import model
+from .applicable import NotApplicable
+from .backends.admission import Unequal, compare
+from .backends.onnx_model import model
 from .context import Context
-from .subject import networks
-from .tracing import graph
+from .replicate import subject_of
 
 PROBES = 4  # samples
 
@@ -32,9 +30,9 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
     `onnx`: a file for the compacted network, for other runtimes; they multiply its zeros.
     """
     speed = Speed.model_validate_json(context.ledger.read(step, "speed.json"))
-    chosen = networks(step, context, speed.replicate)
+    subject = subject_of(step, context, speed.replicate)
     try:
-        traced = checked(graph(chosen.masked, chosen.masks, context.task.shape), chosen.masked)
+        traced = checked(subject.graph, subject.masked)
     except NotApplicable as reason:
         problem = f"this network cannot be packed: {reason}"
         can = "only Conv2d, Linear, BatchNorm2d, ReLU, GELU, pooling, sums and Flatten can"
@@ -52,7 +50,7 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
         write(to, ticket)
     if onnx:
         with _writing(onnx, "--onnx"), onnx.open("xb") as file:
-            file.write(model(compact(traced)))
+            file.write(model(subject.compacted))
 
 
 def checked(traced: Graph, network: nn.Module) -> Graph:
@@ -84,13 +82,15 @@ def _provenance(step: Benchmark, gate: Gate, context: Context, speed: Speed) -> 
         "level": step.level,
         "replicate": speed.replicate,
         "sparsity": speed.sparsity,
-        "task": context.spec.task,
-        "data": context.task.digest,
+        "task": context.card.name,
+        "engine": context.card.engine,
+        "code": context.card.code,
+        "data": context.card.data,
         "version": __version__,
         "verdict": {
             "status": verdict.status,
             "reason": verdict.reason,
-            "accuracy": verdict.accuracy.mean,
-            "dense_accuracy": verdict.dense_accuracy.mean,
+            "score": verdict.score.mean,
+            "dense_score": verdict.dense_score.mean,
         },
     }

@@ -1,4 +1,4 @@
-"""Which trainer each level has: a fixed rule on network and planned density, never on a clock.
+"""The trainer of each level: a fixed rule on network and planned density, never on a clock.
 
 A noisy timing must not change a digit on resume, and all arms of a level must be trained alike. So the choice follows
 from the spec, is settled once per run, and holds for every cohort, pod and resumption.
@@ -10,16 +10,22 @@ from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from ticketsmith.documents import canonical
 from ticketsmith.errors import UsageError
 from ticketsmith.ledger import TRAINERS
 from ticketsmith.lottery.schedule import kept, rounds
 from ticketsmith.lottery.spec import Experiment, Training
-from ticketsmith.lottery.task import Task
 
+from . import samples
+from .cards import steady
 from .context import Context
-from .network import build, draw, prunable
+from .evaluate import Evaluation, moved
+from .examples import Batch
+from .network import state as state_of
+from .seeds import drawn, seeded, states
+from .tasks import Task
 from .trainers import Batches, trainer, weights
 from .trainers._recorded import WARM
 
@@ -51,26 +57,107 @@ def prepare(context: Context, level: int | None) -> None:
     for at, name in settled(context).items():
         if level in (None, at):
             trainer(name)
+    if context.spec.sources.weights and level in (None, 0):
+        context.start(0)  # what does not fit ends the run now; the workers share what is loaded
 
 
 def settle(context: Context) -> bytes:
     """The run's `trainers.json`: level -> trainer and reason."""
 
     def propose() -> bytes:
-        choices = vetted(plan(context.spec, context.task), lambda name: difference(name, context.spec, context.task))
+        attempt(context)
+        choices = vetted(plan(context), lambda name: difference(name, context))
         return canonical({str(level): asdict(choice) for level, choice in choices.items()})
 
     return context.ledger.settle(TRAINERS, propose)
 
 
-def plan(spec: Experiment, task: Task) -> dict[int, Choice]:
-    """The rule. Pure: same spec, same choices."""
-    network = build(spec.model, task)
-    return {level: choose(spec.training, network, left) for level, left in _densities(spec, network).items()}
+def plan(context: Context) -> dict[int, Choice]:
+    """The rule. Pure: same spec and task, same choices."""
+    network, subject = context.network(), Subject.of(context)
+    densities = _densities(context.spec, context.task.prunable(network))
+    return {level: choose(context.spec.training, network, subject, left) for level, left in densities.items()}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Everything besides the network that a trainer must cope with."""
+
+    task: Task
+    weights: int
+    """Prunable ones."""
+    resident: bool
+    """True if the examples are in memory."""
+    draws: bool
+    """True if the loss draws numbers, as that of a VAE does."""
+    uniform: bool = True
+    """True if every batch has one shape and holds tensors alone."""
+
+    @staticmethod
+    def of(context: Context) -> "Subject":
+        """Tries the loss on a batch of two. Raises UsageError if it fails."""
+        network, task, examples = context.network("init"), context.task, context.examples
+        batch = examples.batch(context.split(0).train[:2])
+        with seeded(0), task.told("loss"), torch.no_grad():
+            before = states()
+            task.loss(network.train(), batch)
+            draws = drawn(before)
+        weights = sum(task.prunable(network).values())
+        tensors = all(isinstance(leaf, Tensor) for leaf in tree_leaves(batch))
+        return Subject(task, weights, examples.tensors is not None, draws, tensors and examples.collate is None)
+
+
+def attempt(context: Context) -> None:
+    """Try each function of the task on two examples: what fails does so before hours go into a training.
+
+    Raises UsageError.
+    """
+    network, task, examples = _steady(context), context.task, context.examples
+    steady(examples)
+    numbers = context.split(0).train[:2]
+    batch = examples.batch(numbers)
+    with seeded(0), task.told("loss"), torch.no_grad():
+        loss = task.loss(network.train(), batch)
+    if torch.as_tensor(loss).dim() == 0 and context.spec.gate.loss_margin is not None:
+        raise UsageError(
+            f"gate.loss_margin: expected null: the loss of task {task.module} is one number for a batch, not one for "
+            "each example",
+            "leave it out: the score is judged",
+        )
+    measured = Evaluation(task, examples, 0, 0).columns(network.eval(), numbers, recorded=True)
+    _finite(task, measured | {"loss": torch.as_tensor(loss)})
+    samples.drawn(context, 0, network, network)
+
+
+def _steady(context: Context) -> nn.Module:
+    """theta_0. Raises UsageError unless it is drawn anew, and alike from one stream."""
+    network, again = context.network("init"), context.network("init")
+    for (name, ours), theirs in zip(state_of(network).items(), state_of(again).values(), strict=True):
+        if not torch.equal(ours, theirs):
+            raise UsageError(
+                f"model() of task {context.task.module} gives another {name} each time that it is called",
+                "draw it from the streams of torch, numpy.random or random, which the runner seeds, and leave no NaN",
+            )
+    kept = {value.data_ptr() for value in network.state_dict().values()} - {0}
+    if shared := [name for name, value in again.state_dict().items() if value.data_ptr() in kept]:
+        raise UsageError(
+            f"model() of task {context.task.module} gives one and the same {shared[0]} to every network",
+            "make every layer within model(): dense and ticket may not share one",
+        )
+    return network
+
+
+def _finite(task: Task, measured: Mapping[str, Tensor]) -> None:
+    """Raises UsageError for a loss or score of theta_0 that is no number."""
+    if wrong := [name for name in ("loss", "score") if not bool(measured[name].isfinite().all())]:
+        raise UsageError(
+            f"{wrong[0]}() of task {task.module} is NaN or infinite before any training",
+            "look for a logarithm of 0, a division by 0, or examples that hold NaN",
+        )
 
 
 def vetted(choices: Mapping[int, Choice], probe: Callable[[str], float]) -> dict[int, Choice]:
-    """The same, with `eager` in place of a trainer whose first update here is not that of `eager`: see `difference`."""
+    """The same, with `eager` in place of a trainer whose first update is not that of `eager`: see `difference`."""
     names = {choice.trainer for choice in choices.values()} - {"eager"}
     vetoes = {name: reason for name in names if (reason := _veto(name, probe))}
     return {
@@ -82,76 +169,106 @@ def vetted(choices: Mapping[int, Choice], probe: Callable[[str], float]) -> dict
 def _veto(name: str, probe: Callable[[str], float]) -> str | None:
     try:
         found = probe(name)
-    except RuntimeError as error:  # torch's word for whatever a network does that a trainer cannot
-        return f"{name} fails on this machine: {str(error).splitlines()[0]}"
+    except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
+        # Mostly torch's word for what a network does that a trainer cannot.
+        return f"{name} fails on this machine: {next(iter(str(error).splitlines()), type(error).__name__)}"
     return None if found <= TOLERANCE else f"{name} differs from it by {found:.0e} on this machine"
 
 
-def difference(name: str, spec: Experiment, task: Task) -> float:
-    """The largest difference, in a weight or logit, after one update of a trainer and of `eager` on drawn data.
+def difference(name: str, context: Context) -> float:
+    """The largest difference, in a weight or a loss, after one update of a trainer and of `eager` on real examples.
 
-    In float32. What the spec asks for besides is only made, on a GPU until it is recorded, since it may fail there.
+    In float32, by SGD with the options asked for: the first update of Adam is the sign of a gradient, which rounding
+    turns. What the spec asks for besides is only made, on a GPU until it is recorded, since it may fail there.
     """
-    draws = torch.Generator().manual_seed(0)
-    size = min(spec.training.batch_size, 256)
-    inputs = torch.randn(size, *task.shape, generator=draws)
-    labels = torch.randint(0, task.classes, (size,), generator=draws)
-    batches = Batches(inputs, labels, lambda update: torch.arange(size))
-    start = draw(build(spec.model, task), draws)
-    mask = {layer: torch.rand(start[layer].shape, generator=draws) < 0.5 for layer in prunable(build(spec.model, task))}
+    asked, loss = context.spec.training, context.task.loss
+    size = min(asked.batch_size, 256)
+    batch = context.examples.batch(context.split(0).train[:size])
+    start, draws = state_of(context.network("probe")), torch.Generator().manual_seed(0)
+    sizes = context.task.prunable(context.network())
+    mask = {layer: torch.rand(start[layer].shape, generator=draws) < 0.5 for layer in sizes}
     state = {f"weights/{key}": value * mask.get(key, torch.tensor(1)) for key, value in start.items()}
+    resident = context.examples.tensors is not None  # if not, a batch need not begin with the examples
+    batches = Batches(batch, lambda update: torch.arange(size)) if resident else _Whole(batch)
 
     def after(name: str, training: Training, updates: int = 1) -> dict[str, Tensor]:
-        trained = trainer(name).start(build(spec.model, task), state, mask, training)
+        trained = trainer(name).start(context.network(), state, mask, training, loss)
         trained.advance(range(updates), batches.on(training.device))
-        return {**weights(trained.weights()), "logits": trained.forward(inputs)}
+        values = {key: value.float() for key, value in weights(trained.weights()).items()}
+        with seeded(0), torch.no_grad():
+            return values | {"": loss(trained.model, batches.on(training.device)(0)).detach().cpu()}
 
-    plain = Training(steps=1, batch_size=size, learning_rate=0.1)
-    here = plain.model_copy(update={"device": spec.training.device})
-    asked = here.model_copy(update={"precision": spec.training.precision})
-    if asked != plain:
-        after(name, asked, WARM + 1)
-    ours, theirs = after(name, here), after("eager", plain)
+    options = {name: getattr(asked, name) for name in ("momentum", "nesterov", "weight_decay", "clip")}
+    plain = Training(steps=1, batch_size=size, learning_rate=0.1, **options)
+    same = plain.model_copy(update={"device": asked.device})
+    wanted = same.model_copy(update={"precision": asked.precision})
+    if wanted != plain:
+        after(name, wanted, WARM + 1)
+    ours, theirs = after(name, same), after("eager", plain)
     return max(float((ours[key] - theirs[key]).abs().max()) for key in theirs)
 
 
-def _densities(spec: Experiment, network: nn.Module) -> dict[int, float]:
-    sizes = prunable(network)
+@dataclass(frozen=True)
+class _Whole:
+    """One batch for every update."""
+
+    batch: Batch
+
+    def on(self, device: str) -> "_Whole":
+        return _Whole(moved(self.batch, torch.device(device)))
+
+    def noise(self, update: int) -> int:
+        return update
+
+    def __call__(self, update: int) -> Batch:
+        return self.batch
+
+
+def _densities(spec: Experiment, sizes: Mapping[str, int]) -> dict[int, float]:
     output, whole = list(sizes)[-1], sum(sizes.values())
     levels = range(1, 1 + rounds(spec.pruning))
     return {0: 1.0} | {level: sum(kept(sizes, output, spec.pruning, level).values()) / whole for level in levels}
 
 
-def choose(training: Training, network: nn.Module, density: float) -> Choice:
+def choose(training: Training, network: nn.Module, subject: Subject, density: float) -> Choice:
     """The trainer of one network at one density. Raises UsageError if the one that is asked for cannot train it."""
     if training.trainer != "auto":
-        if reason := _unable(training.trainer, training, network):
+        if reason := _unable(training.trainer, training, network, subject):
             raise UsageError(f"training.trainer: {training.trainer} cannot train this network: {reason}", "take auto")
         return Choice(training.trainer, "asked for by the spec")
-    name, reason = _proposed(training, network, density)
-    if unable := _unable(name, training, network):
+    name, reason = _proposed(training, network, subject, density)
+    if unable := _unable(name, training, network, subject):
         return Choice("eager", unable)
     return Choice(name, reason)
 
 
-def _proposed(training: Training, network: nn.Module, density: float) -> tuple[str, str]:
+def _proposed(training: Training, network: nn.Module, subject: Subject, density: float) -> tuple[str, str]:
     if training.device == "cuda":
         if any(isinstance(module, nn.modules.conv._ConvNd) for module in network.modules()):
             return "eager", "a GPU trains convolutions of one replicate after another: side by side they take longer"
         return "stack", "a GPU trains all replicates at once"
-    weights = sum(prunable(network).values())
-    if weights <= SMALL:
-        return "csr-mlp", f"a chain of Linear and ReLU with {weights:,} weights, not more than {SMALL:,}"
+    if subject.weights <= SMALL:
+        return "csr-mlp", f"a chain of Linear and ReLU with {subject.weights:,} weights, not more than {SMALL:,}"
     below = density < SPARSE
     left = f"{density:.1%} of its weights left, {'below' if below else 'not below'} {SPARSE:.0%}"
     return ("csr-mlp" if below else "dense-mlp"), f"a chain of Linear and ReLU with {left}"
 
 
-def _unable(name: str, training: Training, network: nn.Module) -> str | None:
-    """Why a trainer cannot train a network as the spec asks, or None."""
+def _unable(name: str, training: Training, network: nn.Module, subject: Subject) -> str | None:
+    """The reason why a trainer cannot train a network as the spec asks, or None."""
     file = trainer(name)
     if training.device not in file.DEVICES:
         return f"{name} does not compute on {training.device}"
     if training.precision not in file.PRECISIONS:
         return f"{name} does not know {training.precision}"
-    return file.refuses(network)
+    if refused := file.refuses(network):
+        return refused
+    if (losses := getattr(file, "LOSSES", None)) and not (subject.resident and subject.task.loss in losses):
+        return f"{name} knows the loss of objectives.classification on examples in memory alone"
+    if hasattr(file, "group") and subject.draws:
+        return f"{name} would draw the noise of the loss for all replicates at once"
+    if hasattr(file, "group") and not subject.uniform:
+        return f"{name} lays batches side by side, and those of this task are not tensors of one shape"
+    if any(not parameter.requires_grad for parameter in network.parameters()) and name not in ("eager", "stack"):
+        return f"{name} trains every parameter, and some are frozen"
+    return None

@@ -1,4 +1,4 @@
-"""Where the time of a pod goes: starting (imports, data, workers), the store, and the work itself."""
+"""Time of a pod by its use: starting (imports, data, workers), the store, and the work itself."""
 
 import time
 from collections.abc import Iterator

@@ -1,27 +1,26 @@
 """Intervals over replicates, and paired differences with both of their variances.
 
 R: replicates.  M: records per replicate.  Two variances are kept apart: training seeds (a replicate is the unit) and
-the finite test set (an example is the unit). Replicates that share test examples are not independent, and one test set
-is not the world: the standard error clusters both ways.
+the finite test set (an example is the unit, or a group of them, such as a patient). Replicates that share test examples
+are not independent, and one test set is not the world: the standard error clusters both ways.
 
 Sums are exactly rounded (`math.fsum`), so no order of summation shows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum, sqrt
 from statistics import fmean
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
 
 from ticketsmith.errors import Diverged
-from ticketsmith.lottery.results import Difference, Summary
+from ticketsmith.lottery.metric import ACCURACY, Metric
+from ticketsmith.lottery.results import Difference, Kind, Summary
 
-from .bounds import Floats, carriers, stretched, t_quantile, two_way, wilson
-from .records import TEST
+from .bounds import Floats, carriers, degrees, stretched, t_quantile, two_way, wilson
+from .columns import Numbers
 
 INTERVAL = 0.95  # two-sided, of every interval that is shown and not judged
 
@@ -35,13 +34,30 @@ class Errors:
     replicates: float | None
     """By replicate; None for one."""
     items: float
-    """By example, which counts once, with its average over the replicates that test it."""
+    """By unit, which counts once, with its average over the replicates that test it."""
     cells: float
-    """By example and replicate, as if all were independent."""
+    """By unit and replicate, as if all were independent."""
     skew: float
-    """Skewness of the examples' averages."""
+    """Skewness of the units' averages."""
     R: int
     n: int
+    """Units: distinct test examples, or groups of them."""
+    examples: int
+    """Distinct test examples."""
+    grouped: bool
+    """True if the units are groups."""
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom: of replicates or, where those are fewer, of groups; of one replicate, of its units."""
+        if self.replicates is None:
+            return self.n - 1
+        return min(self.R, self.n) - 1 if self.grouped else self.R - 1
+
+    @property
+    def variances(self) -> tuple[float, float, float]:
+        """By replicate, unit and cell. One replicate has the variance over units alone."""
+        return (0.0, self.items, 0.0) if self.replicates is None else (self.replicates, self.items, self.cells)
 
 
 def summary(values: Sequence[float]) -> Summary:
@@ -50,24 +66,31 @@ def summary(values: Sequence[float]) -> Summary:
     >>> summary([1.0, 2.0, 3.0]).low
     -0.48...
     """
-    mean, variance, n = fmean(values), _variance(values), len(values)
-    if variance is None:
+    mean, squared, n = fmean(values), variance(values), len(values)
+    if squared is None:
         return Summary(mean=mean, se=None, low=None, high=None, n=n)
-    half = float(t_quantile((1 + INTERVAL) / 2, n - 1)) * sqrt(variance)
-    return Summary(mean=mean, se=sqrt(variance), low=mean - half, high=mean + half, n=n)
+    half = float(t_quantile((1 + INTERVAL) / 2, n - 1)) * sqrt(squared)
+    return Summary(mean=mean, se=sqrt(squared), low=mean - half, high=mean + half, n=n)
 
 
-def share(examples: Sequence[NDArray[np.int64]], right: Sequence[Floats]) -> Summary:
+def share(found: Errors) -> Summary:
     """Mean of scores of 0 or 1, such as an accuracy, with a 95 % interval over training seeds and test examples."""
-    found = errors(examples, right)
     if found.replicates is None:
         return Summary(mean=found.mean, se=None, low=None, high=None, n=1)
-    variances = found.replicates, found.items, found.cells
-    low, high = wilson(found.mean, variances, found.R, found.n, INTERVAL)
-    return Summary(mean=found.mean, se=float(two_way(*variances)), low=float(low), high=float(high), n=found.R)
+    low, high = wilson(found.mean, found.variances, found.R, found.n, INTERVAL)
+    return Summary(mean=found.mean, se=float(two_way(*found.variances)), low=float(low), high=float(high), n=found.R)
 
 
-def difference(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats], confidence: float) -> Difference:
+def amount(found: Errors) -> Summary:
+    """Mean of scores that may be any number, with a 95 % t interval over training seeds and test examples."""
+    if found.replicates is None:
+        return Summary(mean=found.mean, se=None, low=None, high=None, n=1)
+    se = float(two_way(*found.variances))
+    half = float(t_quantile((1 + INTERVAL) / 2, degrees(found.variances, found.R, found.n))) * se
+    return Summary(mean=found.mean, se=se, low=found.mean - half, high=found.mean + half, n=found.R)
+
+
+def difference(examples: Sequence[Numbers], deltas: Sequence[Floats], confidence: float) -> Difference:
     """Candidate minus dense from per-example differences: `deltas[r][i]` belongs to example `examples[r][i]`.
 
     Both bounds are one-sided at `confidence`, with R - 1 degrees of freedom.
@@ -75,69 +98,105 @@ def difference(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats], 
     return bounded(errors(examples, deltas), confidence)
 
 
-def errors(examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats]) -> Errors:
-    """The mean of per-example values and its variances: `deltas[r][i]` belongs to example `examples[r][i]`."""
+def errors(examples: Sequence[Numbers], deltas: Sequence[Floats], groups: Sequence[Numbers] | None = None) -> Errors:
+    """The mean of per-example values and its variances: `deltas[r][i]` belongs to example `examples[r][i]`.
+
+    With `groups`, those of the examples, a group is the unit.
+    """
     means = [fmean(delta.tolist()) for delta in deltas]
-    cells = np.concatenate(deltas)
-    averages = _by_example(np.concatenate(examples), cells)
+    units, values = (examples, deltas) if groups is None else grouped(examples, deltas, groups)
+    cells = np.concatenate(values)
+    averages = _by_example(np.concatenate(units), cells)
     return Errors(
         mean=fmean(means),
-        replicates=_variance(means),
-        items=_variance(averages.tolist()) or 0.0,
-        cells=_variance(cells.tolist()) or 0.0,
-        skew=_skewness(averages),
+        replicates=variance(means),
+        items=variance(averages.tolist()) or 0.0,
+        cells=variance(cells.tolist()) or 0.0,
+        skew=skewness(averages),
         R=len(means),
         n=len(averages),
+        examples=len(averages) if groups is None else len(np.unique(np.concatenate(examples))),
+        grouped=groups is not None,
     )
 
 
-def bounded(found: Errors, confidence: float, least: float = 0.0, *, tails: bool = False) -> Difference:
-    """A difference with its bounds; none for one replicate, whose spread over training seeds is unknown.
+def grouped(
+    examples: Sequence[Numbers], deltas: Sequence[Floats], groups: Sequence[Numbers]
+) -> tuple[list[Numbers], list[Floats]]:
+    """Groups in the place of examples: the number of each that a replicate tests, and its value.
 
-    With `tails`, for values such as losses, a bound is stretched where a long tail is on its side.
+    A value is the sum of a group's centred differences, times the number of groups over that of examples. So the mean
+    is that of examples, however unequal groups are, and the variance the clustered one: Liang & Zeger, Biometrika 73
+    (1986).
     """
-    few = float(carriers(found.skew, found.n)) if tails and found.skew > 0 else None
-    known: dict[str, Any] = {"mean": found.mean, "se_items": sqrt(found.items), "examples": found.n, "carriers": few}
-    if found.replicates is None:
+    tested, cells = np.concatenate(examples), np.concatenate(deltas)
+    mean = fmean(_by_example(tested, cells).tolist())
+    scale = len(np.unique(np.concatenate(groups))) / len(np.unique(tested))
+    units, values = [], []
+    for group, delta in zip(groups, deltas, strict=True):
+        own, place = np.unique(group, return_inverse=True)
+        units.append(own)
+        values.append(np.asarray(mean + scale * np.bincount(place, weights=delta - mean), dtype=np.float64))
+    return units, values
+
+
+def bounded(
+    found: Errors,
+    confidence: float,
+    least: float = 0.0,
+    *,
+    kind: Kind = "share",
+    metric: Metric = ACCURACY,
+    alone: bool = False,
+) -> Difference:
+    """A difference with its bounds, at least `least` from the mean; but for shares, stretched where a tail is long.
+
+    One replicate has none, for its spread over training seeds is unknown, unless it is about these networks `alone`.
+    """
+    tails, harmful = kind != "share", metric.harm(found.skew)
+    known: dict[str, Any] = {
+        "mean": found.mean,
+        "se_items": sqrt(found.items),
+        "examples": found.examples,
+        "groups": found.n if found.grouped else None,
+        "carriers": float(carriers(harmful, found.n)) if tails and harmful > 0 else None,
+        "kind": kind,
+    }
+    if found.replicates is None and not (alone and found.n > 1):
         return Difference(**known, se_replicates=None, se=None, low=None, high=None)
-    se, quantile = float(two_way(found.replicates, found.items, found.cells)), t_quantile(confidence, found.R - 1)
+    se, quantile = float(two_way(*found.variances)), t_quantile(confidence, found.freedom)
     skew = found.skew if tails else 0.0
     below, above = (float(stretched(quantile, side * skew, found.n)) for side in (-1, 1))
     return Difference(
         **known,
-        se_replicates=sqrt(found.replicates),
+        se_replicates=None if found.replicates is None else sqrt(found.replicates),
         se=se,
         low=found.mean - max(below * se, least),
         high=found.mean + max(above * se, least),
     )
 
 
-def finite(
-    examples: Sequence[NDArray[np.int64]], deltas: Sequence[Floats]
-) -> tuple[list[NDArray[np.int64]], list[Floats]]:
-    """The replicates all of whose deltas are finite. This flatters: the caller must judge the others by themselves.
+def finite(values: Sequence[Floats], noun: str) -> list[int]:
+    """The replicates all of whose values are finite. This flatters: the caller must judge the others by themselves.
 
     Raises Diverged if none is left.
     """
-    kept = [(example, delta) for example, delta in zip(examples, deltas, strict=True) if np.isfinite(delta).all()]
+    kept = [r for r, value in enumerate(values) if np.isfinite(value).all()]
     if not kept:
-        raise Diverged("no replicate has finite test losses in both arms", "lower training.learning_rate")
-    return [example for example, _ in kept], [delta for _, delta in kept]
+        fix = "lower training.learning_rate"
+        if noun == "scores":
+            fix += ", or let score() give a number for every example: nan_to_num(), or a value for what is empty"
+        raise Diverged(f"no replicate has finite test {noun} in both arms", fix)
+    return kept
 
 
-def of_test(records: Mapping[str, Tensor], name: str) -> list[Floats]:
-    """A column of the records on each replicate's test split, R arrays of unequal length."""
-    roles, values = records["role"].numpy(), records[name].numpy()
-    return [value[role == TEST].astype(np.float64) for role, value in zip(roles, values, strict=True)]
-
-
-def _by_example(examples: NDArray[np.int64], deltas: Floats) -> Floats:
+def _by_example(examples: Numbers, deltas: Floats) -> Floats:
     """Average of each example that occurs, in the order of their numbers."""
     _, place, count = np.unique(examples, return_inverse=True, return_counts=True)
     return np.asarray(np.bincount(place, weights=deltas) / count, dtype=np.float64)
 
 
-def _variance(values: Sequence[float]) -> float | None:
+def variance(values: Sequence[float]) -> float | None:
     """Variance of the mean: that of the values (n - 1) over n; None for one value."""
     if len(values) < 2:
         return None
@@ -145,7 +204,7 @@ def _variance(values: Sequence[float]) -> float | None:
     return fsum((value - mean) ** 2 for value in values) / (len(values) - 1) / len(values)
 
 
-def _skewness(values: Floats) -> float:
+def skewness(values: Floats) -> float:
     """Third standardized moment; 0 where nothing varies."""
     z = values - fmean(values.tolist())
     if (largest := float(np.abs(z).max())) == 0:

@@ -1,30 +1,28 @@
-"""Who is measured, and packed: one replicate of a run, its dense network and its ticket."""
+"""A dense network and its ticket as back-ends want them, each form made once."""
 
 from dataclasses import dataclass
-from statistics import median_low
 
-import torch
 from torch import Tensor, nn
 
-from ticketsmith.errors import Diverged, IntegrityError, UsageError
-from ticketsmith.lottery.results import TrainMetrics
-from ticketsmith.lottery.steps import Benchmark, Train
+from ticketsmith_runtime import channels
+from ticketsmith_runtime.graph import Graph
 
-from .context import Context
-from .data import split
-from .network import build, restore
-from .tensors import member
+from . import compaction, tracing
+from .applicable import NotApplicable, Once
+from .exporting import Models, exported
+from .inputs import Inputs, floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Networks:
-    """One replicate: its dense network, its ticket, and the masks."""
+    """One replicate: its dense network, its ticket, and the masks. Both networks are in eval mode."""
 
     replicate: int
     """Number over all cohorts."""
     dense: nn.Module
     masked: nn.Module
     masks: dict[str, Tensor]
+    """Weight name -> bool, like the weight."""
 
     @property
     def sparsity(self) -> float:
@@ -35,60 +33,38 @@ class Networks:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject(Networks):
-    """What is measured: the networks, with the examples they were not trained on."""
+    """The networks that are measured and packed, with examples that they were not trained on.
 
-    inputs: Tensor
-    """(n, *shape), the test split."""
-
-
-def median_replicate(metrics: TrainMetrics) -> int:
-    """Position of the replicate whose least validation loss is the (lower) median. Ties: the first. Diverged: never."""
-    pairs = enumerate(zip(metrics.validation_loss, metrics.diverged_at, strict=True))
-    best = {r: min(v for v in losses if v is not None) for r, (losses, at) in pairs if at is None}
-    if not best:
-        raise Diverged(
-            "every replicate of the ticket diverged: there is nothing to measure", "lower training.learning_rate"
-        )
-    middle = median_low(best.values())
-    return next(r for r, loss in best.items() if loss == middle)
-
-
-def networks(step: Benchmark, context: Context, replicate: int | None = None) -> Networks:
-    """Of one replicate of the cohort, by default the one with the median validation loss.
-
-    Raises IntegrityError if the ticket has weights outside its mask.
+    A form that a network has not raises NotApplicable, each time for the same reason.
     """
-    metrics = TrainMetrics.model_validate_json(context.ledger.read(step.ticket, "metrics.json"))
-    r = median_replicate(metrics) if replicate is None else _place(metrics.replicates, replicate)
-    masks = member(context.tensors(step.mask, "mask.safetensors"), r)
-    ticket = _weights(step.ticket, context, r)
-    if strays := [name for name, mask in masks.items() if ticket[name][~mask].any()]:
-        raise IntegrityError(
-            f"{step.ticket.key}: weights outside the mask of {step.mask.key} are not zero: {', '.join(strays)}",
-            "the ticket was not trained under this mask: move its level away and run the same command again",
-        )
-    dense = _network(_weights(step.dense, context, r), context)
-    return Networks(replicate=metrics.replicates[r], dense=dense, masked=_network(ticket, context), masks=masks)
 
+    inputs: Inputs
 
-def subject_of(step: Benchmark, context: Context) -> Subject:
-    """The replicate that the spec asks for, with its test split."""
-    chosen = networks(step, context, context.spec.benchmark.replicate)
-    test = split(context.task, context.spec.seed, chosen.replicate).test
-    return Subject(**vars(chosen), inputs=context.data.inputs[torch.from_numpy(test)])
+    @Once
+    def graph(self) -> Graph:
+        """The ticket, as the ticket runtime takes it."""
+        return tracing.graph(self.masked, self.masks, floats(self.inputs).shape[1:])
 
+    @Once
+    def compacted(self) -> Graph:
+        """The ticket's graph without what no surviving weight reads or feeds."""
+        return channels.compact(self.graph)
 
-def _place(replicates: list[int], wanted: int) -> int:
-    if wanted not in replicates:
-        raise UsageError(f"there is no replicate {wanted} in this cohort", f"choose from {replicates}")
-    return replicates.index(wanted)
+    @Once
+    def compact(self) -> nn.Module:
+        """The same for dense kernels of torch."""
+        floats(self.inputs)
+        try:
+            return compaction.compact(self.masked, self.masks)
+        except NotApplicable:
+            return compaction.Network(self.compacted).eval()
 
+    @Once
+    def dense_graph(self) -> Graph:
+        """The dense network, as the ticket runtime takes it."""
+        return tracing.graph(self.dense, {}, floats(self.inputs).shape[1:])
 
-def _weights(step: Train, context: Context, r: int) -> dict[str, Tensor]:
-    return member(context.tensors(step, "weights.safetensors"), r)
-
-
-def _network(state: dict[str, Tensor], context: Context) -> nn.Module:
-    network = build(context.spec.model, context.task)
-    restore(network, state)
-    return network.eval()
+    @Once
+    def models(self) -> Models:
+        """The dense network for other runtimes, by torch's exporter."""
+        return exported(self.dense, self.inputs)

@@ -7,21 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import torch
-from torch import Tensor
 
 Clock = Callable[[], float]
 Rounds = list[list[float]]
 """Latencies of one call, (rounds, calls in the round); rounds differ in length."""
 
 RESAMPLES = 10_000
-
-
-def batches(inputs: Tensor, size: int) -> list[Tensor]:
-    """All inputs (N, ...) in batches of exactly `size`; the last one is filled up from the first inputs."""
-    count = -(-len(inputs) // size)
-    filled = inputs[torch.arange(count * size) % len(inputs)]
-    return [filled[first : first + size] for first in range(0, len(filled), size)]
 
 
 def measure(
@@ -44,7 +35,7 @@ def measure(
 
 
 def ratio(baseline: Rounds, candidate: Rounds) -> tuple[float, float, float]:
-    """How many times faster the candidate is: median over rounds of the ratio of median latencies, paired by round.
+    """Speed of the candidate over the other: median over rounds of the ratio of median latencies, paired by round.
 
     With it the 95 % percentile-bootstrap interval over rounds. The resampling is seeded: equal times, equal interval.
     """

@@ -12,7 +12,7 @@ from torch.nn import functional
 from ticketsmith_runtime.chain import Layer
 from ticketsmith_runtime.graph import Conv, Graph, Node, Plane, Pool
 
-from .backends import NotApplicable
+from .applicable import NotApplicable
 from .compaction import layer
 
 ADDITIONS = {operator.add, operator.iadd, torch.add, "add", "add_"}
@@ -54,7 +54,7 @@ def _plane(shape: Sequence[int]) -> Plane:
 class _Value:
     number: int
     flat: bool
-    """Is it what Flatten leaves, (B, features)?"""
+    """True if it is what Flatten leaves, (B, features)."""
 
 
 class _Tracer:
@@ -174,7 +174,7 @@ class _Tracer:
         return conv, value
 
     def alone(self, node: fx.Node, value: _Value) -> bool:
-        """Does nobody but `node` read a value, under whatever name? Flatten and the like give it another one."""
+        """Tell whether `node` alone reads a value, under whatever name. Flatten and the like give it another one."""
         same = {each for each, known in self.values.items() if known.number == value.number}
         return all(user is node or user in same for each in same for user in each.users)
 

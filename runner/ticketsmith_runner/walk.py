@@ -76,5 +76,5 @@ def _run(step: Step, context: Context, tell: Tell) -> None:
     fresh = execute(step, context)
     tell(
         {"event": "done", "step": step.key, "fresh": fresh, "seconds": round(time.monotonic() - began, 3)}
-        | news(step, context.ledger)
+        | news(step, context.ledger, context.metric)
     )

@@ -57,7 +57,7 @@ def single_thread() -> None:
 
 
 def _keep_memory() -> None:
-    """What a layer puts out is large, and there anew in each update: glibc has the kernel clear its pages each time.
+    """Keep freed memory: a layer's output is large, new in each update, and glibc has its pages cleared each time.
 
     Over a third of an update of Conv-2 goes into that (benchmarks/README.md). Without glibc nothing is done.
     """

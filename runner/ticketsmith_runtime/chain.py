@@ -22,14 +22,14 @@ class Layer:
     weight_OI: NDArray[np.floating]
     """Zero outside the mask."""
     alive_OI: NDArray[np.bool_]
-    """Which weights the mask keeps. Values decide nothing: a survivor may be zero."""
+    """Weights that the mask keeps. Values decide nothing: a survivor may be zero."""
     bias_O: NDArray[np.floating]
     relu: bool
     gelu: bool = False
 
     @property
     def bent(self) -> bool:
-        """Is there anything after the sum?"""
+        """Tell whether anything comes after the sum."""
         return self.relu or self.gelu
 
     @property
@@ -38,11 +38,11 @@ class Layer:
         return int(self.alive_OI.sum())
 
     def constants_O(self) -> NDArray[np.floating]:
-        """What units put out that read nothing."""
+        """Outputs of units that read nothing."""
         return self.bend(self.bias_O)
 
     def bend(self, sums: NDArray[Any]) -> NDArray[Any]:
-        """What comes after the sum, in its type."""
+        """The function after the sum, in its type."""
         if self.gelu:
             return gelu(sums)
         return np.maximum(sums, 0) if self.relu else sums
@@ -71,7 +71,7 @@ def compact(layers: Sequence[Layer]) -> list[Layer]:
 
 
 def reads(layer: Layer) -> Kept:
-    """Which inputs any unit reads, (I,)."""
+    """Tell which inputs any unit reads, (I,)."""
     return cast(Kept, layer.alive_OI.any(0))
 
 

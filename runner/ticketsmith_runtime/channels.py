@@ -28,7 +28,7 @@ def compact(graph: Graph) -> Graph:
 
 @dataclass(frozen=True)
 class _Value:
-    """What is known of a value's channels."""
+    """Facts about a value's channels."""
 
     constant_C: Kept
     """The same at every place of every sample?"""
@@ -76,7 +76,7 @@ def _outputs(node: Conv, values: Sequence[_Value]) -> _Value:
 
 
 def _read(nodes: Sequence[Node], shapes: Sequence[Plane]) -> list[Kept]:
-    """Of each value the channels that lead to the output, and those that lie beside one in a sum."""
+    """Channels of each value that lead to the output, and those that lie beside one in a sum."""
     kept = [np.zeros(shape.channels, bool) for shape in shapes]
     kept[0][:] = kept[-1][:] = True
     while True:
@@ -95,7 +95,7 @@ def _read(nodes: Sequence[Node], shapes: Sequence[Plane]) -> list[Kept]:
 
 
 def _channels(layer: Layer, x: Plane, kept_O: Kept) -> Kept:
-    """Which channels of `x` the units that are kept read."""
+    """Channels of `x` that the units that are kept read."""
     reads_I = layer.alive_OI[kept_O].any(0)
     return np.asarray(reads_I.reshape(x.channels, -1).any(1))
 

@@ -1,4 +1,4 @@
-"""Which back-end answers which batch, and why, in words."""
+"""The back-end that answers each batch, and why, in words."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

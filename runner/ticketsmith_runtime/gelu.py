@@ -25,7 +25,7 @@ BELOW = (1.0, 0.5052915215492249, 0.11559092253446579, 0.015270736999809742, 0.0
 
 
 def gelu(x: NDArray[Any]) -> NDArray[Any]:
-    """Of each number; float64 by the C library's erf, which is slow and exact."""
+    """GELU of each number; float64 by the C library's erf, which is slow and exact."""
     if x.dtype == np.float64:
         exact = np.vectorize(math.erf, otypes=[np.float64])(x * math.sqrt(0.5))
         return np.asarray(x * (0.5 + 0.5 * exact), np.float64)

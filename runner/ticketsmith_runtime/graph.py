@@ -94,11 +94,11 @@ class Graph:
         return cls(Plane(1, 1, features), nodes)
 
     def layers(self) -> list[Layer]:
-        """Of all convolutions, Linear ones included."""
+        """Layers of all convolutions, Linear ones included."""
         return [node.layer for node in self.nodes if isinstance(node, Conv)]
 
     def shapes(self) -> list[Plane]:
-        """Of all values. Raises ValueError if nodes do not fit each other."""
+        """Shapes of all values. Raises ValueError if nodes do not fit each other."""
         found = [self.inputs]
         for n, node in enumerate(self.nodes):
             adds = node.adds if isinstance(node, Conv) else None

@@ -13,7 +13,7 @@ binding.initialize_native_asmparser()
 
 @dataclass(frozen=True, eq=False)
 class Machine:
-    """What code is made for."""
+    """The processor that code is made for."""
 
     cpu: str
     features: str
@@ -48,7 +48,7 @@ class Code:
         self._engine.finalize_object()
 
     def address(self, name: str) -> int:
-        """Where the function is. Raises KeyError if there is none of that name."""
+        """Address of the function. Raises KeyError if there is none of that name."""
         if address := self._engine.get_function_address(name):
             return int(address)
         raise KeyError(name)

@@ -1,4 +1,4 @@
-"""What manifest.json says of a graph: written from one, and checked word for word before anything is made of it."""
+"""A graph in manifest.json: written from one, and checked word for word before anything is made of it."""
 
 import json
 from collections.abc import Mapping
@@ -72,7 +72,7 @@ def skeleton(manifest: Mapping[str, Any]) -> tuple[Graph, dict[int, int]]:
 
 
 def _padded(node: Node, x: Plane) -> int:
-    """What a convolution reads, its border included."""
+    """Size of what a convolution reads, its border included."""
     if isinstance(node, Pool):
         return 0
     return x.channels * (x.height + 2 * node.padding) * (x.width + 2 * node.padding)

@@ -70,7 +70,7 @@ class Model:
         return answer(x_BF)
 
     def backend(self, batch: int) -> str:
-        """Which one answers a batch of this size."""
+        """Name of the back-end that answers a batch of this size."""
         name = fastest(self.ticket.measured, batch) if self.ticket.measured else self._guess(batch)
         return name if name in self.choices or self._mixes(name) else "numpy"
 
@@ -89,11 +89,11 @@ class Model:
             return self._made[backend]
 
     def explain(self) -> str:
-        """Which back-end answers which batch, and why; what the layers are; and what of memory each program takes."""
+        """Say which back-end answers which batch, and why; what the layers are; and what memory each program takes."""
         return explain(self)
 
     def sizes(self, backend: str) -> list[tuple[int, int]]:
-        """Of each layer of a program bytes of code, as estimated, and of weights; nothing of numpy's products."""
+        """Bytes of code, as estimated, and of weights, for each layer of a program; numpy's products count nothing."""
         self.run(backend)
         return self._sizes[backend]
 
@@ -120,7 +120,7 @@ class Model:
         return isa is not None and runs(lambda: batches.suits(self.graph, kernels, isa))
 
     def _mixes(self, name: str) -> bool:
-        """Is it a kernel for each Linear, joined by `+`, that run here?"""
+        """Tell whether it is a kernel for each Linear, joined by `+`, all of which this machine runs."""
         return "+" in name and self._suits(name.split("+"))
 
     def _make(self, backend: str) -> Run:
@@ -134,7 +134,7 @@ class Model:
 
 
 def runs(suits: Callable[[], None]) -> bool:
-    """Is anything written for it?"""
+    """Tell whether anything is written for it."""
     try:
         suits()
     except Unsuited:

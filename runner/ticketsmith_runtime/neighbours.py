@@ -27,7 +27,7 @@ SLACK = 2 * LANES
 
 @dataclass(frozen=True)
 class Flat:
-    """Where the places of a plane are, in floats."""
+    """Places of a plane, in floats."""
 
     plane: Plane
     border: int
@@ -59,24 +59,24 @@ class Arranged:
     """A graph cut in two: a body over planes, a head of layers that read whole planes."""
 
     values: list[Flat]
-    """Of the body, the network's input first."""
+    """Values of the body, the network's input first."""
     begins: list[int]
     phases: dict[int, tuple[Flat, int]]
-    """Of convolutions with a stride, by node: the copies, and where they begin. A channel is stride x stride ones."""
+    """Copies for convolutions with a stride, by node, and where they begin. A channel is stride x stride ones."""
     floats: int
-    """Of all."""
+    """Size of all."""
     body: list[Node]
     head: list[Layer]
 
     @property
     def inputs_I(self) -> NDArray[np.int64]:
-        """Where the head's inputs are."""
+        """Places of the head's inputs."""
         last = self.values[-1]
         return self.begins[-1] + last.corner + last.at(last.plane)
 
 
 def arrange(graph: Graph) -> Arranged:
-    """Where everything goes. Raises Unsuited."""
+    """Give everything its place. Raises Unsuited."""
     shapes, (body, head) = graph.shapes(), cut(graph)
     edges = borders(body)
     pitches = _pitches(shapes, edges, body)
@@ -96,7 +96,7 @@ def arrange(graph: Graph) -> Arranged:
 
 
 def layers(arranged: Arranged) -> Iterator[tuple[int, Layer, Reach]]:
-    """Of each convolution its node, its layer with columns in the order of memory, and where things are."""
+    """Node of each convolution, its layer with columns in the order of memory, and the places of things."""
     for n, node in enumerate(arranged.body):
         if isinstance(node, Conv):
             x, y = arranged.values[node.reads], arranged.values[n + 1]
@@ -158,14 +158,14 @@ def _pitches(shapes: Sequence[Plane], edges: Sequence[int], body: Sequence[Node]
 
 
 def _phased(kernel: Plane, s: int, x: Flat) -> NDArray[np.int64]:
-    """Where the inputs of a kernel are among the copies for stride `s`."""
+    """Places of a kernel's inputs among the copies for stride `s`."""
     channel, down, right = places(kernel)
     copy = channel * s**2 + down % s * s + right % s
     return np.asarray(copy * x.spread + down // s * x.pitch + right // s)
 
 
 def _used(node: Conv) -> list[int]:
-    """Which copies a kernel reads."""
+    """Copies that a kernel reads."""
     s, (height, width) = node.stride, node.kernel
     return [i * s + j for i in range(min(s, height)) for j in range(min(s, width))]
 

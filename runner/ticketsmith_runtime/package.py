@@ -42,12 +42,12 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Ticket:
-    """What a package holds."""
+    """The content of a package."""
 
     graph: Graph
     measured: list[Measured] = field(default_factory=list)
     machine: dict[str, Any] = field(default_factory=dict)
-    """Where it was measured: CPU, versions, date."""
+    """The place of the measurement: CPU, versions, date."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Run, spec, data, version, replicate, sparsity, verdict."""
     sealed: bool = True

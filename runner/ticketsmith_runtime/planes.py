@@ -23,7 +23,7 @@ WIDEST = 32
 
 @dataclass(frozen=True)
 class Value:
-    """Where the places of a plane are, in rows."""
+    """Places of a plane, in rows."""
 
     plane: Plane
     border: int
@@ -57,9 +57,9 @@ class Arranged:
     """A graph cut in two: a body over planes, a head of layers that read whole planes."""
 
     values: list[Value]
-    """Of the body, the network's input first."""
+    """Values of the body, the network's input first."""
     begins: list[int]
-    """Where each is in the scratch memory of a tile, in rows. The last one, the head's input, is written elsewhere."""
+    """Place of each in the scratch memory of a tile, in rows. The last one, the head's input, is written elsewhere."""
     scratch: int
     """Rows."""
     body: list[Node]
@@ -68,7 +68,7 @@ class Arranged:
 
 
 def arrange(graph: Graph) -> Arranged:
-    """Where everything goes. Raises Unsuited."""
+    """Give everything its place. Raises Unsuited."""
     shapes, (body, head) = graph.shapes(), cut(graph)
     values = [Value(shapes[n], border, by_plane=not n) for n, border in enumerate(borders(body))]
     if values[-1].border or any(isinstance(node, Conv) and node.adds == 0 for node in body):
@@ -152,7 +152,7 @@ def places(plane: Plane) -> tuple[NDArray[np.int64], ...]:
 
 
 def borders(body: Sequence[Node]) -> list[int]:
-    """Of each value: what the convolutions need that read it. What is added has the border of what it is added to."""
+    """Border of each value: as the convolutions that read it need. The terms of a sum have the same border."""
     found = [0] * (len(body) + 1)
     for node in body:
         if isinstance(node, Conv):
@@ -168,7 +168,7 @@ def borders(body: Sequence[Node]) -> list[int]:
 
 
 def placed(values: Sequence[object], sizes: Sequence[int], body: Sequence[Node]) -> tuple[list[int], int]:
-    """Where each begins, and the size of all.
+    """Beginning of each, and the size of all.
 
     Values share memory with values of the same form that nobody reads any more: a border stays a border.
     """

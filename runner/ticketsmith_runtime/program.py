@@ -29,7 +29,7 @@ LARGEST_CODE = 16 << 20
 
 
 class Call(ctypes.Structure):
-    """What a call hands over: one address instead of five numbers, which Python takes long to convert."""
+    """The content of a call: one address instead of five numbers, which Python takes long to convert."""
 
     _fields_ = (
         ("x", ctypes.c_void_p),

@@ -28,10 +28,10 @@ class Single:
     """A kernel for one sample after the other."""
 
     arrange: Callable[[Sequence[Layer]], tuple[NDArray[np.int64], list[Layer]]]
-    """Which inputs it reads, in its order, and the layers for that order."""
+    """Inputs that it reads, in its order, and the layers for that order."""
     generate: Callable[[str, Layer], Function]
     in_place: bool = False
-    """Does it read a sample where it is? Otherwise a copy, with room behind it."""
+    """True if it reads a sample where it is; otherwise a copy, with room behind it."""
 
 
 SINGLES = {
@@ -43,14 +43,14 @@ SINGLES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """What comes before the layers: convolutions, their code, and what calls it."""
+    """Everything before the layers: convolutions, their code, and what calls it."""
 
     layers: Sequence[Layer] = ()
     functions: Sequence[Function] = ()
     calls: Callable[[Sequence[int]], Iterator[str]] = lambda streams: iter(())
     """LLVM IR of `@body`; `streams`: where the functions' weights begin, in bytes."""
     inputs_I: NDArray[np.int64]
-    """Where the layers' inputs are, in what it leaves or, without convolutions, in the sample."""
+    """Places of the layers' inputs, in what it leaves or, without convolutions, in the sample."""
     scratch: int = 0
     """Floats."""
 

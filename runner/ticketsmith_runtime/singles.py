@@ -10,16 +10,16 @@ ROW = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What the loop over samples has to know of a net."""
+    """Facts about a net that the loop over samples has to know."""
 
     features: int
     outputs: int
     order: int
-    """How many inputs are read; which, int32, is at the beginning of `stream`, padded to a multiple of UNROLLED."""
+    """Number of inputs read; which, int32, is at the beginning of `stream`, padded to a multiple of UNROLLED."""
     planes: bool
-    """Are they not inputs as they come, but what `@body`(x, scratch, stream) leaves in memory behind all buffers?"""
+    """True if they are not inputs as they come, but what `@body`(x, scratch, stream) leaves behind all buffers."""
     direct: bool
-    """Does the first layer read a sample where it is?"""
+    """True if the first layer reads a sample where it is."""
     gelus: Container[int]
     """Numbers of the layers that `@gelu`(values, rows) follows."""
 

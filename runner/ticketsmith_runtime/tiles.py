@@ -153,7 +153,7 @@ def _scatter_block(key: str, lanes: int, wide: int, at: str) -> Iterator[str]:
 
 
 def _transpose(key: str, lanes: int) -> Generator[str, None, list[str]]:
-    """Of a square in registers `%{key}0_0`..: log2(lanes) stages, in each of which pairs of rows change halves."""
+    """Transpose a square in registers `%{key}0_0`..: log2(lanes) stages, in which pairs of rows change halves."""
     vector, rows, span, stage = f"<{lanes} x float>", list(range(lanes)), 1, 0
     while span < lanes:
         stage += 1

@@ -1,4 +1,4 @@
-"""Does every program give what the weights say? Held against the uncompacted net in float64."""
+"""Every program held against the uncompacted net in float64: it must give what the weights say."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ from .graph import evaluate
 from .model import Model
 
 TOLERANCE = 1e-4
-"""Of an output, as a share of the sample's largest one, or of 1: float32 rounds in proportion to what it sums."""
+"""Tolerance of an output, as a share of the sample's largest one, or of 1: float32 rounds in proportion to its sums."""
 BATCHES = (1, 3, 16, 17, 64, 100)
 """Whole tiles, and tails."""
 

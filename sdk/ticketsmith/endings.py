@@ -48,7 +48,7 @@ def explained(error: BaseException) -> TicketSmithError | None:
         return error
     if isinstance(error, MemoryError) or any(word in str(error) for word in EXHAUSTED):
         return Retryable(
-            f"memory ran out: {error}", "fewer --workers, or a smaller model.hidden or training.batch_size; then again"
+            f"memory ran out: {error}", "fewer --workers, or a smaller network or training.batch_size; then again"
         )
     match error:
         case ImportError():
@@ -58,6 +58,8 @@ def explained(error: BaseException) -> TicketSmithError | None:
                 "a worker process was killed, most likely because memory ran out",
                 "run the same command again with fewer --workers: finished steps are kept",
             )
+        case FileNotFoundError() if "No usable temporary directory" in str(error):
+            return Retryable(f"cannot write anywhere: {error.strerror}", "free disk space, or set TMPDIR; then again")
         case OSError() if error.errno is None and ".so" in str(error):  # how ctypes says that a library is not there
             return _import(error, None)
         case OSError():

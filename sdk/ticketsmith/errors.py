@@ -1,4 +1,4 @@
-"""What can go wrong, each with the exit code it ends in. Every message names the fix.
+"""Everything that can go wrong, each with the exit code it ends in. Every message names the fix.
 
 A verdict has a code too: 0 PASS (or nothing to decide), 1 FAIL, 7 UNDECIDED, 8 INVALID.
 """

@@ -14,7 +14,7 @@ HOURS = 24  # a workflow may take, unless it is told another limit
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
-    """What a pod asks for. A main container gets what it requests, no more: its times do not hang on neighbours."""
+    """Resources of a pod. A main container gets what it requests, no more: its times do not hang on neighbours."""
 
     name: str
     cores: int
@@ -26,14 +26,14 @@ class Hardware:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """Where an experiment trains, and where its speed is measured."""
+    """Machines on which an experiment trains, and on which its speed is measured."""
 
     name: str
     train: Hardware
     benchmark: Hardware
 
     def template(self, kind: str) -> str:
-        """What this version calls its template of a kind: what is running keeps the one that it started with."""
+        """This version's name for its template of a kind: what is running keeps the one that it started with."""
         return f"ticketsmith-{kind}-{self.name}-v{__version__.replace('.', '-')}"
 
 

@@ -1,6 +1,8 @@
 """The record of a run in a store: what each step wrote, from what, with digests. Nothing counts before its manifest.
 
     <run-id>/spec/<digest>.json                            the whole spec, benchmark options included
+    <run-id>/card.json                                     what is known of the task; written once
+    <run-id>/environment.json                              versions that the run began with; written once
     <run-id>/trainers.json                                 which trainer each level has, and why; written once
     <run-id>/plan.json                                     after how many replicates the gate looks; written once
     <run-id>/tries.json                                    earlier runs of the same question; written once
@@ -30,22 +32,28 @@ from .stores import Store
 MANIFEST = "manifest.json"
 VOLATILE = "volatile.json"
 TRAINERS = "trainers.json"
+CARD = "card.json"
 PLAN = "plan.json"
 TRIES = "tries.json"
-SETTLED = (TRAINERS, PLAN, TRIES)
+ENVIRONMENT = "environment.json"
+SETTLED = (CARD, TRAINERS, PLAN, TRIES, ENVIRONMENT)
 SECTIONS = {"parents": dict, "files": dict, "volatile": list}  # of a manifest
 
 
 def spec_key(run_id: str, spec: Experiment) -> str:
-    """Where the whole spec lies: the one thing, besides the store, that a process needs to take part in a run."""
+    """Key of the whole spec: the one thing, besides the store, that a process needs to take part in a run."""
     return f"{run_id}/spec/{sha256(canonical(spec.model_dump(mode='json'))).hexdigest()[:12]}.json"
 
 
 class Ledger:
-    """The steps of one run: which are done, and their artifacts, verified whenever they are read."""
+    """The steps of one run: which are done, and their artifacts, verified whenever they are read.
 
-    def __init__(self, store: Store, run_id: str) -> None:
-        self.store, self.run_id = store, run_id
+    `environment` stands in every manifest that this process writes, as `"environment": {"torch": "2.15.0", ...}`: the
+    versions that its step was computed with. Who only reads has none to give.
+    """
+
+    def __init__(self, store: Store, run_id: str, environment: Mapping[str, str] | None = None) -> None:
+        self.store, self.run_id, self.environment = store, run_id, environment
 
     def done(self, step: Step) -> bool:
         """Has this step been committed, from the parents that are there now? Raises IntegrityError if from others."""
@@ -83,12 +91,12 @@ class Ledger:
         return data
 
     def settle(self, name: str, propose: Callable[[], bytes]) -> bytes:
-        """What the whole run agrees on under `name`: what was settled first, else what `propose` gives."""
+        """Settle `name` for the whole run: keep what was settled first, else what `propose` gives, and return it."""
         there = self.settled(name)
         return self._put_volatile(f"{self.run_id}/{name}", propose()) if there is None else there
 
     def settled(self, name: str) -> bytes | None:
-        """What the whole run agreed on under `name`, or None."""
+        """The content that the whole run agreed on under `name`, or None."""
         key = f"{self.run_id}/{name}"
         return self.store.get(key) if self.store.exists(key) else None
 
@@ -136,6 +144,8 @@ class Ledger:
             "files": entries,
             "volatile": sorted(timings),
         }
+        if self.environment is not None:
+            manifest["environment"] = dict(self.environment)
         self.store.put_once(self._key(step, MANIFEST), canonical(manifest))
 
     def _put(self, step: Step, name: str, data: bytes) -> dict[str, object]:

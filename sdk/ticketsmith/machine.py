@@ -1,6 +1,7 @@
 """This machine, as far as a time depends on it: its processor and the versions of what computes."""
 
 import platform
+from collections.abc import Sequence
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,15 +21,15 @@ def cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def versions() -> dict[str, str]:
-    """Of the packages that compute, those that are installed."""
-    found = {}
-    for name in COMPUTING:
+def versions(packages: Sequence[str] = COMPUTING) -> dict[str, str]:
+    """Versions of the packages that are installed; none of them is imported."""
+    installed = {}
+    for name in packages:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def fingerprint() -> str:

@@ -9,7 +9,7 @@ from .errors import IntegrityError, UsageError
 from .ledger import MANIFEST, PLAN, Ledger
 from .lottery.imp import imp
 from .lottery.spec import Experiment
-from .specs import resolve, task
+from .specs import revised
 
 
 def held(ledger: Ledger, spec: Experiment) -> Experiment:
@@ -25,8 +25,7 @@ def held(ledger: Ledger, spec: Experiment) -> Experiment:
         if spec.looks != looks or asked % cohort or asked > cohort * looks:
             raise _other(ledger, spec, cohort, looks)
         wanted = max(asked, _begun(ledger, spec, cohort, looks) * cohort)
-    document = spec.model_dump(mode="json") | {"replicates": cohort}
-    return resolve(document | {"max_replicates": wanted if wanted > cohort else None}, task(spec.task))
+    return revised(spec, replicates=cohort, max_replicates=wanted if wanted > cohort else None)
 
 
 def settle(ledger: Ledger, spec: Experiment) -> None:

@@ -1,4 +1,4 @@
-"""How the end of a pod is told apart: lost with its machine, or failed by itself. Templates and watchers read the same.
+"""Ends of a pod told apart: lost with its machine, or failed by itself. Templates and watchers read the same.
 
 Argo compares strings: these are regular expressions that Go (RE2) and Python read alike.
 """

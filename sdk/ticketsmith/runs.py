@@ -1,5 +1,7 @@
 """Find runs in a store: by id, by a unique prefix, or all of them."""
 
+from collections.abc import Callable
+
 from .errors import UsageError
 from .ledger import MANIFEST, Ledger
 from .lottery.chains import undecided
@@ -60,8 +62,7 @@ def steps(ledger: Ledger, spec: Experiment, last: int | None = None) -> list[Ste
     """The steps of a run, with as many cohorts as its verdicts have called for so far."""
     cohorts = 1
     while cohorts < spec.cohorts and (gate := _target(spec, cohorts)) and ledger.done(gate):
-        verdict = Verdict.model_validate_json(ledger.read(gate, "verdict.json"))
-        if not undecided(spec, gate, verdict.status):
+        if not undecided(spec, gate, verdict(ledger, gate).status):
             break
         cohorts += 1
     return list(imp(spec, cohorts=cohorts, last=last))
@@ -78,9 +79,9 @@ def done(ledger: Ledger, spec: Experiment) -> list[Step]:
 
 
 def complete(ledger: Ledger, spec: Experiment, until: int | None = None) -> bool:
-    """Is there nothing left to run, up to level `until`? After an early stop, the rounds that it saved do not count."""
+    """True if nothing is left to run up to level `until`. After an early stop, rounds that it saved do not count."""
     there = set(ledger.store.list(f"{ledger.run_id}/"))
-    last = _stopped_at(ledger, spec, there) if spec.stop_on_fail else None
+    last = stopped_at(ledger, spec, lambda gate: _manifest(ledger, gate) in there)
     every = imp(spec, cohorts=spec.cohorts, last=0) if until == 0 else steps(ledger, spec, last)
     wanted = [step for step in every if not step.derived and (until is None or step.level <= until)]
     return all(_manifest(ledger, step) in there for step in wanted)
@@ -96,14 +97,17 @@ def diverged(ledger: Ledger, spec: Experiment, *arms: str) -> list[int]:
     return sorted(lost)
 
 
-def _stopped_at(ledger: Ledger, spec: Experiment, there: set[str]) -> int | None:
-    gates = [step for step in imp(spec) if isinstance(step, Gate) and step.arm == "ticket"]
-    taken = (gate for gate in gates if _manifest(ledger, gate) in there)
-    return next((gate.level for gate in taken if _fails(ledger.read(gate, "verdict.json"))), None)
+def stopped_at(ledger: Ledger, spec: Experiment, done: Callable[[Step], bool]) -> int | None:
+    """The level whose FAIL ended the rounds, as `stop_on_fail` asks; None where none did."""
+    if not spec.stop_on_fail:
+        return None
+    gates = (step for step in imp(spec) if isinstance(step, Gate) and step.arm == "ticket")
+    return next((gate.level for gate in gates if done(gate) and verdict(ledger, gate).status == "FAIL"), None)
 
 
-def _fails(verdict: bytes) -> bool:
-    return Verdict.model_validate_json(verdict).status == "FAIL"
+def verdict(ledger: Ledger, gate: Step) -> Verdict:
+    """The verdict of a finished gate."""
+    return Verdict.model_validate_json(ledger.read(gate, "verdict.json"))
 
 
 def _manifest(ledger: Ledger, step: Step) -> str:

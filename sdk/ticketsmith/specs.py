@@ -9,35 +9,32 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from . import __version__
+from . import cards, weights
 from .errors import IntegrityError, UsageError
+from .lottery.card import Card
+from .lottery.choices import BACKENDS, CRITERIA, GRANULARITIES, TRAINERS, guess
 from .lottery.schedule import rounds
 from .lottery.spec import Experiment
-from .lottery.task import Task
-from .names import guess, load, names
 from .stores import Store
 from .yaml12 import read_yaml
 
 SHOWN = 100  # problems of one spec, more than it has fields
 ROUNDS = 999  # of pruning; a fraction near zero would take billions
 THREADS = 1024  # of a back-end; OpenMP ends a process that asks for more than there can be
-MODELS, CRITERIA, GRANULARITIES, TRAINERS, BACKENDS = (
-    f"ticketsmith_runner.{folder}" for folder in ("models", "criteria", "granularities", "trainers", "backends")
-)
 
 
-def read_spec(path: str | None, overrides: Mapping[str, Any]) -> Experiment:
+def read_spec(path: str | None, overrides: Mapping[str, Any], data_root: str = "data") -> Experiment:
     """The spec in `path` (or all defaults), with `overrides` on top and the task's defaults below.
 
-    Raises UsageError that lists every problem: path, expected, got.
+    Raises UsageError that lists every problem: path, expected, got; and whatever is wrong with the task.
     """
     document = merge({} if path is None else _document(path), overrides)
     name = document.get("task", Experiment.model_fields["task"].default)
     if not isinstance(name, str):
         raise UsageError(
-            f"task: expected a name, got {_short(name)}", f"choose from {', '.join(names('ticketsmith.tasks'))}"
+            f"task: expected a name, got {_short(name)}", "for example --task flowers.py or --task digits-mlp"
         )
-    return resolve(document, task(name))
+    return resolve(document, cards.of(name, data_root))
 
 
 def read_stored(store: Store, key: str) -> Experiment:
@@ -79,35 +76,49 @@ def overrides(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 def remeasured(spec: Experiment, **options: Any) -> Experiment:
     """The same experiment with other benchmark options, where they are not None; the run id stays."""
-    document = spec.model_dump(mode="json")
-    document["benchmark"].update({key: value for key, value in options.items() if value is not None})
-    return resolve(document, task(spec.task))
+    given = {key: value for key, value in options.items() if value is not None}
+    return revised(spec, benchmark=spec.benchmark.model_dump(mode="json") | given)
 
 
-def task(name: str) -> Task:
-    """The record of a task by its name. Raises UsageError with the choices."""
-    record = load("ticketsmith.tasks", name).TASK
-    assert isinstance(record, Task)
-    return record
+def revised(spec: Experiment, **changes: Any) -> Experiment:
+    """The same experiment of the same task with other fields. Raises UsageError that lists every problem."""
+    return _resolved(spec.model_dump(mode="json") | changes, None)
 
 
 def run_id(spec: Experiment) -> str:
-    """The id that this version of TicketSmith gives to a spec."""
-    return spec.run_id(task(spec.task), __version__)
+    """The id of a spec whose sources are known."""
+    return spec.run_id()
 
 
-def resolve(document: Mapping[str, Any], record: Task) -> Experiment:
-    """Validate a document over the defaults of its task. Raises UsageError that lists every problem."""
+def resolve(document: Mapping[str, Any], card: Card) -> Experiment:
+    """Validate a document over the defaults of its task. Raises UsageError that lists every problem.
+
+    The weights that it starts from, where it names some, are read for their digest.
+    """
+    sources = {"name": card.name, "engine": card.engine, "code": card.code, "data": card.data, "weights": None}
+    below = merge({"gate": {"margin": card.metric.margin}, "options": card.options}, card.defaults)
     try:
-        spec = _validated(document, record)
-        problems = list(_beyond_types(spec, record))
+        spec = _resolved(merge(below, document) | {"sources": sources}, card)
+    except UsageError:
+        _resolved(below | {"sources": sources}, card, f"DEFAULTS of task {card.name} are no valid spec")
+        raise
+    if (start := spec.training.start) is None:
+        return spec
+    given = spec.sources.model_copy(update={"weights": weights.digest(start)})
+    return spec.model_copy(update={"sources": given})
+
+
+def _resolved(document: Mapping[str, Any], card: Card | None, title: str = "the spec is not valid") -> Experiment:
+    try:
+        spec = _validated(document)
+        problems = list(_beyond_types(spec, card))
     except ValidationError as error:
         problems = [_problem(each) for each in error.errors()]
-        problems += _other_problems(document, record, [each["loc"] for each in error.errors()])
+        problems += _other_problems(document, card, [each["loc"] for each in error.errors()])
     if problems:
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         raise UsageError(
-            "the spec is not valid:\n" + "\n".join(f"  - {problem}" for problem in problems[:SHOWN] + more),
+            f"{title}:\n" + "\n".join(f"  - {problem}" for problem in problems[:SHOWN] + more),
             "correct the fields above; `ticketsmith run imp --dry-run` prints a whole spec",
         )
     return spec
@@ -138,16 +149,18 @@ def _document(path: str) -> dict[str, Any]:
     return document
 
 
-def _validated(document: Mapping[str, Any], record: Task) -> Experiment:
-    return Experiment.model_validate_json(json.dumps(merge(record.defaults, document), default=str))
+def _validated(document: Mapping[str, Any]) -> Experiment:
+    return Experiment.model_validate_json(json.dumps(document, default=str))
 
 
-def _other_problems(document: Mapping[str, Any], record: Task, wrong: Sequence[tuple[int | str, ...]]) -> list[str]:
-    """What else would be wrong with the document if the fields in `wrong` were left to their defaults."""
+def _other_problems(
+    document: Mapping[str, Any], card: Card | None, wrong: Sequence[tuple[int | str, ...]]
+) -> list[str]:
+    """Further problems of the document, were the fields in `wrong` left to their defaults."""
     for loc in wrong:
         document = _without(document, loc)
     try:
-        return list(_beyond_types(_validated(document, record), record))
+        return list(_beyond_types(_validated(document), card))
     except ValidationError:
         return []
 
@@ -160,13 +173,12 @@ def _without(document: Mapping[str, Any], loc: Sequence[int | str]) -> dict[str,
     return rest
 
 
-def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
-    """What the schema cannot know: names of files, whole cohorts, room in the training split."""
+def _beyond_types(spec: Experiment, card: Card | None) -> Iterator[str]:
+    """Problems that the schema cannot know: names of files, whole cohorts, room in the training split."""
     for where, choices, name in (
-        ("model.name", names(MODELS), spec.model.name),
-        ("pruning.criterion", names(CRITERIA), spec.pruning.criterion),
-        ("pruning.granularity", names(GRANULARITIES), spec.pruning.granularity),
-        ("training.trainer", ["auto", *names(TRAINERS)], spec.training.trainer),
+        ("pruning.criterion", CRITERIA, spec.pruning.criterion),
+        ("pruning.granularity", GRANULARITIES, spec.pruning.granularity),
+        ("training.trainer", ("auto", *TRAINERS), spec.training.trainer),
     ):
         if name not in choices:
             yield f"{where}: expected one of {', '.join(choices)}, got {name!r}. {guess(name, choices)}".rstrip()
@@ -175,9 +187,9 @@ def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
     count, replicate = spec.cohorts * spec.replicates, spec.benchmark.replicate
     if replicate is not None and replicate >= count:
         yield f"benchmark.replicate: expected a number below {count}, got {replicate}"
-    known = names(BACKENDS)
-    for name in sorted(set(spec.benchmark.backends) - set(known)):
-        yield f"benchmark.backends: expected some of {', '.join(known)}, got {name!r}. {guess(name, known)}".rstrip()
+    for name in sorted(set(spec.benchmark.backends) - {*BACKENDS}):
+        near = guess(name, BACKENDS)
+        yield f"benchmark.backends: expected some of {', '.join(BACKENDS)}, got {name!r}. {near}".rstrip()
     if len(set(spec.controls)) < len(spec.controls):
         yield f"controls: expected each one once, got {_short(list(spec.controls))}"
     if (count := rounds(spec.pruning)) > ROUNDS:
@@ -185,14 +197,43 @@ def _beyond_types(spec: Experiment, record: Task) -> Iterator[str]:
         yield f"pruning.fraction: expected at most {ROUNDS} rounds to the target, got {fraction:g}, which takes {count}"
     if spec.pruning.granularity == "unit" and spec.pruning.scope == "global":
         yield "pruning.scope: expected layerwise where units compete, got global"
-    if record.folds and spec.replicates % record.folds:
+    if card is not None:
+        yield from _beside_the_task(spec, card)
+
+
+def _beside_the_task(spec: Experiment, card: Card) -> Iterator[str]:
+    """Options that the task's `model` does not take, whole cohorts, room in the training split."""
+    for name in sorted(spec.options.keys() - card.options.keys()):
+        known = list(card.options)
+        choices = f"known: {', '.join(known)}" if known else "its model takes none"
+        yield f"options.{name}: unknown to task {card.name}. {guess(name, known)}{choices}"
+    for name, value in spec.options.items():
+        if name in card.options and not _alike(value, card.options[name]):
+            yield f"options.{name}: expected {_kind(card.options[name])}, got {_short(value)}"
+    if card.folds and spec.replicates % card.folds:
         yield (
-            f"replicates: expected a multiple of {record.folds} ({spec.task} is cross-fitted in whole cohorts of "
-            f"{record.folds}), got {spec.replicates}"
+            f"replicates: expected a multiple of {card.folds} ({card.name} is cross-fitted in whole cohorts of "
+            f"{card.folds}), got {spec.replicates}"
         )
-    test = record.test or -(-record.examples // record.folds)
-    if spec.training.batch_size > (room := record.examples - test - record.validation):
-        yield f"training.batch_size: expected at most the {room} training examples, got {spec.training.batch_size}"
+    if spec.training.batch_size > card.room:
+        yield f"training.batch_size: expected at most the {card.room} training examples, got {spec.training.batch_size}"
+
+
+def _alike(value: Any, usual: Any) -> bool:
+    """True if a value may stand where its default stands: of one kind, or where there is no default."""
+    return usual is None or _kind(value) == _kind(usual) or (value is None and not isinstance(usual, list | dict))
+
+
+def _kind(value: Any) -> str:
+    kinds = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "a section",
+    }
+    return kinds.get(type(value), "null")
 
 
 def _problem(error: Any) -> str:

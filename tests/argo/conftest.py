@@ -22,7 +22,7 @@ from .fake import TOKEN, Document, FakeArgo
 
 TINY = {
     "replicates": 5,
-    "model.hidden": [16],
+    "options.hidden": [16],
     "training.steps": 20,
     "training.evaluate_every": 10,
     "pruning.sparsity": 0.2,

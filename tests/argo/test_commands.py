@@ -25,7 +25,7 @@ COMMANDS = ["status", "watch", "logs", "stop", "terminate", "resume", "open"]
 def at_work(fake: FakeArgo, spec: Experiment) -> str:
     """The id of a run in its first round, preempted once."""
     run = run_id(spec)
-    dense = pod("chain", 0, "dense", SUCCEEDED, accuracy="0.9712")
+    dense = pod("chain", 0, "dense", SUCCEEDED, score="97.12 %")
     fake.workflows[run] = workflow(run, dense, pod("chain", 1, "ticket", PREEMPTED, RUNNING), **of(spec))
     return run
 
@@ -56,7 +56,7 @@ def test_an_empty_list_is_empty(command: Command) -> None:
 def test_status_is_a_look_at_the_rounds(command: Command, fake: FakeArgo, at_work: str) -> None:
     done = command("status", at_work)
     assert done.out.splitlines()[0] == f"{at_work}: running, 1 preempted"
-    assert "97.12%" in done.out and "running 2/5 (1x preempted)" in done.out
+    assert "97.12 %" in done.out and "running 2/5 (1x preempted)" in done.out
     assert done.out.splitlines()[-1] == f"http://{fake.address}/workflows/lab/{at_work}"
     ticket = command("status", at_work, "-o", "json").json["parts"][1]
     assert (ticket["arm"], ticket["attempts"], ticket["preemptions"], ticket["failures"]) == ("ticket", 2, 1, 0)
@@ -117,7 +117,8 @@ def test_watch_of_a_failed_run_has_the_exit_code_of_the_step(
     command: Command, ended: str, gcs: FakeGcs, finished: Path
 ) -> None:
     store = LocalStore(finished)
-    gcs.objects |= {f"runs/{key}": store.get(key) for key in store.list(f"{ended}/spec/")}
+    keys = [f"{ended}/card.json", *store.list(f"{ended}/spec/")]
+    gcs.objects |= {f"runs/{key}": store.get(key) for key in keys}
     done = command("watch", ended)
     assert done.code == 5, done.err
     assert "failed: level 1 ticket: main: Error (exit code 5)" in done.err and f"ticketsmith resume {ended}" in done.err

@@ -199,7 +199,7 @@ def test_an_answer_that_is_lost_is_not_a_second_run(command: Command, fake: Fake
 def ended(spec: Experiment) -> list[object]:
     """A run of one round, from its first state to its last."""
     run, given = run_id(spec), of(spec)
-    done = pod("chain", 0, "dense", SUCCEEDED, accuracy="0.97")
+    done = pod("chain", 0, "dense", SUCCEEDED, score="97.00 %")
     done |= pod("gate", 1, "ticket", SUCCEEDED, status="PASS", sparsity="0.2")
     return [
         workflow(run, pod("chain", 0, "dense", RUNNING), **given),

@@ -62,20 +62,20 @@ def drawn(board: Board) -> str:
 
 def test_the_board_shows_rounds_and_losses_and_says_each_change_once() -> None:
     board = Board()
-    dense = pod("chain", 0, "dense", SUCCEEDED, accuracy="0.9712", status="none")
+    dense = pod("chain", 0, "dense", SUCCEEDED, score="97.12 %", status="none")
     first = workflow("r", dense, pod("chain", 1, "ticket", PREEMPTED, RUNNING))
-    assert list(board.see(tree(first))) == ["level 0 dense: 97.12%", "level 1 ticket: running 2/5 (1x preempted)"]
+    assert list(board.see(tree(first))) == ["level 0 dense: 97.12 %", "level 1 ticket: running 2/5 (1x preempted)"]
     assert list(board.see(tree(first))) == []
-    ticket = pod("chain", 1, "ticket", PREEMPTED, SUCCEEDED, accuracy="0.968", status="none")
+    ticket = pod("chain", 1, "ticket", PREEMPTED, SUCCEEDED, score="96.80 %", status="none")
     gate = pod("gate", 1, "ticket", SUCCEEDED, status="UNDECIDED", sparsity="0.2")
     control = pod("chain", 1, "reinit", {"phase": "Failed", "exit": "1", "message": "main: Error (exit code 1)"})
     assert list(board.see(tree(workflow("r", dense, ticket, gate, control)))) == [
-        "level 1 ticket: 96.80% (1x preempted)",
+        "level 1 ticket: 96.80 % (1x preempted)",
         "level 1 reinit: failed: main: Error (exit code 1)",
         "level 1 gate: UNDECIDED",
     ]
     text = drawn(board)
-    assert "level  sparsity" in text and "20.0%" in text and "96.80% (1x preempted) UNDECIDED" in text
+    assert "level  sparsity" in text and "20.0%" in text and "96.80 % (1x preempted) UNDECIDED" in text
     assert "running, 1 preempted, 1 failed" in text
 
 
@@ -83,22 +83,22 @@ def test_cohorts_are_told_apart_and_come_one_after_another() -> None:
     board, done = Board(), {"phase": "Succeeded"}
     parts = [
         pod("benchmark", 1, "ticket", done, cohort=1),
-        pod("chain", 0, "dense", done, cohort=1, accuracy="0.97"),
+        pod("chain", 0, "dense", done, cohort=1, score="97.00 %"),
         pod("gate", 1, "ticket", done, status="UNDECIDED", sparsity="0.2"),
-        pod("chain", 1, "ticket", done, accuracy="0.96"),
-        pod("chain", 0, "dense", done, accuracy="0.98"),
+        pod("chain", 1, "ticket", done, score="96.00 %"),
+        pod("chain", 0, "dense", done, score="98.00 %"),
     ]
     assert list(board.see(tree(workflow("r", *parts)))) == [
-        "level 0 dense: 98.00%",
-        "level 1 ticket: 96.00%",
+        "level 0 dense: 98.00 %",
+        "level 1 ticket: 96.00 %",
         "level 1 gate: UNDECIDED",
-        "cohort 1 level 0 dense: 97.00%",
+        "cohort 1 level 0 dense: 97.00 %",
         "cohort 1 level 1 benchmark: done",
     ]
     lines = [line.split() for line in drawn(board).splitlines()]
     assert lines[:4] == [
         ["cohort", "level", "sparsity", "ticket"],
-        ["0", "dense", "0.0%", "98.00%"],
-        ["0", "1", "20.0%", "96.00%", "UNDECIDED"],
-        ["1", "dense", "0.0%", "97.00%"],
+        ["0", "dense", "0.0%", "98.00", "%"],
+        ["0", "1", "20.0%", "96.00", "%", "UNDECIDED"],
+        ["1", "dense", "0.0%", "97.00", "%"],
     ]

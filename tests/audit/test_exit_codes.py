@@ -93,7 +93,7 @@ TABLE: dict[str, tuple[str, int, str]] = {
     # found nothing
     "none passed: best": ("TS best {failed}", 1, ""),
     "nothing judged: best": ("TS best {passed} --store empty", 2, "matches 0 runs in empty\n  fix: "),
-    "too large: run dense": (f"TS {NEW} --set model.hidden=[1000000000]", 2, "GiB of memory, "),
+    "too large: run dense": (f"TS {NEW} --set options.hidden=[1000000000]", 2, "GiB of memory, "),
     "no place for numba: run dense": (
         f"NUMBA_CACHE_LOCATOR_CLASSES=IPythonCacheLocator TS {NEW}-numba", 0, "set NUMBA_CACHE_DIR to",
     ),

@@ -2,20 +2,31 @@
 
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import torch
 from pydantic import BaseModel
 
 from ticketsmith.cli import main
 from ticketsmith.errors import UsageError
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.spec import Experiment
-from ticketsmith.specs import overrides, read_spec, task
+from ticketsmith.specs import overrides, read_spec
 from ticketsmith_runner.looks import crossing, nominal
 from ticketsmith_runner.room import needed, refuse_what_does_not_fit
 
+from ..runner.conftest import Run
+
 EXTREMES = (float("nan"), float("inf"), -float("inf"), 0, -1, 1e308, 5e-324, 1 - 2**-53, 10**9, 2**63, 10**30)
+
+
+@pytest.fixture(autouse=True)
+def denormals() -> Iterator[None]:
+    """A context flushes them, and the smallest number of all is one."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 def numbers(model: type[BaseModel], at: str = "") -> Iterator[str]:
@@ -32,20 +43,20 @@ FIELDS = list(numbers(Experiment))
 
 
 def test_every_number_of_a_spec_is_tried() -> None:
-    assert len(FIELDS) == 25 and {"model.hidden", "gate.collapse.points", "max_replicates"} <= set(FIELDS)
+    assert len(FIELDS) == 28 and {"gate.collapse.by", "max_replicates"} <= set(FIELDS)
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_spec_takes_a_number_or_says_what_it_expected(field: str) -> None:
+def test_a_spec_takes_a_number_or_says_what_it_expected(field: str, tmp_path: Path) -> None:
     for value in EXTREMES:
-        given = [value] if field in ("model.hidden", "benchmark.batch_sizes") else value
+        given = [value] if field in ("benchmark.batch_sizes", "training.milestones") else value
         try:
             spec = read_spec(None, overrides({field: given}))
         except UsageError as error:
             assert field in str(error)
         else:
             assert list(islice(imp(spec), 3))
-            assert needed(spec, task(spec.task), 2)
+            assert needed(Run(spec, tmp_path / str(value)).context, 2)
 
 
 BOUNDED = {
@@ -92,7 +103,7 @@ def test_each_look_is_held_to_a_level_however_high_all_are(confidence: float, lo
 
 
 HUGE: dict[str, Any] = {
-    "model.hidden": [10**9],
+    "options.hidden": [10**9],
     "replicates": 10**9,
     "training.evaluate_every": 10**9,
     "benchmark.batch_sizes": [10**9],
@@ -100,15 +111,14 @@ HUGE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("field", HUGE)
-def test_what_cannot_fit_into_memory_is_refused_before_any_work_with_the_numbers(field: str) -> None:
-    spec = read_spec(None, overrides({field: HUGE[field], "training.steps": 10**9}))
-    with pytest.raises(
-        UsageError, match=rf"(?s){field}: .* GiB of memory, 64.0 GiB are here\n  fix: a smaller {field}"
-    ):
-        refuse_what_does_not_fit(spec, task(spec.task), 2, available=64 * 2**30)
+def test_what_cannot_fit_into_memory_is_refused_before_any_work_with_the_numbers(field: str, tmp_path: Path) -> None:
+    spec, named = read_spec(None, overrides({field: HUGE[field], "training.steps": 10**9})), field.split(".hidden")[0]
+    sentence = rf"(?s){named}: .* GiB of memory, 64.0 GiB are here\n  fix: a smaller {named}"
+    with pytest.raises(UsageError, match=sentence):
+        refuse_what_does_not_fit(Run(spec, tmp_path).context, 2, available=64 * 2**30)
 
 
 @pytest.mark.parametrize("name", ["digits-mlp", "mnist-lenet300"])
-def test_the_tasks_of_ours_fit_into_a_small_container(name: str) -> None:
-    spec = read_spec(None, {"task": name})
-    refuse_what_does_not_fit(spec, task(name), 8, available=2 * 2**30)
+def test_the_tasks_of_ours_fit_into_a_small_container(name: str, tmp_path: Path, data_root: str) -> None:
+    spec = read_spec(None, {"task": name}, data_root)
+    refuse_what_does_not_fit(Run(spec, tmp_path, data_root).context, 8, available=2 * 2**30)

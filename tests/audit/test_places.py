@@ -14,7 +14,7 @@ from ticketsmith.executors.argo import check
 from ticketsmith.specs import read_spec
 from ticketsmith.stores import open_store
 from ticketsmith.stores.local import LocalStore
-from ticketsmith_runner.datasets import mnist
+from ticketsmith_tasks import idx
 
 from ..sdk.conftest import SMALL, flags
 from .conftest import shell
@@ -76,14 +76,14 @@ def test_mnist_under_another_name_is_named_at_once(place: str, tmp_path: Path) -
     """davidMcneil/mnist#13: train-images.idx3-ubyte. Nothing is searched for on the network, and the fix works."""
     root = tmp_path / "my data"
     (root / place).mkdir(parents=True)
-    for name in mnist.IMAGES + mnist.LABELS:
+    for name in idx.NAMES:
         (root / place / name.replace("-idx", ".idx")).write_bytes(bytes(16))
     with pytest.raises(
         UsageError, match=r"MNIST's files have other names than they should: .*train-images\.idx3"
     ) as said:
-        mnist.load(str(root))
+        idx.files(root)
     assert subprocess.run(["bash", "-ec", said.value.args[1]], timeout=10, check=False).returncode == 0
-    assert len(mnist.load(str(root)).pixels) == 0
+    assert len(idx.images(idx.files(root))) == 0
 
 
 # --- numba's cache ----------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from ticketsmith_runner.backends import Forward, Kind
+from ticketsmith_runner.inputs import Inputs
+from ticketsmith_runner.subject import Subject
 
 Masks = dict[str, Tensor]
 Pair = tuple[nn.Sequential, nn.Sequential, Masks]
@@ -37,8 +39,8 @@ class Fake:
     make: Callable[[nn.Module, nn.Module, Masks], Callable[[Tensor], Tensor]]
     KIND: Kind = TICKET
 
-    def build(self, dense: nn.Module, masked: nn.Module, masks: Masks, shape: Sequence[int]) -> Forward:
-        return Forward(self.make(dense, masked, masks))
+    def build(self, subject: Subject) -> Forward:
+        return Forward(self.make(subject.dense, subject.masked, subject.masks))
 
 
 def _chain(widths: Sequence[int], keep: Sequence[Tensor] | float, seed: int = 0) -> Pair:
@@ -109,6 +111,16 @@ def _residual(density: float, seed: int = 0) -> tuple[nn.Module, nn.Module, Mask
 @pytest.fixture(scope="session")
 def residual() -> Callable[..., tuple[nn.Module, nn.Module, Masks]]:
     return _residual
+
+
+def _subject(dense: nn.Module, masked: nn.Module, masks: Masks, inputs: Inputs) -> Subject:
+    return Subject(replicate=0, dense=dense, masked=masked, masks=masks, inputs=inputs)
+
+
+@pytest.fixture(scope="session")
+def subject_for() -> Callable[..., Subject]:
+    """A subject from a pair and its inputs."""
+    return _subject
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -13,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ticketsmith_runner.backends import Forward, Kind, NotApplicable, every
-from ticketsmith_runner.backends._admission import TOLERANCE, TOLERANCES, Unequal, admit, compare
+from ticketsmith_runner.backends.admission import TOLERANCE, TOLERANCES, Unequal, admit, compare
+from ticketsmith_runner.subject import Subject
 from ticketsmith_runtime.chain import Layer
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.shares import Shared
@@ -33,92 +33,107 @@ HERE = {
     "openvino-bf16": "no products of bfloat16",
 }
 """Who may say that a network, or a machine, is not for it; and why."""
+WIDTHS = [[6, 3], [12, 30, 10, 4], [64, 50, 10]]
+DENSITIES = [1.0, 0.3, 0.02]
 ONE_BY_ONE = ("pell", "pell19", "vectors")
 """Who has code of AVX-512 alone."""
 
 
-def built(name: str, pair: tuple[nn.Module, nn.Module, dict[str, Tensor]], shape: Sequence[int]) -> Forward | None:
+def built(name: str, subject: Subject) -> Forward | None:
     """None if it says why not, for one of its reasons; that it needs AVX-512 is one only where there is none."""
     lacking = name in ONE_BY_ONE and not WIDE
     reasons = [*([HERE[name]] if name in HERE else []), *(["has no AVX-512"] if lacking else [])]
     try:
-        forward = every()[name].build(*pair, shape)
+        forward = every()[name].build(subject)
     except NotApplicable as reason:
-        assert any(re.search(each, str(reason)) for each in reasons), reason
+        assert any(re.search(known, str(reason)) for known in reasons), reason
         return None
     assert not lacking
     return forward
 
 
-def held(name: str, forward: Forward, pair: tuple[nn.Module, nn.Module, dict[str, Tensor]], inputs: Tensor) -> None:
+def held(name: str, forward: Forward, subject: Subject, inputs: Tensor) -> None:
     kind = every()[name].KIND
-    reference = pair[0] if kind.dense else pair[1]
+    reference = subject.dense if kind.dense else subject.masked
     with torch.inference_mode():
         compare(forward(inputs), reference(inputs), TOLERANCES.get(kind.precision, TOLERANCE))
 
 
-@pytest.mark.parametrize("density", [1.0, 0.3, 0.02])
-@pytest.mark.parametrize("widths", [[6, 3], [12, 30, 10, 4], [64, 50, 10]])
-@pytest.mark.parametrize("name", QUICK)
-def test_a_backend_equals_its_network_or_says_why_not(chain, name, widths, density):
-    pair = chain(widths, density)
-    if forward := built(name, pair, (1, widths[0])):
-        for batch in (1, 5, 17):
-            held(name, forward, pair, torch.randn(batch, 1, widths[0]))
+@pytest.fixture(
+    scope="module", params=[(widths, density) for widths in WIDTHS for density in (1.0, 0.3, 0.02)], ids=str
+)
+def linear(request, chain, subject_for):
+    """One subject for all back-ends, as in a benchmark: traced once, exported once."""
+    widths, density = request.param
+    return subject_for(*chain(widths, density), torch.randn(9, 1, widths[0]))
 
 
-@pytest.mark.parametrize("density", [1.0, 0.3, 0.05])
+@pytest.fixture(scope="module", params=[1.0, 0.3, 0.05])
+def convolutional(request, residual, subject_for):
+    return subject_for(*residual(request.param), torch.randn(9, 3, 12, 12))
+
+
 @pytest.mark.parametrize("name", QUICK)
-def test_a_backend_equals_a_network_with_convolutions_or_says_why_not(name, residual, density):
-    pair = residual(density)
-    if forward := built(name, pair, (3, 12, 12)):
+def test_a_backend_equals_its_network_or_says_why_not(name, linear):
+    if forward := built(name, linear):
         for batch in (1, 5, 17):
-            held(name, forward, pair, torch.randn(batch, 3, 12, 12))
+            held(name, forward, linear, torch.randn(batch, *linear.inputs.shape[1:]))
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_backend_equals_a_network_with_convolutions_or_says_why_not(name, convolutional):
+    if forward := built(name, convolutional):
+        for batch in (1, 5, 17):
+            held(name, forward, convolutional, torch.randn(batch, 3, 12, 12))
 
 
 def test_the_compiled_network_equals_itself():
     """In a process of its own: torch.compile starts threads after which torch refuses to train in a fork."""
     script = (
         "import torch; from torch import nn; from ticketsmith_runner.backends import every\n"
+        "from ticketsmith_runner.subject import Subject\n"
         "network = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4)).eval().requires_grad_(False)\n"
-        "x, forward = torch.randn(5, 12), every()['compiled'].build(network, network, {}, (12,))\n"
-        "with torch.inference_mode(): torch.testing.assert_close(forward(x), network(x), atol=1e-5, rtol=0)\n"
+        "x = torch.randn(5, 12)\n"
+        "subject = Subject(replicate=0, dense=network, masked=network, masks={}, inputs=x)\n"
+        "forward = every()['compiled'].build(subject)\n"
+        "with torch.inference_mode(): torch.testing.assert_close(forward(x), [network(x)], atol=1e-5, rtol=0)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
 
-def test_without_a_compiler_nothing_is_compiled(chain, monkeypatch):
+def test_without_a_compiler_nothing_is_compiled(chain, subject_for, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(NotApplicable, match="needs a C\\+\\+ compiler"):
-        every()["compiled"].build(*chain([6, 3], 0.5), (6,))
+        every()["compiled"].build(subject_for(*chain([6, 3], 0.5), torch.randn(4, 6)))
 
 
 @pytest.fixture
-def vectors(chain):
-    """A pair whose ticket has vectors of 16."""
+def vectors(chain, subject_for):
+    """A subject whose ticket has vectors of 16."""
     alive = torch.rand(3, 40, generator=torch.Generator().manual_seed(0)) < 0.3
-    return chain([40, 48, 16, 5], [alive.repeat_interleave(16, 0), torch.ones(16, 48) > 0, torch.ones(5, 16) > 0])
+    keep = [alive.repeat_interleave(16, 0), torch.ones(16, 48) > 0, torch.ones(5, 16) > 0]
+    return subject_for(*chain([40, 48, 16, 5], keep), torch.randn(9, 40))
 
 
 def test_vectors_are_for_tickets_of_vectors(vectors):
     if WIDE:
-        held("vectors", every()["vectors"].build(*vectors, (40,)), vectors, torch.randn(3, 40))
+        held("vectors", every()["vectors"].build(vectors), vectors, torch.randn(3, 40))
     else:
         with pytest.raises(NotApplicable, match="has no AVX-512"):
-            every()["vectors"].build(*vectors, (40,))
+            every()["vectors"].build(vectors)
 
 
 @pytest.mark.parametrize("name", ONE_BY_ONE)
 def test_without_avx512_nobody_computes_one_sample_at_a_time(vectors, name, monkeypatch):
     monkeypatch.setattr(Machine, "host", lambda: WITH_AVX2)
     with pytest.raises(NotApplicable, match=f"^{WITH_AVX2.cpu} has no AVX-512"):
-        every()[name].build(*vectors, (40,))
+        every()[name].build(vectors)
 
 
 def test_without_avx512_our_own_dense_loops_take_every_batch(vectors, monkeypatch):
     monkeypatch.setattr(Machine, "host", lambda: WITH_AVX2)
-    forward = every()["own-dense"].build(*vectors, (40,))
+    forward = every()["own-dense"].build(vectors)
     for batch in (1, 17):
         held("own-dense", forward, vectors, torch.randn(batch, 40))
 
@@ -127,23 +142,23 @@ def test_without_avx512_our_own_dense_loops_take_every_batch(vectors, monkeypatc
 def test_without_avx2_there_is_no_code_of_ours(vectors, name, monkeypatch):
     monkeypatch.setattr(Machine, "host", lambda: WITH_NEITHER)
     with pytest.raises(NotApplicable, match=f"^{WITH_NEITHER.cpu} has neither AVX-512 nor AVX2"):
-        every()[name].build(*vectors, (40,))
+        every()[name].build(vectors)
 
 
-def test_each_linear_gets_the_kernel_that_is_the_fastest_on_it(chain, monkeypatch):
+def test_each_linear_gets_the_kernel_that_is_the_fastest_on_it(chain, subject_for, monkeypatch):
     mixed = importlib.import_module("ticketsmith_runner.backends.mixed")
     monkeypatch.setattr(mixed, "SMALL", 0)
     monkeypatch.setattr(mixed, "_best", lambda layer, batch: "codegen" if len(layer.bias_O) > batch else "datadriven")
-    pair = chain([20, 30, 8], 0.4)
+    subject = subject_for(*chain([20, 30, 8], 0.4), torch.randn(9, 20))
 
-    forward = every()["mixed"].build(*pair, (20,))
+    forward = every()["mixed"].build(subject)
 
     assert [forward.plan(batch) for batch in (1, 16, 64)] == [
         ("codegen", "codegen"),
         ("codegen", "datadriven"),
         ("datadriven", "datadriven"),
     ]
-    held("mixed", forward, pair, torch.randn(16, 20))
+    held("mixed", forward, subject, torch.randn(16, 20))
 
 
 @pytest.mark.parametrize("kernel", ["codegen", "datadriven"])
@@ -166,89 +181,96 @@ def test_the_fastest_kernel_of_a_layer_is_measured(chain, monkeypatch, kernel):
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_outputs_survive_the_next_call(chain, name):
-    if forward := built(name, chain([6, 5, 3], 0.5), (6,)):
+def test_outputs_survive_the_next_call(linear, name):
+    shape = (2, *linear.inputs.shape[1:])
+    if forward := built(name, linear):
         with torch.inference_mode():
-            outputs = forward(torch.ones(2, 6))
+            (outputs,) = forward(torch.ones(shape))
             before = outputs.clone()
-            forward(torch.zeros(2, 6))
+            forward(torch.zeros(shape))
 
         assert torch.equal(outputs, before)
 
 
-def test_what_is_not_a_chain_still_runs_dense_and_masked_with_a_reason_for_the_rest():
+def test_what_is_not_a_chain_still_runs_dense_and_masked_with_a_reason_for_the_rest(subject_for):
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.Tanh()).eval()
-    usual = {name: each for name, each in every().items() if not each.KIND.asked and not name.startswith("cuda")}
+    subject = subject_for(network, network, {}, torch.randn(3, 4))
+    usual = {n: backend for n, backend in every().items() if not backend.KIND.asked and not n.startswith("cuda")}
 
-    admitted = admit(usual, network, network, {}, torch.randn(3, 4), [2])
+    admitted = admit(usual, subject, [2])
 
-    assert list(admitted.forwards) == ["masked", "pytorch"]
-    assert {each.backend for each in admitted.refused} == usual.keys() - admitted.forwards.keys()
-    assert all("Tanh" in each.reason or "bfloat16" in each.reason for each in admitted.refused)
+    assert [name for name in admitted.forwards if name != "openvino-bf16"] == [
+        "masked",
+        "onnxruntime",
+        "openvino",
+        "pytorch",
+    ]
+    assert {refusal.backend for refusal in admitted.refused} == usual.keys() - admitted.forwards.keys()
+    assert all("Tanh" in refusal.reason or "bfloat16" in refusal.reason for refusal in admitted.refused)
 
 
-def test_a_ticket_that_lets_a_bad_sample_into_another_is_refused(chain, fake):
+def test_a_ticket_that_lets_a_bad_sample_into_another_is_refused(chain, subject_for, fake):
     dense, masked, masks = chain([6, 5, 3], 0.5)
     leaking = fake(lambda dense, masked, masks: lambda x: masked(x) + 0 * x.isnan().any() / (~x.isnan().any()))
 
-    admitted = admit({"leaking": leaking}, dense, masked, masks, torch.randn(20, 6), [4])
+    admitted = admit({"leaking": leaking}, subject_for(dense, masked, masks, torch.randn(20, 6)), [4])
 
     assert "changes the outputs of others" in admitted.refused[0].reason
 
 
-def test_a_ticket_that_hides_what_is_no_number_is_refused(chain, fake):
+def test_a_ticket_that_hides_what_is_no_number_is_refused(chain, subject_for, fake):
     dense, masked, masks = chain([6, 5, 3], 1.0)
     hiding = fake(lambda dense, masked, masks: lambda x: masked(x.nan_to_num()))
 
-    admitted = admit({"hiding": hiding}, dense, masked, masks, torch.randn(20, 6), [4])
+    admitted = admit({"hiding": hiding}, subject_for(dense, masked, masks, torch.randn(20, 6)), [4])
 
     assert "gets outputs that are" in admitted.refused[0].reason
 
 
 @pytest.mark.parametrize("size", [3, 17])
-def test_a_ticket_that_is_wrong_on_a_tail_is_refused(chain, fake, size):
+def test_a_ticket_that_is_wrong_on_a_tail_is_refused(chain, subject_for, fake, size):
     dense, masked, masks = chain([6, 5, 3], 0.5)
     wrong = fake(lambda dense, masked, masks: lambda x: masked(x) + (len(x) == size))
 
-    admitted = admit({"wrong": wrong}, dense, masked, masks, torch.randn(20, 6), [4, 16])
+    admitted = admit({"wrong": wrong}, subject_for(dense, masked, masks, torch.randn(20, 6)), [4, 16])
 
     assert f"at batch size {size}" in admitted.refused[0].reason
 
 
-def test_what_is_built_and_answered_first_has_a_time_of_its_own(chain, fake):
+def test_what_is_built_and_answered_first_has_a_time_of_its_own(chain, subject_for, fake):
     dense, masked, masks = chain([6, 5, 3], 0.5)
 
     def slow(dense, masked, masks):
         time.sleep(0.05)
         return masked
 
-    assert admit({"slow": fake(slow)}, dense, masked, masks, torch.randn(20, 6), [4]).cold["slow"] >= 0.05
+    assert admit({"slow": fake(slow)}, subject_for(dense, masked, masks, torch.randn(20, 6)), [4]).cold["slow"] >= 0.05
 
 
-def test_a_dense_backend_is_checked_against_the_dense_network(chain, fake):
+def test_a_dense_backend_is_checked_against_the_dense_network(chain, subject_for, fake):
     dense, masked, masks = chain([6, 5, 3], 0.5)
     wrong = fake(lambda dense, masked, masks: masked, KIND=Kind(dense=True))
 
-    admitted = admit({"opponent": wrong}, dense, masked, masks, torch.randn(4, 6), [4])
+    admitted = admit({"opponent": wrong}, subject_for(dense, masked, masks, torch.randn(4, 6)), [4])
 
     assert not admitted.forwards and "differ" in admitted.refused[0].reason
 
 
-def test_a_backend_that_is_wrong_at_one_batch_size_is_refused(chain, fake):
+def test_a_backend_that_is_wrong_at_one_batch_size_is_refused(chain, subject_for, fake):
     dense, masked, masks = chain([6, 5, 3], 0.5)
     wrong = fake(lambda dense, masked, masks: lambda x: masked(x) + (len(x) == 16))
 
-    admitted = admit({"wrong": wrong}, dense, masked, masks, torch.randn(20, 6), [1, 16, 64])
+    admitted = admit({"wrong": wrong}, subject_for(dense, masked, masks, torch.randn(20, 6)), [1, 16, 64])
 
     assert "at batch size 16" in admitted.refused[0].reason
 
 
-def test_a_backend_that_is_wrong_on_the_last_example_alone_is_refused(chain, fake):
+def test_a_backend_that_is_wrong_on_the_last_example_alone_is_refused(chain, subject_for, fake):
     dense, masked, masks = chain([6, 5, 3], 0.5)
     inputs = torch.randn(9, 6)
     wrong = fake(lambda dense, masked, masks: lambda x: masked(x) + (x == inputs[-1]).all(1, keepdim=True))
 
-    assert admit({"wrong": wrong}, dense, masked, masks, inputs, [4]).refused
+    assert admit({"wrong": wrong}, subject_for(dense, masked, masks, inputs), [4]).refused
 
 
 @pytest.mark.parametrize(
@@ -285,15 +307,14 @@ def test_large_logits_may_differ_in_proportion():
         compare(torch.tensor([[1.0, 0.00012]]), torch.tensor([[1.0, 0.0]]))
 
 
-def test_a_runtime_that_fails_takes_no_other_with_it(chain, fake):
+def test_a_runtime_that_fails_takes_no_other_with_it(chain, subject_for, fake):
     dense, masked, masks = chain([6, 5, 3], 0.5)
 
     def fail(dense, masked, masks):
         raise RuntimeError("no kernel\nfor this")
 
-    admitted = admit(
-        {"broken": fake(fail), "whole": fake(lambda d, m, masks: m)}, dense, masked, masks, torch.randn(9, 6), [4]
-    )
+    backends = {"broken": fake(fail), "whole": fake(lambda d, m, masks: m)}
+    admitted = admit(backends, subject_for(dense, masked, masks, torch.randn(9, 6)), [4])
 
     assert list(admitted.forwards) == ["whole"]
     assert admitted.refused[0].reason == "it failed: RuntimeError: no kernel"
@@ -301,26 +322,26 @@ def test_a_runtime_that_fails_takes_no_other_with_it(chain, fake):
 
 @pytest.mark.parametrize(("machine", "size"), [(WITH_AVX512, "2 MiB"), (WITH_AVX2, "4 MiB")], ids=["avx512", "avx2"])
 @pytest.mark.parametrize("name", ["codegen", "mixed"])
-def test_code_that_no_cache_holds_is_not_made(chain, name, machine, size, monkeypatch):
+def test_code_that_no_cache_holds_is_not_made(chain, subject_for, name, machine, size, monkeypatch):
     """366,000 weights: of 7 bytes each on AVX-512, of 13 on AVX2."""
     monkeypatch.setattr("ticketsmith_runtime.program.LARGEST_CODE", 1 << 20)
     monkeypatch.setattr(Machine, "host", lambda: machine)
     with pytest.raises(NotApplicable, match=f"its code would take {size}"):
-        every()[name].build(*chain([600, 600, 10], 1.0), (600,))
+        every()[name].build(subject_for(*chain([600, 600, 10], 1.0), torch.randn(3, 600)))
 
 
 @pytest.mark.parametrize("largest", [1 << 20, 1 << 30])
-def test_what_is_data_may_have_any_size(chain, largest, monkeypatch):
+def test_what_is_data_may_have_any_size(chain, subject_for, largest, monkeypatch):
     monkeypatch.setattr("ticketsmith_runtime.program.LARGEST_CODE", largest)
-    assert every()["datadriven"].build(*chain([600, 600, 10], 1.0), (600,))
+    assert every()["datadriven"].build(subject_for(*chain([600, 600, 10], 1.0), torch.randn(3, 600)))
 
 
 @pytest.mark.parametrize("name", ["codegen", "datadriven"])
-def test_programs_share_a_batch_among_threads(chain, name):
+def test_programs_share_a_batch_among_threads(chain, subject_for, name):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        forward = every()[name].build(*chain([12, 8, 4], 0.5), (12,))
+        forward = every()[name].build(subject_for(*chain([12, 8, 4], 0.5), torch.randn(3, 12)))
     finally:
         torch.set_num_threads(before)
     assert isinstance(forward.call, Shared) and forward.call._threads == 2

@@ -6,27 +6,31 @@ from dataclasses import replace
 import pytest
 import torch
 
+from ticketsmith import cards
 from ticketsmith.errors import Diverged, IntegrityError, TicketSmithError, UsageError
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.results import Speed, TrainMetrics
-from ticketsmith.lottery.spec import BenchmarkOptions, Experiment, Model, Training
+from ticketsmith.lottery.spec import BenchmarkOptions, Experiment, Training
 from ticketsmith.lottery.steps import Benchmark, Prune, Train
-from ticketsmith.specs import task
 from ticketsmith.stores.local import LocalStore
-from ticketsmith_runner.backends import Kind, NotApplicable, every
+from ticketsmith_runner.applicable import NotApplicable
+from ticketsmith_runner.backends import Kind, every
 from ticketsmith_runner.context import Context
-from ticketsmith_runner.network import build, draw, prunable
+from ticketsmith_runner.network import prunable
+from ticketsmith_runner.replicate import median_replicate
 from ticketsmith_runner.steps.benchmark import benchmark, run
-from ticketsmith_runner.subject import Subject, median_replicate
+from ticketsmith_runner.subject import Subject
 from ticketsmith_runner.tensors import member, pack, stack
 from ticketsmith_runtime.llvm import Machine
 
+from ..runner.conftest import CODE
+from ..runner.nets import draw
 from ..runtime.machines import WIDE, WITH_AVX2
 
 OPTIONS = BenchmarkOptions(batch_sizes=(8, 2), rounds=3, seconds=1.0)
 SPEC = Experiment(
     replicates=3,
-    model=Model(hidden=(12,)),
+    options={"hidden": [12]},
     training=Training(steps=2, batch_size=8, learning_rate=0.1),
     benchmark=OPTIONS,
 )
@@ -168,7 +172,7 @@ def test_the_step_measures_the_weights_in_the_ledger(tmp_path):
 
     speed = _speed(run(step, context))
 
-    r, network = MEDIAN, build(SPEC.model, context.task)
+    r, network = MEDIAN, context.network()
     masks = member(context.tensors(step.mask, "mask.safetensors"), r)
     kept = sum(int(mask.sum()) for mask in masks.values())
     assert speed.replicate == r
@@ -303,10 +307,10 @@ def _metrics(losses, diverged):
         stop=2,
         looks=list(range(1, 1 + len(losses[0]))),
         validation_loss=losses,
-        validation_accuracy=losses,
+        validation_score=losses,
         early_stop_step=[1] * count,
-        early_stop_test_accuracy=[0.5] * count,
-        test_accuracy=[0.5] * count,
+        early_stop_test_score=[0.5] * count,
+        test_score=[0.5] * count,
         test_loss=[1.0] * count,
         diverged_at=diverged,
     )
@@ -316,12 +320,13 @@ def _committed(folder, strays=False):
     """A run whose training was not done but drawn, three replicates, and the step that measures it."""
     context = Context(
         spec=SPEC.model_copy(update={"benchmark": OPTIONS.model_copy(update={"seconds": 1e-5})}),
-        task=task("digits-mlp"),
+        card=cards.of("digits-mlp", ""),
         ledger=Ledger(LocalStore(folder), "run"),
+        code=CODE,
         data_root="",
     )
     generator = torch.Generator().manual_seed(0)
-    network = build(SPEC.model, context.task)
+    network = context.network()
     dense, ticket = (stack([draw(network, generator) for _ in LOSSES]) for _ in range(2))
     masks = {name: torch.rand(dense[name].shape, generator=generator) < 0.2 for name in prunable(network)}
     if not strays:

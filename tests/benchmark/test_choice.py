@@ -2,7 +2,7 @@
 
 from ticketsmith.lottery.results import SpeedRow
 from ticketsmith_runner.backends import Kind
-from ticketsmith_runner.backends._ranking import choose, speed_rows
+from ticketsmith_runner.backends.ranking import choose, speed_rows
 
 DENSE = Kind(dense=True)
 KINDS = {

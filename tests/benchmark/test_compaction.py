@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor, nn
 
-from ticketsmith_runner.backends import NotApplicable
+from ticketsmith_runner.applicable import NotApplicable
 from ticketsmith_runner.compaction import Select, compact
 
 

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from ticketsmith_runner.timing import batches, measure, percentiles, ratio
+from ticketsmith_runner.inputs import batches
+from ticketsmith_runner.timing import measure, percentiles, ratio
 
 
 def _takes(clock, name, seconds):

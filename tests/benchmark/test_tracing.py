@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from ticketsmith_runner.backends import NotApplicable, every
-from ticketsmith_runner.backends._admission import compare
+from ticketsmith_runner.applicable import NotApplicable
+from ticketsmith_runner.backends import every
+from ticketsmith_runner.backends.admission import compare
 from ticketsmith_runner.compaction import compact
 from ticketsmith_runner.packing import checked
 from ticketsmith_runner.tracing import graph
@@ -60,10 +61,10 @@ def test_gelu_is_known_in_both_forms():
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino", "compact", "compact-onnxruntime", "codegen", "pytorch"])
-def test_back_ends_know_gelu(name):
+def test_back_ends_know_gelu(name, subject_for):
     network, x = Curved().eval().requires_grad_(False), torch.randn(3, 1, 8, 8)
     with torch.inference_mode():
-        compare(every()[name].build(network, network, {}, (1, 8, 8))(x), network(x))
+        compare(every()[name].build(subject_for(network, network, {}, x))(x), network(x))
 
 
 def test_a_chain_of_gelu_is_compacted():
@@ -158,9 +159,9 @@ class Skipping(nn.Module):
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino", "compact", "codegen", "datadriven", "pell"])
-def test_back_ends_know_a_sum_of_vectors(name):
+def test_back_ends_know_a_sum_of_vectors(name, subject_for):
     network, x = Skipping().eval().requires_grad_(False), torch.randn(5, 1, 4, 4)
-    forward = built(name, (network, network, {}), (1, 4, 4))
+    forward = built(name, subject_for(network, network, {}, x))
     assert (forward is None) == (name == "pell" and not WIDE)
     if forward:
         with torch.inference_mode():

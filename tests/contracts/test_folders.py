@@ -1,67 +1,66 @@
-"""Every file of an extension folder keeps the folder's contract. A new file is picked up by itself."""
+"""Every bundled task, and every file of an extension folder, keeps its contract. A new one is picked up by itself."""
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._pytree import tree_flatten
 
-from ticketsmith.errors import UsageError
-from ticketsmith.names import load, names
-from ticketsmith.specs import read_spec, run_id, task
+from ticketsmith import cards
+from ticketsmith.lottery.choices import CRITERIA, GRANULARITIES
+from ticketsmith.references import entry_points
+from ticketsmith.specs import read_spec, run_id
 from ticketsmith_runner import masks
-from ticketsmith_runner.data import digest
+from ticketsmith_runner.evaluate import Evaluation
 from ticketsmith_runner.granularities import granularity
-from ticketsmith_runner.network import build, draw, prunable
-from ticketsmith_runner.seeds import generator
+from ticketsmith_runner.names import load
+from ticketsmith_runner.network import state
+from ticketsmith_runner.tasks import Task
 
-TASKS = names("ticketsmith.tasks")
+from ..runner.conftest import CODE
+
+TASKS = entry_points()
+
+
+def test_the_bundled_tasks_are_installed() -> None:
+    assert {"digits-mlp", "mnist-lenet300"} <= TASKS.keys()
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_task(name: str) -> None:
-    record = task(name)
-    spec = read_spec(None, {"task": name})
+def test_task(name: str, data_root: str) -> None:
+    spec, card = read_spec(None, {"task": name}, data_root), cards.of(name, data_root)
     assert run_id(spec).startswith(f"{name}-")
-    assert record.dataset in names("ticketsmith_runner.datasets")
-    assert bool(record.test) != bool(record.folds), "a task has its own test split or is cross-fitted"
-    assert record.validation < record.examples - record.test
+    assert card.room > 0 and card.validation > 0 and card.test > 0
+    assert card.summary and not card.summary.endswith(".")
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_data(name: str, data_root: str) -> None:
-    record = task(name)
-    examples = load("ticketsmith_runner.datasets", record.dataset).load(data_root)
-    assert digest(examples) == record.digest
-    assert examples.pixels.shape == (record.examples, *record.shape[-2:])
-    assert examples.pixels.max() == examples.peak
-    assert sorted(set(examples.labels.tolist())) == list(range(record.classes))
-
-
-@pytest.mark.parametrize("name", names("ticketsmith_runner.models"))
-def test_model(name: str) -> None:
-    module = load("ticketsmith_runner.models", name).build((1, 8, 8), 10, (6, 5))
-    assert module(torch.zeros(3, 1, 8, 8)).shape == (3, 10)
-    assert len(prunable(module)) >= 2
+def test_each_example_has_a_score_and_a_loss(name: str, data_root: str) -> None:
+    task = Task(CODE, TASKS[name])
+    examples = task.examples(data_root)
+    numbers = examples.split(0, 0).validation[:40]
+    columns = Evaluation(task, examples, 0, 0).columns(task.model({}).eval(), numbers, recorded=True)
+    assert all(column.shape == (40,) and column.isfinite().all() for column in columns.values())
+    assert all(len(leaf) == 40 for leaf in tree_flatten(examples.batch(numbers))[0])
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_draw_depends_on_its_stream_alone(name: str) -> None:
-    spec, record = read_spec(None, {"task": name}), task(name)
     draws = []
     for _ in range(2):
         torch.rand(3)
-        draws.append(draw(build(spec.model, record), generator(0, 0, "init")))
+        draws.append(state(Task(CODE, TASKS[name]).model({}, 7)))
     assert all(torch.equal(draws[0][key], value) for key, value in draws[1].items())
 
 
-@pytest.mark.parametrize("name", names("ticketsmith_runner.criteria"))
+@pytest.mark.parametrize("name", CRITERIA)
 def test_criterion(name: str) -> None:
     weight = torch.tensor([[-2.0, 1.0], [0.5, -0.25]])
-    score = load("ticketsmith_runner.criteria", name).score(weight)
+    score = load("criteria", name).score(weight)
     assert score.shape == weight.shape
     assert score.isfinite().all()
 
 
-@pytest.mark.parametrize("name", names("ticketsmith_runner.granularities"))
+@pytest.mark.parametrize("name", GRANULARITIES)
 def test_granularity(name: str) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(20, 40), nn.ReLU(), nn.Linear(40, 24), nn.ReLU(), nn.Linear(24, 6))
     scores = {layer: parameter.detach().abs() for layer, parameter in network.named_parameters() if parameter.dim() > 1}
@@ -73,8 +72,3 @@ def test_granularity(name: str) -> None:
         assert not any((kept[layer] & ~alive[layer]).any() for layer in scores)
         assert sum(int(mask.sum()) for mask in kept.values()) == pytest.approx(sum(wanted.values()), rel=0.06)
         alive = kept
-
-
-def test_an_unknown_name_is_answered_with_the_choices() -> None:
-    with pytest.raises(UsageError, match="did you mean 'digits-mlp'"):
-        task("digit-mlp")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..browser import chromium, complaints
+from ..own_task import planted
 from .conftest import TWO_ROUNDS, Cluster, Done, Local, fresh, record
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def test_nothing_but_the_benchmark_runs_where_the_t4_is(ran: Ran) -> None:
 def test_each_part_was_one_pod_and_tells_what_it_found(ran: Ran) -> None:
     assert all((part["phase"], part["attempts"]) == ("Succeeded", 1) for part in ran.parts.values())
     assert float(ran.parts["gate", 2, "ticket"]["sparsity"]) == pytest.approx(0.36, abs=1e-3)
-    assert 0.5 < float(ran.parts["chain", 2, "ticket"]["accuracy"]) <= 1
+    assert 50 < float(ran.parts["chain", 2, "ticket"]["score"].removesuffix(" %")) <= 100
 
 
 def test_what_is_fetched_has_the_bytes_of_this_machine(ran: Ran, tmp_path: Path) -> None:
@@ -132,3 +133,17 @@ def test_an_open_question_buys_another_cohort(
     assert judged == [(0, 1), (1, 1)]
     assert cluster.ticketsmith("fetch", here.run, "--to", str(tmp_path)).code == 0
     assert record(tmp_path, here.run) == record(here.store, here.run)
+
+
+def test_a_task_of_ones_own_goes_through_pods_with_its_code_and_its_data(
+    installed: dict[str, str], local: Callable[[tuple[str, ...]], Local], tmp_path: Path
+) -> None:
+    """A file with a sibling, a named file and data files: the image has never seen them."""
+    spec = (*planted(tmp_path).flags, "--replicates", "5")
+    here, cluster = local(spec), fresh(installed)
+    ended = cluster.ticketsmith("submit", "imp", *spec, "--wait")
+    assert ended.code == here.code, ended.stderr
+    assert "data: 2 of 2 files" in ended.stderr
+    assert all(part["phase"] == "Succeeded" for part in cluster.status(here.run)["parts"])
+    assert cluster.ticketsmith("fetch", here.run, "--to", str(tmp_path / "fetched")).code == 0
+    assert record(tmp_path / "fetched", here.run) == record(here.store, here.run)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ticketsmith.documents import canonical
+from ticketsmith.executors.sending import send
 from ticketsmith.hardware import PROFILES
 from ticketsmith.ledger import Ledger, spec_key
 from ticketsmith.lottery.imp import imp
@@ -20,9 +21,10 @@ TINY = {"replicates": 5, "training.steps": 60, "pruning.sparsity": 0.2}
 
 
 def known(cluster: Cluster, spec: Experiment) -> dict[str, str]:
-    """What a template is told of a spec, which is in the store."""
-    key = spec_key(run_id(spec), spec)
-    open_store(cluster.store).put_once(key, canonical(spec.model_dump(mode="json")))
+    """What a template is told of a spec, which is in the store with all that its pods need."""
+    key, store = spec_key(run_id(spec), spec), open_store(cluster.store)
+    send(store, spec, "data", mounted=False)
+    store.put_once(key, canonical(spec.model_dump(mode="json")))
     return {"run-id": run_id(spec), "spec": key}
 
 

@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from safetensors.numpy import save
 
 from ticketsmith.documents import canonical
 from ticketsmith.ledger import Ledger
-from ticketsmith.lottery.results import Density, Samples, TrainMetrics, Verdict
+from ticketsmith.lottery.metric import ACCURACY, Metric
+from ticketsmith.lottery.results import Density, TrainMetrics, Verdict
 from ticketsmith.lottery.steps import Gate, Prune, Train
-from ticketsmith.specs import read_spec, run_id, task
+from ticketsmith.specs import read_spec
 from ticketsmith.stores.local import LocalStore
-from ticketsmith_runner.context import Context
-from ticketsmith_runner.execute import execute
-from ticketsmith_runner.tensors import pack
+from ticketsmith_runner.steps.gate import verdict
 
 EXAMPLES = [[7, 30, 20, 10, 40, *range(100, 496)], [7, 60, 50, 70, *range(500, 896), -1]]
 ROLES = [[1, *[2] * 400], [1, *[2] * 399, 0]]
@@ -38,80 +38,85 @@ class Arm:
     losses: Mapping[int, float] = field(default_factory=dict)
     """Example to its loss in nats."""
     diverged_at: list[int | None] = field(default_factory=lambda: [None, None])
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The gate of a fake run, executed."""
-
-    context: Context
-    step: Gate
-
-    @property
-    def verdict(self) -> Verdict:
-        return Verdict.model_validate_json(self.context.ledger.read(self.step, "verdict.json"))
-
-    @property
-    def samples(self) -> Samples:
-        return Samples.model_validate_json(self.context.ledger.read(self.step, "samples.json"))
+    scores: Callable[[int], float] | None = None
+    """Score of an example, of another metric than accuracy: then there are no classes."""
+    binary: bool = False
+    """True: a label all the same, which is that an example is odd."""
+    untrained: Callable[[int], float] | None = None
+    """Score of the untrained network."""
+    group: Callable[[int], int] | None = None
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Callable[..., Judged]:
+def gate(tmp_path: Path) -> Callable[..., Verdict]:
     """`gate(dense, candidate, **rule)`: judge one fake arm against another, in the only look unless there are more."""
 
-    def judged(dense: Arm, candidate: Arm, looks: int = 1, **rule: Any) -> Judged:
-        spec = read_spec(None, {"gate": rule, "looks": looks}).model_copy(update={"replicates": len(dense.roles)})
-        ledger = Ledger(LocalStore(tmp_path / f"runs-{looks}"), run_id(spec))
-        context = Context(spec=spec, task=task(spec.task), ledger=ledger, data_root="")
+    def judged(
+        dense: Arm, candidate: Arm, looks: int = 1, metric: Metric = ACCURACY, most: int | None = None, **rule: Any
+    ) -> Verdict:
+        spec = read_spec(None, {"gate": rule, "looks": looks})
+        spec = spec.model_copy(update={"replicates": len(dense.roles), "max_replicates": most})
+        ledger = Ledger(LocalStore(tmp_path / f"runs-{looks}"), "fake-0123456789ab")
         trained = Train(cohort=0, level=0, arm="dense", start=0, stop=220)
         mask = Prune(cohort=0, level=1, arm="ticket", trained=trained)
         ticket = Train(cohort=0, level=1, arm="ticket", start=0, stop=220, mask=mask)
         density = Density(kept={"1.weight": 30, "2.weight": 10}, sizes={"1.weight": 80, "2.weight": 20})
-        ledger.commit(trained, _artifacts(dense, context))
+        ledger.commit(trained, _artifacts(dense))
         ledger.commit(mask, {"density.json": canonical(density.model_dump(mode="json"))})
-        ledger.commit(ticket, _artifacts(candidate, context))
+        ledger.commit(ticket, _artifacts(candidate))
         step = Gate(cohort=0, level=1, arm="ticket", dense=trained, candidate=ticket, mask=mask)
-        execute(step, context)
-        return Judged(context, step)
+        return verdict(step, spec, ledger, metric)
 
     return judged
 
 
-def _artifacts(arm: Arm, context: Context) -> dict[str, bytes]:
-    records = _records(arm, context.data.examples.labels.tolist())
-    return {"records.safetensors": pack(records), "metrics.json": canonical(_metrics(arm).model_dump(mode="json"))}
+def _artifacts(arm: Arm) -> dict[str, bytes]:
+    columns = _columns(arm)
+    metrics = canonical(_metrics(arm, columns).model_dump(mode="json"))
+    return {"records.safetensors": save(columns), "metrics.json": metrics}
 
 
-def _records(arm: Arm, labels: list[int]) -> dict[str, Tensor]:
-    said = [[0 if e < 0 else (labels[e] + (e in arm.wrong)) % 10 for e in row] for row in arm.examples]
-    loss = [[arm.losses.get(e, 0.5) for e in row] for row in arm.examples]
-    return {
-        "example": torch.tensor(arm.examples, dtype=torch.int32),
-        "role": torch.tensor(arm.roles, dtype=torch.uint8),
-        "prediction": torch.tensor(said, dtype=torch.uint8),
-        "confidence": torch.ones(len(said), len(said[0]), dtype=torch.float16),
-        "loss": torch.tensor(loss, dtype=torch.float32),
+def _columns(arm: Arm) -> dict[str, NDArray[Any]]:
+    """Ten classes, by the last digit of an example."""
+    columns = {
+        "example": _column(arm, np.int32, lambda e: e),
+        "role": np.array(arm.roles, np.uint8),
+        "loss": _column(arm, np.float32, lambda e: arm.losses.get(e, 0.5)),
+        "score": _column(arm, np.float32, arm.scores or (lambda e: e not in arm.wrong)),
     }
+    if arm.scores is None:
+        columns |= {
+            "prediction": _column(arm, np.uint8, lambda e: (e + (e in arm.wrong)) % 10),
+            "confidence": _column(arm, np.float16, lambda e: 1),
+            "label": _column(arm, np.uint8, lambda e: e % 10),
+        }
+    if arm.binary:
+        columns["label"] = _column(arm, np.uint8, lambda e: e % 2)
+    if arm.untrained:
+        columns["untrained"] = _column(arm, np.float32, arm.untrained)
+    if arm.group:
+        columns["group"] = _column(arm, np.int32, arm.group)
+    return columns
 
 
-def _metrics(arm: Arm) -> TrainMetrics:
-    tested = [
-        [e for e, role in zip(row, roles, strict=True) if role == 2]
-        for row, roles in zip(arm.examples, arm.roles, strict=True)
-    ]
-    right = [sum(e not in arm.wrong for e in row) / len(row) for row in tested]
-    count = len(tested)
+def _column(arm: Arm, kind: type[np.generic], value: Callable[[int], Any]) -> NDArray[Any]:
+    return np.array([[value(e) for e in row] for row in arm.examples], kind)
+
+
+def _metrics(arm: Arm, columns: Mapping[str, NDArray[Any]]) -> TrainMetrics:
+    rows = zip(columns["score"], columns["role"], strict=True)
+    scores = [float(np.nanmean(row[role == 2], dtype=np.float64)) for row, role in rows]
+    count = len(scores)
     return TrainMetrics(
         replicates=list(range(count)),
         start=0,
         stop=220,
         looks=[110, 220],
         validation_loss=[[0.5, 0.4]] * count,
-        validation_accuracy=[[0.9, 1.0]] * count,
+        validation_score=[[0.9, 1.0]] * count,
         early_stop_step=[110 * (r + 1) for r in range(count)],
-        early_stop_test_accuracy=right,
-        test_accuracy=right,
+        early_stop_test_score=scores,
+        test_score=scores,
         test_loss=[0.5] * count,
         diverged_at=arm.diverged_at[:count],
     )

@@ -15,6 +15,8 @@ from ticketsmith_runner.bounds import t_quantile, wilson
 
 from . import simulator as sim
 from .simulator import CELLS, ITEMS, MEAN, REPLICATES, Moments
+from .wholes import WHOLES
+from .wholes import passes as whole_passes
 from .worlds import (
     AGAIN,
     CONFIDENCE,
@@ -44,7 +46,7 @@ TRUTHS = {
 
 
 def main(studies: int) -> None:
-    """Print every section. Studies are so many a cell, half as many for loss."""
+    """Print every section. Studies are so many a cell, half as many for loss, a tenth for whole test sets."""
     print(f"{studies:,} studies a cell; the standard error of 5 % is {100 * (0.0475 / studies) ** 0.5:.2f} points")
     gate = ("world", "R", "false PASS before", "now", "power before", "now", "power at the first look", "goal 6 %")
     _print("One look", gate, gates(SINGLE, studies))
@@ -55,6 +57,8 @@ def main(studies: int) -> None:
     scan = ("truth", "R", "unsafe level in the safe zone", "wrong breaking point before", "now", "goal 6 %")
     _print("Ten levels", scan, scans(studies))
     _print("Intervals of accuracy", ("world", "R", "held before", "now", "goal 93 to 97 %"), coverages(studies))
+    whole = ("world", "R", "false PASS", "power", "goal 6 %")
+    _print("Scores of a whole test set", whole, wholes(studies // 10))
     _print("Collapses, judged", ("world", "R", "false PASS", "goal 6 %"), collapses(studies))
 
 
@@ -120,6 +124,13 @@ def collapses(studies: int) -> Iterator[Row]:
         lost = random.binomial(R, 0.1, studies)
         rate = float(np.mean([at_most(int(k), R, CONFIDENCE) <= 0.1 for k in lost]))
         yield "1 of 10 trainings loses 5, gate.collapse.at_most 0.1", str(R), _percent(rate), outcome(rate)
+
+
+def wholes(studies: int) -> Iterator[Row]:
+    """Scores that are no mean over examples."""
+    for world in WHOLES:
+        wrong, power = whole_passes(world, world.metric.margin, studies), whole_passes(world, 0.0, studies, seed=2)
+        yield world.name, str(world.R), _percent(wrong), _percent(power), outcome(wrong)
 
 
 def outcome(rate: float, mark: str = "") -> str:

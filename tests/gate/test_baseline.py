@@ -3,38 +3,72 @@
 import numpy as np
 import pytest
 
-from ticketsmith.lottery.spec import GateRule
-from ticketsmith_runner.baseline import untrained
+from ticketsmith.lottery.metric import ACCURACY, BITS, Metric
+from ticketsmith.lottery.results import TrainMetrics
+from ticketsmith_runner.arms import Arm
+from ticketsmith_runner.baseline import unlearned
 
-LABELS = np.arange(1000) % 4
-EXAMPLES = [np.arange(1000)] * 4
-LOSS = [np.full(1000, 0.1)] * 4
+N, R = 1000, 4
+LABELS = np.arange(N) % 4
 
 
-def right(share: float) -> list[np.ndarray]:
-    random = np.random.default_rng(0)
-    return [(random.random(1000) < share).astype(float) for _ in EXAMPLES]
+def dense(replicates: int = R, **columns: np.ndarray) -> Arm:
+    """Records of as many replicates on the same test examples."""
+    rows = {"example": np.arange(N), "role": np.full(N, 2, np.uint8)} | columns
+    metrics = TrainMetrics.model_construct(replicates=[*range(replicates)])
+    return Arm(name="dense", metrics=metrics, columns={k: np.broadcast_to(v, (replicates, N)) for k, v in rows.items()})
+
+
+def classifier(share: float, nats: float = 0.1, replicates: int = R) -> Arm:
+    right = np.random.default_rng(0).random((replicates, N)) < share
+    said = np.where(right, LABELS, (LABELS + 1) % 4)
+    loss = np.random.default_rng(1).normal(nats, 0.2, (replicates, N))
+    return dense(replicates, label=LABELS, prediction=said, score=right.astype(np.float32), loss=loss)
 
 
 @pytest.mark.parametrize(("share", "invalid"), [(0.07, True), (0.25, True), (0.26, True), (0.35, False), (0.98, False)])
 def test_dense_must_surely_beat_the_most_frequent_class(share: float, invalid: bool) -> None:
-    said = untrained(EXAMPLES, LABELS, right(share), LOSS, GateRule())
+    said = unlearned(classifier(share), ACCURACY, 0.95, loss=False)
     assert (said is not None) == invalid
     if said:
         assert said.startswith("dense reaches ") and "not surely more than the 25.00 % of always answering 0" in said
 
 
-@pytest.mark.parametrize(("nats", "margin", "invalid"), [(1.5, 0.1, True), (1.5, None, False), (1.2, 0.1, False)])
-def test_where_loss_is_judged_dense_must_beat_a_constant(nats: float, margin: float | None, invalid: bool) -> None:
+@pytest.mark.parametrize(("nats", "judged", "invalid"), [(1.5, True, True), (1.5, False, False), (1.2, True, False)])
+def test_where_loss_is_judged_dense_must_beat_a_constant(nats: float, judged: bool, invalid: bool) -> None:
     """Four classes of equal size: a constant has ln 4 = 1.386 nats."""
-    random = np.random.default_rng(0)
-    loss = [random.normal(nats, 0.2, 1000) for _ in EXAMPLES]
-    said = untrained(EXAMPLES, LABELS, right(0.9), loss, GateRule(loss_margin=margin))
+    said = unlearned(classifier(0.9, nats), ACCURACY, 0.95, loss=judged)
     assert (said is not None) == invalid
     if said:
         assert "1.3863" in said
 
 
 def test_one_replicate_is_held_to_its_mean() -> None:
-    assert untrained(EXAMPLES[:1], LABELS, [np.zeros(1000)], LOSS[:1], GateRule()) is not None
-    assert untrained(EXAMPLES[:1], LABELS, [np.ones(1000)], LOSS[:1], GateRule()) is None
+    assert unlearned(classifier(0.0, replicates=1), ACCURACY, 0.95, loss=False) is not None
+    assert unlearned(classifier(1.0, replicates=1), ACCURACY, 0.95, loss=False) is None
+
+
+IOU = Metric(name="IoU", higher_is_better=True, margin=0.01)
+
+
+@pytest.mark.parametrize(("metric", "better"), [(BITS, -1), (IOU, 1)])
+@pytest.mark.parametrize(("gained", "invalid"), [(0.2, False), (0.0, True), (-0.2, True)])
+def test_without_classes_dense_must_surely_beat_its_untrained_network(
+    metric: Metric, better: int, gained: float, invalid: bool
+) -> None:
+    before = np.random.default_rng(0).normal(1.34, 0.2, N)
+    after = before + better * gained + np.tile([-0.1, 0.1], N // 2)
+    said = unlearned(dense(untrained=before, score=after), metric, 0.95, loss=False)
+    assert (said is not None) == invalid
+
+
+def test_both_scores_are_named_in_the_unit_of_the_metric() -> None:
+    arm = dense(untrained=np.full(N, 1.338), score=np.full(N, 1.338))
+    assert unlearned(arm, BITS, 0.95, loss=False) == (
+        "dense reaches 1.930 bits, which is not surely better than the 1.930 of the untrained network: "
+        "nets that learned nothing prove nothing"
+    )
+
+
+def test_what_says_nothing_of_an_untrained_network_is_not_held_to_it() -> None:
+    assert unlearned(dense(score=np.zeros(N)), BITS, 0.95, loss=True) is None

@@ -2,32 +2,38 @@
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
 from ticketsmith.lottery.results import Behaviour
-from ticketsmith_runner.behaviour import behaviour
-from ticketsmith_runner.confidence import BINS, calibrated_error, calibration_error
-from ticketsmith_runner.records import PADDING, TEST, VALIDATION
+from ticketsmith_runner.columns import Columns
+from ticketsmith_runner.objectives.behaviour import behaviour
+from ticketsmith_runner.objectives.calibration import BINS, calibrated_error, calibration_error
+from ticketsmith_runner.roles import PADDING, TEST, VALIDATION
 
 LABELS = np.array([0, 0, 1, 1, 2, 2])
 
 
-def records(predictions: list[list[int]], confidence: float = 1.0) -> dict[str, Tensor]:
+def records(predictions: list[list[int]], confidence: float = 1.0) -> Columns:
     """Two replicates: the first tests examples 0 to 3, the second 2 to 5; each has a validation record beside them."""
     rows = [[5, 0, 1, 2, 3], [0, 2, 3, 4, 5]]
     return {
-        "example": torch.tensor(rows, dtype=torch.int32),
-        "role": torch.tensor([[VALIDATION] + [TEST] * 4] * 2, dtype=torch.uint8),
-        "prediction": torch.tensor([[9, *each] for each in predictions], dtype=torch.uint8),
-        "confidence": torch.full((2, 5), confidence, dtype=torch.float16),
+        "example": np.array(rows, dtype=np.int32),
+        "role": np.array([[VALIDATION] + [TEST] * 4] * 2, dtype=np.uint8),
+        "prediction": np.array([[9, *each] for each in predictions], dtype=np.uint8),
+        "label": LABELS[rows].astype(np.uint8),
+        "confidence": np.full((2, 5), confidence, dtype=np.float16),
     }
+
+
+def changes(dense: Columns, candidate: Columns) -> Behaviour:
+    got = behaviour(dense, candidate)
+    assert got is not None
+    return got
 
 
 def test_by_hand() -> None:
     dense = records([[0, 0, 1, 1], [1, 1, 2, 2]])
     candidate = records([[0, 0, 1, 0], [1, 1, 2, 0]], confidence=0.5)
-    got = behaviour(dense, candidate, LABELS)
+    got = changes(dense, candidate)
     assert got.churn.mean == 0.25 and got.churn.n == 2
     assert got.dense_calibration_error.mean == 0.0  # sure, and right
     assert got.calibration_error.mean == 0.25  # half sure, and right in three of four
@@ -40,7 +46,7 @@ def test_by_hand() -> None:
 
 def test_the_same_net_changes_nothing() -> None:
     same = records([[0, 1, 1, 1], [1, 1, 2, 2]])
-    got = behaviour(same, same, LABELS)
+    got = changes(same, same)
     assert got.churn.mean == 0.0 and got.worst_class_change.mean == 0.0
     assert got.calibration_error == got.dense_calibration_error
     assert got.calibrated_error == got.dense_calibrated_error
@@ -48,13 +54,13 @@ def test_the_same_net_changes_nothing() -> None:
 
 def test_the_same_records_give_the_same_bytes() -> None:
     dense, candidate = (records([[0, 0, 1, 1], [1, 1, 2, 2]], confidence) for confidence in (0.9, 0.7))
-    first, again = (behaviour(dense, candidate, LABELS).model_dump_json() for _ in range(2))
+    first, again = (changes(dense, candidate).model_dump_json() for _ in range(2))
     assert first == again
 
 
 def test_a_verdict_of_before_can_be_read() -> None:
     same = records([[0, 1, 1, 1], [1, 1, 2, 2]])
-    old = behaviour(same, same, LABELS).model_dump(exclude={"calibrated_error", "dense_calibrated_error"})
+    old = changes(same, same).model_dump(exclude={"calibrated_error", "dense_calibrated_error"})
     assert Behaviour.model_validate(old).calibrated_error is None
 
 
@@ -62,7 +68,7 @@ def test_padding_is_no_record() -> None:
     dense, padded = records([[0, 0, 1, 1], [1, 1, 2, 2]]), records([[0, 0, 1, 1], [1, 1, 2, 0]])
     for each in (dense, padded):
         each["role"][1, 4] = PADDING
-    assert behaviour(dense, padded, LABELS).churn.mean == 0.0
+    assert changes(dense, padded).churn.mean == 0.0
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ticketsmith.lottery.gate import judge_accuracy, null_reach
+from ticketsmith.lottery.gate import judge, null_reach
+from ticketsmith.lottery.metric import ACCURACY
 from ticketsmith.lottery.results import Difference
-from ticketsmith.lottery.spec import GateRule
 from ticketsmith_runner.statistics import bounded, errors
 
 EXPERIMENTS, EXAMPLES = 2000, 100
-RULE = GateRule(margin=0.15)
-LEAST = null_reach(RULE.margin, EXAMPLES, RULE.confidence)
+MARGIN, CONFIDENCE = 0.15, 0.95
+LEAST = null_reach(MARGIN, EXAMPLES, CONFIDENCE)
 """A bound's least distance from the mean, 6 points: these worlds vary more, so that it is their errors that decide."""
-CHANCE = 1 - RULE.confidence
+CHANCE = 1 - CONFIDENCE
 TOLERANCE = 3 * (CHANCE * (1 - CHANCE) / EXPERIMENTS) ** 0.5
 """Three standard errors of a simulated rate: 1.5 points."""
 
@@ -41,7 +41,7 @@ MIXED = World(replicates=20, seeds=0.14, shared=0.2)
 
 @pytest.mark.parametrize("world", [DIGITS, SEEDS, ITEMS, MIXED], ids=["cross-fitted", "seeds", "examples", "both"])
 def test_a_false_pass_is_as_rare_as_stated(world: World) -> None:
-    assert passes(simulate(world, -RULE.margin)) <= CHANCE + TOLERANCE
+    assert passes(simulate(world, -MARGIN)) <= CHANCE + TOLERANCE
 
 
 def test_a_ticket_like_dense_mostly_passes() -> None:
@@ -56,7 +56,7 @@ def simulate(world: World, true: float) -> list[Difference]:
 
 def passes(differences: list[Difference]) -> float:
     """Share of PASS."""
-    return sum(judge_accuracy(each, RULE)[0] == "PASS" for each in differences) / len(differences)
+    return sum(judge(each, MARGIN, CONFIDENCE, ACCURACY)[0] == "PASS" for each in differences) / len(differences)
 
 
 def _experiment(world: World, true: float, rng: np.random.Generator) -> Difference:
@@ -72,4 +72,4 @@ def _experiment(world: World, true: float, rng: np.random.Generator) -> Differen
             won, lost = block[chosen] > 0.75 - shift, block[chosen] < 0.25 - shift
             examples.append(chosen)
             deltas.append(won.astype(np.float64) - lost)
-    return bounded(errors(examples, deltas), RULE.confidence, LEAST)
+    return bounded(errors(examples, deltas), CONFIDENCE, LEAST)

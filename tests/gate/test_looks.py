@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from ticketsmith.lottery.gate import judge_accuracy, null_reach
+from ticketsmith.lottery.gate import judge, null_reach
+from ticketsmith.lottery.metric import ACCURACY
 from ticketsmith.lottery.results import Status
-from ticketsmith.lottery.spec import GateRule
 from ticketsmith_runner.looks import crossing, nominal
 from ticketsmith_runner.statistics import bounded, errors
 
@@ -39,10 +39,10 @@ def test_a_walk_crosses_as_often_as_computed() -> None:
 def study(true: float, confidence: float) -> list[tuple[Status, int]]:
     """Simulated studies that buy cohorts until decided: the last status, and the looks it took. The real statistics."""
     random = np.random.default_rng(1)
-    return [_one(true, GateRule(margin=MARGIN, confidence=confidence), random) for _ in range(STUDIES)]
+    return [_one(true, confidence, random) for _ in range(STUDIES)]
 
 
-def _one(true: float, rule: GateRule, random: np.random.Generator) -> tuple[Status, int]:
+def _one(true: float, confidence: float, random: np.random.Generator) -> tuple[Status, int]:
     examples: list[np.ndarray] = []
     deltas: list[np.ndarray] = []
     always = random.normal(0, 0.12, COHORT * FOLD)  # what an example does in every replicate
@@ -55,8 +55,8 @@ def _one(true: float, rule: GateRule, random: np.random.Generator) -> tuple[Stat
             examples.append(chosen)
             deltas.append(true + random.normal(0, 0.03) + always[chosen] + random.normal(0, 0.3, FOLD))
         found = errors(examples, deltas)
-        least = null_reach(rule.margin, found.n, rule.confidence)
-        status, _ = judge_accuracy(bounded(found, rule.confidence, least), rule)
+        least = null_reach(MARGIN, found.n, confidence)
+        status, _ = judge(bounded(found, confidence, least), MARGIN, confidence, ACCURACY)
         look += 1
     return status, look
 

@@ -7,16 +7,22 @@ import numpy as np
 import pytest
 
 from ticketsmith.lottery.gate import null_reach
+from ticketsmith.lottery.metric import ACCURACY
 from ticketsmith.lottery.results import Difference
-from ticketsmith.lottery.spec import GateRule
+from ticketsmith_runner import forecast
 from ticketsmith_runner.bounds import t_quantile
-from ticketsmith_runner.forecast import ENOUGH, Spread, needed, spread
+from ticketsmith_runner.forecast import ENOUGH, Spread, spread
 from ticketsmith_runner.statistics import difference
 
-RULE = GateRule(margin=0.005)
+MARGIN, CONFIDENCE = 0.005, 0.95
 ENDLESS = 10**9
 """Test examples that leave no error and no floor of their own."""
 NOTHING = Spread(between=0.0, within=0.0, examples=ENDLESS, per_example=1.0)
+
+
+def needed(found: Difference, spread: Spread, replicates: int, margin: float = MARGIN, whole: int = 1) -> int | None:
+    floor = null_reach(margin, spread.examples, CONFIDENCE)
+    return forecast.needed(found, spread, replicates, margin, CONFIDENCE, ACCURACY, floor, whole=whole)
 
 
 def found(mean: float, seeds: float, items: float = 0.0) -> Difference:
@@ -35,15 +41,15 @@ def test_four_in_five_studies_of_that_size_are_settled(mean: float, examples: in
     """
     of_seeds = 0.004
     nothing = replace(NOTHING, examples=examples)
-    n = needed(found(mean, of_seeds / sqrt(5)), nothing, 5, RULE)
+    n = needed(found(mean, of_seeds / sqrt(5)), nothing, 5)
     assert n is not None and 5 < n < 200
     draws = np.random.default_rng(0).normal(mean, of_seeds, (2000, n))
     half = np.maximum(
-        t_quantile(RULE.confidence, n - 1) * draws.std(axis=1, ddof=1) / sqrt(n),
-        null_reach(RULE.margin, examples, RULE.confidence),
+        t_quantile(CONFIDENCE, n - 1) * draws.std(axis=1, ddof=1) / sqrt(n),
+        null_reach(MARGIN, examples, CONFIDENCE),
     )
     low, high = draws.mean(axis=1) - half, draws.mean(axis=1) + half
-    assert 0.76 < ((low > -RULE.margin) | (high < -RULE.margin)).mean() < 0.9
+    assert 0.76 < ((low > -MARGIN) | (high < -MARGIN)).mean() < 0.9
 
 
 def two_way(replicates: int, of_items: float, noise: float) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -69,37 +75,37 @@ def test_an_example_that_was_tested_once_leaves_its_parts_together() -> None:
 
 
 def test_the_nearer_to_the_margin_the_more() -> None:
-    counts = [needed(found(mean, 0.001), NOTHING, 5, RULE) for mean in (-0.001, -0.003, -0.004, -0.0045)]
+    counts = [needed(found(mean, 0.001), NOTHING, 5) for mean in (-0.001, -0.003, -0.004, -0.0045)]
     assert counts == sorted(counts, key=lambda n: n or ENOUGH + 1) and counts[0] == 6
 
 
 def test_at_the_margin_no_number_settles_it() -> None:
-    assert needed(found(-0.005, 0.001), NOTHING, 5, RULE) is None
+    assert needed(found(-0.005, 0.001), NOTHING, 5) is None
 
 
 def test_more_seeds_do_not_enlarge_the_test_set() -> None:
-    rule = GateRule(margin=0.02)
+    margin = 0.02
     same = Spread(between=0.036, within=0.0, examples=1000, per_example=5.0)  # an error of 0.6 points, for ever
     once = Spread(between=0.0, within=0.18, examples=1000, per_example=5.0)  # the same error, of training
     assert same.error(1) == once.error(1) == pytest.approx(0.006)
-    assert null_reach(rule.margin, 1000, rule.confidence) < 0.008  # so that it is not the floor that refuses
-    assert needed(found(-0.008, 0.001, items=0.006), same, 5, rule) is None
-    assert needed(found(-0.008, 0.001, items=0.006), once, 5, rule) is not None
+    assert null_reach(margin, 1000, CONFIDENCE) < 0.008  # so that it is not the floor that refuses
+    assert needed(found(-0.008, 0.001, items=0.006), same, 5, margin) is None
+    assert needed(found(-0.008, 0.001, items=0.006), once, 5, margin) is not None
 
 
 @pytest.mark.parametrize(("examples", "some"), [(538, False), (600, True)])
 def test_a_test_set_that_cannot_show_the_margin_is_settled_by_no_number(examples: int, some: bool) -> None:
     """Nothing is lost and nothing varies much, and yet 538 examples are too few for half a point."""
     few = replace(NOTHING, examples=examples)
-    assert (needed(found(0.0, 0.001), few, 5, RULE) is not None) == some
+    assert (needed(found(0.0, 0.001), few, 5) is not None) == some
 
 
 def test_cohorts_are_bought_whole() -> None:
-    alone = needed(found(-0.003, 0.002), NOTHING, 5, RULE)
-    whole = needed(found(-0.003, 0.002), NOTHING, 5, RULE, whole=5)
+    alone = needed(found(-0.003, 0.002), NOTHING, 5)
+    whole = needed(found(-0.003, 0.002), NOTHING, 5, whole=5)
     assert alone is not None and alone % 5 and whole == alone + -alone % 5
 
 
 def test_one_replicate_has_no_spread() -> None:
     one = Difference(mean=0.0, se_replicates=None, se_items=0.001, se=None, low=None, high=None)
-    assert needed(one, NOTHING, 1, RULE) is None
+    assert needed(one, NOTHING, 1) is None

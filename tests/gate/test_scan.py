@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from ticketsmith.lottery.gate import judge_accuracy, null_reach
+from ticketsmith.lottery.gate import judge, null_reach
+from ticketsmith.lottery.metric import ACCURACY
 from ticketsmith.lottery.scan import by_median, safe
-from ticketsmith.lottery.spec import GateRule
 from ticketsmith_runner.statistics import bounded, errors
 
-RULE = GateRule(margin=0.05)  # that 300 examples can show
-LEAST = null_reach(RULE.margin, 300, RULE.confidence)
+MARGIN, CONFIDENCE = 0.05, 0.95  # that 300 examples can show
+LEAST = null_reach(MARGIN, 300, CONFIDENCE)
 TRUE = (0.0, -0.02, -0.05, -0.12)
 """True changes of accuracy, level by level; at the third the margin is reached: nothing from there on is safe."""
 STUDIES = 600
@@ -26,8 +26,8 @@ def studies(replicates: int) -> list[int]:
         for true in TRUE:
             of_seed = random.normal(0, 0.02, replicates)
             deltas = [true + seed + always + random.normal(0, 0.5, 300) for seed in of_seed]
-            judged = bounded(errors(examples, deltas), RULE.confidence, LEAST)
-            passed.append(judge_accuracy(judged, RULE)[0] == "PASS")
+            judged = bounded(errors(examples, deltas), CONFIDENCE, LEAST)
+            passed.append(judge(judged, MARGIN, CONFIDENCE, ACCURACY)[0] == "PASS")
         found.append(safe(passed))
     return found
 

@@ -4,14 +4,13 @@ from math import pi, sqrt, tan
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ticketsmith.errors import Diverged
 from ticketsmith.lottery.results import Difference
-from ticketsmith_runner import statistics
 from ticketsmith_runner.bounds import t_quantile
+from ticketsmith_runner.columns import numbers, on_test
 from ticketsmith_runner.statistics import difference, finite, summary
 
 losses = st.floats(-10, 10, allow_subnormal=False)
@@ -105,19 +104,18 @@ def test_the_order_of_the_records_does_not_show(deltas: list[list[float]], order
 
 def test_only_test_examples_are_read() -> None:
     records = {
-        "role": torch.tensor([[1, 2, 2], [1, 2, 0]], dtype=torch.uint8),
-        "loss": torch.tensor([[9.0, 1.0, 2.0], [9.0, 3.0, 0.0]]),
-        "prediction": torch.tensor([[9, 300, 2], [9, 3, 0]], dtype=torch.uint16),
+        "role": np.array([[1, 2, 2], [1, 2, 0]], dtype=np.uint8),
+        "loss": np.array([[9.0, 1.0, 2.0], [9.0, 3.0, 0.0]]),
+        "prediction": np.array([[9, 300, 2], [9, 3, 0]], dtype=np.uint16),
     }
-    assert [row.tolist() for row in statistics.of_test(records, "loss")] == [[1, 2], [3]]
-    assert [row.tolist() for row in statistics.of_test(records, "prediction")] == [[300, 2], [3]]
+    assert [row.tolist() for row in on_test(records, "loss")] == [[1, 2], [3]]
+    assert [row.tolist() for row in numbers(records, "prediction")] == [[300, 2], [3]]
 
 
 def test_replicates_without_finite_losses_are_left_out() -> None:
-    examples, deltas = finite([np.array([0, 1]), np.array([2, 3])], [np.array([np.nan, 0.0]), np.array([1.0, 2.0])])
-    assert ([e.tolist() for e in examples], [d.tolist() for d in deltas]) == ([[2, 3]], [[1, 2]])
+    assert finite([np.array([np.nan, 0.0]), np.array([1.0, 2.0])], "losses") == [1]
 
 
 def test_no_finite_loss_at_all_is_an_error() -> None:
     with pytest.raises(Diverged, match="no replicate has finite test losses"):
-        finite([np.array([0])], [np.array([np.inf])])
+        finite([np.array([np.inf])], "losses")

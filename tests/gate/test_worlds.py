@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ticketsmith.lottery.collapse import shared
-from ticketsmith.lottery.gate import judge_accuracy, judge_loss, null_reach
-from ticketsmith.lottery.spec import GateRule
+from ticketsmith.lottery.gate import LOSS, judge, null_reach
+from ticketsmith.lottery.metric import ACCURACY
 from ticketsmith_runner.bounds import t_quantile
 from ticketsmith_runner.statistics import bounded, errors
 from ticketsmith_runner.steps.gate import TWO_SIDED
@@ -13,7 +13,7 @@ from ticketsmith_runner.steps.gate import TWO_SIDED
 from . import simulator as sim
 from .simulator import CELLS, ITEMS, MEAN, REPLICATES, SKEW
 from .table import coverage, scans
-from .worlds import AGAIN, LOSS_MARGIN, SEQUENTIAL, SINGLE, World, error, loss_passes, passes
+from .worlds import AGAIN, CONFIDENCE, LOSS_MARGIN, SEQUENTIAL, SINGLE, World, error, loss_passes, passes
 
 STUDIES = 1000
 LIMIT = 0.05 + 3 * (0.05 * 0.95 / STUDIES) ** 0.5
@@ -105,15 +105,14 @@ def reseed(seed: int) -> None:
 
 @pytest.mark.parametrize("world", [w for w in QUICK if len(w.looks) == 1][::3], ids=name)
 def test_the_simulator_sees_what_the_product_sees(world: World) -> None:
-    rule = GateRule(margin=world.margin)
     for seed in range(8):
         examples, values, moments = dealt(world, seed)
         found = errors(examples, values)
         assert found.replicates is not None
         expected = [found.mean, found.replicates, found.items, found.cells, found.skew]
         assert moments[[MEAN, REPLICATES, ITEMS, CELLS, SKEW]] == pytest.approx(expected, rel=1e-9, abs=1e-15)
-        least = null_reach(world.margin, found.n, rule.confidence)
-        status, _ = judge_accuracy(bounded(found, rule.confidence, least), rule)
+        least = null_reach(world.margin, found.n, CONFIDENCE)
+        status, _ = judge(bounded(found, CONFIDENCE, least), world.margin, CONFIDENCE, ACCURACY)
         assert (status == "PASS") == passes(world, moments[None, None], 1)[0]
 
 
@@ -126,5 +125,5 @@ def test_the_simulator_judges_loss_as_the_product_does(law: int) -> None:
         moments = np.asarray(sim.moments(delta, tested, np.arange(400)))
         examples = [np.flatnonzero(row) for row in tested]
         found = errors(examples, [row[which] for row, which in zip(delta, examples, strict=True)])
-        status, _ = judge_loss(bounded(found, 0.95, tails=True), LOSS_MARGIN, 0.95)
+        status, _ = judge(bounded(found, CONFIDENCE, kind="amount", metric=LOSS), LOSS_MARGIN, CONFIDENCE, LOSS)
         assert (status == "PASS") == loss_passes(moments[None, None], 400, 10)[0]

@@ -1,11 +1,13 @@
 """Counts are exact: the paper's table of remaining weights, and the target to the last weight."""
 
+from typing import Any, Literal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticketsmith.lottery.schedule import kept, rounds
-from ticketsmith.lottery.spec import Pruning
+from ticketsmith.lottery.schedule import hold, kept, learning_rate, rounds
+from ticketsmith.lottery.spec import Pruning, Training
 
 LENET = {"1.weight": 235200, "3.weight": 30000, "5.weight": 1000}
 
@@ -40,3 +42,22 @@ def test_the_last_round_lands_on_the_target_and_no_layer_grows(
 def test_a_target_that_the_output_layer_forbids_is_refused() -> None:
     with pytest.raises(ValueError, match="the output layer alone has 50 weights, 25 may survive in all"):
         kept({"1": 50, "3": 50}, "3", Pruning(sparsity=0.75, fraction=0.5, output_rate=0.0), 2)
+
+
+@pytest.mark.parametrize("schedule", [{"schedule": "step"}, {"schedule": "milestones", "milestones": (50, 75)}])
+def test_a_training_that_is_held_goes_on_at_the_last_rate_from_its_first_update(schedule: dict[str, Any]) -> None:
+    held = hold(Training(steps=100, batch_size=1, learning_rate=0.1, warmup=60, **schedule))
+    assert {learning_rate(held, update) for update in range(100)} == {0.001}
+
+
+def test_a_warmup_rises_by_equal_steps_to_the_rate_and_wastes_no_update() -> None:
+    training = Training(steps=100, batch_size=1, learning_rate=0.5, warmup=4)
+    assert [learning_rate(training, update) for update in range(6)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("schedule", ["constant", "step", "cosine"])
+def test_every_rate_is_above_zero_whatever_is_warmed_up(schedule: Literal["constant", "step", "cosine"]) -> None:
+    """The last one too, with which a control may go on."""
+    for warmup in range(8):
+        training = Training(steps=8, batch_size=1, learning_rate=0.1, schedule=schedule, warmup=warmup)
+        assert all(0 < learning_rate(training, update) <= 0.1 for update in range(8))

@@ -5,6 +5,7 @@ Said, not run: what `git clone`, `cd`, `make`, `pip install` do has been done by
 A comment above a block changes that: after `<!-- hours -->`, `<!-- network -->` or `<!-- cloud -->` it is parsed only,
 what can be dry-run is (`ticketsmith run`, `submit`, `reproduce`; `kubectl create`), and other `ticketsmith` commands
 are held to their options; `<!-- shows: text -->` promises a text of the output.
+Outputs that a page shows are not compared: figures and run ids differ between machines and versions.
 """
 
 import os
@@ -59,10 +60,15 @@ def test_some_blocks_are_run_and_some_are_out_of_reach() -> None:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like a checkout: configs, no runs."""
+    """A folder like a checkout: configs, no runs; and blank files of MNIST, which a dry run counts and digests."""
     folder = tmp_path_factory.mktemp("readme")
     for name in ("argo", "configs"):
         (folder / name).symlink_to(ROOT / name)
+    (raw := folder / "data" / "MNIST" / "raw").mkdir(parents=True)
+    for part, count in (("train", 60_000), ("t10k", 10_000)):
+        for name, size in (("images-idx3-ubyte", 16 + 784 * count), ("labels-idx1-ubyte", 8 + count)):
+            with (raw / f"{part}-{name}").open("wb") as file:
+                file.truncate(size)  # takes no room on a disk
     return folder
 
 

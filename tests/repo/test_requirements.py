@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from ticketsmith.executors.image import brought
+
 ROOT = Path(__file__).parents[2]
 CUDA = re.compile(r"(nvidia-|cuda-|triton==)")
 
@@ -55,3 +57,8 @@ def test_the_image_has_the_laptops_versions() -> None:
     assert set(image) <= set(lines("requirements.txt"))
     names = {pin.partition("==")[0] for pin in image}
     assert {"torch", "safetensors", "google-cloud-storage"} <= names and not {"hera", "pytest", "lightkube"} & names
+
+
+def test_what_submit_takes_to_be_in_the_image_is_there() -> None:
+    names = {re.split(r"[=; ]", line)[0] for line in lines("images/requirements.txt")}
+    assert brought() - names == set() and {"torch", "numpy", "google-cloud-storage"} <= brought()

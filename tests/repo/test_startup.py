@@ -17,6 +17,7 @@ HEAVY = [
     "scipy",
     "sklearn",
     "ticketsmith_runner",
+    "ticketsmith.engine",
 ]
 
 
@@ -35,6 +36,15 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 
 def test_a_spec_is_read_without_torch() -> None:
     script = "import sys, ticketsmith.specs as s; s.read_spec(None, {}); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
+
+
+def test_a_spec_is_read_without_the_runner() -> None:
+    """It is validated against names, which `tests/contracts` holds to what the runner has."""
+    script = (
+        "import sys, ticketsmith.specs as s; s.read_spec(None, {'benchmark': {'backends': ['masked']}});"
+        "sys.exit('ticketsmith_runner' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
 
 
@@ -59,8 +69,9 @@ def test_a_training_loads_no_compiler_and_no_library_for_its_data() -> None:
         "import sys, torch\n"
         "from ticketsmith.lottery.spec import Training\n"
         "from ticketsmith_runner import __main__, commands, optimizer\n"
-        "from ticketsmith_runner.datasets import digits\n"
-        "digits.load('')\n"
+        "from pathlib import Path\n"
+        "from ticketsmith_tasks import digits_mlp\n"
+        "digits_mlp.data(Path('')).examples[0]\n"
         "network = torch.nn.Linear(2, 2)\n"
         "network(torch.ones(1, 2)).sum().backward()\n"
         "training = Training(steps=1, batch_size=1, learning_rate=0.1)\n"

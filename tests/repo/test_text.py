@@ -73,7 +73,27 @@ def test_no_place_of_a_machine_and_no_index() -> None:
     assert not [name for name, text in texts.items() if PLACES.search(text)]
 
 
+FRONTED = ("Of ", "What ", "Where ", "Which ", "How ", "Whether ", "Is ", "Does ", "Are ")
+
+
+def fronted(source: str) -> list[str]:
+    """Names whose docstring is an indirect question or begins with a genitive, instead of a verb or a noun."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
+    return [getattr(node, "name", "module") for node in nodes if (ast.get_docstring(node) or "").startswith(FRONTED)]
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_a_docstring_begins_with_a_verb_or_a_noun(name: str) -> None:
+    assert fronted((ROOT / name).read_text()) == []
+
+
+def test_a_fronted_docstring_is_seen() -> None:
+    source = '"""Bytes per layer."""\ndef of(): "Of each layer bytes."\nclass Is: "Is it dense?"\ndef whose(): pass'
+    assert fronted(source) == ["of", "Is"]
+
+
 @pytest.mark.parametrize("config", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
-def test_every_config_is_a_valid_spec(config: Path) -> None:
-    spec = read_spec(str(config), {})
+def test_every_config_is_a_valid_spec(config: Path, data_root: str) -> None:
+    spec = read_spec(str(config), {}, data_root)
     assert config.stem.split("_")[1] in spec.task, "a config is named after its method and its task"

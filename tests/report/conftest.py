@@ -12,10 +12,12 @@ from ticketsmith import specs
 from ticketsmith.documents import canonical
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery import results
+from ticketsmith.lottery.card import Card
+from ticketsmith.lottery.collapse import SURE, at_most
 from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.metric import ACCURACY, Metric
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Benchmark, Gate, Report, Step, Train
-from ticketsmith.lottery.task import Task
 from ticketsmith.report import Findings, collect
 from ticketsmith.stores.local import LocalStore
 
@@ -24,12 +26,21 @@ PRUNABLE = 10_000
 LEVELS = {1: 0.95, 4: 0.98065}
 """Confidence of each of so many looks that are held to 95 % together."""
 STATUSES = ("PASS", "PASS", "PASS")
+OVERLAP = Metric(name="intersection over union", higher_is_better=True, margin=0.01)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fake:
     """What the fake steps are to say."""
 
+    metric: Metric = ACCURACY
+    """The task's measure. For others than accuracy, changes are turned, and scaled to the margin."""
+    samples: results.Samples | None = None
+    """Samples of every training of the ticket; None: two digits."""
+    sampled: bool = True
+    """Whether trainings of the ticket leave samples."""
+    behaves: bool = True
+    """Whether verdicts have the behaviour of a classifier."""
     statuses: tuple[str, ...] = STATUSES
     control: str = "FAIL"
     lead: tuple[float, float | None, float | None] = (0.008, 0.003, 0.013)
@@ -55,11 +66,11 @@ class Fake:
 class Run:
     ledger: Ledger
     spec: Experiment
-    task: Task
+    card: Card
 
     @property
     def findings(self) -> Findings:
-        return collect(self.ledger, self.spec, self.task)
+        return collect(self.ledger, self.spec, self.card)
 
 
 @pytest.fixture
@@ -76,8 +87,8 @@ def make_run(store: LocalStore, fake: Fake) -> Run:
     options = {"replicates": 5, "controls": ["reinit"], "pruning": {"sparsity": 0.48, "fraction": 0.2}} | dict(
         fake.options
     )
-    spec = specs.read_spec(None, options)
-    run = Run(ledger=Ledger(store, specs.run_id(spec)), spec=spec, task=specs.task(spec.task))
+    spec = specs.resolve(options, whose := card(fake.metric))
+    run = Run(ledger=Ledger(store, "fake-0123456789ab"), spec=spec, card=whose)
     gone: set[str] = set()
     for step in imp(spec):
         if isinstance(step, Report):
@@ -91,11 +102,11 @@ def make_run(store: LocalStore, fake: Fake) -> Run:
 
 def _files(step: Step, fake: Fake, spec: Experiment) -> tuple[dict[str, bytes], dict[str, bytes]]:
     if isinstance(step, Train):
-        return {"metrics.json": _dump(_metrics(step, fake))}, {
-            "timing.json": canonical({"seconds": [2.3] * len(DENSE)})
-        }
+        samples = {"samples.json": _dump(fake.samples or digits())} if step.arm == "ticket" and fake.sampled else {}
+        timing = {"timing.json": canonical({"seconds": [2.3] * len(DENSE)})}
+        return {"metrics.json": _dump(_metrics(step, fake))} | samples, timing
     if isinstance(step, Gate):
-        return {"verdict.json": _dump(_verdict(step, fake, spec)), "samples.json": _dump(_samples())}, {}
+        return {"verdict.json": _dump(_verdict(step, fake, spec))}, {}
     if isinstance(step, Benchmark):
         return {}, {"speed.json": _dump(_speed(fake))}
     return {"made.txt": step.key.encode()}, {}
@@ -114,10 +125,10 @@ def _metrics(step: Train, fake: Fake) -> results.TrainMetrics:
         stop=step.stop,
         looks=[20, 40],
         validation_loss=[[0.2, 0.1]] * n,
-        validation_accuracy=[[0.9, 0.95]] * n,
+        validation_score=[[0.9, 0.95]] * n,
         early_stop_step=[40] * n,
-        early_stop_test_accuracy=[0.97] * n,
-        test_accuracy=DENSE,
+        early_stop_test_score=[0.97] * n,
+        test_score=_scores(fake.metric),
         test_loss=[0.1] * n,
         diverged_at=[40 if r == lost else None for r in range(n)],
     )
@@ -131,13 +142,36 @@ CHANGES = {
 }
 
 
+def _scores(metric: Metric, change: float = 0.0) -> list[float]:
+    """Those of dense and, with a change, of a candidate: shares of accuracy, or scores of the same size in margins."""
+    if metric == ACCURACY:
+        return [round(value + change, 6) for value in DENSE]
+    return [round(1 + turned(metric, value - DENSE[0] + change), 6) for value in DENSE]
+
+
+def turned(metric: Metric, change: float) -> float:
+    """A change of accuracy as one of another metric that does as much harm, counted in margins."""
+    return metric.harm(ACCURACY.harm(change)) * metric.margin / ACCURACY.margin
+
+
+def _turned(metric: Metric, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a difference; an interval that is turned has its ends in the other order."""
+    moved = {name: None if changes[name] is None else turned(metric, changes[name]) for name in ("mean", "low", "high")}
+    errors = {name: abs(turned(metric, changes[name])) for name in changes if name.startswith("se") and changes[name]}
+    ends = {} if metric.higher_is_better else {"low": moved["high"], "high": moved["low"]}
+    return dict(changes) | errors | moved | ends
+
+
 def _verdict(step: Gate, fake: Fake, spec: Experiment) -> results.Verdict:
     status = fake.statuses[step.level - 1] if step.arm == "ticket" else fake.control
     changes = CHANGES[status] | (dict(fake.changes) if step.arm == "ticket" else {})
-    accuracies = [round(value + changes["mean"], 6) for value in DENSE]
+    metric, lost = fake.metric, 0
+    scores, dense = _scores(metric, changes["mean"]), _scores(metric)
+    half = abs(turned(metric, 0.003))
     kept = round(PRUNABLE * 0.8**step.level)
     errors = {"se_replicates": 0.0011, "se_items": 0.0009, "se": 0.0011, "examples": 1797}
-    difference = results.Difference(**errors | changes)
+    errors["kind"] = "share" if metric == ACCURACY else "amount"
+    difference = results.Difference(**_turned(metric, errors | changes) if metric != ACCURACY else errors | changes)
     return results.Verdict(
         arm=step.arm,
         level=step.level,
@@ -152,10 +186,10 @@ def _verdict(step: Gate, fake: Fake, spec: Experiment) -> results.Verdict:
         look=step.cohort + 1,
         looks=spec.looks,
         replicates=list(range(5)),
-        test_accuracy=accuracies,
-        dense_test_accuracy=DENSE,
-        accuracy=summary(accuracies, 0.003),
-        dense_accuracy=summary(DENSE, 0.003),
+        test_score=scores,
+        dense_test_score=dense,
+        score=summary(scores, half),
+        dense_score=summary(dense, half),
         early_stop_step=summary([160, 170, 150, 160, 165], 9),
         dense_early_stop_step=summary([200, 210, 190, 200, 205], 9),
         difference=difference,
@@ -170,8 +204,11 @@ def _verdict(step: Gate, fake: Fake, spec: Experiment) -> results.Verdict:
             dense_calibrated_error=summary([0.0195] * 5, 0.002) if fake.reckons else None,
             worst_class=8,
             worst_class_change=summary([-0.02] * 5, 0.004),
-        ),
+        )
+        if fake.behaves
+        else None,
         dividend=None if step.ticket is None else _lead(*fake.lead),
+        collapses=collapses(lost, 5, 2 * metric.scale * spec.gate.margin),
         replicates_needed=fake.needed if status == "UNDECIDED" else None,
         broken=fake.broken if status == "FAIL" else False,
     )
@@ -186,13 +223,29 @@ def summary(values: list[float], half: float) -> results.Summary:
     return results.Summary(mean=mean, se=half / 2.776, low=mean - half, high=mean + half, n=len(values))
 
 
-def _samples() -> results.Samples:
-    pixels = bytes((31 * i) % 256 for i in range(64)).hex()
+def collapses(lost: int, of: int, points: float = 1.0) -> results.Collapses:
+    return results.Collapses(by=points, lost=lost, of=of, at_most=at_most(lost, of, SURE))
+
+
+def card(metric: Metric = ACCURACY) -> Card:
+    training = {"steps": 360, "batch_size": 64, "learning_rate": 3e-3}
+    return Card(
+        name="fake", module="fake", summary="A net on examples", metric=metric, defaults={"training": training},
+        options={}, examples=1797, test=360, folds=5, validation=120, engine="e" * 64, code="c" * 64, data="d" * 64,
+    )  # fmt: skip
+
+
+def picture(pixels: bytes, height: int = 8, width: int = 8, channels: int = 1) -> results.Picture:
+    return results.Picture(height=height, width=width, channels=channels, pixels=pixels.hex())
+
+
+def digits() -> results.Samples:
+    dark, blank = picture(bytes((31 * i) % 256 for i in range(64))), picture(bytes(64))
     samples = [
-        results.Sample(example=7, label=3, dense=3, candidate=5, pixels=pixels),
-        results.Sample(example=9, label=8, dense=8, candidate=8, pixels="00" * 64),
+        results.Sample(example=7, given=dark, truth="3", dense="3", candidate="5"),
+        results.Sample(example=9, given=blank, truth="8", dense="8", candidate="8"),
     ]
-    return results.Samples(replicate=0, height=8, width=8, agreement=0.9944, samples=samples)
+    return results.Samples(replicate=0, agreement=0.9944, samples=samples)
 
 
 def _speed(fake: Fake) -> results.Speed:

@@ -34,8 +34,7 @@ def browser() -> "Iterator[Browser]":
 @pytest.fixture
 def html(build: Callable[..., Run]) -> bytes:
     run = build(statuses=("PASS", "UNDECIDED", "FAIL"))
-    key = write(run.ledger, run.spec, run.task)["html"]
-    return run.ledger.store.get(key)
+    return write(run.ledger, run.spec, run.card).documents["html"]
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -5,13 +5,17 @@ from typing import Any
 
 import pytest
 
+from ticketsmith.lottery.metric import ACCURACY, BITS, NATS, Metric
 from ticketsmith.report import Findings
-from ticketsmith.report.decision import decide, remarks
+from ticketsmith.report.decision import ONE, decide, remarks
 from ticketsmith.report.evidence import more, tails
 from ticketsmith.report.limits import limits
 from ticketsmith.report.zones import zones
 
+from .conftest import OVERLAP, collapses
+
 Build = Callable[..., Any]
+FEWER = "with 95 % confidence fewer than {} % of all trainings do."
 
 
 def shown(findings: Findings, **changes: Any) -> Findings:
@@ -22,28 +26,29 @@ def shown(findings: Findings, **changes: Any) -> Findings:
 
 
 @pytest.mark.parametrize(
-    ("lost", "sentence"),
+    ("metric", "limit", "lost", "sentence"),
     [
-        (0, "0 of 10 trainings lost more than 1 point: with 95 % confidence fewer than 26 % of all trainings do."),
-        (1, "1 of 10 trainings lost more than 1 point: with 95 % confidence fewer than 40 % of all trainings do."),
+        (ACCURACY, 1, 0, f"0 of 10 trainings lost more than 1 point: {FEWER.format(26)}"),
+        (ACCURACY, 2, 1, f"1 of 10 trainings lost more than 2 points: {FEWER.format(40)}"),
+        (BITS, 0.04, 0, f"0 of 10 trainings lost more than 0.04 bits: {FEWER.format(26)}"),
+        (OVERLAP, 1, 0, f"0 of 10 trainings lost more than 1: {FEWER.format(26)}"),
+        (NATS, 0.02, 10, "10 of 10 trainings lost more than 0.02 nats, so that nothing is ruled out."),
     ],
 )
-def test_a_pass_says_how_many_collapses_it_leaves_possible(build: Build, lost: int, sentence: str) -> None:
-    findings = shown(
-        build().findings,
-        test_accuracy=[0.90] * lost + [0.97] * (10 - lost),
-        dense_test_accuracy=[0.97] * 10,
-        replicates=list(range(10)),
-    )
+def test_a_pass_says_how_many_collapses_it_leaves_possible(
+    build: Build, metric: Metric, limit: float, lost: int, sentence: str
+) -> None:
+    findings = shown(build(metric=metric).findings, collapses=collapses(lost, 10, limit))
     assert findings.shown is not None
-    assert tails(findings.shown).replace("\N{NO-BREAK SPACE}", " ") == sentence
-    assert tails(findings.shown) in remarks(findings)
+    words = tails(metric, findings.shown)
+    assert words is not None and words.replace("\N{NO-BREAK SPACE}", " ") == sentence
+    assert words in remarks(findings)
 
 
-def test_where_all_collapsed_nothing_is_ruled_out(build: Build) -> None:
-    findings = shown(build().findings, test_accuracy=[0.5] * 5, dense_test_accuracy=[0.97] * 5)
-    assert findings.shown is not None
-    assert tails(findings.shown) == "5 of 5 trainings lost more than 1 point, so that nothing is ruled out."
+def test_one_replicate_with_a_bound_speaks_of_two_networks_alone(build: Build) -> None:
+    one = shown(build().findings, alone=True)
+    assert ONE in remarks(one)
+    assert ONE not in remarks(build().findings)
 
 
 def test_a_second_try_says_how_often_both_err(build: Build) -> None:

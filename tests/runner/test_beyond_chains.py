@@ -1,34 +1,34 @@
 """Networks that are no chains: BatchNorm, dropout and tied weights are right in every trainer that takes them."""
 
-import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
 
 from ticketsmith.errors import Retryable, UsageError
+from ticketsmith.lottery.choices import TRAINERS
 from ticketsmith.lottery.spec import Training
-from ticketsmith.names import names
 from ticketsmith_runner import memory, planner
 from ticketsmith_runner.execute import execute
-from ticketsmith_runner.loading import Loaded
 from ticketsmith_runner.loop import Look, Trace, train_all
-from ticketsmith_runner.models import mlp
-from ticketsmith_runner.network import draw, prunable, restore, state
+from ticketsmith_runner.network import prunable, restore, state
+from ticketsmith_runner.objectives import classification
 from ticketsmith_runner.steps import train
+from ticketsmith_runner.tasks import Task
 from ticketsmith_runner.tensors import pack, unpack
-from ticketsmith_runner.trainers import Batches, Mask, State, begin, stack, trainer
+from ticketsmith_runner.trainers import Batches, Loss, Mask, State, begin, stack, trainer
 from ticketsmith_runner.trainers.eager import Eager
 from ticketsmith_runner.workers import workers
 
-from .conftest import Run
+from .conftest import CODE, Run
+from .nets import build, draw
 
 SICK = 7  # a seed
+SUBJECT = planner.Subject(Task(CODE, "ticketsmith_tasks.digits_mlp"), weights=1500, resident=True, draws=False)
 ADAM = Training(steps=400, batch_size=16, optimizer="adam", learning_rate=1e-2)
 
 
@@ -65,7 +65,7 @@ def problem(network: nn.Module, seed: int) -> tuple[State, Mask, Batches]:
     start = {f"weights/{name}": value * mask[name] if name in mask else value for name, value in drawn.items()}
     inputs, labels = torch.randn(200, 1, 8, 8, generator=draws), torch.randint(0, 4, (200,), generator=draws)
     orders = torch.randint(0, 200, (100, 16), generator=draws)
-    return start, mask, Batches(inputs, labels, lambda update: orders[update], lambda update: 1000 * seed + update)
+    return start, mask, Batches((inputs, labels), lambda update: orders[update], lambda update: 1000 * seed + update)
 
 
 def trained(
@@ -152,13 +152,15 @@ def test_dropout_draws_from_a_stream_of_its_own() -> None:
     assert trainer("stack").refuses(nn.Sequential(nn.Dropout(0.0), nn.Linear(2, 2))) is None
 
 
-def test_a_network_with_dropout_does_not_depend_on_cohort_or_workers(
-    start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mlp, "build", lambda shape, classes, hidden: dropping())
+DROPPING = """
+def model():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 30), nn.ReLU(), nn.Dropout(0.5), nn.Linear(30, 10))
+"""
 
+
+def test_a_network_with_dropout_does_not_depend_on_cohort_or_workers(own: Callable[..., Run]) -> None:
     def weights(root: str, count: int, more: dict[str, Any]) -> dict[str, Tensor]:
-        run = start({"training": {"trainer": "eager"}, **more}, root)
+        run = own(DROPPING, {"training": {"trainer": "eager"}, **more}, root)
         with workers(count) as pool:
             execute(run["level-00/dense/train"], replace(run.context, workers=pool))
         return unpack(run.ledger.read(run["level-00/dense/train"], "weights.safetensors"))
@@ -167,17 +169,19 @@ def test_a_network_with_dropout_does_not_depend_on_cohort_or_workers(
     assert all(torch.equal(alone[key], together[key]) and torch.equal(alone[key], more[key][:5]) for key in alone)
 
 
-def test_what_torch_cannot_stack_is_left_to_eager(start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    class Branching(nn.Sequential):
-        def forward(self, inputs: Tensor) -> Tensor:
-            out: Tensor = super().forward(inputs if inputs.sum() > 0 else -inputs)
-            return out
+BRANCHING = """
+class Branching(nn.Sequential):
+    def forward(self, inputs):
+        return super().forward(inputs if inputs.sum() > 0 else -inputs)
 
-    monkeypatch.setattr(mlp, "build", lambda shape, classes, hidden: Branching(nn.Flatten(), nn.Linear(64, 10)))
-    run = start({"training": {"trainer": "stack"}})
-    choice = planner.vetted(
-        planner.plan(run.spec, run.context.task), lambda name: planner.difference(name, run.spec, run.context.task)
-    )[0]
+def model():
+    return Branching(nn.Flatten(), nn.Linear(64, 10))
+"""
+
+
+def test_what_torch_cannot_stack_is_left_to_eager(own: Callable[..., Run]) -> None:
+    run = own(BRANCHING, {"training": {"trainer": "stack"}})
+    choice = planner.vetted(planner.plan(run.context), lambda name: planner.difference(name, run.context))[0]
     assert choice.trainer == "eager" and "stack fails on this machine" in choice.reason
 
 
@@ -186,10 +190,10 @@ def test_what_fails_in_the_precision_that_is_asked_for_is_left_to_eager(
 ) -> None:
     begun = stack.start
 
-    def refusing(network: nn.Module, state: State, mask: Mask, training: Training) -> stack.Member:
+    def refusing(network: nn.Module, state: State, mask: Mask, training: Training, *loss: Loss) -> stack.Member:
         if training.precision == "bfloat16":
             raise RuntimeError("Expected grad_output to have type BFloat16 but got Float")
-        return begun(network, state, mask, training)
+        return begun(network, state, mask, training, *loss)
 
     monkeypatch.setattr(stack, "start", refusing)
     for precision, name in (("float32", "stack"), ("bfloat16", "eager")):
@@ -203,7 +207,7 @@ def test_a_replicate_that_diverges_leaves_the_others_of_its_stack_alone() -> Non
         for (start, _, _), seed in zip(problems, seeds, strict=True):
             start["weights/0.weight"] *= torch.inf if seed == SICK else 1
         states, masks, batches = zip(*problems, strict=True)
-        look: Look = lambda forward: (float(forward(batches[0].inputs).sum()), 0.5)  # noqa: E731
+        look: Look = lambda model: (float(model(batches[0].examples[0]).detach().sum()), 0.5)  # noqa: E731
         training = ADAM.model_copy(update={"evaluate_every": 3})
         begun = begin("stack", convolutional(), states, masks, training)
         return train_all(begun, training, span=range(10), keep=8, batches=batches, looks=[look for _ in seeds])
@@ -215,8 +219,13 @@ def test_a_replicate_that_diverges_leaves_the_others_of_its_stack_alone() -> Non
     assert first.losses == pytest.approx(healthy.losses, rel=1e-3) and first.kept is not None
 
 
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("out of memory"), RuntimeError("CUDA error: out of memory")],
+    ids=["allocator", "recording"],
+)
 def test_memory_that_runs_out_halves_the_stack_and_changes_no_digit(
-    start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception, start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def weights(root: str) -> dict[str, Tensor]:
         run = start({"training": {"trainer": "stack"}}, root)
@@ -228,7 +237,7 @@ def test_memory_that_runs_out_halves_the_stack_and_changes_no_digit(
     def full(network: nn.Module, states: list[State], *more: Any) -> Any:
         sizes.append(len(states))
         if len(states) > 2:
-            raise torch.OutOfMemoryError("out of memory")
+            raise error
         return begun(network, states, *more)
 
     monkeypatch.setattr(stack, "group", full)
@@ -241,11 +250,12 @@ def test_memory_that_runs_out_halves_the_stack_and_changes_no_digit(
 def test_a_stack_begins_as_large_as_memory_is_likely_to_hold(
     start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = mlp.build((1, 8, 8), 10, (20, 10))
+    network = build((1, 8, 8), 10, (20, 10))
     training = Training(steps=1, batch_size=32, learning_rate=0.1)
     each = 4 * (6 * (64 * 20 + 20 + 200 + 10 + 100 + 10) + 2 * 32 * (64 + 20 + 20 + 10 + 10 + 10 + 10))
     monkeypatch.setattr(stack, "_free", lambda device: int(2.5 * each / stack.SHARE))
-    assert stack.most(network, training, (1, 8, 8)) == 2
+    batch = torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.int64)
+    assert stack.most(network, training, classification.loss, batch) == 2
     sizes: list[int] = []
     monkeypatch.setattr(train, "halving", lambda part, work: sizes.append(len(part)) or work(part))
     run = start({"training": {"trainer": "stack"}})
@@ -295,52 +305,9 @@ def test_a_gpu_that_is_not_here_is_a_usage_error(start: Callable[..., Run]) -> N
 
 def test_on_a_gpu_all_replicates_are_one_stack_unless_they_convolve() -> None:
     training = Training(steps=1, batch_size=8, learning_rate=0.1, device="cuda")
-    assert planner.choose(training, mlp.build((1, 8, 8), 10, (20,)), 0.1).trainer == "stack"
-    assert planner.choose(training, convolutional(), 0.1).trainer == "eager"
-    assert planner.choose(training, dropping(), 1.0) == planner.Choice(
+    assert planner.choose(training, build((1, 8, 8), 10, (20,)), SUBJECT, 0.1).trainer == "stack"
+    assert planner.choose(training, convolutional(), SUBJECT, 0.1).trainer == "eager"
+    assert planner.choose(training, dropping(), SUBJECT, 1.0) == planner.Choice(
         "eager", "Dropout draws its numbers for all replicates at once"
     )
-    assert all("cpu" in trainer(name).DEVICES for name in names("ticketsmith_runner.trainers"))
-
-
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_a_loader_of_the_users_trains_like_data_in_memory(num_workers: int) -> None:
-    start, mask, batches = problem(convolutional(), 0)
-    orders = [torch.randperm(200, generator=torch.Generator().manual_seed(epoch)).split(16)[:12] for epoch in range(3)]
-    images = TensorDataset(batches.inputs, batches.labels)
-
-    def epochs(epoch: int) -> DataLoader[tuple[Tensor, ...]]:
-        return DataLoader(images, batch_sampler=[each.tolist() for each in orders[epoch]], num_workers=num_workers)
-
-    resident = replace(batches, chosen=lambda update: orders[update // 12][update % 12])
-    ours, theirs, later = (Eager(convolutional(), start, mask, ADAM) for _ in "123")
-    theirs.advance(range(30), resident)
-    ours.advance(range(30), Loaded(epochs, 12, noise=batches.noise))
-    assert apart(ours.capture(), theirs.capture()) == 0
-    later.advance(range(30), resident)
-    later.advance(range(7, 9), resident)
-    ours.advance(range(7, 9), Loaded(epochs, 12, noise=batches.noise))
-    assert apart(ours.capture(), later.capture()) == 0
-
-
-def test_a_read_that_is_on_its_way_takes_nothing_from_where_the_next_one_begins() -> None:
-    def epochs(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for number in range(10):
-            time.sleep(0.02)
-            yield torch.tensor([epoch * 10 + number]), torch.tensor([0])
-
-    loaded = Loaded(epochs, 10)
-    assert [int(loaded(update)[0]) for update in (0, 1, 5, 6, 17, 3)] == [0, 1, 5, 6, 17, 3]
-
-
-def test_an_epoch_that_is_too_short_and_data_that_fails_are_heard_of() -> None:
-    pair = torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64)
-    short = Loaded(lambda epoch: [pair] * (2 - epoch), 2)
-    with pytest.raises(ValueError, match="epoch 1 has 1 batches, expected 2"):
-        [short(update) for update in range(5)]
-
-    def broken(epoch: int) -> Any:
-        raise OSError("disk")
-
-    with pytest.raises(OSError, match="disk"):
-        Loaded(broken, 2)(0)
+    assert all("cpu" in trainer(name).DEVICES for name in TRAINERS)

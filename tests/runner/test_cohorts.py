@@ -19,7 +19,6 @@ from ticketsmith.lottery.results import Verdict
 from ticketsmith.report import collect
 from ticketsmith.report.decision import remarks
 from ticketsmith.runs import complete, steps
-from ticketsmith.specs import task
 from ticketsmith_runner.looks import nominal
 from ticketsmith_runner.tensors import unpack
 from ticketsmith_runner.walk import walk
@@ -101,7 +100,7 @@ def test_a_run_that_is_killed_between_cohorts_goes_on_to_the_same_bytes(start: C
 def test_the_report_shows_the_newest_verdicts_and_says_how_many_looks_it_took(start: Callable[..., Run]) -> None:
     run = start(OPEN)
     walked(run)
-    findings = collect(run.ledger, run.spec, task(run.spec.task))
+    findings = collect(run.ledger, run.spec, run.context.card)
     assert [(each.arm, each.look) for each in findings.verdicts] == [("ticket", 3), ("reinit", 3)]
     assert not findings.missing
     said = "Still open after 15 replicates, look 3 of 4 at most: each look is held to 98.07\u00a0%"

@@ -15,13 +15,12 @@ from ticketsmith_runner.backends.cuda_semi24 import fits
 from ticketsmith_runner.compaction import compact
 from ticketsmith_runner.execute import execute
 from ticketsmith_runner.granularities import two_of_four, unit, vector
-from ticketsmith_runner.models import mlp
-from ticketsmith_runner.network import build, restore
+from ticketsmith_runner.network import restore
 from ticketsmith_runner.tensors import member, unpack
 
 from .conftest import Run
 
-WIDE: dict[str, Any] = {"model": {"hidden": [40, 24]}, "pruning": {"sparsity": 0.6, "fraction": 0.3}}
+WIDE: dict[str, Any] = {"options": {"hidden": [40, 24]}, "pruning": {"sparsity": 0.6, "fraction": 0.3}}
 
 
 def structured(start: Callable[..., Run], name: str) -> Run:
@@ -66,13 +65,13 @@ def test_a_ticket_of_units_is_a_smaller_network(start: Callable[..., Run]) -> No
         last(run, "ticket", "weights.safetensors", "train"),
         last(run, "ticket", "mask.safetensors", "prune"),
     )
-    network = build(run.spec.model, run.context.task).eval().requires_grad_(False)
+    network = run.context.network().eval().requires_grad_(False)
     restore(network, {name.removeprefix("weights/"): value for name, value in member(weights, 0).items()})
 
     small = compact(network, member(mask, 0))
 
     assert [tuple(m.weight.shape) for m in small if isinstance(m, nn.Linear)] == [(19, 64), (11, 19), (10, 11)]
-    inputs = run.context.data.inputs[:50]
+    inputs = run.context.examples.tensors[0][:50]
     torch.testing.assert_close(small(inputs), network(inputs), atol=1e-5, rtol=0)
     verdict = Verdict.model_validate_json(run.ledger.read(run["level-03/ticket/gate"], "verdict.json"))
     assert verdict.sparsity == pytest.approx(0.6, abs=0.02)
@@ -105,15 +104,17 @@ def test_the_nearest_number_of_vectors_stays() -> None:
         assert int(masks.keep_groups(torch.arange(48.0), alive, groups, count).sum()) == left
 
 
-def test_a_network_with_sums_has_no_units_of_its_own(
-    start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Residual(nn.Sequential):
-        pass
+RESIDUAL = """
+class Residual(nn.Sequential):
+    pass
 
-    made = lambda shape, classes, hidden: nn.Sequential(nn.Flatten(), Residual(nn.Linear(64, 64)), nn.Linear(64, 10))  # noqa: E731
-    monkeypatch.setattr(mlp, "build", made)
-    run = start({"pruning": {"granularity": "unit"}})
+def model():
+    return nn.Sequential(nn.Flatten(), Residual(nn.Linear(64, 64)), nn.Linear(64, 10))
+"""
+
+
+def test_a_network_with_sums_has_no_units_of_its_own(own: Callable[..., Run]) -> None:
+    run = own(RESIDUAL, {"pruning": {"granularity": "unit"}})
     execute(run["level-00/dense/train"], run.context)
 
     with pytest.raises(UsageError, match="unit cannot prune this network"):

@@ -4,7 +4,6 @@ import pytest
 
 from ticketsmith.lottery.results import Verdict
 from ticketsmith.specs import read_spec
-from ticketsmith_runner.network import build, prunable
 
 from ..conftest import mnist_root
 from .conftest import Run
@@ -21,7 +20,7 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Run:
         "pruning": {"sparsity": 0.8, "fraction": 0.6},
         "benchmark": {"rounds": 1, "seconds": 0.001},
     }
-    run = Run(read_spec(None, spec), tmp_path_factory.mktemp("mnist"), data_root=str(root))
+    run = Run(read_spec(None, spec, str(root)), tmp_path_factory.mktemp("mnist"), data_root=str(root))
     run.go()
     return run
 
@@ -31,13 +30,13 @@ def verdict(run: Run, key: str) -> Verdict:
 
 
 def test_the_net_is_the_papers(mnist: Run) -> None:
-    sizes = prunable(build(mnist.spec.model, mnist.context.task))
+    sizes = mnist.context.task.prunable(mnist.context.network())
     assert list(sizes.values()) == [235200, 30000, 1000]
 
 
 def test_the_ticket_keeps_the_accuracy_and_the_control_does_not(mnist: Run) -> None:
     ticket, control = verdict(mnist, "level-02/ticket/gate"), verdict(mnist, "level-02/reinit/gate")
     assert ticket.kept == 53240  # 20 % of 266,200
-    assert min(ticket.dense_test_accuracy) > 0.94
+    assert min(ticket.dense_test_score) > 0.94
     assert ticket.difference.mean > -0.005
-    assert ticket.accuracy.mean - control.accuracy.mean > 0.005
+    assert ticket.score.mean - control.score.mean > 0.005

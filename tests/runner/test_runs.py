@@ -12,22 +12,25 @@ from typing import Any
 import pytest
 import torch
 
+from ticketsmith import cards
 from ticketsmith.documents import canonical
 from ticketsmith.errors import Conflict, Diverged
 from ticketsmith.ledger import spec_key
 from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.metric import ACCURACY
 from ticketsmith.lottery.results import TrainMetrics
 from ticketsmith.lottery.steps import Train
 from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner import steps
-from ticketsmith_runner.data import read
+from ticketsmith_runner.cards import verified
 from ticketsmith_runner.loop import Trace, train, train_all
 from ticketsmith_runner.steps.train import replicate
+from ticketsmith_runner.tasks import Task
 from ticketsmith_runner.tensors import unpack
 from ticketsmith_runner.trainers import Batches
 from ticketsmith_runner.trainers.eager import Eager
 
-from .conftest import Run
+from .conftest import CODE, Run
 
 VOLATILE = ("timing.json", "speed.json", "volatile.json")
 
@@ -77,6 +80,7 @@ def test_one_process_and_a_process_per_chain_leave_the_same_bytes(start: Callabl
     key = spec_key(here.ledger.run_id, here.spec)
     laptop, pods = tmp_path / "laptop", tmp_path / "pods"
     for store in (laptop, pods):
+        cards.keep(LocalStore(store), here.spec, "")
         LocalStore(store).put_once(key, canonical(here.spec.model_dump(mode="json")))
     runner(["all", "--spec", key, "--store", str(laptop), "--workers", "2"])
     for level, arm, kinds in (
@@ -108,7 +112,7 @@ def test_a_pod_tells_the_workflow_engine_how_far_it_is_and_what_follows(
     assert spent["event"] == "spent" and min(spent["start"], spent["store"], spent["work"]) > 0
     assert (outputs / "status").read_text() in ("PASS", "FAIL", "UNDECIDED")
     metrics = TrainMetrics.model_validate_json(run.ledger.read(run["level-02/random/train"], "metrics.json"))
-    assert float((outputs / "accuracy").read_text()) == sum(metrics.test_accuracy) / len(metrics.test_accuracy)
+    assert (outputs / "score").read_text() == ACCURACY.shown(sum(metrics.test_score) / len(metrics.test_score))
     assert float((outputs / "sparsity").read_text()) == 0.5
     assert {name: (outputs / name).read_text() for name in ("next", "reinit", "random")} == {
         "next": "none",
@@ -169,8 +173,8 @@ def test_every_arm_sees_the_same_batches(finished: Run, monkeypatch: pytest.Monk
 
 
 def test_other_data_than_the_run_id_says_is_refused() -> None:
-    with pytest.raises(Conflict, match="the task expects 0000000000000000"):
-        read("digits", "0" * 64, "")
+    with pytest.raises(Conflict, match="the run expects 0000000000000000"):
+        verified(Task(CODE, "ticketsmith_tasks.digits_mlp"), "", "0" * 64)
 
 
 def test_a_dense_training_that_diverged_ends_the_run_and_is_kept(start: Callable[..., Run]) -> None:
@@ -210,7 +214,7 @@ def test_train_is_a_function_of_its_arguments() -> None:
         training = Training(steps=3, batch_size=4, learning_rate=0.1)
         trace = train(
             Eager(network, state, {}, training), training, span=range(3), keep=None,
-            batches=Batches(inputs, labels, lambda u: torch.arange(4)), look=lambda n: (0.0, 0.0),
+            batches=Batches((inputs, labels), lambda u: torch.arange(4)), look=lambda n: (0.0, 0.0),
         )  # fmt: skip
         finals.append(trace.final["weights/weight"])
     assert torch.equal(*finals)

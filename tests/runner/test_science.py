@@ -8,11 +8,8 @@ from torch import nn
 
 from ticketsmith.lottery.results import Density, TrainMetrics, Verdict
 from ticketsmith.lottery.spec import Training
-from ticketsmith_runner.data import split
-from ticketsmith_runner.loop import train
-from ticketsmith_runner.network import build, draw, prunable
-from ticketsmith_runner.optimizer import Optimizer
-from ticketsmith_runner.seeds import generator
+from ticketsmith_runner.loop import Trace, train
+from ticketsmith_runner.network import prunable, state
 from ticketsmith_runner.tensors import unpack
 from ticketsmith_runner.trainers import Batches
 from ticketsmith_runner.trainers.eager import Eager
@@ -46,7 +43,7 @@ def test_every_weight_that_is_not_masked_moves_negative_ones_too() -> None:
     inputs, labels = torch.randn(8, 6), torch.randint(0, 3, (8,))
     trace = train(
         Eager(network, state, mask, training), training, span=range(3), keep=None,
-        batches=Batches(inputs, labels, lambda u: torch.arange(8)), look=lambda n: (0.0, 0.0),
+        batches=Batches((inputs, labels), lambda u: torch.arange(8)), look=lambda n: (0.0, 0.0),
     )  # fmt: skip
     assert (state["weights/weight"] < 0).any()
     assert torch.equal(trace.final["weights/weight"] != state["weights/weight"], mask["weight"])
@@ -70,13 +67,13 @@ def test_nothing_is_selected_by_the_test_split(finished: Run) -> None:
 
 @pytest.mark.parametrize("replicate", range(10))
 def test_train_validation_and_test_are_disjoint_and_whole(finished: Run, replicate: int) -> None:
-    parts = split(finished.context.task, 0, replicate)
+    parts = finished.context.split(replicate)
     everything = torch.cat([torch.from_numpy(part) for part in (parts.train, parts.validation, parts.test)])
     assert sorted(everything.tolist()) == list(range(1797))
 
 
 def test_five_replicates_test_every_image_once(finished: Run) -> None:
-    folds = [split(finished.context.task, 0, replicate).test for replicate in range(5)]
+    folds = [finished.context.split(replicate).test for replicate in range(5)]
     assert sorted(i for fold in folds for i in fold.tolist()) == list(range(1797))
     assert [len(fold) for fold in folds] == [360, 360, 359, 359, 359]
 
@@ -100,7 +97,7 @@ def test_the_ticket_starts_bit_equal_to_mask_times_theta_k(
 def test_theta_0_is_what_the_init_stream_draws(finished: Run) -> None:
     kept = tensors(finished, "level-00/dense/train", "kept.safetensors")
     for r in range(5):
-        drawn = draw(build(finished.spec.model, finished.context.task), generator(0, r, "init"))
+        drawn = state(finished.context.network("init", r))
         assert all(torch.equal(kept[f"weights/{name}"][r], value) for name, value in drawn.items())
 
 
@@ -110,7 +107,7 @@ def test_the_reinit_control_is_drawn_from_its_own_named_stream(finished: Run, le
     start = tensors(finished, f"level-0{level}/reinit/rewind", "start.safetensors")
     mask = tensors(finished, f"level-0{level}/ticket/prune", "mask.safetensors")
     for r in range(5):
-        drawn = draw(build(finished.spec.model, finished.context.task), generator(0, r, f"reinit/{level}"))
+        drawn = state(finished.context.network(f"reinit/{level}", r))
         assert all(torch.equal(start[f"weights/{name}"][r], drawn[name] * alive[r]) for name, alive in mask.items())
 
 
@@ -165,13 +162,15 @@ def test_a_rewound_training_is_the_uninterrupted_one_when_nothing_is_pruned() ->
     """TurboPrune, Distiller PR#76: optimizer memory, schedule and data order were lost when going back to step k."""
     torch.manual_seed(0)
     inputs, labels = torch.randn(64, 6), torch.randint(0, 3, (64,))
-    for optimizer in ("sgd", "adam"):
-        training = Training(
-            steps=9, batch_size=8, optimizer=optimizer, learning_rate=0.05, momentum=0.9, schedule="cosine"
-        )
+    for options in (
+        {"optimizer": "sgd", "schedule": "cosine", "nesterov": True, "clip": 0.5},
+        {"optimizer": "adam", "schedule": "cosine", "weight_decay": 0.1},
+        {"optimizer": "adamw", "schedule": "milestones", "milestones": (3, 7), "warmup": 6, "weight_decay": 0.1},
+    ):
+        training = Training(steps=9, batch_size=8, learning_rate=0.05, momentum=0.9, **options)
         network = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
         start = {f"weights/{name}": value.clone() for name, value in network.state_dict().items()}
-        batches = Batches(inputs, labels, lambda u: torch.arange(64)[u::9][:7])
+        batches = Batches((inputs, labels), lambda u: torch.arange(64)[u::9][:7])
         common = {"batches": batches, "look": lambda n: (1.0, 1.0)}
         whole = train(Eager(network, start, {}, training), training, span=range(9), keep=4, **common)
         assert whole.kept is not None
@@ -199,23 +198,30 @@ def test_a_masked_weight_stays_zero_under_momentum(optimizer: str) -> None:
     inputs, labels = torch.randn(4, 4), torch.tensor([0, 1, 1, 0])
     trace = train(
         Eager(network, state, mask, training), training, span=range(6), keep=None,
-        batches=Batches(inputs, labels, lambda u: torch.arange(4)), look=lambda n: (0.0, 0.0),
+        batches=Batches((inputs, labels), lambda u: torch.arange(4)), look=lambda n: (0.0, 0.0),
     )  # fmt: skip
     assert torch.equal(trace.final["weights/weight"] != 0, mask["weight"])
 
 
-def test_a_diverged_training_is_seen_kept_finite_and_reported() -> None:
-    training = Training(steps=9, batch_size=4, learning_rate=0.1, evaluate_every=3)
-    network = nn.Linear(4, 2)
-    state = Eager(
-        network, {f"weights/{name}": value for name, value in network.state_dict().items()}, {}, training
-    ).weights()
-    losses = iter([0.5, float("nan")])
-    trace = train(
-        Eager(network, state, {}, training), training, span=range(9), keep=None,
-        batches=Batches(torch.randn(4, 4), torch.tensor([0, 1, 1, 0]), lambda u: torch.arange(4)),
-        look=lambda n: (next(losses), 1.0),
+def looked(*looks: tuple[float, float]) -> Trace:
+    """A training with such looks, after three updates each."""
+    training, network = Training(steps=9, batch_size=4, learning_rate=0.1, evaluate_every=3), nn.Linear(4, 2)
+    start, seen = {f"weights/{name}": value for name, value in state(network).items()}, iter(looks)
+    return train(
+        Eager(network, start, {}, training), training, span=range(9), keep=None,
+        batches=Batches((torch.randn(4, 4), torch.tensor([0, 1, 1, 0])), lambda u: torch.arange(4)),
+        look=lambda n: next(seen),
     )  # fmt: skip
+
+
+def test_a_score_that_is_no_number_ends_no_training() -> None:
+    """A share of nothing, such as the overlap of two empty masks, may be NaN while the loss is fine."""
+    trace = looked((0.5, 1.0), (0.4, float("nan")), (0.3, float("inf")))
+    assert (trace.diverged_at, trace.losses, trace.scores) == (None, [0.5, 0.4, 0.3], [1.0, None, None])
+
+
+def test_a_diverged_training_is_seen_kept_finite_and_reported() -> None:
+    trace = looked((0.5, 1.0), (float("nan"), 1.0))
     assert (trace.diverged_at, trace.looks, trace.losses, trace.early_stop_step) == (6, [3, 6], [0.5, None], 3)
     assert all(torch.equal(trace.final[name], trace.early[name]) for name in trace.final)
 
@@ -225,37 +231,17 @@ def test_reloaded_weights_give_the_recorded_predictions(finished: Run) -> None:
     step = finished["level-02/ticket/train"]
     weights, records = (unpack(finished.ledger.read(step, f"{name}.safetensors")) for name in ("weights", "records"))
     metrics = TrainMetrics.model_validate_json(finished.ledger.read(step, "metrics.json"))
-    network = build(finished.spec.model, finished.context.task)
+    network = finished.context.network()
     for r in range(5):
         network.load_state_dict({name: value[r] for name, value in weights.items()})
         network.eval()
         tested = records["role"][r] == 2
         example = records["example"][r][tested].long()
         with torch.inference_mode():
-            prediction = network(finished.context.data.inputs[example]).argmax(1)
+            prediction = network(finished.context.examples.tensors[0][example]).argmax(1)
         assert torch.equal(prediction, records["prediction"][r][tested].long())
-        right = (prediction == finished.context.data.labels[example]).double().mean()
-        assert float(right) == metrics.test_accuracy[r]
-
-
-@pytest.mark.parametrize(("optimizer", "momentum"), [("sgd", 0.9), ("sgd", 0.0), ("adam", 0.9)])
-def test_an_update_has_the_bytes_of_torchs_own_optimizer(optimizer: str, momentum: float) -> None:
-    training = Training(steps=9, batch_size=4, optimizer=optimizer, learning_rate=0.1, momentum=momentum)
-    ours, theirs = nn.Linear(40, 20), nn.Linear(40, 20)
-    theirs.load_state_dict(ours.state_dict())
-    mine = Optimizer(dict(ours.named_parameters()), training)
-    kinds = {"sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=momentum), "adam": torch.optim.Adam}
-    other = kinds[optimizer](theirs.parameters())
-    for rate in (0.1, 0.1, 0.03, 0.01):
-        inputs = torch.randn(8, 40)
-        for network in (ours, theirs):
-            network.zero_grad()
-            network(inputs).square().sum().backward()
-        mine = Optimizer(dict(ours.named_parameters()), training, mine.memory())  # as a rewound run does
-        mine.step(rate)
-        other.param_groups[0].update(lr=rate, fused=True, foreach=False)
-        other.step()
-        assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+        right = (prediction == finished.context.examples.tensors[1][example]).double().mean()
+        assert float(right) == metrics.test_score[r]
 
 
 def test_a_control_is_compared_with_the_ticket_of_its_level_replicate_by_replicate(finished: Run) -> None:
@@ -266,7 +252,7 @@ def test_a_control_is_compared_with_the_ticket_of_its_level_replicate_by_replica
         )
         assert ticket.dividend is None
         for control in controls:
-            lead, pairs = control.dividend, zip(ticket.test_accuracy, control.test_accuracy, strict=True)
+            lead, pairs = control.dividend, zip(ticket.test_score, control.test_score, strict=True)
             assert lead is not None and lead.low is not None and lead.high is not None
             assert lead.mean == pytest.approx(sum(t - c for t, c in pairs) / 5, abs=1e-12)
             assert lead.low < lead.mean < lead.high

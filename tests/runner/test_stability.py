@@ -68,7 +68,7 @@ def test_the_default_updates_lie_in_the_first_fifth(start: Callable[..., Run]) -
     assert candidates(start({"training": {"steps": 100}}).spec) == [0, 1, 2, 5, 10, 20]
 
 
-TINY = ["--set", "training.steps=12", "--set", "training.evaluate_every=12", "--set", "model.hidden=[8]"]
+TINY = ["--set", "training.steps=12", "--set", "training.evaluate_every=12", "--set", "options.hidden=[8]"]
 
 
 def test_the_command_says_what_to_set(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,20 +15,21 @@ import torch
 from torch import nn
 
 from ticketsmith.errors import UsageError
+from ticketsmith.lottery.choices import TRAINERS
 from ticketsmith.lottery.spec import Training
-from ticketsmith.names import names
-from ticketsmith.specs import merge, read_spec, task
+from ticketsmith.specs import merge, read_spec
 from ticketsmith_runner import planner
 from ticketsmith_runner.execute import execute
-from ticketsmith_runner.models.mlp import build
+from ticketsmith_runner.network import prunable
+from ticketsmith_runner.tasks import Task
 from ticketsmith_runner.tensors import unpack
 from ticketsmith_runner.trainers import Batches, Mask, State, Trainer, trainer
 from ticketsmith_runner.trainers.csr_mlp import CsrMlp
 from ticketsmith_runner.workers import workers
 
-from .conftest import TINY, Run
+from .conftest import CODE, TINY, Run
+from .nets import build
 
-EVERY = names("ticketsmith_runner.trainers")
 OPTIMIZERS = [("sgd", 0.0), ("sgd", 0.9), ("adam", 0.0)]
 
 
@@ -43,7 +44,7 @@ def problem(density: float, seed: int = 0) -> tuple[State, Mask, Batches]:
     state = {f"weights/{name}": value * mask.get(name, torch.tensor(1)) for name, value in start.items()}
     inputs = torch.randn(600, 1, 5, 4, generator=draws)
     orders = torch.randint(0, 600, (400, 70), generator=draws)  # 70: a full stretch of lanes and a short one
-    return state, mask, Batches(inputs, inputs.flatten(1)[:, :4].argmax(1), lambda update: orders[update])
+    return state, mask, Batches((inputs, inputs.flatten(1)[:, :4].argmax(1)), lambda update: orders[update])
 
 
 def begun(name: str, training: Training, state: State, mask: Mask) -> Trainer:
@@ -57,7 +58,7 @@ def apart(ours: State, theirs: State) -> float:
 
 @pytest.mark.parametrize(("optimizer", "momentum"), OPTIMIZERS)
 @pytest.mark.parametrize("density", [1.0, 0.3, 0.05])
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_the_first_update_is_that_of_eager(name: str, density: float, optimizer: str, momentum: float) -> None:
     """Weights and the optimizer's memory; from warm memory, as Adam's first step is the sign of a gradient."""
     state, mask, batches = problem(density)
@@ -68,7 +69,8 @@ def test_the_first_update_is_that_of_eager(name: str, density: float, optimizer:
     for each in (ours, theirs):
         each.advance(range(3, 4), batches)
     assert apart(ours.capture(), theirs.capture()) < 1e-6
-    assert float((ours.forward(batches.inputs) - theirs.forward(batches.inputs)).abs().max()) < 1e-5
+    with torch.no_grad():
+        assert float((ours.model(batches.examples[0]) - theirs.model(batches.examples[0])).abs().max().detach()) < 1e-5
 
 
 @pytest.mark.parametrize("density", [0.4, 0.05])
@@ -81,7 +83,7 @@ def test_rows_that_are_cut_to_fit_the_cache_sum_to_the_same(density: float) -> N
     mask = {name: torch.rand(v.shape, generator=draws) < density for name, v in start.items() if "weight" in name}
     state = {f"weights/{name}": value * mask.get(name, torch.tensor(1)) for name, value in start.items()}
     inputs, labels = torch.randn(70, *shape, generator=draws), torch.randint(0, 4, (70,), generator=draws)
-    batches = Batches(inputs, labels, lambda update: torch.arange(70))
+    batches = Batches((inputs, labels), lambda update: torch.arange(70))
     training = Training(steps=400, batch_size=70, optimizer="sgd", momentum=0.9, learning_rate=1e-2)
     ours, theirs = (
         trainer(each).start(build(shape, 4, hidden), state, mask, training) for each in ("csr-mlp", "eager")
@@ -112,9 +114,9 @@ def test_inputs_are_moved_by_sixteens_however_few_there_are_and_whichever_are_re
         trainer(each).start(build((1, 1, inputs), 3, (5,)), state, mask, training) for each in ("csr-mlp", "eager")
     )
     for each in (ours, theirs):
-        each.advance(range(2), Batches(images, labels, lambda update: torch.arange(70)))
+        each.advance(range(2), Batches((images, labels), lambda update: torch.arange(70)))
     assert apart(ours.capture(), theirs.capture()) < 1e-6
-    assert float((ours.forward(images) - theirs.forward(images)).abs().max()) < 1e-5
+    assert float((ours.model(images) - theirs.model(images)).abs().max().detach()) < 1e-5
 
 
 def test_what_is_compiled_now_and_what_is_found_compiled_leave_the_same_bytes(tmp_path: Path) -> None:
@@ -138,7 +140,7 @@ def digest() -> str:
     return whole.hexdigest()
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_a_whole_training_ends_as_well_as_that_of_eager(name: str) -> None:
     found = {}
     for each in (name, "eager"):
@@ -147,14 +149,14 @@ def test_a_whole_training_ends_as_well_as_that_of_eager(name: str) -> None:
             state, mask, batches = problem(0.4, seed)
             ours = begun(each, Training(steps=400, batch_size=70, optimizer="adam", learning_rate=3e-3), state, mask)
             ours.advance(range(400), batches)
-            right += (ours.forward(batches.inputs).argmax(1) == batches.labels).tolist()
+            right += (ours.model(batches.examples[0]).argmax(1) == batches.examples[1]).tolist()
         found[each] = sum(right) / len(right)
     assert found["eager"] > 0.95
     assert found[name] == pytest.approx(found["eager"], abs=0.0015)
 
 
 @pytest.mark.parametrize(("optimizer", "momentum"), OPTIMIZERS)
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_masked_weights_and_their_memory_are_exactly_zero(name: str, optimizer: str, momentum: float) -> None:
     state, mask, batches = problem(0.3)
     training = Training(steps=400, batch_size=70, optimizer=optimizer, momentum=momentum, learning_rate=1e-2)
@@ -167,7 +169,7 @@ def test_masked_weights_and_their_memory_are_exactly_zero(name: str, optimizer: 
         assert all(not value[~alive].any() for value in everything)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_a_training_in_stretches_or_from_its_own_state_has_the_same_bytes(name: str) -> None:
     state, mask, batches = problem(0.3)
     training = Training(steps=400, batch_size=70, optimizer="adam", learning_rate=1e-2, schedule="cosine")
@@ -179,7 +181,7 @@ def test_a_training_in_stretches_or_from_its_own_state_has_the_same_bytes(name: 
     assert apart(whole.capture(), again.capture()) == 0
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_an_empty_layer_empty_rows_and_a_single_weight_train(name: str) -> None:
     """A fully pruned layer leaves a constant; its biases still learn."""
     state, _, batches = problem(1.0)
@@ -191,16 +193,17 @@ def test_an_empty_layer_empty_rows_and_a_single_weight_train(name: str) -> None:
     for each in (ours, theirs):
         each.advance(range(9), batches)
     assert apart(ours.capture(), theirs.capture()) < 1e-6
-    assert float((ours.forward(batches.inputs) - theirs.forward(batches.inputs)).abs().max()) < 1e-5
+    with torch.no_grad():
+        assert float((ours.model(batches.examples[0]) - theirs.model(batches.examples[0])).abs().max().detach()) < 1e-5
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_divergence_is_not_hidden(name: str) -> None:
     """A comparison with NaN that picks the other side would turn it into a number."""
     state, mask, batches = problem(0.3)
     ours = begun(name, Training(steps=400, batch_size=70, learning_rate=1e30), state, mask)
     ours.advance(range(4), batches)
-    assert not ours.forward(batches.inputs).isfinite().all()
+    assert not ours.model(batches.examples[0]).isfinite().all()
 
 
 @pytest.mark.parametrize("network", [
@@ -224,28 +227,31 @@ def test_one_layer_used_twice_is_no_chain() -> None:
 
 
 def test_dense_levels_get_dense_kernels_and_sparse_ones_the_sparse_step() -> None:
-    spec = read_spec(None, {"task": "mnist-lenet300", "pruning": {"sparsity": 0.8}})
-    choices = planner.plan(spec, task(spec.task))
+    network, training = build((784,), 10, (300, 100)), Training(steps=1, batch_size=60, learning_rate=0.1)
+    subject = planner.Subject(Task(CODE, "ticketsmith_tasks.digits_mlp"), weights=266200, resident=True, draws=False)
+    densities = planner._densities(read_spec(None, {"pruning": {"sparsity": 0.8}}), prunable(network))
+    choices = {level: planner.choose(training, network, subject, left) for level, left in densities.items()}
     assert [choices[level].trainer for level in (0, 1, 2, 8)] == ["dense-mlp", "dense-mlp", "csr-mlp", "csr-mlp"]
     assert "64.1% of its weights left" in choices[2].reason
 
 
-def test_small_networks_get_the_sparse_step_at_every_level() -> None:
-    spec = read_spec(None, {"pruning": {"sparsity": 0.8}})
-    choices = list(planner.plan(spec, task(spec.task)).values())
+def test_small_networks_get_the_sparse_step_at_every_level(start: Callable[..., Run]) -> None:
+    run = start({"pruning": {"sparsity": 0.8}, "options": {"hidden": [300, 100]}})
+    choices = list(planner.plan(run.context).values())
     assert {choice.trainer for choice in choices} == {"csr-mlp"} and "50,200 weights" in choices[0].reason
 
 
 def test_bfloat16_is_an_option_of_eager_and_stack_alone(start: Callable[..., Run]) -> None:
     run = start({"training": {"precision": "bfloat16"}})
     assert set(planner.settled(run.context).values()) == {"eager"}
-    for name in EVERY:
+    for name in TRAINERS:
         forced = read_spec(None, merge(TINY, {"training": {"precision": "bfloat16", "trainer": name}}))
+        context = replace(run.context, spec=forced)
         if name in ("eager", "stack"):
-            assert planner.plan(forced, run.context.task)[0].trainer == name
+            assert planner.plan(context)[0].trainer == name
         else:
             with pytest.raises(UsageError, match="does not know bfloat16"):
-                planner.plan(forced, run.context.task)
+                planner.plan(context)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -263,8 +269,8 @@ def test_a_convolution_with_batch_norm_trains_under_a_mask(precision: str) -> No
     after = ours.weights()
     assert all(torch.equal(after[f"weights/{name}"] != 0, alive) for name, alive in mask.items())
     assert after["weights/1.running_mean"].any()
-    logits = ours.forward(batches.inputs)
-    assert (logits.argmax(1) == batches.labels).float().mean() > 0.8
+    logits = ours.model(batches.examples[0])
+    assert (logits.argmax(1) == batches.examples[1]).float().mean() > 0.8
     assert logits.dtype == torch.float32
 
 
@@ -288,26 +294,31 @@ def test_a_trainer_that_differs_from_eager_is_vetoed_and_the_record_says_so() ->
             raise RuntimeError("vmap: no rule for this\nand more")
         return {"csr-mlp": 0.03, "dense-mlp": 1e-9}[name]
 
-    chosen = {level: planner.Choice(name, "the rule") for level, name in enumerate(EVERY)}
+    chosen = {level: planner.Choice(name, "the rule") for level, name in enumerate(TRAINERS)}
     kept = planner.vetted(chosen, probe)
     assert [choice.trainer for choice in kept.values()] == ["eager", "dense-mlp", "eager", "eager"]
     assert kept[0].reason == "csr-mlp differs from it by 3e-02 on this machine"
     assert kept[3].reason == "stack fails on this machine: vmap: no rule for this"
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_no_trainer_is_vetoed_here(name: str) -> None:
-    spec = read_spec(None, TINY)
-    assert planner.difference(name, spec, task(spec.task)) < planner.TOLERANCE
+@pytest.mark.parametrize("options", [
+    {},
+    {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "clip": 0.1},
+    {"optimizer": "adamw", "weight_decay": 0.1},
+], ids=["plain", "nesterov", "adamw"])  # fmt: skip
+@pytest.mark.parametrize("name", TRAINERS)
+def test_no_trainer_is_vetoed_here(start: Callable[..., Run], name: str, options: dict[str, Any]) -> None:
+    run = start({"training": options})
+    assert planner.difference(name, run.context) < planner.TOLERANCE
 
 
 def test_a_trainer_that_cannot_train_the_network_is_a_usage_error(start: Callable[..., Run]) -> None:
     run = start({"training": {"trainer": "csr-mlp"}})
     with pytest.raises(UsageError, match="csr-mlp cannot train this network"):
-        planner.choose(run.spec.training, nn.Linear(2, 2), 1.0)
+        planner.choose(run.spec.training, nn.Linear(2, 2), planner.Subject.of(run.context), 1.0)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TRAINERS)
 def test_a_replicate_does_not_depend_on_its_cohort_or_on_the_number_of_workers(
     start: Callable[..., Run], name: str
 ) -> None:

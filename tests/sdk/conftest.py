@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ticketsmith import cards
 from ticketsmith.documents import canonical
 from ticketsmith.ledger import Ledger, spec_key
 from ticketsmith.lottery.results import Verdict
@@ -28,7 +29,7 @@ VOLATILE = ("timing.json", "speed.json", "volatile.json")
 
 SMALL: dict[str, Any] = {
     "replicates": 5,
-    "model.hidden": [16],
+    "options.hidden": [16],
     "training.steps": 60,
     "training.learning_rate": 0.01,
     "training.evaluate_every": 20,
@@ -124,6 +125,7 @@ class Warm:
         """The id of the run, and the process that works on it; what precedes it is as `ticketsmith run imp` does it."""
         document = read_spec(None, overrides(spec))
         key = spec_key(run_id(document), document)
+        cards.keep(LocalStore(store), document, "data")
         enter(Ledger(LocalStore(store), run_id(document)), document)
         LocalStore(store).put_once(key, canonical(document.model_dump(mode="json")))
         argv = ["all", "--spec", key, "--store", str(store), *options]
@@ -236,7 +238,7 @@ def runner_of(process: "subprocess.Popen[str]") -> int | None:
     """The child of a command, once it is the runner (and no longer a fork of the command)."""
     assert process.poll() is None, process.communicate()
     for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
-        if b"ticketsmith_runner" in Path(f"/proc/{child}/cmdline").read_bytes():
+        if b"ticketsmith_runner\0all\0" in Path(f"/proc/{child}/cmdline").read_bytes():
             return int(child)
     return None
 

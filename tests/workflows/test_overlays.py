@@ -1,5 +1,7 @@
 """Each overlay builds: a namespace with restricted pods, its templates, and two identities that may do very little."""
 
+import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -65,3 +67,23 @@ def test_one_image_with_a_registry(built: list[Document]) -> None:
     templates = of_kind(built, "WorkflowTemplate").values()
     (image,) = {pod["container"]["image"] for template in templates for pod in pods(template)}
     assert image.count("/") >= 2 and image.endswith("/ticketsmith/runner:0.1.0")
+
+
+def test_the_component_mounts_data_in_every_pod_read_only(tmp_path: Path) -> None:
+    folder = OVERLAYS[0].parents[1]
+    overlay = {
+        "resources": [os.path.relpath(folder / "overlays" / "local", tmp_path.resolve())],
+        "components": [os.path.relpath(folder / "components" / "data", tmp_path.resolve())],
+    }
+    (tmp_path / "kustomization.yaml").write_text(json.dumps(overlay))
+    argv = ["kubectl", "kustomize", "--load-restrictor=LoadRestrictionsNone", str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    documents = list(yaml.load_all(done.stdout, LOADER))
+    assert of_kind(documents, "ConfigMap")["ticketsmith-environment"]["data"] == {"TICKETSMITH_DATA_ROOT": "/data"}
+    for template in of_kind(documents, "WorkflowTemplate").values():
+        (mount,), (volume,) = (
+            template["spec"]["templateDefaults"]["container"]["volumeMounts"],
+            template["spec"]["volumes"],
+        )
+        assert (mount["name"], mount["mountPath"], mount["readOnly"]) == (volume["name"], "/data", True)

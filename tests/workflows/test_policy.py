@@ -6,13 +6,14 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+import yaml
 
 from ticketsmith.hardware import PROFILES, Profile
 from ticketsmith_workflows.__main__ import main
 from ticketsmith_workflows.lint import lint
 from ticketsmith_workflows.render import document
 
-from .conftest import Document, pods
+from .conftest import RENDERED, Document, pods
 
 
 def test_nothing_is_wrong_with_what_is_committed(template: Document, profile: Profile) -> None:
@@ -51,6 +52,14 @@ def put(document: Document, path: str, value: Any) -> None:
         node[last] = value
 
 
+CLAIM = {"name": "data", "persistentVolumeClaim": {"claimName": "x", "readOnly": True}}
+
+
+def mounted(**changes: Any) -> Document:
+    mount = {"name": "data", "mountPath": "/data", "readOnly": True} | changes
+    return {"container": {"volumeMounts": [mount]}}
+
+
 Plant = Callable[[Document], object]
 DEFECTS: list[tuple[Plant, str]] = [
     (lambda d: arguments(d).append("--cohort={{workflow.parameters.cohrt}}"), "workflow.parameters.cohrt is not known"),
@@ -75,6 +84,12 @@ DEFECTS: list[tuple[Plant, str]] = [
     (lambda d: put(d, "chain/container/securityContext/capabilities", None), "capabilities"),
     (lambda d: put(d, "chain/container/securityContext/runAsUser", 0), "another user"),
     (lambda d: part(d, "chain")["volumes"].append({"name": "host", "hostPath": {"path": "/"}}), "mounts host"),
+    (lambda d: put(d, "spec/volumes", [{"name": "x", "hostPath": {"path": "/"}}]), "not one that can only be read"),
+    (lambda d: put(d, "spec/volumes", [CLAIM]), "another volume than the one that is mounted"),
+    (lambda d: put(d, "spec/volumes", [{"name": "data", "nfs": {"path": "/"}}]), "not one that can only be read"),
+    (lambda d: put(d, "spec/templateDefaults", mounted(mountPath="/opt")), "not read-only at /data"),
+    (lambda d: put(d, "spec/templateDefaults", mounted(readOnly=False)), "not read-only at /data"),
+    (lambda d: put(d, "spec/templateDefaults", {"container": {"env": []}}), "say more than"),
     (lambda d: put(d, "chain/container/resources/limits/memory", None), "limits of cpu and memory"),
     (lambda d: put(d, "chain/container/resources/requests/cpu", "1m"), "limits of cpu and memory"),
     (lambda d: put(d, "chain/activeDeadlineSeconds", None), "activeDeadlineSeconds is missing"),
@@ -116,6 +131,14 @@ def test_a_planted_defect_is_found(plant: Plant, said: str) -> None:
     plant(broken)
     problems = list(lint(broken, PROFILES["t4"]))
     assert [each for each in problems if said in each], problems
+
+
+def test_data_may_be_mounted_read_only_as_the_component_does(template: Document, profile: Profile) -> None:
+    patched = deepcopy(template)
+    for change in yaml.safe_load((RENDERED.parents[1] / "components" / "data" / "mount.yaml").read_text()):
+        assert change["op"] == "add"
+        put(patched, change["path"].removeprefix("/"), change["value"])
+    assert patched != template and list(lint(patched, profile)) == []
 
 
 def test_lint_says_where_and_ends_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""What every pod has in common: the image, its confinement, its machine, its deadline, and what is repeated."""
+"""Everything that pods have in common: the image, its confinement, its machine, its deadline, and what is repeated."""
 
 from typing import Any
 

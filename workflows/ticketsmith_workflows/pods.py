@@ -14,7 +14,7 @@ from .container import container
 
 OUTPUTS = "/tmp/outputs"
 MINUTE, HOUR = 60, 3600
-FOUND = ("accuracy", "sparsity", "status")  # for those who watch; no step asks for them
+FOUND = ("score", "sparsity", "status")  # for those who watch; no step asks for them
 RUN = ["--spec={{inputs.parameters.spec}}", "--store={{workflow.parameters.store}}", f"--outputs={OUTPUTS}"]
 
 

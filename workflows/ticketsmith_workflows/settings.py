@@ -1,4 +1,4 @@
-"""What every template has in common: identities, limits of time and number, labels, metrics, and its version."""
+"""Everything that templates have in common: identities, limits of time and number, labels, metrics, a version."""
 
 import json
 from typing import Any
@@ -83,7 +83,7 @@ def workflow(
 
 
 def of_run(kind: str, profile: Profile) -> WorkflowMetadata:
-    """How a workflow of one run is shown in lists: its run id as title and label, and its profile."""
+    """Appearance of a run's workflow in lists: its run id as title and label, and its profile."""
     run = "{{workflow.parameters.run-id}}"
     title = {"workflows.argoproj.io/title": f"{kind} {run}"}
     labels = {"ticketsmith.dev/run": run, "ticketsmith.dev/kind": kind, PROFILE: profile.name}

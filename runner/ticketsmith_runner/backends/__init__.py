@@ -1,27 +1,32 @@
-"""One file per way to run a network: is it a dense opponent of the ticket, and how is its forward pass built?"""
+"""Ways to run a network: a dense opponent of the ticket, the ticket itself, or a control; `table.py` has them all."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ticketsmith.names import load, names
+from ..applicable import NotApplicable
+from ..inputs import Inputs, outputs
+from ..subject import Subject
+
+__all__ = ["Backend", "Forward", "Kind", "NotApplicable", "every"]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a back-end stands for in the comparison. By default: the ticket, in fp32, which may be chosen."""
+    """The part of a back-end in the comparison. By default: the ticket, in fp32, which may be chosen."""
 
     dense: bool = False
-    """Does it run the dense network? If it is no control, it is an opponent: what a ticket has to beat."""
+    """It runs the dense network. If it is no control, it is an opponent: what a ticket has to beat."""
     control: bool = False
-    """Is it there to be compared with alone? Never chosen, and nothing that is to be beaten."""
+    """It is there to be compared with alone: never chosen, and nothing that is to be beaten."""
     precision: str = "float32"
     """Ratios are to the best opponent of fp32; those of other precisions are rows of their own."""
     asked: bool = False
-    """Is it built only where it is asked for by name?"""
+    """It is built only where it is asked for by name."""
 
     @property
     def opponent(self) -> bool:
@@ -36,47 +41,46 @@ class Kind:
         return not self.dense and not self.control
 
 
+def _as_it_is(inputs: Inputs) -> Any:
+    return inputs
+
+
 @dataclass(frozen=True, eq=False)
 class Forward:
-    """A forward pass, (B, *inputs) -> (B, classes), into fresh memory; it is called under inference mode."""
+    """A forward pass into fresh memory; it is called under inference mode."""
 
     call: Callable[[Any], Any]
-    arrays: bool = False
-    """Does it take and give numpy arrays (B, features) instead of tensors? That is its own world: nothing is copied."""
+    """From a prepared batch to tensors, or to arrays of numpy."""
+    prepare: Callable[[Inputs], Any] = _as_it_is
+    """The batch as `call` takes it, which is done before any time is taken."""
     device: str = "cpu"
     plan: Callable[[int], Sequence[str]] | None = None
-    """Of a batch size the kernel of each Linear, where they are chosen one by one."""
+    """Kernels of the Linears for a batch size, where they are chosen one by one."""
 
-    def prepare(self, inputs: Tensor) -> Any:
-        """The batch as `call` takes it, which is done before any time is taken."""
-        return inputs.flatten(1).numpy() if self.arrays else inputs.to(self.device)
-
-    def __call__(self, inputs: Tensor) -> Tensor:
-        outputs = self.call(self.prepare(inputs))
-        return torch.from_numpy(outputs) if self.arrays else cast(Tensor, outputs).float().cpu()
-
-
-class NotApplicable(Exception):
-    """A back-end cannot serve a network. The message is the reason, and stands in the report."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __call__(self, inputs: Inputs) -> list[Tensor]:
+        """All outputs, float32 or float64 on the CPU."""
+        answer = self.call(self.prepare(inputs))
+        if isinstance(answer, np.ndarray):
+            answer = [answer]
+        if isinstance(answer, list):
+            answer = [torch.from_numpy(part) if isinstance(part, np.ndarray) else part for part in answer]
+        return [leaf.cpu() if leaf.dtype == torch.float64 else leaf.float().cpu() for leaf in outputs(answer)]
 
 
 class Backend(Protocol):
-    """What a file in this folder holds."""
+    """A row of the table, or a file of its own."""
 
     @property
     def KIND(self) -> Kind:
-        """Whom it runs, and what for."""
+        """Its part in the comparison."""
 
-    def build(self, dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
-        """Both networks are in eval mode; `masks` is weight name -> bool, like the weight; `shape` is a sample's.
-
-        It computes with as many threads as torch is set to. Raises NotApplicable.
-        """
+    @property
+    def build(self) -> Callable[[Subject], Forward]:
+        """Makes its forward pass, which uses as many threads as torch is set to. Raises NotApplicable."""
 
 
 def every() -> dict[str, Backend]:
     """All back-ends by name."""
-    return {name: cast(Backend, load(__name__, name)) for name in names(__name__)}
+    from .table import BACKENDS
+
+    return dict(sorted(BACKENDS.items()))

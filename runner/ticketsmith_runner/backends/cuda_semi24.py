@@ -3,27 +3,27 @@
 For tickets of the granularity two-of-four. A layer of another form, or of a shape that is refused, stays dense.
 """
 
-from collections.abc import Sequence
 from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 from torch.sparse import to_sparse_semi_structured
 
+from ..subject import Subject
 from . import Forward, Kind, NotApplicable
-from ._cuda import needed, replayed
+from .cuda import needed, replayed
 
 KIND = Kind(precision="float16", asked=True)
 LEAST = (8, 0)  # compute capability
 
 
-def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
+def build(subject: Subject) -> Forward:
     """The ticket, the weights of its Linears as semi-structured ones where they can be. Raises NotApplicable."""
     needed()
-    if (found := torch.cuda.get_device_capability()) < LEAST:
-        raise NotApplicable(f"this GPU has compute capability {found[0]}.{found[1]}, 8.0 is the least")
-    own = deepcopy(masked).to("cuda", torch.float16)
-    made = {name: _halved(own.get_parameter(name)) for name, mask in masks.items() if fits(mask)}
+    if (major_minor := torch.cuda.get_device_capability()) < LEAST:
+        raise NotApplicable("this GPU has compute capability {}.{}, 8.0 is the least".format(*major_minor))
+    own = deepcopy(subject.masked).to("cuda", torch.float16)
+    made = {name: _halved(own.get_parameter(name)) for name, mask in subject.masks.items() if fits(mask)}
     if not (halved := {name: weight for name, weight in made.items() if weight is not None}):
         raise NotApplicable("no layer has at most two of four neighbouring weights and a shape for tensor cores")
     for name, weight in halved.items():

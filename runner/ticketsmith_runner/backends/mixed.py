@@ -1,12 +1,10 @@
 """The ticket with the kernel that suits each Linear best, measured layer by layer for each batch size."""
 
 import time
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from ticketsmith_runtime import batches
 from ticketsmith_runtime.chain import Layer
@@ -15,20 +13,19 @@ from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.planes import cut
 from ticketsmith_runtime.program import bounded
 
+from ..subject import Subject
 from ..timing import measure
-from ..tracing import graph
 from . import Forward, Kind, NotApplicable
-from ._ticket import compacted, instructions, tiled
+from .ticket import flat, instructions, tiled
 
 KIND = Kind()
 SMALL = 250_000  # bytes of a net's code, below which it fits the cache and is the best for every layer
 ROUNDS, SECONDS = 5, 0.002
 
 
-def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
+def build(subject: Subject) -> Forward:
     """The compacted ticket. Raises NotApplicable where one kernel is known to be the best for all layers."""
-    traced = compacted(graph(masked, masks, shape))
-    isa = instructions()
+    traced, isa = subject.compacted, instructions()
     try:
         _, layers = cut(traced)
         bounded(layers, isa)  # each of them is tried as code
@@ -50,7 +47,7 @@ def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: 
     def call(batch: NDArray[np.float32]) -> object:
         return made(plan(len(batch)))(batch)
 
-    return Forward(call, arrays=True, plan=plan)
+    return Forward(call, flat, plan=plan)
 
 
 def _best(layer: Layer, batch: int) -> str:
@@ -60,4 +57,4 @@ def _best(layer: Layer, batch: int) -> str:
     made = {kernel: batches.tiled([layer], [kernel], isa, machine) for kernel in batches.GENERATORS}
     calls = {kernel: lambda run=run: run(inputs) for kernel, run in made.items()}
     rounds = measure(calls, ROUNDS, SECONDS, time.perf_counter)
-    return min(rounds, key=lambda kernel: float(np.median([np.median(each) for each in rounds[kernel]])))
+    return min(rounds, key=lambda kernel: float(np.median([np.median(times) for times in rounds[kernel]])))

@@ -1,42 +1,55 @@
-"""The dense network in ONNX Runtime, as many threads as torch: an opponent that a ticket has to beat."""
+"""ONNX Runtime, as many threads as torch: for the dense network an opponent, and for what compaction leaves."""
 
-from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from ticketsmith_runtime.graph import Graph
+from ..exporting import Models
+from ..subject import Subject
+from . import Forward, NotApplicable
+from .bound import Arrays, Bound, aligned, bound
 
-from ..tracing import graph
-from . import Forward, Kind, NotApplicable
-from ._bound import Bound, bound
-
-KIND = Kind(dense=True)
+ERRORS = 3  # of ONNX Runtime's levels of severity: warnings are for those who write models
 
 
-def build(dense: nn.Module, masked: nn.Module, masks: dict[str, Tensor], shape: Sequence[int]) -> Forward:
-    """The dense network. Raises NotApplicable where it cannot be traced, or the package is missing."""
-    return served(graph(dense, {}, shape))
+def dense(subject: Subject) -> Forward:
+    """The network as torch exports it. Raises NotApplicable."""
+    _library()
+    return served(subject.models)
 
 
-def served(traced: Graph) -> Forward:
-    """Any graph. Raises NotApplicable."""
+def compact(subject: Subject) -> Forward:
+    """The compacted ticket, for tickets of units or channels. Raises NotApplicable."""
+    _library()
+    from .onnx_model import models
+
+    return served(models(subject.compacted))
+
+
+def served(models: Models) -> Forward:
+    """A session for each batch size. Raises NotApplicable."""
+    library = _library()
+    options = library.SessionOptions()
+    options.log_severity_level = ERRORS
+    options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
+
+    def bind(model: bytes, inputs: Arrays) -> tuple[Bound, Arrays]:
+        session = library.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        names = [value.name for value in session.get_inputs()]
+        outputs = [aligned(values) for values in session.run(None, dict(zip(names, inputs, strict=True)))]
+        binding = session.io_binding()
+        for name, memory in zip(names, inputs, strict=True):
+            binding.bind_cpu_input(name, memory)
+        for value, memory in zip(session.get_outputs(), outputs, strict=True):
+            binding.bind_output(value.name, "cpu", 0, memory.dtype, list(memory.shape), memory.ctypes.data)
+        return lambda: session.run_with_iobinding(binding), outputs
+
+    return bound(models, bind)
+
+
+def _library() -> Any:
     try:
         import onnxruntime
-
-        from ._onnx import model
     except ImportError as missing:
         raise NotApplicable(f"{missing.name} is not installed") from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
-    session = onnxruntime.InferenceSession(model(traced), options, providers=["CPUExecutionProvider"])
-
-    def bind(inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> Bound:
-        binding = session.io_binding()
-        binding.bind_cpu_input("inputs", inputs)
-        binding.bind_output("outputs", "cpu", 0, np.float32, list(outputs.shape), outputs.ctypes.data)
-        return lambda: session.run_with_iobinding(binding)
-
-    return bound(traced, bind)
+    return onnxruntime

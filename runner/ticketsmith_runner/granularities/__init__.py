@@ -5,11 +5,11 @@ from typing import Protocol, cast
 
 from torch import Tensor, nn
 
-from ticketsmith.names import load
+from ..names import load
 
 
 class Granularity(Protocol):
-    """What a file in this folder holds."""
+    """Protocol of a file in this folder."""
 
     def prune(
         self, network: nn.Module, scores: Mapping[str, Tensor], alive: Mapping[str, Tensor], counts: Mapping[str, int]
@@ -22,4 +22,4 @@ class Granularity(Protocol):
 
 def granularity(name: str) -> Granularity:
     """The file by its name."""
-    return cast(Granularity, load(__name__, name))
+    return cast(Granularity, load("granularities", name))

@@ -25,7 +25,7 @@ def prune(
 
 
 def two_best(score: Tensor) -> Tensor:
-    """Which weights (units, ...) are among the two best of four neighbours that one unit reads. Ties: the lower index.
+    """Tell which weights (units, ...) are the two best of four neighbours that one unit reads. Ties: the lower index.
 
     >>> two_best(torch.tensor([[3.0, 1.0, 1.0, 2.0, 5.0]]))
     tensor([[ True, False, False,  True,  True]])
@@ -38,6 +38,6 @@ def two_best(score: Tensor) -> Tensor:
 
 
 def _numbers(best: Mapping[str, Tensor], counts: Mapping[str, int]) -> dict[str, int]:
-    """How many they are, of each layer or in all."""
+    """Their number, for each layer or in all."""
     held = {name: int(mask.sum()) for name, mask in best.items()}
     return {"": sum(held.values())} if "" in counts else held

@@ -47,7 +47,7 @@ def _scores(score: Tensor, alive: Tensor) -> Tensor:
 
 
 def _numbers(target: int, living: Mapping[str, int], weights: Callable[[Mapping[str, int]], int]) -> dict[str, int]:
-    """How many units each layer keeps: the same share, with weights as near to the target in number as can be."""
+    """Number of units that each layer keeps: the same share, with weights as near to the target in number as can be."""
 
     def at(share: float) -> dict[str, int]:
         return {name: max(1, round(share * count)) for name, count in living.items()}

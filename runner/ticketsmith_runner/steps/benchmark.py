@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -11,7 +11,6 @@ from itertools import cycle
 from typing import Any
 
 import torch
-from torch import Tensor
 
 import ticketsmith
 from ticketsmith.allowance import cores
@@ -23,14 +22,16 @@ from ticketsmith.lottery.steps import Benchmark
 from ticketsmith.machine import cpu, versions
 
 from ..backends import Backend, Forward, Kind, every
-from ..backends._admission import Admission, admit
-from ..backends._ranking import choose, speed_rows
+from ..backends.admission import Admission, admit
+from ..backends.ranking import choose, speed_rows
 from ..context import Artifacts, Context
-from ..subject import Subject, subject_of
-from ..timing import Clock, Rounds, batches, measure
+from ..inputs import Inputs, batches
+from ..replicate import subject_of
+from ..subject import Subject
+from ..timing import Clock, Rounds, measure
 
 TUNING = ("MKL_", "OPENBLAS_", "OMP_", "KMP_", "DNNL_", "ONEDNN_")
-"""How environment variables begin that make dense kernels faster or slower."""
+"""Beginnings of environment variables that make dense kernels faster or slower."""
 
 
 def run(
@@ -60,9 +61,7 @@ def benchmark(
     """
     sizes = sorted(set(options.batch_sizes))
     parts = len(backends) + len(sizes)
-    admitted = admit(
-        backends, subject.dense, subject.masked, subject.masks, subject.inputs, sizes, lambda done: tell(done, parts)
-    )
+    admitted = admit(backends, subject, sizes, lambda done: tell(done, parts))
     kinds = {name: backends[name].KIND for name in admitted.forwards}
     baselines = [name for name, kind in kinds.items() if kind.baseline]
     if not baselines:
@@ -101,7 +100,7 @@ def _speed(
 
 
 def _latencies(
-    forwards: Mapping[str, Forward], parts: list[Tensor], options: BenchmarkOptions, clock: Clock
+    forwards: Mapping[str, Forward], parts: Sequence[Inputs], options: BenchmarkOptions, clock: Clock
 ) -> dict[str, Rounds]:
     """Each back-end on the same batches, over and over."""
     calls = {
@@ -122,7 +121,7 @@ def _wanted(names: Collection[str]) -> dict[str, Backend]:
     def wanted(name: str, kind: Kind) -> bool:
         return name in names or (not kind.asked and (kind.dense or not names))
 
-    return {name: each for name, each in every().items() if wanted(name, each.KIND)}
+    return {name: backend for name, backend in every().items() if wanted(name, backend.KIND)}
 
 
 @contextmanager

@@ -1,70 +1,46 @@
-"""Judge an arm against dense, paired by replicate and by test example."""
+"""Judge an arm against dense, paired by replicate and by test example: from records alone, without data or torch."""
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from ticketsmith.documents import canonical
 from ticketsmith.errors import IntegrityError
-from ticketsmith.lottery.collapse import count, shared
-from ticketsmith.lottery.gate import diverged, judge_accuracy
-from ticketsmith.lottery.results import Density, Difference, Sample, Samples, TrainMetrics, Verdict
+from ticketsmith.ledger import Ledger
+from ticketsmith.lottery.collapse import shared
+from ticketsmith.lottery.gate import judge
+from ticketsmith.lottery.metric import Metric
+from ticketsmith.lottery.results import Density, Difference, Status, Summary, Verdict
 from ticketsmith.lottery.schedule import rounds
-from ticketsmith.lottery.steps import Gate, Train
+from ticketsmith.lottery.spec import Experiment
+from ticketsmith.lottery.steps import Gate
 
-from ..baseline import untrained
-from ..behaviour import behaviour
-from ..context import Artifacts, Context
-from ..forecast import needed, spread
-from ..judgement import Seen
-from ..looks import nominal
-from ..statistics import difference, errors, finite, of_test, share, summary
+from ..arms import Arm, arm, change
+from ..artifacts import Artifacts
+from ..baseline import unlearned
+from ..columns import unpaired
+from ..forecast import Spread, components, needed, spread
+from ..judgement import Seen, gain, mean, seen
+from ..objectives.behaviour import behaviour
+from ..statistics import amount, bounded, share, summary
 
-DISAGREEMENTS, SHOWN = 8, 12  # samples: at most so many disagreements, and so many in all
+if TYPE_CHECKING:
+    from ..context import Context
+
 TWO_SIDED = 0.975  # of each bound of a two-sided 95 % interval
-Records = dict[str, Tensor]
 
 
-def run(step: Gate, context: Context) -> Artifacts:
-    """`verdict.json` and `samples.json`. Raises IntegrityError if the records of both arms do not pair."""
-    dense, candidate = (_records(trains, context) for trains in _pooled(step))
-    for column in ("example", "role"):
-        if not dense[column].equal(candidate[column]):
-            raise IntegrityError(
-                f"{step.key}: the records of dense and {step.arm} are not of the same examples ({column} differs)",
-                "the arms were trained on different splits: start the run anew in another --store",
-            )
-    files = {
-        "verdict.json": _verdict(step, context, dense, candidate),
-        "samples.json": _samples(step, context, dense, candidate),
-    }
-    return Artifacts(files={name: canonical(record.model_dump(mode="json")) for name, record in files.items()})
+def run(step: Gate, context: "Context") -> Artifacts:
+    """`verdict.json`. Raises IntegrityError if the records of both arms do not pair."""
+    found = verdict(step, context.spec, context.ledger, context.metric)
+    return Artifacts(files={"verdict.json": canonical(found.model_dump(mode="json"))})
 
 
-def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -> Verdict:
-    spec = context.spec
-    baseline, metrics = (_metrics(trains, context) for trains in _pooled(step))
-    density = Density.model_validate_json(context.ledger.read(step.mask, "density.json"))
-    examples = [example.astype(np.int64) for example in of_test(dense, "example")]
-    right = [_right(records, context) for records in (dense, candidate)]
-    changes = [c - d for d, c in zip(*right, strict=True)]
-    points = spec.gate.collapse.points if spec.gate.collapse else None
-    seen = Seen(
-        accuracy=errors(examples, changes),
-        loss=errors(*finite(examples, _added_loss(dense, candidate))),
-        collapses=count(metrics.test_accuracy, baseline.test_accuracy, points, spec.gate.margin),
-    )
-    rule = spec.gate.model_copy(update={"confidence": nominal(spec.gate.confidence, spec.looks)})
-    accuracy, loss = seen.bounds(rule)
-    status, reason = seen.judged(rule, spec)
-    labels = context.data.examples.labels.astype(np.int64)
-    if gone := [*_diverged("dense", dense, baseline), *_diverged(step.arm, candidate, metrics)]:
-        status, reason = "FAIL", "; ".join(gone)
-    elif said := untrained(examples, labels, right[0], of_test(dense, "loss"), spec.gate):
-        status, reason = "INVALID", said
-    open_still = status == "UNDECIDED" and judge_accuracy(accuracy, rule)[0] == "UNDECIDED"
-    each = rule.model_copy(update={"confidence": shared(rule.confidence, rounds(spec.pruning))})
+def verdict(step: Gate, spec: Experiment, ledger: Ledger, metric: Metric) -> Verdict:
+    """The judgement of an arm over every cohort up to this one."""
+    case = seen(*_arms(step, ledger), spec, metric)
+    density = Density.model_validate_json(ledger.read(step.mask, "density.json"))
+    score, loss = case.bounds(case.confidence)
+    status, reason, broken = _ruling(case)
+    dense, candidate = case.dense.metrics, case.candidate.metrics
     return Verdict(
         arm=step.arm,
         level=step.level,
@@ -73,114 +49,77 @@ def _verdict(step: Gate, context: Context, dense: Records, candidate: Records) -
         prunable=sum(density.sizes.values()),
         status=status,
         reason=reason,
-        margin=rule.margin,
-        loss_margin=rule.loss_margin,
-        confidence=rule.confidence,
+        margin=case.margin,
+        loss_margin=spec.gate.loss_margin,
+        confidence=case.confidence,
         look=step.cohort + 1,
         looks=spec.looks,
-        replicates=metrics.replicates,
-        test_accuracy=metrics.test_accuracy,
-        dense_test_accuracy=baseline.test_accuracy,
-        accuracy=share(examples, right[1]),
-        dense_accuracy=share(examples, right[0]),
-        early_stop_step=summary(metrics.early_stop_step),
-        dense_early_stop_step=summary(baseline.early_stop_step),
-        difference=accuracy,
+        replicates=candidate.replicates,
+        test_score=candidate.test_score,
+        dense_test_score=dense.test_score,
+        score=_mean(case, case.candidate),
+        dense_score=_mean(case, case.dense),
+        early_stop_step=summary(candidate.early_stop_step),
+        dense_early_stop_step=summary(dense.early_stop_step),
+        difference=score,
         loss_difference=loss,
-        behaviour=behaviour(dense, candidate, labels),
-        dividend=_dividend(step, context, examples, right[1]),
-        replicates_needed=needed(accuracy, spread(examples, changes), len(examples), rule, whole=spec.replicates)
-        if open_still
-        else None,
-        collapses=seen.collapses,
-        broken=status == "FAIL" and (bool(gone) or seen.judged(each, spec)[0] == "FAIL"),
+        behaviour=behaviour(case.dense.columns, case.candidate.columns),
+        dividend=_dividend(step, case, ledger),
+        replicates_needed=_needed(case, score) if status == "UNDECIDED" else None,
+        collapses=case.collapses,
+        broken=broken,
+        alone=case.alone,
     )
 
 
-def _dividend(
-    step: Gate, context: Context, examples: list[NDArray[np.int64]], control: list[NDArray[np.float64]]
-) -> Difference | None:
+def _arms(step: Gate, ledger: Ledger) -> tuple[Arm, Arm]:
+    """Dense and candidate of every cohort up to this one, of the same examples."""
+    dense = arm([gate.dense for gate in step.pooled], ledger)
+    candidate = arm([gate.candidate for gate in step.pooled], ledger)
+    if column := unpaired(dense.columns, candidate.columns):
+        raise IntegrityError(
+            f"{step.key}: the records of dense and {step.arm} are not of the same examples ({column} differs)",
+            "the arms were trained on different splits: start the run anew in another --store",
+        )
+    return dense, candidate
+
+
+def _ruling(case: Seen) -> tuple[Status, str, bool]:
+    """Status and reason; and whether quality is lost even where every level of the scan is counted."""
+    if gone := [said for said in (case.dense.divergence(), case.candidate.divergence()) if said]:
+        return "FAIL", "; ".join(gone), True
+    rule = case.spec.gate
+    if nothing := unlearned(case.dense, case.metric, rule.confidence, loss=rule.loss_margin is not None):
+        return "INVALID", nothing, False
+    status, reason = case.judged(case.confidence)
+    of_all = shared(case.confidence, rounds(case.spec.pruning))
+    return status, reason, status == "FAIL" and case.judged(of_all)[0] == "FAIL"
+
+
+def _mean(case: Seen, arm: Arm) -> Summary:
+    """The score of an arm, with its interval."""
+    return (share if case.kind == "share" else amount)(mean(arm, case.metric))
+
+
+def _needed(case: Seen, score: Difference) -> int | None:
+    """The replicates that are likely to settle the score, where it is what is open."""
+    margin, confidence, metric = case.margin, case.confidence, case.metric
+    if judge(score, margin, confidence, metric)[0] != "UNDECIDED":
+        return None
+    replicates, whole, floor = len(case.dense.metrics.replicates), case.spec.replicates, case.floor(confidence)
+    return needed(score, _spread(case), replicates, margin, confidence, metric, floor, whole=whole)
+
+
+def _spread(case: Seen) -> Spread:
+    if case.kind != "whole":
+        return spread(*case.dense.units(change(case.dense, case.candidate, "score")))
+    return components(case.score, sum(map(len, case.dense.examples)) / case.score.examples)
+
+
+def _dividend(step: Gate, case: Seen, ledger: Ledger) -> Difference | None:
     """The ticket of the level minus this control, with an interval for all controls of the level together."""
     if step.ticket is None:
         return None
-    tickets = [gate.ticket for gate in step.pooled if gate.ticket]
-    ticket = _right(_records(tickets, context), context)
-    ahead = [t - c for t, c in zip(ticket, control, strict=True)]
-    return difference(examples, ahead, shared(TWO_SIDED, len(context.spec.controls)))
-
-
-def _right(records: Records, context: Context) -> list[NDArray[np.float64]]:
-    """1 where the prediction is the label, 0 elsewhere, on each replicate's test split."""
-    labels = context.data.examples.labels
-    pairs = zip(of_test(records, "example"), of_test(records, "prediction"), strict=True)
-    return [(labels[example.astype(np.int64)] == prediction).astype(np.float64) for example, prediction in pairs]
-
-
-def _added_loss(dense: Records, candidate: Records) -> list[NDArray[np.float64]]:
-    """Loss of the candidate minus that of dense, in nats; not finite where one of them is not."""
-    losses = zip(of_test(dense, "loss"), of_test(candidate, "loss"), strict=True)
-    with np.errstate(invalid="ignore"):  # infinity minus infinity
-        return [c - d for d, c in losses]
-
-
-def _diverged(arm: str, records: Records, metrics: TrainMetrics) -> list[str]:
-    """A sentence if a replicate diverged on validation, or ended with a test loss that is not finite."""
-    losses = zip(metrics.diverged_at, of_test(records, "loss"), strict=True)
-    at = [metrics.stop if look is None and not np.isfinite(loss).all() else look for look, loss in losses]
-    sentence = diverged(arm, metrics.replicates, at)
-    return [sentence] if sentence else []
-
-
-def _samples(step: Gate, context: Context, dense: Records, candidate: Records) -> Samples:
-    """Test examples of the first replicate: those on which the nets differ first, in the order of their numbers."""
-    example, said, says = (
-        of_test(records, column)[0].astype(np.int64)
-        for records, column in ((dense, "example"), (dense, "prediction"), (candidate, "prediction"))
-    )
-    order = np.argsort(example)
-    differ, agree = order[(said != says)[order]], order[(said == says)[order]]
-    shown = [*differ[:DISAGREEMENTS], *agree][:SHOWN]
-    pixels, labels = context.data.examples.pixels, context.data.examples.labels
-    _, height, width = pixels.shape
-    return Samples(
-        replicate=0,
-        height=height,
-        width=width,
-        agreement=float((said == says).mean()),
-        samples=[
-            Sample(
-                example=int(example[i]),
-                label=int(labels[example[i]]),
-                dense=int(said[i]),
-                candidate=int(says[i]),
-                pixels=_grey(pixels[example[i]], context.data.examples.peak),
-            )
-            for i in shown
-        ],
-    )
-
-
-def _grey(pixels: NDArray[np.uint8], peak: int) -> str:
-    return (pixels.astype(np.uint16) * 255 // peak).astype(np.uint8).tobytes().hex()
-
-
-def _pooled(step: Gate) -> tuple[list[Train], list[Train]]:
-    """The dense trainings and the candidates of every cohort up to this one."""
-    return [gate.dense for gate in step.pooled], [gate.candidate for gate in step.pooled]
-
-
-def _records(trains: list[Train], context: Context) -> Records:
-    """The records of all cohorts, one after the other, with a leading R."""
-    each = [context.tensors(train, "records.safetensors") for train in trains]
-    return {name: torch.cat([records[name] for records in each]) for name in each[0]}
-
-
-def _metrics(trains: list[Train], context: Context) -> TrainMetrics:
-    """The metrics of all cohorts: those lists that have an entry for each replicate are joined."""
-    each = [TrainMetrics.model_validate_json(context.ledger.read(train, "metrics.json")) for train in trains]
-    joined = {
-        name: [entry for metrics in each for entry in getattr(metrics, name)]
-        for name in TrainMetrics.model_fields
-        if name not in ("start", "stop", "looks")
-    }
-    return each[-1].model_copy(update=joined)
+    ticket = arm([gate.ticket for gate in step.pooled if gate.ticket], ledger)
+    ahead = gain(case.candidate, ticket, case.metric)
+    return bounded(ahead, shared(TWO_SIDED, len(case.spec.controls)), kind=case.kind, metric=case.metric)

@@ -8,20 +8,19 @@ from ticketsmith.errors import Diverged, UsageError
 from ticketsmith.lottery.results import Density, TrainMetrics
 from ticketsmith.lottery.schedule import kept
 from ticketsmith.lottery.steps import Prune, Train
-from ticketsmith.names import load
 
 from .. import masks
 from ..context import Artifacts, Context
 from ..granularities import granularity
-from ..network import build, prunable
+from ..names import load
 from ..seeds import generator
 from ..tensors import member, pack, stack
 
 
 def run(step: Prune, context: Context) -> Artifacts:
     """`mask.safetensors`: weight name -> bool (R, *shape); `density.json`: counts, taken from the mask."""
-    network = build(context.spec.model, context.task)
-    sizes = prunable(network)
+    network = context.network()
+    sizes = context.task.prunable(network)
     members = [
         _magnitude(step, context, r, network) if step.like is None else _random(step, context, r, network)
         for r in range(len(context.replicates(step)))
@@ -35,10 +34,10 @@ def run(step: Prune, context: Context) -> Artifacts:
 def _magnitude(step: Prune, context: Context, r: int, network: nn.Module) -> dict[str, Tensor]:
     """The mask by the spec's criterion, inside the mask of the round before."""
     assert step.trained is not None
-    sizes = prunable(network)
+    sizes = context.task.prunable(network)
     if step.previous is None:
         _refuse_diverged(step.trained, context)
-    score = load("ticketsmith_runner.criteria", context.spec.pruning.criterion).score
+    score = load("criteria", context.spec.pruning.criterion).score
     weights = member(context.tensors(step.trained, "weights.safetensors"), r)
     scores = {name: score(weights[name]) for name in sizes}
     alive = (
@@ -58,7 +57,7 @@ def _random(step: Prune, context: Context, r: int, network: nn.Module) -> dict[s
     like = member(context.tensors(step.like, "mask.safetensors"), r)
     stream = generator(context.spec.seed, context.replicates(step)[r], f"random-mask/{step.level}")
     drawn = {name: torch.rand(mask.shape, generator=stream) for name, mask in sorted(like.items())}
-    scores = {name: drawn[name] for name in prunable(network)}
+    scores = {name: drawn[name] for name in context.task.prunable(network)}
     return _pruned(context, network, scores, masks.ones(scores), {name: int(like[name].sum()) for name in scores})
 
 

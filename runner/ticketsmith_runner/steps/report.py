@@ -7,5 +7,5 @@ from ..context import Artifacts, Context
 
 
 def run(step: Report, context: Context) -> Artifacts:
-    write(context.ledger, context.spec, context.task)  # derived: the ledger has no entry of it
+    write(context.ledger, context.spec, context.card)  # derived: the ledger has no entry of it
     return Artifacts()

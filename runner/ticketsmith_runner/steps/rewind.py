@@ -6,8 +6,7 @@ from ticketsmith.lottery.steps import Rewind
 
 from .. import masks
 from ..context import Artifacts, Context
-from ..network import build, draw
-from ..seeds import generator
+from ..network import state
 from ..tensors import member, pack, stack
 
 
@@ -23,11 +22,15 @@ def _start(step: Rewind, context: Context, r: int) -> dict[str, Tensor]:
         trained = member(context.tensors(step.trained, "weights.safetensors"), r)
         source = {f"weights/{name}": value for name, value in trained.items()}
     elif step.kept is None:
-        stream = generator(context.spec.seed, context.replicates(step)[r], f"reinit/{step.level}")
-        drawn = draw(build(context.spec.model, context.task), stream)
+        drawn = state(context.network(f"reinit/{step.level}", context.replicates(step)[r]))
         source = {f"weights/{name}": value for name, value in drawn.items()}
     else:
         source = member(context.tensors(step.kept, "kept.safetensors"), r)
     # The optimizer's memory of a weight goes with the weight: `optimizer/<slot>/<name>` has the name's mask.
-    of = {key: mask[name] for key in source if (name := key.split("/")[-1]) in mask and source[key].ndim}
+    of = {key: mask[name] for key in source if (name := _name(key)) in mask and source[key].ndim}
     return masks.apply(of, source)
+
+
+def _name(key: str) -> str:
+    """The tensor's name in a key of a state; a `ModuleDict` may have names with `/`."""
+    return key.split("/", 1 if key.startswith("weights/") else 2)[-1]

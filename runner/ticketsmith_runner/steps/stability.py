@@ -10,13 +10,11 @@ from ticketsmith.lottery.steps import Stability
 
 from .. import trainers
 from ..context import Artifacts, Context
-from ..data import split
-from ..network import build, draw, restore
+from ..network import restore
+from ..order import evaluation, fed
 from ..planner import settled
-from ..seeds import generator
 from ..statistics import summary
 from ..trainers import State, weights
-from .train import looking, ordered
 
 SHARED, ENDS = "order", ("order-a", "order-b")  # streams: the first is that of the dense training
 
@@ -34,31 +32,24 @@ def run(step: Stability, context: Context) -> Artifacts:
 def line(context: Context, step: Stability, r: int) -> list[float]:
     """Errors of one replicate at `POINTS` points from one end to the other."""
     number = context.replicates(step)[r]
-    theta = draw(build(context.spec.model, context.task), generator(context.spec.seed, number, "init"))
-    trunk = _train(context, number, {f"weights/{k}": v for k, v in theta.items()}, range(step.after), SHARED)
-    a, b = (weights(_train(context, number, trunk, range(step.after, step.stop), each)) for each in ENDS)
-    look = looking(context.data, split(context.task, context.spec.seed, number))
-    network = build(context.spec.model, context.task).eval()
-    errors = []
+    trunk = _train(context, number, context.start(number).state, range(step.after), SHARED)
+    a, b = (weights(_train(context, number, trunk, range(step.after, step.stop), end)) for end in ENDS)
+    look, held_out = evaluation(context, number).look, context.split(number).validation
+    network, errors = context.network().eval(), []
     for share in torch.linspace(0, 1, POINTS, dtype=torch.float64).tolist():
         restore(network, {name: _between(a[name], b[name], share) for name in a})
-        with torch.inference_mode():
-            _, accuracy = look(network)
-        errors.append(1 - accuracy)
+        _, score = look(network, held_out)
+        errors.append(1 - score if context.metric.higher_is_better else score)
     return errors
 
 
 def _train(context: Context, number: int, state: State, span: range, stream: str) -> State:
     """The state after the updates in `span`, dense, in the order of one stream."""
-    spec = context.spec
-    parts = split(context.task, spec.seed, number)
-    network = build(spec.model, context.task)
-    trained = trainers.trainer(settled(context)[0]).start(network, state, {}, spec.training)
+    training = context.spec.training
+    file = trainers.trainer(settled(context)[0])
+    trained = file.start(context.network(), state, {}, training, context.task.loss)
     if span:
-        trained.advance(
-            span,
-            ordered(context.data.on(spec.training.device), parts, spec.training.batch_size, spec.seed, number, stream),
-        )
+        trained.advance(span, fed(context, number, context.split(number), training, stream))
     return trained.capture()
 
 

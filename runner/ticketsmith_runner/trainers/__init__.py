@@ -4,7 +4,7 @@ A *state* holds the tensors a training starts from: `weights/<name>` for everyth
 `optimizer/<slot>/<name>` for the optimizer's memory, where there is one. Shapes are those of the dense network, zero
 where the mask has no weight, whatever a trainer keeps inside.
 
-B: examples of a batch.  C: classes.
+N: examples in all.  B: examples of a batch.  R: replicates.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,20 +13,25 @@ from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from ticketsmith.lottery.spec import Training
-from ticketsmith.names import load
+
+from ..examples import Batch
+from ..names import load
+from ..objectives import classification
 
 State = dict[str, Tensor]
 Mask = Mapping[str, Tensor]
-Forward = Callable[[Tensor], Tensor]
+Loss = Callable[[nn.Module, Batch], Tensor]
+"""(B,), or a scalar: what is descended is its mean."""
 
 
-class Examples(Protocol):
-    """What the updates of a training see."""
+class Fed(Protocol):
+    """Protocol of what the updates of a training see."""
 
-    def __call__(self, update: int) -> tuple[Tensor, Tensor]:
-        """Inputs (B, ...) and labels (B,) of one update."""
+    def __call__(self, update: int) -> Batch:
+        """The batch of one update, every tensor with B examples."""
 
     def noise(self, update: int) -> int:
         """The seed of what an update draws besides its batch, such as which units dropout leaves out."""
@@ -36,40 +41,57 @@ class Examples(Protocol):
 class Batches:
     """Examples resident in memory, and which of them each update sees."""
 
-    inputs: Tensor
-    """(N, ...), float32."""
-    labels: Tensor
-    """(N,), int64."""
+    examples: Batch
+    """Tensors (N, ...)."""
     chosen: Callable[[int], Tensor]
     """Update -> (B,) indices. The same B for every update."""
     noise: Callable[[int], int] = lambda update: update
-    """See `Examples`."""
+    """See `Fed`."""
 
     def on(self, device: str) -> "Batches":
         """The same, resident in that device's memory."""
-        return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device))
+        return replace(self, examples=tree_map(lambda tensor: tensor.to(device), self.examples))
 
-    def __call__(self, update: int) -> tuple[Tensor, Tensor]:
-        """Inputs (B, ...) and labels (B,) of one update."""
+    def __call__(self, update: int) -> Batch:
+        """See `Fed`."""
         chosen = self.chosen(update)
-        return self.inputs[chosen], self.labels[chosen]
+        return tree_map(lambda tensor: tensor[chosen], self.examples)
 
 
-def side_by_side(batches: Sequence[Examples], update: int) -> tuple[Tensor, Tensor]:
-    """Inputs (R, B, ...) and labels (R, B) of one update of R trainings; of the same data, they are picked at once."""
-    resident = [each for each in batches if isinstance(each, Batches)]
-    if len(resident) == len(batches) and len({(id(each.inputs), id(each.labels)) for each in resident}) == 1:
-        chosen_RB = torch.stack([each.chosen(update) for each in resident])
-        return resident[0].inputs[chosen_RB], resident[0].labels[chosen_RB]
-    inputs, labels = zip(*(of(update) for of in batches), strict=True)
-    return torch.stack(inputs), torch.stack(labels)
+class Streamed:
+    """Examples that a loader reads, in the order of the updates."""
+
+    def __init__(self, load: Callable[[int], Iterator[Batch]], noise: Callable[[int], int], device: str) -> None:
+        """`load(update)` gives the batches from that update on."""
+        self.noise, self._load, self._device = noise, load, device
+        self._next, self._batches = -1, iter(())
+
+    def __call__(self, update: int) -> Batch:
+        """See `Fed`. Raises whatever the user's data set raises."""
+        if update != self._next:
+            self._batches = self._load(update)
+        self._next = update + 1
+        batch: Batch = next(self._batches)
+        if self._device == "cpu":
+            return batch
+        return tree_map(lambda leaf: leaf.to(self._device) if hasattr(leaf, "to") else leaf, batch)
+
+
+def side_by_side(batches: Sequence[Fed], update: int) -> Batch:
+    """The batch (R, B, ...) of one update of R trainings; of the same examples, they are picked at once."""
+    resident = [fed for fed in batches if isinstance(fed, Batches)]
+    if len(resident) == len(batches) and len({id(fed.examples) for fed in resident}) == 1:
+        chosen_RB = torch.stack([fed.chosen(update) for fed in resident])
+        return tree_map(lambda tensor: tensor[chosen_RB], resident[0].examples)
+    return tree_map(lambda *tensors: torch.stack(tensors), *(fed(update) for fed in batches))
 
 
 class Network(Protocol):
     """A network in training, to look at. Weights outside the mask are zero and stay zero."""
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(n, ...) -> logits (n, C) of the network as it is now, in evaluation mode, on the CPU."""
+    @property
+    def model(self) -> nn.Module:
+        """The network as it is now, in evaluation mode, to be asked until the next update."""
 
     def weights(self) -> State:
         """The part of the state that inference needs, weights and buffers: copies, on the CPU."""
@@ -81,8 +103,8 @@ class Network(Protocol):
 class Trainer(Network, Protocol):
     """It trains on one thread."""
 
-    def advance(self, span: range, batches: Batches) -> None:
-        """Make the updates in `span`; the loss is the mean cross-entropy of a batch."""
+    def advance(self, span: range, batches: Fed) -> None:
+        """Make the updates in `span`: each descends the mean loss of its batch."""
 
 
 class Group(Protocol):
@@ -92,7 +114,7 @@ class Group(Protocol):
     def members(self) -> Sequence[Network]:
         """In the order of what they were started with."""
 
-    def advance(self, span: range, batches: Sequence[Batches]) -> None:
+    def advance(self, span: range, batches: Sequence[Fed]) -> None:
         """Make the updates in `span` for every member."""
 
 
@@ -106,50 +128,66 @@ class Alone:
     def members(self) -> Sequence[Network]:
         return (self.trainer,)
 
-    def advance(self, span: range, batches: Sequence[Batches]) -> None:
+    def advance(self, span: range, batches: Sequence[Fed]) -> None:
         self.trainer.advance(span, batches[0])
 
 
 class TrainerFile(Protocol):
-    """What a file in this folder holds. One that also has `group` trains the replicates of a cohort together."""
+    """Protocol of a file in this folder. One that also has `group` trains the replicates of a cohort together."""
 
     @property
     def DEVICES(self) -> Sequence[str]:
-        """Where it computes: names that `training.device` may have."""
+        """Devices it computes on: names that `training.device` may have."""
 
     @property
     def PRECISIONS(self) -> Sequence[str]:
         """Names that `training.precision` may have."""
 
     def refuses(self, network: nn.Module) -> str | None:
-        """Why this trainer cannot train a network, or None."""
+        """The reason why this trainer cannot train a network, or None."""
 
-    def start(self, network: nn.Module, state: State, mask: Mask, training: Training) -> Trainer:
+    def start(
+        self, network: nn.Module, state: State, mask: Mask, training: Training, loss: Loss = classification.loss
+    ) -> Trainer:
         """A trainer at `state`. May use `network` as its own."""
 
 
 class GroupFile(TrainerFile, Protocol):
     """A trainer for many."""
 
-    def group(self, network: nn.Module, states: Sequence[State], masks: Sequence[Mask], training: Training) -> Group:
+    def group(
+        self,
+        network: nn.Module,
+        states: Sequence[State],
+        masks: Sequence[Mask],
+        training: Training,
+        loss: Loss = classification.loss,
+    ) -> Group:
         """Copies of `network` at `states`."""
 
-    def most(self, network: nn.Module, training: Training, shape: Sequence[int]) -> int:
-        """How many are likely to fit into the memory that is free; at least one. `shape` is that of an example."""
+    def most(self, network: nn.Module, training: Training, loss: Loss, batch: Batch) -> int:
+        """Number of replicates that are likely to fit into the memory that is free; at least one."""
 
 
 def trainer(name: str) -> TrainerFile:
     """The trainer's file by its name. Raises UsageError with the choices."""
-    return cast(TrainerFile, load(__name__, name))
+    return cast(TrainerFile, load("trainers", name))
 
 
-def begin(name: str, network: nn.Module, states: Sequence[State], masks: Sequence[Mask], training: Training) -> Group:
+def begin(
+    name: str,
+    network: nn.Module,
+    states: Sequence[State],
+    masks: Sequence[Mask],
+    training: Training,
+    loss: Loss = classification.loss,
+) -> Group:
     """Networks at `states` in one group; several only by a trainer for many. May use `network` as its own."""
     file = trainer(name)
     if hasattr(file, "group"):
-        return cast(GroupFile, file).group(network, states, masks, training)
+        return cast(GroupFile, file).group(network, states, masks, training, loss)
     ((state, mask),) = zip(states, masks, strict=True)
-    return Alone(file.start(network, state, mask, training))
+    return Alone(file.start(network, state, mask, training, loss))
 
 
 def weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What the trainers for chains of Linear and ReLU can train."""
+"""Networks that the trainers for chains of Linear and ReLU can train."""
 
 from torch import nn
 

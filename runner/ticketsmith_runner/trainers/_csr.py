@@ -20,12 +20,14 @@ _ZERO = np.float32(0)
 
 
 @compiled
-def train(inputs, labels, orders, rates, roots, decay, adam, layout, values, biases, slots):
+def train(inputs, labels, orders, rates, roots, shares, rule, layout, values, biases, slots):
     """Updates of `values` (P,), `biases` (R,) and `slots` (2, P + R), in place.
 
-    inputs (N, pixels); labels (N,); orders (U, B): the examples of each update; rates, roots (U,): see `_adam` and
-    `_sgd`; layout: see `_layout.Layout.compiled`.
+    inputs (N, pixels); labels (N,); orders (U, B): the examples of each update; rates, roots, shares (U,): see `_adam`,
+    `_sgd` and `_decay`; rule: Adam rather than SGD, momentum, Nesterov's, pull of `_decay`, any decay at all, largest
+    norm of a gradient; layout: see `_layout.Layout.compiled`.
     """
+    adam, momentum, nesterov, pull, decay, most = rule
     F, windows, places, layers, segments, targets, columns = layout
     H, R, P = layers[-2, 1] if len(layers) > 1 else 0, len(biases), len(values)
     units, slopes = _lanes_for(F + R + 1), _lanes_for(R)
@@ -38,12 +40,17 @@ def train(inputs, labels, orders, rates, roots, decay, adam, layout, values, bia
             _forward(layers, segments, targets, columns, values, biases, F, H, units)
             _loss(units[F + H : F + R], labels, chosen, orders.shape[1], slopes[H:])
             _backward(layers, segments, targets, columns, values, F, H, units, slopes, gradient[:P], gradient[P:])
+        if most < np.inf:
+            _clip(gradient, most)
+        if decay:
+            _decay(values, gradient[:P], pull, shares[u])
+            _decay(biases, gradient[P:], pull, shares[u])
         if adam:
             _adam(values, gradient[:P], slots[0, :P], slots[1, :P], rates[u], roots[u])
             _adam(biases, gradient[P:], slots[0, P:], slots[1, P:], rates[u], roots[u])
         else:
-            _sgd(values, gradient[:P], slots[0, :P], rates[u], decay)
-            _sgd(biases, gradient[P:], slots[0, P:], rates[u], decay)
+            _sgd(values, gradient[:P], slots[0, :P], rates[u], momentum, nesterov)
+            _sgd(biases, gradient[P:], slots[0, P:], rates[u], momentum, nesterov)
 
 
 @compiled
@@ -132,6 +139,25 @@ def _backward(layers, segments, targets, columns, values, F, H, units, slopes, g
 
 
 @compiled
+def _clip(gradient, most):
+    """Scale a gradient whose norm is above `most` down to it, as torch does; NaN spreads to all of it."""
+    total = 0.0
+    for slope in gradient:
+        total += np.float64(slope) * np.float64(slope)
+    factor = most / (np.sqrt(total) + 1e-6)
+    if not factor >= 1:
+        gradient *= np.float32(factor)
+
+
+@compiled
+def _decay(values, gradient, pull, share):
+    """Weight decay: `pull` of a value joins its gradient (coupled), `share` of it is taken away (decoupled)."""
+    for p in range(len(values)):
+        gradient[p] += pull * values[p]
+        values[p] -= share * values[p]
+
+
+@compiled
 def _adam(values, gradient, mean, square, rate, root):
     """Kingma & Ba, arXiv 1412.6980, algorithm 1. rate: learning rate / (1 - beta1^t); root: sqrt(1 - beta2^t)."""
     one = np.float32(1)
@@ -143,8 +169,8 @@ def _adam(values, gradient, mean, square, rate, root):
 
 
 @compiled
-def _sgd(values, gradient, momentum, rate, decay):
-    """Polyak's momentum as torch has it: buffer = decay * buffer + gradient."""
+def _sgd(values, gradient, buffer, rate, momentum, nesterov):
+    """Polyak's momentum as torch has it, buffer = momentum * buffer + gradient; Nesterov's goes a step further."""
     for p in range(len(values)):
-        momentum[p] = decay * momentum[p] + gradient[p]
-        values[p] -= rate * momentum[p]
+        buffer[p] = momentum * buffer[p] + gradient[p]
+        values[p] -= rate * (gradient[p] + momentum * buffer[p] if nesterov else buffer[p])

@@ -1,4 +1,4 @@
-"""Where the weights of a chain lie in one sparse matrix, and how they come from dense tensors and go back.
+"""Places of a chain's weights in one sparse matrix, and how they come from dense tensors and go back.
 
 The letters are those of `_csr`.
 """
@@ -19,7 +19,7 @@ LEAST = 4  # weights in a segment, on average
 
 @dataclass(frozen=True)
 class Layout:
-    """Which weights there are, and in which order."""
+    """The weights there are, and their order."""
 
     alive: dict[str, NDArray[np.bool_]]
     """Layer -> (fan-out, fan-in): the weights that exist."""
@@ -38,7 +38,7 @@ class Layout:
     columns: NDArray[np.int32]
     """(P,): the unit that each weight reads."""
     spots: list[NDArray[np.int64]]
-    """Of each layer's weights: their places in the dense tensor, row by row."""
+    """Places of each layer's weights in the dense tensor, row by row."""
 
     @classmethod
     def of(cls, alive: dict[str, NDArray[np.bool_]]) -> "Layout":
@@ -68,7 +68,7 @@ class Layout:
 
     @property
     def compiled(self) -> tuple[int | NDArray[np.int64] | NDArray[np.int32], ...]:
-        """What the compiled step knows of it."""
+        """The layout as the compiled step knows it."""
         return self.live, self.windows, self.places, self.layers, self.segments, self.targets, self.columns
 
     def pack(self, tensors: dict[str, Tensor]) -> NDArray[np.float32]:
@@ -88,7 +88,7 @@ class Layout:
 
 
 class _Weights(NamedTuple):
-    """Of one layer: a block of columns at a time, row by row in it."""
+    """Weights of one layer: a block of columns at a time, row by row in it."""
 
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
@@ -103,7 +103,7 @@ class _Weights(NamedTuple):
 
 
 def _windows(live: NDArray[np.int64], inputs: int) -> NDArray[np.int64]:
-    """Where to begin so that every live input is read; the last window ends with the inputs."""
+    """Beginnings of windows such that every live input is read; the last window ends with the inputs."""
     begins: list[int] = []
     for each in live.tolist():
         if not begins or each >= begins[-1] + TURNED:

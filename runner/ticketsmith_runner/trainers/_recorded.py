@@ -10,18 +10,21 @@ from functools import cache
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from ..examples import Batch
 
 WARM = 3  # updates before the recording, in which libraries choose their kernels and memory is made
 
-Update = Callable[[Tensor, Tensor, float | Tensor], None]
-"""Of weights, in place: from inputs, labels and a learning rate. Waits for nothing."""
-Maker = Callable[[Update, Tensor, Tensor, float], None]
+Update = Callable[[Batch, float | Tensor], None]
+"""A change of weights in place, from a batch and a learning rate. Waits for nothing."""
+Maker = Callable[[Update, Batch, float], None]
 """Makes an update, the same one with every call. Not given the update once: a trainer would refer to itself."""
 
 
 def maker(device: str) -> Maker:
-    """How updates are made on a device."""
-    return Recorded() if device == "cuda" else lambda update, inputs, labels, rate: update(inputs, labels, rate)
+    """The way in which updates are made on a device."""
+    return Recorded() if device == "cuda" else lambda update, batch, rate: update(batch, rate)
 
 
 def finish(device: str) -> None:
@@ -35,20 +38,25 @@ class Recorded:
 
     def __init__(self) -> None:
         self._calls, self._graph, self._own = 0, torch.cuda.CUDAGraph(), list[Tensor]()
-        self._shape = torch.Size()
+        self._shapes: list[torch.Size] = []
 
-    def __call__(self, update: Update, inputs: Tensor, labels: Tensor, rate: float) -> None:
+    def __call__(self, update: Update, batch: Batch, rate: float) -> None:
         """Raises what `update` raises, which may be that memory runs out."""
-        given = [inputs, labels, torch.full((), rate, device="cuda")]
-        self._shape = self._shape if self._calls else inputs.shape
+        leaves, form = tree_flatten(batch)
+        given, shapes = [*leaves, torch.full((), rate, device="cuda")], [leaf.shape for leaf in leaves]
+        self._shapes = self._shapes if self._calls else shapes
         self._calls += 1
-        if self._calls <= WARM or inputs.shape != self._shape:
-            _launch(update, given)
+
+        def made(*tensors: Tensor) -> None:
+            update(tree_unflatten(tensors[:-1], form), tensors[-1])
+
+        if self._calls <= WARM or shapes != self._shapes:
+            _launch(made, given)
             return
         if not self._own:
             self._own = [tensor.clone() for tensor in given]
             with _uncollected(), torch.cuda.graph(self._graph, stream=_stream(), capture_error_mode="thread_local"):
-                update(*self._own)
+                made(*self._own)
         for own, tensor in zip(self._own, given, strict=True):
             own.copy_(tensor)
         self._graph.replay()
@@ -60,7 +68,7 @@ def _stream() -> torch.cuda.Stream:
     return torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
 
-def _launch(update: Update, given: list[Tensor]) -> None:
+def _launch(update: Callable[..., None], given: list[Tensor]) -> None:
     """On the stream of the recording, as torch asks for."""
     _stream().wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(_stream()):

@@ -4,6 +4,8 @@ Exact float32, sums in another order than `eager`. What dense code hides is expl
 no gradient and no optimizer memory that could bring it back.
 """
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,7 +15,8 @@ from torch.nn.functional import pad
 from ticketsmith.lottery.schedule import learning_rate
 from ticketsmith.lottery.spec import Training
 
-from . import Batches, Mask, State, _compiled, memory, weights
+from ..objectives import classification
+from . import Batches, Fed, Loss, Mask, State, _compiled, memory, weights
 from ._chain import linears, refuses
 
 _compiled.unpack()
@@ -25,19 +28,34 @@ from ._layout import Layout  # noqa: E402
 __all__ = ["refuses", "start"]
 
 DEVICES, PRECISIONS = ("cpu",), ("float32",)
+LOSSES = (classification.loss,)
 
 
 def slots(training: Training) -> tuple[str, ...]:
     """torch's names of what an optimizer remembers of each weight."""
-    if training.optimizer == "adam":
+    if _adam(training):
         return ("exp_avg", "exp_avg_sq")
     return ("momentum_buffer",) if training.momentum else ()
+
+
+def _adam(training: Training) -> bool:
+    return training.optimizer in ("adam", "adamw")
+
+
+def _rule(training: Training) -> tuple[bool, np.float32, bool, np.float32, bool, float]:
+    """The update rule as the compiled step takes it: see `_csr.train`."""
+    coupled = 0.0 if training.optimizer == "adamw" else training.weight_decay
+    most = math.inf if training.clip is None else training.clip
+    momentum, pull = np.float32(training.momentum), np.float32(coupled)
+    return _adam(training), momentum, training.nesterov, pull, training.weight_decay > 0, most
 
 
 class CsrMlp:
     """Values and memory of the weights that exist, and what the compiled step needs to find them."""
 
-    def __init__(self, network: nn.Module, state: State, mask: Mask, training: Training) -> None:
+    def __init__(
+        self, network: nn.Module, state: State, mask: Mask, training: Training, loss: Loss = classification.loss
+    ) -> None:
         layers = linears(network) or {}
         full = {name: torch.ones_like(layer.weight, dtype=torch.bool) for name, layer in layers.items()}
         self.layout = Layout.of({name: mask.get(f"{name}.weight", ones).numpy() for name, ones in full.items()})
@@ -46,21 +64,24 @@ class CsrMlp:
         self.slots = np.zeros((2, len(self.parameters)), np.float32)
         self._remember(list(memory(state)))
 
-    def advance(self, span: range, batches: Batches) -> None:
+    def advance(self, span: range, batches: Fed) -> None:
+        assert isinstance(batches, Batches), "the planner leaves examples that are not in memory to others"
+        inputs, labels = batches.examples
         orders = torch.stack([batches.chosen(update) for update in span]).numpy()
         rates = np.array([learning_rate(self.training, update) for update in span])
         done = np.arange(self.updates + 1, self.updates + 1 + len(span))
-        adam = self.training.optimizer == "adam"
-        rates, roots = (rates / (1 - 0.9**done) if adam else rates), np.sqrt(1 - 0.999**done)
+        steps = rates / (1 - 0.9**done) if _adam(self.training) else rates
+        decoupled = self.training.weight_decay if self.training.optimizer == "adamw" else 0.0
+        of_each = (steps, np.sqrt(1 - 0.999**done), rates * decoupled)
         _csr.train(
-            _flat(batches.inputs), batches.labels.numpy(), orders,
-            rates.astype(np.float32), roots.astype(np.float32), np.float32(self.training.momentum), adam,
-            *self._network(), self.slots,
+            _flat(inputs), labels.numpy(), orders,
+            *(values.astype(np.float32) for values in of_each), _rule(self.training), *self._network(), self.slots,
         )  # fmt: skip
         self.updates += len(span)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        return torch.from_numpy(_csr.predict(_flat(inputs), *self._network()))
+    @property
+    def model(self) -> nn.Module:
+        return _Chain(self._network())
 
     def weights(self) -> State:
         return {f"weights/{name}": value for name, value in self.layout.unpack(self.parameters).items()}
@@ -69,7 +90,7 @@ class CsrMlp:
         state = self.weights()
         for slot, packed in zip(slots(self.training) if self.updates else (), self.slots, strict=False):
             state |= {f"optimizer/{slot}/{name}": value for name, value in self.layout.unpack(packed).items()}
-        if self.updates and self.training.optimizer == "adam":
+        if self.updates and _adam(self.training):
             names = list(self.layout.unpack(self.parameters))
             state |= {f"optimizer/step/{name}": torch.tensor(float(self.updates)) for name in names}
         return state
@@ -85,6 +106,17 @@ class CsrMlp:
     def _network(self) -> tuple[object, ...]:
         at = len(self.layout.columns)
         return self.layout.compiled, self.parameters[:at], self.parameters[at:]
+
+
+class _Chain(nn.Module):
+    """The compiled network, as its objective asks for it."""
+
+    def __init__(self, network: tuple[object, ...]) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return torch.from_numpy(_csr.predict(_flat(inputs), *self.network))
 
 
 def _flat(inputs: Tensor) -> NDArray[np.float32]:

@@ -1,17 +1,20 @@
 """A chain of Linear and ReLU in dense matrices: `eager`, with the derivative written out instead of recorded."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ticketsmith.lottery.spec import Training
 
-from . import Mask, State
+from ..examples import Batch
+from ..objectives import classification
+from . import Loss, Mask, State
 from ._chain import linears, refuses
 from .eager import Eager
 
 __all__ = ["refuses", "start"]
 
 DEVICES, PRECISIONS = ("cpu",), ("float32",)
+LOSSES = (classification.loss,)
 
 
 class DenseMlp(Eager):
@@ -19,16 +22,19 @@ class DenseMlp(Eager):
 
     RANDOM = False
 
-    def __init__(self, network: nn.Module, state: State, mask: Mask, training: Training) -> None:
-        super().__init__(network, state, mask, training)
+    def __init__(
+        self, network: nn.Module, state: State, mask: Mask, training: Training, loss: Loss = classification.loss
+    ) -> None:
+        super().__init__(network, state, mask, training, loss)
         self.layers = list((linears(network) or {}).values())
         self.certain = torch.eye(self.layers[-1].out_features)  # the probabilities that a label stands for
         for parameter in network.parameters():
             parameter.grad = torch.zeros_like(parameter)
 
     @torch.no_grad()
-    def differentiate(self, inputs: Tensor, labels: Tensor) -> None:
+    def differentiate(self, batch: Batch) -> None:
         """Backpropagation of softmax and cross-entropy through the chain."""
+        inputs, labels = batch
         *hidden, output = self.layers
         seen = [inputs.flatten(1)]  # what each layer reads, (B, fan-in)
         for layer in hidden:

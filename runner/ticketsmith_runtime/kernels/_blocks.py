@@ -1,4 +1,4 @@
-"""How the weights of a layer are cut into blocks of code: a group of units, some of their inputs."""
+"""Blocks of code that the weights of a layer are cut into: a group of units, some of their inputs."""
 
 from collections.abc import Iterator
 from itertools import pairwise

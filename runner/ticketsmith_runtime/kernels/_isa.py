@@ -18,7 +18,7 @@ class Isa:
 
     name: str
     features: tuple[str, ...]
-    """What LLVM calls the parts of the instruction set that are needed."""
+    """LLVM's names of the parts of the instruction set that are needed."""
     register: str
     lanes: int
     """float32 in a register."""
@@ -26,13 +26,13 @@ class Isa:
     fused_broadcast: bool
     """Can a multiply-add read one number from memory for all lanes?"""
     weight_bytes: int
-    """Of generated code, per weight."""
+    """Bytes of generated code, per weight."""
     shapes: tuple[tuple[int, int], ...]
     """(tiles, rows) that the data-driven loop sums at once: for passes of many tiles, and for what is left."""
 
     @property
     def bytes(self) -> int:
-        """Of a register, which is a row of a tile."""
+        """Bytes of a register, which is a row of a tile."""
         return 4 * self.lanes
 
     def zero(self, register: int) -> str:
@@ -52,7 +52,7 @@ def widest(machine: Machine) -> Isa | None:
 
 @dataclass(frozen=True, eq=False)
 class Reach:
-    """Where the inputs and outputs of a point are, in bytes. A register is read and written at each."""
+    """Places of a point's inputs and outputs, in bytes. A register is read and written at each."""
 
     at_I: NDArray[np.int64]
     """Inputs, from the first one; ascending."""
@@ -63,9 +63,9 @@ class Reach:
     onward: int
     """From the outputs of one point to those of the next."""
     adds: bool = False
-    """Is there something to add to each output, which is as far from it as r8 says?"""
+    """True if there is something to add to each output, as far from it as r8 says."""
     written: NDArray[np.uint16] | None = None
-    """Which lanes of the outputs of each point, a bit each; by default all. AVX-512 only."""
+    """Lanes of the outputs of each point, a bit each; by default all. AVX-512 only."""
 
     @classmethod
     def tiles(cls, layer: Layer, isa: "Isa") -> "Reach":
@@ -86,4 +86,4 @@ class Function:
     lines: list[str]
     stream: NDArray[np.float32]
     code_bytes: int
-    """Of machine code, as estimated before it is made."""
+    """Bytes of machine code, as estimated before it is made."""

@@ -102,7 +102,7 @@ class _Writer:
             yield from (f".L{self.name}_masks:", ".short " + ",".join(map(str, self.reach.written.tolist())))
 
     def relu(self, count: int) -> Iterator[str]:
-        """Of two operands vmaxps gives the second if either is NaN: NaN stays NaN."""
+        """ReLU by vmaxps, which gives the second of two operands if either is NaN: NaN stays NaN."""
         r, zero = self.isa.register, self.isa.registers - 1
         yield self.isa.zero(zero)
         yield from (f"vmaxps %{r}{j}, %{r}{zero}, %{r}{j}" for j in range(count))

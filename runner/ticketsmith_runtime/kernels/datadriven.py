@@ -126,7 +126,7 @@ class _Writer:
         yield from (f"vmovups %{r}0, {a * self.y}(%rax)" for a in range(self.tiles))
 
     def floor(self) -> Iterator[str]:
-        """Of two operands vmaxps gives the second if either is NaN: NaN stays NaN."""
+        """Maximum by vmaxps, which gives the second of two operands if either is NaN: NaN stays NaN."""
         r = self.isa.register
         for a in range(self.tiles):
             yield from (f"vmaxps {a * self.y}(%rax), %{r}0, %{r}1", f"vmovups %{r}1, {a * self.y}(%rax)")

@@ -19,10 +19,10 @@ from ._isa import AVX512, Function
 UNITS = STEP = 16
 WINDOW = 32
 BITS, SHARED = 5, 6
-"""Of a pick; and picks in a word of 32."""
+"""Bits of a pick; and picks in a word of 32."""
 FAR = np.iinfo(np.int64).max
 SPILL = 2.5
-"""What a spilled slot costs in slots: its window is loaded for it alone."""
+"""Cost of a spilled slot, in slots: its window is loaded for it alone."""
 
 
 def padded(features: int) -> int:
@@ -52,7 +52,7 @@ def _units(layer: Layer, order: NDArray[np.int64]) -> Layer:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Where the weights of 16 units go. The slots of all steps come first, then the spilled ones."""
+    """Places of the weights of 16 units. The slots of all steps come first, then the spilled ones."""
 
     per_step: int
     weights: NDArray[np.float32]
@@ -178,7 +178,7 @@ def _code(label: str, g: int, group: Group, relu: bool, shared: bool) -> Iterato
 
 
 def _slot(n: int, high: str, low: str) -> Iterator[str]:
-    """Of a pick the permutation reads the lowest bits of a word, so that a shift uncovers the next one."""
+    """Shift of a pick, of which the permutation reads the lowest bits of a word: a shift uncovers the next one."""
     picked, shared = 4 + n % 8, n % SHARED
     if not shared:
         yield f"vmovdqu32 {64 * (n // SHARED)}(%r9), %zmm28"

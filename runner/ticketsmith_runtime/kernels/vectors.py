@@ -13,13 +13,13 @@ from ._isa import AVX512, Function
 
 UNITS = 16
 FULL = 0.5
-"""Of the lanes: with fewer weights in them `pell` reads less."""
+"""Share of the lanes: with fewer weights in them `pell` reads less."""
 STEP = 4
 """Vectors of a turn of the loop, each with a sum of its own: four hide the latency of an addition."""
 
 
 def fill(layers: Sequence[Layer]) -> float:
-    """Which share of the lanes would hold weights, over all layers; 1 if there is none to hold."""
+    """Share of the lanes that would hold weights, over all layers; 1 if there is none to hold."""
     lanes = sum(UNITS * len(inputs) for layer in layers for inputs in _inputs(layer))
     return sum(layer.kept for layer in layers) / lanes if lanes else 1.0
 
@@ -50,7 +50,7 @@ def generate(name: str, layer: Layer) -> Function:
 
 
 def _inputs(layer: Layer) -> list[NDArray[np.int64]]:
-    """Of each group of units the inputs that any of them reads."""
+    """Inputs that any unit reads, for each group of units."""
     edges = range(0, len(layer.alive_OI), UNITS)
     return [np.flatnonzero(layer.alive_OI[first : first + UNITS].any(0)) for first in edges]
 

@@ -34,7 +34,7 @@ class Argo(Protocol):
     """For messages: `Argo Server at https://…`."""
 
     def version(self) -> str | None:
-        """Of Argo Workflows, `v4.1.2`; None where this transport cannot know."""
+        """Version of Argo Workflows, `v4.1.2`; None where this transport cannot know."""
 
     def templates(self) -> list[Document]:
         """TicketSmith's WorkflowTemplates in the namespace."""

@@ -100,7 +100,7 @@ def _again(answer: httpx2.Response) -> bool:
 
 
 def _said(answer: httpx2.Response) -> str:
-    """What the other side said, on one line; of a page that is no message, the status alone."""
+    """The other side's message, on one line; for a page that is no message, the status alone."""
     status = f"{answer.status_code} {answer.reason_phrase}".strip()
     try:
         message = answer.json()["message"]

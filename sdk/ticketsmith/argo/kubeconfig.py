@@ -13,7 +13,7 @@ from ..errors import Denied, UsageError
 
 SHOW = "`kubectl config view` shows it; KUBECONFIG names another"
 ODD = (AttributeError, ConfigError, KeyError, OSError, TypeError, ValueError, yaml.YAMLError)
-"""What lightkube raises for a file that is no kubeconfig."""
+"""Errors that lightkube raises for a file that is no kubeconfig."""
 
 
 def kubeconfig(environment: Mapping[str, str]) -> SingleConfig:

@@ -1,4 +1,4 @@
-"""What a Workflow says of an experiment: its parts (a chain, a gate, the benchmark, the report) and their attempts.
+"""An experiment as its Workflow tells it: parts (a chain, a gate, the benchmark, the report) and their attempts.
 
 A part is a Retry node of Argo's, an attempt one of its pods. A preempted attempt is no failure: nothing was wrong.
 """
@@ -56,7 +56,7 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What one pod does, however many attempts it takes."""
+    """The work of one pod, however many attempts it takes."""
 
     name: str
     """`chain`, `gate`, `benchmark` or `report`."""
@@ -79,7 +79,7 @@ class Part:
         return sum(attempt.end == end for attempt in self.attempts)
 
     def output(self, name: str) -> str | None:
-        """What the runner said under this name; None before it did."""
+        """The runner's output of this name; None before it gave one."""
         value = self.outputs.get(name, "none")
         return None if value == "none" else value
 

@@ -6,10 +6,14 @@ is trained. The interval says how sure that is, and the chance that a repetition
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal, cast
 
+from ..errors import UsageError
+from ..lottery.choices import guess
 from ..lottery.results import Record, Summary
-from ..names import load
+
+NAMES = ("lth-lenet",)
 
 Measure = Literal[
     "remaining", "dense accuracy", "early stop", "early stop of re-init", "gain", "gain of re-init", "lead"
@@ -29,12 +33,12 @@ class Claim:
     high: float
     """Tolerance, both ends included."""
     basis: str
-    """Where the figure and the tolerance come from."""
+    """Sources of the figure and the tolerance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """What each file holds, as `CERTIFICATE`."""
+    """Each file's content, as `CERTIFICATE`."""
 
     summary: str
     source: str
@@ -93,4 +97,6 @@ class Certified(Record):
 
 def certificate(name: str) -> Certificate:
     """A certificate by its name. Raises UsageError with the choices."""
-    return cast(Certificate, load(__name__, name).CERTIFICATE)
+    if name not in NAMES:
+        raise UsageError(f"no certificate {name!r}", f"{guess(name, NAMES)}choose from {', '.join(NAMES)}")
+    return cast(Certificate, import_module(f".{name.replace('-', '_')}", __name__).CERTIFICATE)

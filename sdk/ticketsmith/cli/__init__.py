@@ -8,7 +8,7 @@ import typer
 
 from .. import __version__
 from ..errors import Retryable, TicketSmithError, UsageError
-from . import artifacts, doctor, packages, remote, reproduce, results, rewinding, run, submit, templates
+from . import artifacts, doctor, packages, remote, reproduce, results, rewinding, run, submit, tasks, templates
 
 INTERRUPTED = 130
 
@@ -40,6 +40,7 @@ app.command("open")(remote.open_page)
 app.command()(artifacts.fetch)
 app.command()(artifacts.best)
 app.command()(doctor.doctor)
+app.add_typer(tasks.app, name="task")
 app.add_typer(templates.app, name="templates")
 
 

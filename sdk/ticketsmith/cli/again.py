@@ -4,43 +4,45 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..lottery.gate import too_few
+from ..lottery.card import Card
+from ..lottery.metric import Metric
 from ..lottery.results import Verdict
 from ..lottery.spec import Experiment
 from ..report import Findings
-from ..specs import read_spec
+from ..report.evidence import few
+from ..specs import resolve
 from .commands import command
 
 FLAGS = {"task": "--task", "seed": "--seed", "replicates": "--replicates", "pruning.sparsity": "--sparsity"}
-OURS = ("benchmark.", "max_replicates", "stop_on_fail")  # change no result, or follow from the rest
+OURS = ("benchmark.", "max_replicates", "stop_on_fail", "sources.")  # change no result, or follow from the rest
 
 
-def onwards(findings: Findings, store: str) -> str:
+def onwards(findings: Findings, card: Card, store: str) -> str:
     """The run to make next: an open one goes on, an ended one is asked anew, after PASS a sparser one, else milder."""
     spec, verdict = findings.spec, findings.verdict("ticket", findings.target)
     if verdict is None:
-        return again(spec, store)
+        return again(spec, card, store)
     if verdict.status == "INVALID":
-        return again(spec, store, **{"training.steps": 2 * spec.training.steps})
+        return again(spec, card, store, **{"training.steps": 2 * spec.training.steps})
     if verdict.status == "UNDECIDED":
-        return again(spec, store, **_settling(verdict, spec))
+        return again(spec, card, store, **_settling(verdict, spec, findings.metric))
     left = (1 - spec.pruning.sparsity) * (0.5 if verdict.status == "PASS" else 2)
-    return again(spec, store, **{"pruning.sparsity": round(max(1 - left, 0.1), 6)})
+    return again(spec, card, store, **{"pruning.sparsity": round(max(1 - left, 0.1), 6)})
 
 
-def _settling(verdict: Verdict, spec: Experiment) -> dict[str, Any]:
+def _settling(verdict: Verdict, spec: Experiment, metric: Metric) -> dict[str, Any]:
     """The change that is likely to settle an UNDECIDED: a margin that can be shown, more replicates, or fresh seeds."""
     room, needed = verdict.looks * spec.replicates, verdict.replicates_needed
-    if too_few(verdict.difference, verdict.margin, verdict.confidence):
-        return {"gate.margin": 2 * spec.gate.margin}
+    if few(metric, verdict):
+        return {"gate.margin": 2 * verdict.margin}
     if verdict.look < verdict.looks and (needed is None or needed <= room):
         return {"replicates": needed or len(verdict.replicates) + spec.replicates}
     return {"seed": spec.seed + 1, "replicates": needed or spec.replicates}
 
 
-def again(spec: Experiment, store: str, **changes: Any) -> str:
+def again(spec: Experiment, card: Card, store: str, **changes: Any) -> str:
     """`ticketsmith run imp` of a spec, with `changes` by field."""
-    usual = dict(_leaves(read_spec(None, {"task": spec.task}).model_dump(mode="json")))
+    usual = dict(_leaves(resolve({"training": {"start": None}}, card).model_dump(mode="json")))
     usual["task"] = Experiment.model_fields["task"].default
     words = ["run", "imp"]
     for path, value in (dict(_leaves(spec.model_dump(mode="json"))) | changes).items():

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from rich.live import Live
 
-from .. import report
+from .. import cards, report
 from ..argo import Argo, Document
 from ..argo.follow import follow, lines
 from ..argo.tree import Tree, tree
@@ -19,7 +19,7 @@ from ..ledger import Ledger
 from ..lottery.spec import Experiment
 from ..report import terminal
 from ..runs import diverged
-from ..specs import read_stored, task
+from ..specs import read_stored
 from ..stores import Store, open_store
 from .board import Board, summary
 from .chatter import said
@@ -84,12 +84,12 @@ def conclude_store(
     """Print what the store has of a run; returns the verdict's exit code, or `failure` if there is no verdict."""
     ledger = Ledger(store, run)
     verdict = verdict_of(ledger, spec)
-    code = exit_code(ledger, spec) if verdict else _confirmed(failure, ledger, spec)
+    code = exit_code(verdict) if verdict else _confirmed(failure, ledger, spec)
     if output is Output.json:
         found = json.loads(verdict.model_dump_json()) if verdict else None
         typer.echo(json.dumps(told | {"verdict": found, "exit_code": code}, indent=2))
         return code
-    findings = report.collect(ledger, spec, task(spec.task))
+    findings = report.collect(ledger, spec, cards.read(ledger))
     summarize(findings)
     terminal.show(findings, console_of())
     typer.echo(f"next:   ticketsmith fetch {run}", err=True)

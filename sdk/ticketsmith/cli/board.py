@@ -37,7 +37,7 @@ class Board:
 
 
 def table(tree: Tree) -> Table:
-    """Levels by arms: accuracy and verdict where a round is done, what it does where it is not. Cohorts one by one."""
+    """Levels by arms: score and verdict where a round is done, what it does where it is not. Cohorts one by one."""
     chains = [part for part in tree.parts if part.name == "chain"]
     controls = sorted({part.arm for part in chains} - {"dense", "ticket"})
     several = ["cohort"] if any(part.cohort for part in chains) else []
@@ -67,11 +67,11 @@ def _cell(part: Part | None, gate: Part | None) -> Text:
 
 
 def _word(part: Part) -> Text:
-    """What a part found, or what it is doing; losses are said beside it."""
+    """The find of a part, or its state; losses are said beside it."""
     last = part.attempts[-1] if part.attempts else None
-    accuracy, status = part.output("accuracy"), part.output("status")
+    score, status = part.output("score"), part.output("status")
     if part.phase == "Succeeded":
-        word = _share(accuracy, 2) or (status if part.name == "gate" and status else "done")
+        word = score or (status if part.name == "gate" and status else "done")
     elif part.phase in ("Failed", "Error"):
         word = f"failed: {last.message if last else part.phase}"
     elif last is None or last.end == "waiting":
@@ -82,5 +82,5 @@ def _word(part: Part) -> Text:
     return Text(" ".join([word, *(f"({each})" for each in lost)]), "red" if word.startswith("failed") else "")
 
 
-def _share(value: str | None, digits: int = 1) -> str:
-    return f"{float(value):.{digits}%}" if value else ""
+def _share(value: str | None) -> str:
+    return f"{float(value):.1%}" if value else ""

@@ -1,4 +1,4 @@
-"""What the pods of a run print, in words: the runner's events are JSON lines, made for programs."""
+"""Output of a run's pods, in words: the runner's events are JSON lines, made for programs."""
 
 import json
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def _archived(workflow: Document, live: set[str]) -> Iterator[tuple[str, str]]:
 
 
 def _tail(name: str) -> str:
-    """What the name of a pod and the id of its node have in common."""
+    """The part that the name of a pod and the id of its node have in common."""
     return name.rpartition("-")[2]
 
 

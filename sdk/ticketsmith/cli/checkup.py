@@ -29,7 +29,7 @@ COLOURS = {"ok": "green", "failed": "bold red", "unknown": "yellow"}
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found."""
+    """The result of one check."""
 
     check: str
     state: Literal["ok", "failed", "unknown"]
@@ -88,13 +88,13 @@ def _failed(name: str, error: TicketSmithError) -> Finding:
 
 
 def server(argo: Argo) -> str:
-    """Does it answer, and does it know us?"""
+    """The server answers, and knows us."""
     argo.list()
     return f"{argo.where}, namespace {argo.namespace}"
 
 
 def version(argo: Argo) -> str:
-    """Is it new enough?"""
+    """The server is new enough."""
     said = argo.version()
     match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", said or "")
     if match is None:
@@ -118,7 +118,7 @@ def permissions(argo: Argo) -> str:
 
 
 def templates(argo: Argo) -> str:
-    """Are those of this version there, and as this version renders them?"""
+    """Those of this version are there, as this version renders them."""
     there = {each["metadata"]["name"] for each in argo.templates()}
     profiles = [name for name in PROFILES if PROFILES[name].template("imp") in there]
     fix = f"`ticketsmith templates apply --profile {profiles[0] if profiles else 't4'} --image IMAGE`"
@@ -132,7 +132,7 @@ def templates(argo: Argo) -> str:
 
 
 def quota(argo: Argo) -> str:
-    """How much may run at a time?"""
+    """The limit on workflows that run at a time."""
     limits = argo.quota()
     if limits is None:
         raise Unknown("the Argo Server cannot be asked; `kubectl get configmap ticketsmith-limits -o yaml` tells")
@@ -140,7 +140,7 @@ def quota(argo: Argo) -> str:
 
 
 def bucket(url: str) -> str:
-    """Is it there, and may it be read?"""
+    """The bucket is there, and may be read."""
     if not url.startswith("gs://"):
         raise UsageError(f"{url!r} is no bucket", "set TICKETSMITH_STORE=gs://bucket/prefix, or give --store")
     store = open_store(url)

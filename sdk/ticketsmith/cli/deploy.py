@@ -12,6 +12,8 @@ from ..errors import UsageError
 from ..renderer import templates
 from .options import Output
 
+MOUNT = ("volumes", "templateDefaults")
+"""The mount of the data (argo/components/data): the overlay's, as the image is."""
 CHOICES = ("none", "emptyDir")  # `{}` is a value of these: `archive: {none: {}}`
 
 
@@ -58,10 +60,12 @@ def apply_templates(argo: Argo, profile: str, image: str | None, dry_run: bool, 
 
 
 def _text(template: Document | None, keep_image: bool) -> list[str]:
-    """What counts of a template, as lines: its spec."""
+    """The part of a template that counts, as lines: its spec."""
     if template is None:
         return []
     document: dict[str, Any] = json.loads(json.dumps({"spec": template["spec"]}))
+    for own in MOUNT:
+        document["spec"].pop(own, None)
     for each in document["spec"]["templates"]:
         if not keep_image and "container" in each:
             each["container"]["image"] = "ANY"

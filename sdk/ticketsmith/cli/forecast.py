@@ -1,4 +1,4 @@
-"""What a submission may cost at most: steps, pods, GPU-hours and dollars; printed before anything is spent."""
+"""The most that a submission may cost: steps, pods, GPU-hours and dollars; printed before anything is spent."""
 
 import json
 import sys
@@ -28,7 +28,7 @@ class Forecast:
     steps: int
     pods: int
     gpu_pods: int
-    """How many of the pods hold a GPU."""
+    """Number of the pods that hold a GPU."""
     gpu: str | None
     """GKE's name of it."""
     at_a_time: int

@@ -32,7 +32,7 @@ def lint_templates(profile: str, output: Output) -> int:
 
 
 def _argo_lint(argo: str, profile: str) -> list[str]:
-    """What `argo lint --offline` says of the templates; nothing if they pass."""
+    """Output of `argo lint --offline` for the templates; nothing if they pass."""
     with tempfile.TemporaryDirectory() as folder:
         files = []
         for document in templates(profile, None):

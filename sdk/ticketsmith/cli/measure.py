@@ -55,7 +55,7 @@ def _alike(speed: Speed) -> bool:
 
 @contextmanager
 def _bar() -> Iterator[Callable[[dict[str, Any]], None]]:
-    """How much is done, on a terminal; messages anywhere."""
+    """Show the share that is done, on a terminal; messages anywhere."""
     console = console_of(stderr=True)
     with Progress(console=console, transient=True, disable=not redraws(console)) as bar:
         task = bar.add_task("measuring", total=None)

@@ -21,7 +21,7 @@ PLAIN_EVERY = 30.0  # seconds between two signs of life where nothing can be red
 
 
 class Rounds:
-    """What has happened so far, level by level; knows how to show itself."""
+    """The course of a run so far, level by level; knows how to show itself."""
 
     def __init__(self, spec: Experiment, until: int | None) -> None:
         self.cohorts, steps = 1, [step for step in imp(spec) if until is None or step.level <= until]
@@ -59,10 +59,10 @@ class Rounds:
 
     def _note(self, event: dict[str, Any], level: int, arm: str) -> str | None:
         """Keep what a finished step found; a line when an arm's round is complete."""
-        if "accuracy" in event:
+        if "score" in event:
             column = "ticket" if arm == "dense" and "ticket" in self.arms else arm
-            self.cells[level, column] = f"{event['accuracy']:.2%}"
-            return f"dense: accuracy {event['accuracy']:.2%}" if arm == "dense" else None
+            self.cells[level, column] = event["score"]
+            return f"dense: {event['metric']} {event['score']}" if arm == "dense" else None
         if "status" not in event:
             return None
         self.cells[level, "sparsity"] = f"{event['sparsity']:.1%}"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Budget(StrEnum):
-    """How much is trained."""
+    """The amount of training."""
 
     small = "small"
     full = "full"
@@ -39,7 +39,7 @@ def reproduce(
     from .plan import plan
     from .progress import watched
 
-    spec = read_spec(None, certificate(name).budgets[budget])
+    spec = read_spec(None, certificate(name).budgets[budget], data_root)
     if dry_run:
         plan(spec, None, output)
         return 0

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Config, DataRoot, Output, OutputKind, Replicates, Seed, Set, StoreUrl, Task, Workers, read
+from .asked import Asked
+from .options import Config, DataRoot, Output, OutputKind, Replicates, Seed, Set, StoreUrl, Task, Workers
 
 if TYPE_CHECKING:
     from ..lottery.results import Connectivity
@@ -38,7 +39,8 @@ def rewind_point(
     from ..stores import open_store
     from .progress import complain
 
-    spec, url = read(config, set, {"task": task, "seed": seed}, replicates), open_store(store).url
+    asked = Asked(config=config, task=task, replicates=replicates, seed=seed, set=set, data_root=data_root)
+    spec, url = asked.spec(), open_store(store).url
     tried = after or candidates(spec)
     if wrong := [update for update in tried if not 0 <= update < spec.training.steps]:
         raise UsageError(f"--after: expected updates from 0 to {spec.training.steps - 1}, got {wrong[0]}", "try 0")

@@ -1,8 +1,8 @@
-"""What commands print at their end: scorecard, verdict. Data on standard output, advice on standard error."""
+"""The end of a command: scorecard, verdict. Data on standard output, advice on standard error."""
 
 import typer
 
-from .. import report
+from .. import cards, report
 from ..errors import Diverged, UsageError
 from ..ledger import Ledger
 from ..lottery.gate import EXIT_CODES
@@ -11,8 +11,7 @@ from ..lottery.spec import Experiment
 from ..lottery.steps import Gate
 from ..report import terminal
 from ..report.evidence import tails
-from ..runs import diverged, steps
-from ..specs import task
+from ..runs import diverged, steps, verdict
 from ..stores import Store
 from .again import again, onwards
 from .commands import command
@@ -20,18 +19,19 @@ from .consoles import console
 from .options import Output
 
 
-def show(store: Store, run: str, spec: Experiment, output: Output) -> None:
+def show(store: Store, run: str, spec: Experiment, output: Output) -> report.Findings:
     """Write the report; print the scorecard, the decision, where the report lies, and what to try next."""
-    ledger, record = Ledger(store, run), task(spec.task)
-    written, findings = report.write(ledger, spec, record), report.collect(ledger, spec, record)
-    summarize(findings)
+    ledger = Ledger(store, run)
+    written = report.write(ledger, spec, card := cards.read(ledger))
+    summarize(written.findings)
     if output is Output.json:
-        typer.echo(store.get(written["json"]).decode(), nl=False)
-        return
-    terminal.show(findings, console())
-    typer.echo(f"\nreport: {store.url}/{written['html']}")
+        typer.echo(written.documents["json"].decode(), nl=False)
+        return written.findings
+    terminal.show(written.findings, console())
+    typer.echo(f"\nreport: {store.url}/{written.keys['html']}")
     commands = [command(*words, store=store.url) for words in (("gate", run), ("benchmark", run))]
-    typer.echo("next:   " + "\n        ".join([*commands, onwards(findings, store.url)]), err=True)
+    typer.echo("next:   " + "\n        ".join([*commands, onwards(written.findings, card, store.url)]), err=True)
+    return written.findings
 
 
 def summarize(findings: report.Findings) -> None:
@@ -49,14 +49,13 @@ def verdict_of(ledger: Ledger, spec: Experiment) -> Verdict | None:
     if not done:
         return None
     newest = next((gate for gate in reversed(done) if gate.level == gates[-1].level), done[-1])
-    verdict = Verdict.model_validate_json(ledger.read(newest, "verdict.json"))
-    stopped = spec.stop_on_fail and verdict.status == "FAIL"
-    return verdict if newest.level == gates[-1].level or stopped else None
+    last = verdict(ledger, newest)
+    stopped = spec.stop_on_fail and last.status == "FAIL"
+    return last if newest.level == gates[-1].level or stopped else None
 
 
-def exit_code(ledger: Ledger, spec: Experiment) -> int:
+def exit_code(verdict: Verdict | None) -> int:
     """0 PASS or nothing to decide, 1 FAIL, 7 UNDECIDED, 8 INVALID."""
-    verdict = verdict_of(ledger, spec)
     return 0 if verdict is None else EXIT_CODES[verdict.status]
 
 
@@ -75,14 +74,14 @@ def dense_code(ledger: Ledger, spec: Experiment) -> int:
 
 def print_verdict(store: Store, run: str, spec: Experiment, output: Output) -> int:
     """One line (or the whole verdict as JSON), and the exit code that stands for it."""
-    verdict = verdict_of(ledger := Ledger(store, run), spec)
-    if verdict is None:
-        fix = f"finish the run: `{again(spec, store.url)}`"
+    ledger = Ledger(store, run)
+    if (last := verdict_of(ledger, spec)) is None:
+        fix = f"finish the run: `{again(spec, cards.read(ledger), store.url)}`"
         raise UsageError(f"{run} has no verdict at {spec.pruning.sparsity:.1%} yet", fix)
     if output is Output.json:
-        typer.echo(verdict.model_dump_json(indent=2))
+        typer.echo(last.model_dump_json(indent=2))
     else:
-        typer.echo(f"{verdict.status} at {verdict.sparsity:.1%} sparsity: {verdict.reason}")
-        if verdict.status == "PASS":
-            typer.echo(tails(verdict))
-    return exit_code(ledger, spec)
+        typer.echo(f"{last.status} at {last.sparsity:.1%} sparsity: {last.reason}")
+        if last.status == "PASS" and (words := tails(cards.read(ledger).metric, last)):
+            typer.echo(words)
+    return exit_code(last)

@@ -70,7 +70,7 @@ def as_json(seen: Tree) -> dict[str, Any]:
                 "node": part.attempts[-1].host if part.attempts else None,
                 "pods": [attempt.node for attempt in part.attempts],
                 "seconds": [attempt.seconds for attempt in part.attempts],
-                **{name: part.output(name) for name in ("accuracy", "sparsity", "status")},
+                **{name: part.output(name) for name in ("score", "sparsity", "status")},
             }
             for part in seen.parts
         ],

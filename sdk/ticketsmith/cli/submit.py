@@ -1,24 +1,12 @@
 """`ticketsmith submit`: an experiment on a cluster."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import (
-    Config,
-    MaxReplicates,
-    Output,
-    OutputKind,
-    Replicates,
-    Seed,
-    Set,
-    Sparsity,
-    StopOnFail,
-    StoreUrl,
-    Task,
-    finite,
-    read,
-)
+from .asked import Asked, asking
+from .options import Output, StopOnFail, finite
 
 if TYPE_CHECKING:
     from ..lottery.spec import Experiment
@@ -40,6 +28,7 @@ Price = Annotated[
         help="Dollars for an hour of one machine with its GPU, for the plan.",
     ),
 ]
+Mounted = Annotated[bool, typer.Option("--mounted", help="The pods have the data at a read-only mount: send none.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Show the rounds live, to the end.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end; exit code: the verdict.")]
 Logs = Annotated[bool, typer.Option("--logs", help="Print what the pods print, to the end.")]
@@ -47,89 +36,86 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print plan and workflow
 
 
 @app.command()
+@asking
 def imp(
-    config: Config = None,
-    task: Task = None,
-    sparsity: Sparsity = None,
-    replicates: Replicates = None,
-    max_replicates: MaxReplicates = None,
-    seed: Seed = None,
-    set: Set = None,
+    asked: Asked,
     stop_on_fail: StopOnFail = False,
-    store: StoreUrl = "runs",
     profile: ProfileName = None,
     max_hours: MaxHours = None,
     price: Price = None,
+    mounted: Mounted = False,
     watch: Watch = False,
     wait: Wait = False,
     logs: Logs = False,
-    output: OutputKind = Output.text,
     dry_run: DryRun = False,
 ) -> int:
     """Iterative magnitude pruning on a cluster, a pod for each arm of each round.
 
     Exit code: 0 once submitted. With --watch or --wait: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID; that of a failed step.
     """
-    flags = {"task": task, "pruning.sparsity": sparsity, "seed": seed, "stop_on_fail": stop_on_fail or None}
-    spec = read(config, set, flags, replicates, max_replicates)
-    return _submit(spec, "imp", store, profile, max_hours, price, (watch, wait, logs), output, dry_run)
+    machines = Machines(kind="imp", profile=profile, hours=max_hours, price=price, mounted=mounted)
+    spec = asked.spec(stop_on_fail=stop_on_fail or None)
+    return _submit(asked, spec, machines, (watch, wait, logs), dry_run)
 
 
 @app.command()
+@asking
 def dense(
-    config: Config = None,
-    task: Task = None,
-    sparsity: Sparsity = None,
-    replicates: Replicates = None,
-    max_replicates: MaxReplicates = None,
-    seed: Seed = None,
-    set: Set = None,
-    store: StoreUrl = "runs",
+    asked: Asked,
     profile: ProfileName = None,
     max_hours: MaxHours = None,
     price: Price = None,
+    mounted: Mounted = False,
     watch: Watch = False,
     wait: Wait = False,
     logs: Logs = False,
-    output: OutputKind = Output.text,
     dry_run: DryRun = False,
 ) -> int:
     """The dense baseline alone. `submit imp` with the same spec goes on from there."""
-    spec = read(config, set, {"task": task, "pruning.sparsity": sparsity, "seed": seed}, replicates, max_replicates)
-    return _submit(spec, "train", store, profile, max_hours, price, (watch, wait, logs), output, dry_run)
+    machines = Machines(kind="train", profile=profile, hours=max_hours, price=price, mounted=mounted)
+    return _submit(asked, asked.spec(), machines, (watch, wait, logs), dry_run)
 
 
-def _submit(
-    spec: "Experiment",
-    kind: str,
-    store: str,
-    profile: str | None,
-    max_hours: float | None,
-    price: float | None,
-    stay: tuple[bool, bool, bool],
-    output: Output,
-    dry_run: bool,
-) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Machines:
+    """The template that is submitted, what its pods may cost, and whether they have the data."""
+
+    kind: str
+    profile: str | None
+    hours: float | None
+    price: float | None
+    mounted: bool
+
+
+def _submit(asked: Asked, spec: "Experiment", machines: Machines, stay: tuple[bool, bool, bool], dry_run: bool) -> int:
+    from ..executors import sending
     from ..executors.argo import check
     from ..hardware import profile_named
     from ..stores import open_store
     from .forecast import EXAMPLE, forecast, print_dry
+    from .start import announce, start, warn
 
-    check(opened := open_store(store), spec)
+    check(opened := open_store(asked.store), spec)
+    if not machines.mounted:
+        sending.check(spec, asked.data_root)
+    warn(spec)
+    kind, profile, hours, price = machines.kind, machines.profile, machines.hours, machines.price
     if dry_run:
-        plan = forecast(spec, kind, profile_named(profile or EXAMPLE), max_hours, price)
-        print_dry(plan, spec, opened, kind, None if max_hours is None else round(max_hours * 3600), output)
+        plan = forecast(spec, kind, profile_named(profile or EXAMPLE), hours, price)
+        print_dry(plan, spec, opened, kind, None if hours is None else round(hours * 3600), asked.output)
         return 0
     from ..argo import connect
     from ..ledger import Ledger
     from ..plans import held
     from ..specs import run_id
     from .attach import attach, conclude_store
-    from .start import announce, start
 
-    argo = connect()
+    argo, output = connect(), asked.output
     spec = held(Ledger(opened, run_id(spec)), spec)
-    submission, told = start(argo, opened, spec, kind=kind, profile=profile, hours=max_hours, price=price)
+    submission, told = start(
+        argo, opened, spec, data_root=asked.data_root, mounted=machines.mounted,
+        kind=kind, profile=profile, hours=hours, price=price,
+    )  # fmt: skip
     watch, wait, logs = stay
     staying = watch or wait or logs
     if not (staying and output is Output.json):

@@ -1,1 +1,1 @@
-"""Where steps run: one file per place. Every place starts the runner with the same argv."""
+"""Places where steps run: one file each. Every place starts the runner with the same argv."""

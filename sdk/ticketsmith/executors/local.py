@@ -1,6 +1,5 @@
 """This machine: the runner as one child process, so that torch is imported once, and never here."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..documents import canonical
+from ..cards import keep
+from ..documents import canonical, told
 from ..endings import ended
 from ..errors import Retryable
 from ..ledger import spec_key
@@ -28,7 +28,9 @@ def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str,
     `listen` hears each event; a line that is no event (a message for people) comes as `{"event": "text", …}`.
     """
     key = spec_key(run_id(spec), spec)
-    open_store(store).put_once(key, canonical(spec.model_dump(mode="json")))
+    opened = open_store(store)
+    keep(opened, spec, data_root)
+    opened.put_once(key, canonical(spec.model_dump(mode="json")))
     name, *options = command
     argv = [sys.executable, "-P", "-m", "ticketsmith_runner", name, "--spec", key, "--store", store]
     argv += ["--data-root", data_root, "--workers", str(workers), "--parent", str(os.getpid()), *options]
@@ -37,9 +39,12 @@ def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str,
         assert child.stdout is not None
         try:
             for line in child.stdout:
-                if (event := _event(line.rstrip("\n")))["event"] == "end":
+                text, event = told(line)
+                if text or event is None:
+                    listen({"event": "text", "text": text})
+                if event is not None and event["event"] == "end":
                     said = event.get("code")
-                else:
+                elif event is not None:
                     listen(event)
             return ended(child.wait(), said, "the runner")
         except BaseException:
@@ -71,11 +76,3 @@ def started(argv: Sequence[str]) -> "subprocess.Popen[str]":
         raise Retryable(
             f"the runner cannot be started: {error}", "free memory or processes, then run it again"
         ) from error
-
-
-def _event(line: str) -> dict[str, Any]:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        event = None
-    return event if isinstance(event, dict) and "event" in event else {"event": "text", "text": line}

@@ -32,18 +32,18 @@ def chain(spec: Experiment, *, cohort: int, level: int, arm: str, kinds: Sequenc
 
 
 def stops(spec: Experiment, step: Step, status: Status | None) -> bool:
-    """Does this verdict end the rounds?"""
+    """Tell whether this verdict ends the rounds."""
     return spec.stop_on_fail and step.arm == "ticket" and status == "FAIL"
 
 
 def undecided(spec: Experiment, step: Step, status: Status) -> bool:
-    """Does this verdict call for another cohort? Only the ticket's at the target does, while one may be bought."""
+    """Tell whether this verdict calls for another cohort: only the ticket's at the target, while one may be bought."""
     last = step.arm == "ticket" and step.level == rounds(spec.pruning)
     return last and status == "UNDECIDED" and step.cohort + 1 < spec.cohorts
 
 
 def follows(spec: Experiment, step: Step, status: Status | None) -> dict[str, str]:
-    """What follows a chain that ended with `step` and, if that is a gate, its status.
+    """The step that follows a chain that ended with `step` and, if that is a gate, its status.
 
     `next` is the level of the next round, or `none`; `again` the cohort that follows the last round, or `none`; each
     control is `true` if it runs beside the ticket.

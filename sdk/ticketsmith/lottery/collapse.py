@@ -7,30 +7,52 @@ No mean over ten replicates shows a training in ten that goes wrong. Bounds are 
 import math
 from collections.abc import Callable, Sequence
 
+from .metric import Metric
 from .results import Collapses
 
 SURE = 0.95  # of what is said beside a verdict and not judged
+MOST = 1e300  # shown units: what is larger has no double
 
 
-def count(candidate: Sequence[float], dense: Sequence[float], points: float | None, margin: float) -> Collapses:
-    """The collapses among replicates; without `points`, twice the margin counts as one.
+Scores = Sequence[float | None]
+"""A mean test score of each replicate; None where it is not finite."""
 
-    >>> count([0.97] * 10, [0.98] * 10, None, 0.005).at_most
+
+def count(candidate: Scores, dense: Scores, by: float | None, margin: float, metric: Metric) -> Collapses:
+    """The collapses among replicates; without `by`, in shown units, twice the margin counts as one.
+
+    >>> from ticketsmith.lottery.metric import ACCURACY
+    >>> count([0.97] * 10, [0.98] * 10, None, 0.005, ACCURACY).at_most
     0.258...
     """
-    limit, of = min(200 * margin, 100.0) if points is None else points, len(dense)
-    lost = collapsed(candidate, dense, limit)
-    return Collapses(points=limit, lost=lost, of=of, at_most=at_most(lost, of, SURE))
+    most = metric.scale if metric.unit == "%" else MOST
+    limit, of = min(2 * metric.scale * margin, most) if by is None else by, len(dense)
+    lost = collapsed(candidate, dense, limit, metric)
+    return Collapses(by=limit, lost=lost, of=of, at_most=at_most(lost, of, SURE))
 
 
-def collapsed(candidate: Sequence[float], dense: Sequence[float], points: float) -> int:
-    """Count the replicates that lost more than so many points of accuracy against dense.
+def collapsed(candidate: Scores, dense: Scores, by: float, metric: Metric) -> int:
+    """Count the replicates that are worse than dense by more than so many shown units, or have no finite score.
 
-    >>> collapsed([0.90, 0.97], [0.98, 0.98], 1)
-    1
+    >>> from ticketsmith.lottery.metric import ACCURACY, NATS
+    >>> collapsed([0.90, 0.97], [0.98, 0.98], 1, ACCURACY), collapsed([1.2, 1.9], [1.0, 1.0], 0.5, NATS)
+    (1, 1)
     """
-    # Accuracies are fractions of test examples: what lies nearer to the limit than that is rounding.
-    return sum(100 * (d - c) > points + 1e-9 for c, d in zip(candidate, dense, strict=True))
+    # Shares are fractions of test examples: what lies nearer to the limit than that is rounding.
+    limit, pairs = by + 1e-9 * min(by, 1), zip(candidate, dense, strict=True)
+    return sum(c is None or (d is not None and metric.scale * metric.harm(c - d) > limit) for c, d in pairs)
+
+
+def lost_more(lost: int, of: int, by: float, metric: Metric) -> str:
+    """The count in words.
+
+    >>> from ticketsmith.lottery.metric import ACCURACY, NATS
+    >>> lost_more(2, 10, 1, ACCURACY), lost_more(0, 3, 0.5, NATS)
+    ('2 of 10 trainings lost more than 1 point', '0 of 3 trainings lost more than 0.5 nats')
+    """
+    unit = metric.change_unit
+    one = by == 1 and unit in ("points", "nats", "bits")
+    return f"{lost} of {of} trainings lost more than {by:g} {unit.removesuffix('s') if one else unit}".rstrip()
 
 
 def at_most(lost: int, of: int, confidence: float) -> float:

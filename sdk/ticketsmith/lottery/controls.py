@@ -6,7 +6,7 @@ from .spec import Experiment
 from .steps import Gate, Prune, Rewind, Step, Train
 
 Control = Callable[[Experiment, Train, Train, Prune, Gate | None], Iterator[Step]]
-"""Of a spec, the dense training, the ticket's training and mask at a level, and the control's gate a cohort before."""
+"""A control's steps, of a spec, the dense training, the ticket's training and mask, and its gate a cohort before."""
 
 
 def reinit(spec: Experiment, dense: Train, ticket: Train, mask: Prune, earlier: Gate | None) -> Iterator[Step]:

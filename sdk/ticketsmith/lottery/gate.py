@@ -8,95 +8,80 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
-from .collapse import at_least, at_most, least, shared
-from .results import Difference, Status
-from .spec import Collapse, GateRule
+from .collapse import at_least, at_most, least, lost_more, shared
+from .metric import Metric
+from .results import Collapses, Difference, Status
 
 EXIT_CODES: dict[Status, int] = {"PASS": 0, "FAIL": 1, "UNDECIDED": 7, "INVALID": 8}
 ONE_REPLICATE = "one replicate: the variance over training seeds is unknown; use --replicates"
+CHANGE = "the difference"
+ALONE = "with one replicate this is about these two networks alone, not about training them again"
 CARRIERS = 35
-"""Examples that must carry an added loss before its mean has a bound; tests/gate/worlds.py has what fewer lead to."""
+"""Examples that must carry a change before its mean has a bound; tests/gate/worlds.py has what fewer lead to."""
+LOSS = Metric(name="loss", unit="nats", margin=0.001)
+"""The second question of a gate, in four decimals: loss that a ticket adds, whatever the score is."""
+
+ENDLESS = 1e15
+"""Test examples: more than anyone has."""
 
 Part = tuple[Status, str]
 
 
-def judge(accuracy: Difference, loss: Difference, rule: GateRule, *others: Part) -> Part:
-    """A status and the sentence that says why. Loss is judged only if the rule has a loss margin.
-
-    FAIL if any part fails, PASS if all parts pass; `others` are parts that were judged apart.
-    """
-    parts = [judge_accuracy(accuracy, rule), *others]
-    if rule.loss_margin is not None:
-        parts.append(judge_loss(loss, rule.loss_margin, rule.confidence))
+def together(parts: Sequence[Part]) -> Part:
+    """FAIL if any part fails, PASS if all parts pass; the sentences that say why, each once."""
     statuses = {status for status, _ in parts}
     overall: Status = "FAIL" if "FAIL" in statuses else "PASS" if statuses == {"PASS"} else "UNDECIDED"
-    return overall, "; ".join(dict.fromkeys(reason for _, reason in parts))  # one replicate is said once
+    return overall, "; ".join(dict.fromkeys(reason for _, reason in parts))
 
 
-def judge_accuracy(difference: Difference, rule: GateRule) -> Part:
-    """Candidate minus dense, as a fraction: PASS above -margin, FAIL below it, for the bound that argues against it."""
-    low, high, limit = difference.low, difference.high, -rule.margin
-    if low is None or high is None:
+def judge(change: Difference, margin: float, confidence: float, metric: Metric, noun: str = CHANGE) -> Part:
+    """Candidate minus dense, in recorded units: PASS if surely less than the margin is lost, FAIL if surely more is.
+
+    The bound that argues against it decides: of a score that is better the higher, the lower one for PASS.
+    """
+    if change.low is None or change.high is None:
         return "UNDECIDED", ONE_REPLICATE
-    least, most, edge = _texts(100 * low, 100 * high, 100 * limit, decimals=2)
-    bound = f"one-sided {level(rule.confidence)}"
-    if low > limit:
-        return "PASS", f"the {bound} lower bound of the difference, {least} points, lies above {edge} points"
-    if high < limit:
-        return "FAIL", f"the {bound} upper bound of the difference, {most} points, lies below {edge} points"
-    if too_few(difference, rule.margin, rule.confidence):
-        few, needed = difference.examples, examples_needed(rule.margin, rule.confidence)
+    best, worst = sorted((metric.harm(change.low), metric.harm(change.high)))
+    bounds = _Bounds(change, margin, confidence, metric, noun)
+    if best > margin:
+        return "FAIL", bounds.beyond(upper=metric.higher_is_better)
+    if change.carriers is not None and change.carriers < CARRIERS:
         return "UNDECIDED", (
-            f"{few:,} test examples cannot show a margin of {100 * rule.margin:g} points at {level(rule.confidence)}: "
-            f"even a ticket that loses none takes {needed:,}"
-        )
-    return "UNDECIDED", f"{edge} points lies between the {bound} bounds {least} and {most} points"
-
-
-def judge_loss(difference: Difference, margin: float, confidence: float) -> Part:
-    """Candidate minus dense, in nats: more loss is worse."""
-    low, high = difference.low, difference.high
-    if low is None or high is None:
-        return "UNDECIDED", ONE_REPLICATE
-    least, most, edge = _texts(low, high, margin, decimals=4)
-    bound = f"one-sided {level(confidence)}"
-    if low > margin:
-        return "FAIL", f"the {bound} lower bound of the added loss, {least} nats, lies above {edge} nats"
-    if difference.carriers is not None and difference.carriers < CARRIERS:
-        return "UNDECIDED", (
-            f"about {max(difference.carriers, 1):.0f} test examples carry the added loss, and fewer than {CARRIERS} "
+            f"about {max(change.carriers, 1):.0f} {_units(change)} carry {noun}, and fewer than {CARRIERS} "
             "leave its mean without a bound"
         )
-    if high < margin:
-        return "PASS", f"the {bound} upper bound of the added loss, {most} nats, lies below {edge} nats"
-    return "UNDECIDED", f"{edge} nats lies between the {bound} bounds of the added loss, {least} and {most} nats"
+    if worst < margin:
+        return "PASS", bounds.beyond(upper=not metric.higher_is_better)
+    if too_few(change, margin, confidence, metric):
+        return "UNDECIDED", (
+            f"{change.units:,} {_units(change)} cannot show a margin of {_shown(f'{metric.scale * margin:g}', metric)} "
+            f"at {level(confidence)}: even a ticket that loses none takes {examples_needed(margin, confidence):,}"
+        )
+    return "UNDECIDED", bounds.around()
 
 
-def judge_collapse(lost: int, of: int, rule: Collapse, confidence: float, looks: int) -> Part:
-    """Trainings that lost more than `rule.points`: PASS if surely fewer than `rule.at_most` of all do."""
-    sure, points = (
-        shared(confidence, looks),
-        f"{lost} of {of} trainings lost more than {rule.points:g} point{'s' * (rule.points != 1)}",
-    )
-    most, fewest = at_most(lost, of, sure), at_least(lost, of, sure)
-    if most <= rule.at_most:
-        return "PASS", f"{points}, so that at most {most:.1%} of all do, and {rule.at_most:.1%} may"
-    if fewest > rule.at_most:
-        return "FAIL", f"{points}, so that at least {fewest:.1%} of all do, and {rule.at_most:.1%} may"
-    more = f", which takes {needed} replicates to show" if (needed := least(rule.at_most, sure)) > of else ""
-    return "UNDECIDED", f"{points}, which leaves up to {most:.1%} of all possible, and {rule.at_most:.1%} may{more}"
+def judge_collapse(seen: Collapses, allowed: float, confidence: float, looks: int, metric: Metric) -> Part:
+    """Trainings that lost much more than the mean: PASS if surely no more than the share `allowed` of all do."""
+    sure, count = shared(confidence, looks), lost_more(seen.lost, seen.of, seen.by, metric)
+    most, fewest = at_most(seen.lost, seen.of, sure), at_least(seen.lost, seen.of, sure)
+    if most <= allowed:
+        return "PASS", f"{count}, so that at most {most:.1%} of all do, and {allowed:.1%} may"
+    if fewest > allowed:
+        return "FAIL", f"{count}, so that at least {fewest:.1%} of all do, and {allowed:.1%} may"
+    more = f", which takes {needed} replicates to show" if (needed := least(allowed, sure)) > seen.of else ""
+    return "UNDECIDED", f"{count}, which leaves up to {most:.1%} of all possible, and {allowed:.1%} may{more}"
 
 
-def too_few(difference: Difference, margin: float, confidence: float) -> bool:
-    """True if the number of test examples alone stands between this mean and a PASS."""
-    n = difference.examples
-    if n is None or n >= examples_needed(margin, confidence) or difference.mean <= -margin:
+def too_few(change: Difference, margin: float, confidence: float, metric: Metric) -> bool:
+    """True if the number of test examples alone stands between this mean and a PASS; of shares alone."""
+    n, harm = change.units, metric.harm(change.mean)
+    if change.kind != "share" or n is None or n >= examples_needed(margin, confidence) or harm >= margin:
         return False
-    return difference.mean - null_reach(margin, n, confidence) <= -margin
+    return harm + null_reach(margin, n, confidence) >= margin
 
 
 def null_reach(margin: float, n: int, confidence: float) -> float:
-    """Least distance of an accuracy bound from the mean: z times the error where `margin` is really lost.
+    """Least distance of the bound of a share from the mean: z times the error where `margin` is really lost.
 
     Farrington & Manning, Stat. Med. 9 (1990); Tango, Stat. Med. 17 (1998). Where no example was lost, the spread that
     was seen is 0, and says nothing of the losses that a test set of n examples would miss.
@@ -104,7 +89,7 @@ def null_reach(margin: float, n: int, confidence: float) -> float:
     >>> f"{null_reach(0.005, 1797, 0.95):.5f}"  # 0.27 points
     '0.00274'
     """
-    return NormalDist().inv_cdf(confidence) * math.sqrt(margin * (1 - margin) / n)
+    return NormalDist().inv_cdf(confidence) * math.sqrt(max(margin * (1 - margin), 0.0) / n)
 
 
 def examples_needed(margin: float, confidence: float) -> int:
@@ -114,7 +99,7 @@ def examples_needed(margin: float, confidence: float) -> int:
     (539, 2703)
     """
     z = NormalDist().inv_cdf(confidence)
-    return math.floor(z * z * (1 - margin) / margin) + 1
+    return math.floor(min(z * z * max(1 - margin, 0.0) / margin, ENDLESS)) + 1
 
 
 def level(confidence: float) -> str:
@@ -130,6 +115,33 @@ def diverged(arm: str, replicates: Sequence[int], at: Sequence[int | None]) -> s
     """A sentence if any replicate of an arm diverged: such an arm FAILs, whatever the others say."""
     gone = [f"replicate {r} at update {step}" for r, step in zip(replicates, at, strict=True) if step is not None]
     return f"{arm} diverged (loss is NaN or infinite): {', '.join(gone)}" if gone else None
+
+
+class _Bounds:
+    """Both bounds and the margin in words, in shown units."""
+
+    def __init__(self, change: Difference, margin: float, confidence: float, metric: Metric, noun: str) -> None:
+        shown = [metric.scale * value for value in (change.low or 0.0, change.high or 0.0, metric.harm(margin))]
+        self.low, self.high, self.edge = _texts(*shown, decimals=metric.decimals)
+        self.one_sided, self.metric, self.noun = f"one-sided {level(confidence)}", metric, noun
+
+    def beyond(self, *, upper: bool) -> str:
+        side, where, text = ("upper", "below", self.high) if upper else ("lower", "above", self.low)
+        bound, edge = _shown(text, self.metric), _shown(self.edge, self.metric)
+        return f"the {self.one_sided} {side} bound of {self.noun}, {bound}, lies {where} {edge}"
+
+    def around(self) -> str:
+        of = "" if self.noun == CHANGE else f" of {self.noun},"
+        edge, high = _shown(self.edge, self.metric), _shown(self.high, self.metric)
+        return f"{edge} lies between the {self.one_sided} bounds{of} {self.low} and {high}"
+
+
+def _shown(text: str, metric: Metric) -> str:
+    return f"{text} {metric.change_unit}".rstrip()
+
+
+def _units(change: Difference) -> str:
+    return "test examples" if change.groups is None else "groups of test examples"
 
 
 def _texts(low: float, high: float, limit: float, *, decimals: int) -> list[str]:

@@ -1,14 +1,15 @@
-"""What steps write and reports read. Accuracies and sparsities are fractions in [0, 1]; losses are nats; times seconds.
+"""Records that steps write and reports read. Scores are in recorded units, sparsities fractions, times seconds.
 
-R is the number of replicates, E the number of looks at the validation split.
+R is the number of replicates, E the number of evaluations on the validation split.
 """
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Status = Literal["PASS", "FAIL", "UNDECIDED", "INVALID"]
 """INVALID: dense learned nothing, so that nothing can be concluded from a comparison with it."""
+Kind = Literal["share", "amount", "whole"]
 
 
 class Record(BaseModel):
@@ -37,26 +38,32 @@ class TrainMetrics(Record):
     start: int
     stop: int
     looks: list[int]
-    """Updates after which the validation split was looked at, (E,)."""
+    """Updates after which the validation split was evaluated, (E,)."""
     validation_loss: list[list[float | None]]
-    """(R, E); null from the look on that found a loss that is not finite."""
-    validation_accuracy: list[list[float | None]]
+    """(R, E); null from the evaluation on that found a loss that is not finite."""
+    validation_score: list[list[float | None]]
     early_stop_step: list[int]
-    """Look with the least validation loss, (R,): the early-stop iteration of the paper."""
-    early_stop_test_accuracy: list[float]
-    """Test accuracy of the weights at that look, (R,)."""
-    test_accuracy: list[float]
-    """Test accuracy at the end of training, (R,). The final number; nothing was selected by it."""
+    """Update with the least validation loss, (R,): the early-stop iteration of the paper."""
+    early_stop_test_score: list[float | None]
+    """Mean test score of the weights at that evaluation, (R,); null if it is not finite."""
+    test_score: list[float | None]
+    """Mean test score at the end of training, (R,); null if it is not finite. Nothing was selected by it."""
     test_loss: list[float | None]
     """Mean test loss, (R,); null if it is not finite."""
     diverged_at: list[int | None]
-    """Look that found a loss that is not finite, or null, (R,). The weights kept are those of the look before."""
+    """Update at whose evaluation a loss was not finite, or null, (R,). The weights are those of the one before."""
+    prefix: str = ""
+    """Prefix of the network's names in the file of given weights; nothing where the start was drawn."""
+    drawn: list[str] = []
+    """Tensors that the file of given weights has not, or in another shape, and that were drawn instead."""
+    unused: list[str] = []
+    """Tensors of the file of given weights that the network does not take."""
 
 
 class Summary(Record):
     """A mean over n replicates with its standard error and two-sided 95 % interval; no interval for n = 1.
 
-    An accuracy has the error over training seeds and test examples together, anything else a t interval over seeds.
+    A test score has the error over training seeds and test examples together, anything else a t interval over seeds.
     """
 
     mean: float
@@ -67,25 +74,38 @@ class Summary(Record):
 
 
 class Difference(Record):
-    """Candidate minus dense, paired over replicates, with one-sided bounds at the gate's confidence."""
+    """Candidate minus dense, paired over replicates, with one-sided bounds at the gate's confidence.
+
+    Of shares, every score of both arms is 0 or 1. Of amounts, it may be any number. Of the whole, the score is that of
+    a test set, such as F1.
+    """
 
     mean: float
     se_replicates: float | None
     """Over training seeds: spread of the per-replicate differences. Null for one replicate."""
     se_items: float
-    """Over test examples: spread of the per-example differences, averaged over the replicates that test them."""
+    """Over test examples, or groups of them: spread of their differences, averaged over the replicates that test
+    them."""
     se: float | None
-    """Both together, never less than the larger of the two; the bounds use it."""
+    """Both together, never less than the larger of the two; the bounds use it. Of one replicate, that over examples."""
     low: float | None
     high: float | None
     examples: int | None = None
     """Distinct test examples."""
     carriers: float | None = None
-    """Of a loss with a long tail: about how many examples carry its mean. Null: no long tail on the side of harm."""
+    """Number of examples, about, that carry the mean of amounts with a long tail. Null: none on the side of harm."""
+    kind: Kind = "share"
+    groups: int | None = None
+    """Distinct groups of test examples (patients, passages), where there are any: they are what is counted then."""
+
+    @property
+    def units(self) -> int | None:
+        """Things that were tested and are independent: groups where there are any, else examples."""
+        return self.examples if self.groups is None else self.groups
 
 
 class Behaviour(Record):
-    """What accuracy does not show, on the test split, over replicates. Nothing here is judged."""
+    """A classifier's changes that accuracy does not show, on the test split, over replicates. None is judged."""
 
     churn: Summary
     """Share of the predictions that are not those of dense."""
@@ -105,8 +125,8 @@ class Behaviour(Record):
 class Collapses(Record):
     """Trainings that lost much more than the mean: as many as were seen, and as many as may be."""
 
-    points: float
-    """Points of accuracy below dense from which it counts."""
+    by: float
+    """Shown units of the metric (points, nats) worse than dense from which it counts."""
     lost: int
     of: int
     at_most: float
@@ -125,31 +145,35 @@ class Verdict(Record):
     status: Status
     reason: str
     margin: float
+    """Recorded units."""
     loss_margin: float | None
     confidence: float
-    """Of each one-sided bound at this look, stricter than the spec's where there are several looks."""
+    """Confidence of each one-sided bound at this look, stricter than the spec's where there are several looks."""
     look: int = 1
-    """Which look at growing data this is: cohorts that are judged here."""
+    """The number of this look at growing data: cohorts that are judged at it."""
     looks: int = 1
     """Looks that the run may take; the spec's confidence is that of all of them together. 1: the verdict is final."""
     replicates: list[int]
-    test_accuracy: list[float]
-    dense_test_accuracy: list[float]
-    accuracy: Summary
-    dense_accuracy: Summary
+    test_score: list[float | None]
+    dense_test_score: list[float | None]
+    """Mean test score of each replicate; null if it is not finite."""
+    score: Summary
+    dense_score: Summary
     early_stop_step: Summary
     dense_early_stop_step: Summary
     difference: Difference
     loss_difference: Difference
     behaviour: Behaviour | None = None
     dividend: Difference | None = None
-    """Of a control: test accuracy of the ticket minus its own, paired; the bounds are a two-sided 95 % interval for all
+    """Test score of the ticket minus a control's own, paired; the bounds are a two-sided 95 % interval for all
     controls of a level together."""
     replicates_needed: int | None = None
-    """Of an UNDECIDED: replicates in all that are likely (80 %) to settle it, if mean and spread stay as they are."""
+    """Replicates in all that are likely (80 %) to settle an UNDECIDED, if mean and spread stay as they are."""
     collapses: Collapses | None = None
     broken: bool | None = None
-    """Is quality lost even where every level of the scan is counted? Null: written before this was asked."""
+    """True if quality is lost even where every level of the scan is counted. Null: written before this was asked."""
+    alone: bool = False
+    """True: about these two networks alone; one replicate shows nothing of training them again."""
 
 
 class Connectivity(Record):
@@ -164,30 +188,46 @@ class Connectivity(Record):
     """Largest error on the line minus the mean error of its ends, as a fraction, over replicates."""
 
 
-class Sample(Record):
-    """One test example with what each net said of it."""
+class Picture(Record):
+    """A small image."""
 
-    example: int
-    label: int
-    dense: int
-    candidate: int
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+    channels: Literal[1, 3]
     pixels: str
-    """Grey levels 0 to 255, row by row, two hex digits each."""
+    """Values 0 to 255, two hex digits each, row by row, the channels of a pixel side by side."""
+
+    @model_validator(mode="after")
+    def _as_many_as_said(self) -> "Picture":
+        if len(bytes.fromhex(self.pixels)) != (size := self.height * self.width * self.channels):
+            raise ValueError(f"pixels: expected {size} values of two hex digits each")
+        return self
+
+
+class Sample(Record):
+    """One test example with what each network makes of it; or what each draws from the same stream."""
+
+    example: int | None
+    """Its number; null: drawn, not given."""
+    given: Picture | None
+    """The example, where it is an image."""
+    truth: str | None
+    """The right answer, where there is one."""
+    dense: str | Picture
+    candidate: str | Picture
 
 
 class Samples(Record):
-    """`samples.json` of a gate step: of one replicate's test split, disagreements first."""
+    """`samples.json` of a ticket's train step: of one replicate's test split, disagreements first."""
 
     replicate: int
-    height: int
-    width: int
-    agreement: float
-    """Share of the test split on which both nets say the same."""
+    agreement: float | None
+    """Share of the test split on which both networks say the same; null where that cannot be counted."""
     samples: list[Sample]
 
 
 class Machine(Record):
-    """Where a time was measured."""
+    """The machine that a time was measured on."""
 
     cpu: str
     cores: int
@@ -243,14 +283,14 @@ class Speed(Record):
     cold: dict[str, float] = {}
     """Seconds until a back-end's first outputs, everything built for it included; no part of any other time."""
     precisions: dict[str, str] = {}
-    """Of the back-ends that compute in another precision than float32."""
+    """Precisions of the back-ends that compute in another one than float32."""
     controls: list[str] = []
     """Back-ends that are there to be compared with alone."""
     plans: dict[str, dict[str, list[str]]] = {}
-    """Of a back-end that chooses layer by layer: batch size to the kernel of each Linear."""
+    """Kernel of each Linear, by batch size, for a back-end that chooses layer by layer."""
 
     def kernels(self, row: SpeedRow) -> str:
-        """What a row ran: its back-end, or the kernels that were chosen layer by layer, joined by `+`."""
+        """A row's back-end, or the kernels that were chosen layer by layer, joined by `+`."""
         plan = self.plans.get(row.backend)
         return "+".join(plan[str(row.batch_size)]) if plan else row.backend
 

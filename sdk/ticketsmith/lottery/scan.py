@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 
 def safe(passed: Iterable[bool]) -> int:
-    """How many levels, from the first on, passed without a break.
+    """Number of levels, from the first on, that passed without a break.
 
     >>> safe([True, True, False, True])
     2

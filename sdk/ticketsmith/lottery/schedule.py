@@ -1,4 +1,4 @@
-"""How many weights are left after each round, as exact integers: the formulas of iterative pruning."""
+"""Numbers of weights left after each round, as exact integers: the formulas of iterative pruning."""
 
 import math
 from collections.abc import Mapping
@@ -70,21 +70,38 @@ def _land(counts: dict[str, int], pace: dict[str, float], target: int) -> dict[s
 def learning_rate(training: Training, update: int) -> float:
     """Learning rate of one update, counted from 0. A rewound training goes on where the schedule stood at k.
 
+    The cosine begins where the warm-up ends; the other schedules count from update 0.
+
     >>> half = Training(steps=100, batch_size=1, learning_rate=0.1, schedule="cosine")
     >>> [round(learning_rate(half, update), 3) for update in (0, 50, 100)]
     [0.1, 0.05, 0.0]
     >>> steep = Training(steps=100, batch_size=1, learning_rate=0.1, schedule="step")
     >>> [learning_rate(steep, update) for update in (0, 49, 50, 74, 75, 99)]
     [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+    >>> marked = Training(steps=100, batch_size=1, learning_rate=0.1, schedule="milestones", milestones=(60, 90))
+    >>> [learning_rate(marked, update) for update in (0, 59, 60, 89, 90, 99)]
+    [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+    >>> warm = Training(steps=100, batch_size=1, learning_rate=0.1, warmup=4)
+    >>> [round(learning_rate(warm, update), 3) for update in (0, 1, 2, 3, 4, 99)]
+    [0.02, 0.04, 0.06, 0.08, 0.1, 0.1]
     """
+    rate = _scheduled(training, update)
+    return rate * (update + 1) / (training.warmup + 1) if update < training.warmup else rate
+
+
+def _scheduled(training: Training, update: int) -> float:
+    """The rate but for the warm-up."""
     if training.schedule == "constant":
         return training.learning_rate
     if training.schedule == "step":  # He et al., arXiv 1512.03385, section 4.2
         return training.learning_rate / (1, 1, 10, 100)[4 * update // training.steps]
-    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * update / training.steps))
+    if training.schedule == "milestones":
+        return training.learning_rate / 10.0 ** sum(mark <= update for mark in training.milestones)
+    done, whole = max(0, update - training.warmup), training.steps - training.warmup
+    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * done / whole))
 
 
 def hold(training: Training) -> Training:
     """The same training at the learning rate of its last update throughout."""
     last = learning_rate(training, training.steps - 1)
-    return training.model_copy(update={"schedule": "constant", "learning_rate": last})
+    return training.model_copy(update={"schedule": "constant", "milestones": (), "warmup": 0, "learning_rate": last})

@@ -1,13 +1,15 @@
 """The spec of an experiment: every number that can change a result, with its unit; and the run id it leads to."""
 
 from hashlib import sha256
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ..documents import canonical
+from ..documents import canonical, ordered
 from .collapse import least, shared
-from .task import Task
+from .margin import amount, parsed
+
+SCHEMA = 2  # of run ids
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
@@ -19,34 +21,87 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Model(Part):
-    """The network."""
+class Sources(Part):
+    """Digests of everything besides the spec that decides a number. Filled in, never typed."""
 
-    name: str = Field("mlp", description="file in ticketsmith_runner/models")
-    hidden: tuple[Count, ...] = Field((300, 100), description="units of each hidden layer")
+    name: str = Field("digits-mlp", description="of the task, a DNS label")
+    engine: str = Field("", description="SHA-256 of the package's sources that decide numbers")
+    code: str = Field("", description="SHA-256 of the archive of the task's code")
+    data: str = Field("", description="SHA-256 of the examples")
+    weights: str | None = Field(None, description="SHA-256 of the weights that training starts from; null: theta_0")
 
 
 class Training(Part):
-    """How every arm is trained."""
+    """The training of every arm."""
 
     steps: Count = Field(description="optimizer updates of the dense training, T")
     batch_size: Count = Field(description="examples per update")
-    optimizer: Literal["sgd", "adam"] = Field("sgd", description="update rule")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(description="at update 0")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="update rule, as torch.optim has it")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(description="at update 0, or as the warm-up ends")
     momentum: Fraction = Field(0.0, description="SGD only")
-    schedule: Literal["constant", "step", "cosine"] = Field(
-        "constant", description="step: a tenth from T/2 on, a hundredth from 3T/4 on; cosine: falls to 0 at update T"
+    nesterov: bool = Field(False, description="SGD with momentum only: the step looks ahead, as torch's does")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        0.0,
+        description="of every parameter, biases and norms too, as in torch. sgd and adam: the weight times this joins "
+        "its gradient, after `clip`; adamw: the weight times this and the learning rate is taken from it",
     )
-    evaluate_every: Count = Field(100, description="updates between two looks at the validation split")
+    clip: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="maximum Euclidean norm of an update's gradient, over all parameters, masked; null: no maximum",
+    )
+    schedule: Literal["constant", "step", "cosine", "milestones"] = Field(
+        "constant",
+        description="step: a tenth from T/2 on, a hundredth from 3T/4 on; cosine: falls to 0 at update T, from the end "
+        "of the warm-up on; milestones: a tenth more from each of `milestones` on",
+    )
+    milestones: Annotated[tuple[Count, ...], Field(max_length=10)] = Field(
+        (), description="updates, ascending; for the schedule of that name alone"
+    )
+    warmup: Annotated[int, Field(ge=0)] = Field(
+        0, description="first updates, u = 0, 1, ..., whose rate is (u + 1) / (warmup + 1) of what the schedule says"
+    )
+    evaluate_every: Count = Field(100, description="updates between two evaluations on the validation split")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: autocast, other arithmetic, by the trainers eager and stack alone"
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="cuda: a GPU, other arithmetic")
     trainer: str = Field("auto", description="file in ticketsmith_runner/trainers; auto: by network and density")
+    start: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="safetensors file of weights that training starts from; null: theta_0 as the task draws it"
+    )
+
+    @model_validator(mode="after")
+    def _momentum_to_look_ahead(self) -> "Training":
+        if self.nesterov and not (self.optimizer == "sgd" and self.momentum):
+            raise ValueError(
+                f"training.nesterov: expected false unless optimizer is sgd and momentum above 0, "
+                f"got true with {self.optimizer} and momentum {self.momentum:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _milestones_within_training(self) -> "Training":
+        marks = self.milestones
+        if (self.schedule == "milestones") != bool(marks):
+            expected = "at least one" if self.schedule == "milestones" else "none"
+            raise ValueError(
+                f"training.milestones: expected {expected} with schedule {self.schedule}, got {list(marks)}"
+            )
+        if list(marks) != sorted(set(marks)) or any(mark >= self.steps for mark in marks):
+            raise ValueError(
+                f"training.milestones: expected ascending numbers below steps ({self.steps}), got {list(marks)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _warm_before_the_end(self) -> "Training":
+        if self.warmup >= self.steps:
+            raise ValueError(f"training.warmup: expected fewer than steps ({self.steps}), got {self.warmup}")
+        return self
 
 
 class Pruning(Part):
-    """What is removed, how fast, and where training restarts."""
+    """The pieces that are removed, how fast, and where training restarts."""
 
     sparsity: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.8, description="share of the prunable weights removed at the end; exact where weights compete"
@@ -67,15 +122,17 @@ class Pruning(Part):
 class Collapse(Part):
     """The share of trainings that may lose much more than the mean: each replicate is one training."""
 
-    points: Annotated[float, Field(gt=0, le=100)] = Field(1.0, description="points below dense from which it counts")
+    by: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="shown units (points, nats) worse than dense from which it counts; null: twice the margin"
+    )
     at_most: Annotated[float, Field(ge=0.001, le=0.999)] = Field(0.3, description="share of trainings that may")
 
 
 class GateRule(Part):
     """When a ticket counts as good as dense. The bound decides, not the mean."""
 
-    margin: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.005, description="accuracy that may be lost against dense, as a fraction (0.005 is 0.5 points)"
+    margin: float | str = Field(
+        0.005, description="what may be lost against dense: recorded units (0.005 is 0.5 points), or 1 % of its mean"
     )
     loss_margin: Annotated[float, Field(ge=0)] | None = Field(
         None, description="test loss that may be added against dense, in nats; null: loss is not judged"
@@ -85,9 +142,22 @@ class GateRule(Part):
         0.95, description="of each one-sided bound, over all looks together"
     )
 
+    @field_validator("margin", mode="before")
+    @classmethod
+    def _a_number_or_a_share(cls, given: object) -> float | str:
+        return parsed(given)
+
+    def against(self, mean: float) -> float:
+        """The margin in recorded units, where dense has this mean score.
+
+        >>> GateRule(margin=0.01).against(0.98), GateRule(margin="+1 %").against(-2.0)
+        (0.01, 0.02)
+        """
+        return self.margin if isinstance(self.margin, float) else amount(self.margin, mean)
+
 
 class BenchmarkOptions(Part):
-    """How speed is measured. Not part of the run id: it changes no result of the search."""
+    """The measurement of speed. Not part of the run id: it changes no result of the search."""
 
     batch_sizes: tuple[Count, ...] = Field((1, 16, 64, 256), min_length=1, description="examples per call")
     rounds: Count = Field(30, description="interleaved rounds; every back-end is timed once in each")
@@ -108,7 +178,8 @@ class BenchmarkOptions(Part):
 class Experiment(Part):
     """One experiment: a task, a method, and the question asked of the result."""
 
-    task: str = Field("digits-mlp", description="file in ticketsmith/tasks")
+    task: str = Field("digits-mlp", description="a file (flowers.py), a module (my_pkg.flowers), or an installed task")
+    sources: Sources = Sources()
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="root of every named random stream")
     replicates: Count = Field(description="independent repetitions before the gate looks, and before each further look")
     looks: Annotated[int, Field(ge=1, le=20)] = Field(
@@ -120,12 +191,18 @@ class Experiment(Part):
     controls: tuple[Literal["reinit", "random", "lr-rewind", "finetune"], ...] = Field(
         ("reinit", "random"), description="arms beside the ticket"
     )
-    model: Model = Model()
+    options: dict[str, Any] = Field({}, description="keyword arguments of the task's `model`")
     training: Training
     pruning: Pruning = Pruning()
     gate: GateRule = GateRule()
     benchmark: BenchmarkOptions = BenchmarkOptions()
     stop_on_fail: bool = Field(False, description="take no further rounds after a FAIL; changes no round's result")
+
+    @field_validator("options")
+    @classmethod
+    def _in_order(cls, options: dict[str, Any]) -> dict[str, Any]:
+        """Sorted as the stored spec is, so that a report has the same bytes from either."""
+        return {name: ordered(options[name]) for name in sorted(options)}
 
     @model_validator(mode="after")
     def _rewind_lies_within_training(self) -> "Experiment":
@@ -172,15 +249,20 @@ class Experiment(Part):
         return (self.max_replicates or self.replicates) // self.replicates
 
     def identity(self) -> dict[str, object]:
-        """The part of the spec that decides a training, every default written out: how many there are does not."""
-        counts = {"replicates", "looks", "max_replicates"}
-        return self.model_dump(mode="json", exclude={"benchmark", "stop_on_fail", *counts})
+        """The part of the spec that decides a training, every default written out: how many there are does not.
+
+        A file that was moved is the same task, or the same weights: its name and digests stand for it.
+        """
+        besides = ("task", "benchmark", "stop_on_fail", "replicates", "looks", "max_replicates")
+        return self.model_dump(mode="json", exclude=dict.fromkeys(besides, True) | {"training": {"start"}})
 
     def question(self) -> str:
         """Digest of what is asked, whatever the seed: two runs with one question are two tries of it."""
         return sha256(canonical({k: v for k, v in self.identity().items() if k != "seed"})).hexdigest()[:12]
 
-    def run_id(self, task: Task, version: str) -> str:
-        """`<task>-<12 hex digits>`: the digest of identity, package version and data. A valid DNS label."""
-        whole = {"spec": self.identity(), "version": version, "data": task.digest}
-        return f"{self.task}-{sha256(canonical(whole)).hexdigest()[:12]}"
+    def run_id(self) -> str:
+        """`<task>-<12 hex digits>`: the digest of identity, engine, code, data and weights. A valid DNS label."""
+        spec = {key: value for key, value in self.identity().items() if key != "sources"}
+        sources = self.sources.model_dump(mode="json", exclude={"name"})
+        whole = {"schema": SCHEMA, "spec": spec, **sources}
+        return f"{self.sources.name}-{sha256(canonical(whole)).hexdigest()[:12]}"

@@ -1,4 +1,4 @@
-"""Where to rewind to: the earliest update from which training ends in one valley, whatever the order of the data.
+"""The update to rewind to: the earliest from which training ends in one valley, whatever the order of the data.
 
 Frankle, Dziugaite, Roy & Carbin, Linear Mode Connectivity and the Lottery Ticket Hypothesis, ICML 2020
 (arXiv 1912.05671): a network is stable at update k if two copies trained from there on, with different orders, are

@@ -23,7 +23,7 @@ class Step:
 
     @property
     def key(self) -> str:
-        """Where the step writes, relative to its run. Zero-padded, so that no key is a prefix of another."""
+        """The step's place, relative to its run. Zero-padded, so that no key is a prefix of another."""
         return f"cohort-{self.cohort:02d}/level-{self.level:02d}/{self.arm}/{self.kind}"
 
     @property
@@ -70,7 +70,7 @@ class Train(Step):
     If `held`, the learning rate is that of the last update throughout.
 
     Writes `weights.safetensors`, `records.safetensors` (per example), `metrics.json`, volatile `timing.json`; the
-    dense training also writes `kept.safetensors`, the state at update `keep`.
+    dense training also writes `kept.safetensors`, the state at update `keep`; that of the ticket also `samples.json`.
     """
 
     kind: ClassVar[str] = "train"
@@ -86,7 +86,7 @@ class Train(Step):
 class Gate(Step):
     """Judge an arm against dense, over this cohort and all before; a control is compared with the `ticket` as well.
 
-    `earlier` is the same gate of the cohort before. Writes `verdict.json` and `samples.json`.
+    `earlier` is the same gate of the cohort before. Writes `verdict.json`.
     """
 
     kind: ClassVar[str] = "gate"

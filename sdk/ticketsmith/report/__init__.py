@@ -6,6 +6,6 @@
 from .collect import collect
 from .findings import Findings
 from .summary import step_summary
-from .write import write
+from .write import Written, write
 
-__all__ = ["Findings", "collect", "step_summary", "write"]
+__all__ = ["Findings", "Written", "collect", "step_summary", "write"]

@@ -9,23 +9,24 @@ from statistics import fmean, stdev
 from .. import __version__
 from ..documents import canonical
 from ..ledger import TRAINERS, Ledger
-from ..lottery.imp import imp
+from ..lottery.card import Card
 from ..lottery.results import Samples, Speed, Summary, TrainMetrics, Verdict
 from ..lottery.schedule import rounds
 from ..lottery.spec import Experiment
 from ..lottery.steps import Benchmark, Gate, Report, Step, Train
-from ..lottery.task import Task
-from ..runs import steps
+from ..runs import steps, stopped_at, verdict
 from ..tries import earlier
 from .findings import Divergence, Findings
 
+SAMPLES = "samples.json"
 
-def collect(ledger: Ledger, spec: Experiment, task: Task) -> Findings:
+
+def collect(ledger: Ledger, spec: Experiment, card: Card) -> Findings:
     """The findings of a run as far as it got. Raises IntegrityError if an artifact is not what it was."""
-    done, missing, stopped_at = _walk(ledger, spec)
+    done, missing, ended = _walk(ledger, spec)
     newest = {(s.level, s.arm): s for s in done if isinstance(s, Gate)}  # it judges the cohorts before as well
     gates = sorted(newest.values(), key=lambda gate: _order(gate, spec))
-    verdicts = [_verdict(ledger, gate) for gate in gates]
+    verdicts = [verdict(ledger, gate) for gate in gates]
     metrics = {
         s: TrainMetrics.model_validate_json(ledger.read(s, "metrics.json")) for s in done if isinstance(s, Train)
     }
@@ -36,19 +37,20 @@ def collect(ledger: Ledger, spec: Experiment, task: Task) -> Findings:
     speed = next((ledger.read(s, "speed.json") for s in done if isinstance(s, Benchmark)), None)
     return Findings(
         run_id=ledger.run_id,
-        digest=_digest(spec, task, inputs, speed, trainers, seconds, tries),
+        digest=_digest(spec, card, inputs, speed, trainers, seconds, tries),
         version=__version__,
-        task=task.summary,
+        task=card.summary,
+        metric=card.metric,
         spec=spec,
         target=rounds(spec.pruning),
-        stopped_at=stopped_at,
-        dense_accuracy=_dense(verdicts, metrics),
+        stopped_at=ended,
+        dense_score=_dense(verdicts, metrics),
         verdicts=verdicts,
         speed=Speed.model_validate_json(speed) if speed else None,
         samples=_samples(ledger, gates),
         trainers=trainers,
         replicate_seconds=seconds,
-        one_pool=not task.folds,
+        one_pool=not card.folds,
         tries=tries,
         diverged=list(chain.from_iterable(_diverged(step, each) for step, each in metrics.items())),
         inputs=inputs,
@@ -58,20 +60,11 @@ def collect(ledger: Ledger, spec: Experiment, task: Task) -> Findings:
 
 def _walk(ledger: Ledger, spec: Experiment) -> tuple[list[Step], list[Step], int | None]:
     """Steps done, steps missing, and the level whose FAIL ended the rounds. The report itself counts as neither."""
-    stopped_at = _stopped_at(ledger, spec) if spec.stop_on_fail else None
-    every = [step for step in steps(ledger, spec, stopped_at) if not isinstance(step, Report)]
+    ended = stopped_at(ledger, spec, ledger.done)
+    every = [step for step in steps(ledger, spec, ended) if not isinstance(step, Report)]
     done = [step for step in every if ledger.done(step)]
     kept = set(done)
-    return done, [step for step in every if step not in kept], stopped_at
-
-
-def _stopped_at(ledger: Ledger, spec: Experiment) -> int | None:
-    gates = (step for step in imp(spec) if isinstance(step, Gate) and step.arm == "ticket")
-    return next((gate.level for gate in gates if ledger.done(gate) and _verdict(ledger, gate).status == "FAIL"), None)
-
-
-def _verdict(ledger: Ledger, gate: Gate) -> Verdict:
-    return Verdict.model_validate_json(ledger.read(gate, "verdict.json"))
+    return done, [step for step in every if step not in kept], ended
 
 
 def _order(gate: Gate, spec: Experiment) -> tuple[int, int]:
@@ -80,7 +73,7 @@ def _order(gate: Gate, spec: Experiment) -> tuple[int, int]:
 
 def _digest(
     spec: Experiment,
-    task: Task,
+    card: Card,
     inputs: dict[str, str],
     speed: bytes | None,
     trainers: dict[str, str],
@@ -90,7 +83,7 @@ def _digest(
     """Everything that the report is made of; times lie outside their steps' manifests, so they count as well."""
     whole = {
         "spec": spec.model_dump(mode="json"),
-        "task": task.summary,
+        "card": card.model_dump(mode="json"),
         "steps": inputs,
         "trainers": trainers,
         "speed": sha256(speed).hexdigest() if speed else None,
@@ -103,10 +96,12 @@ def _digest(
 def _dense(verdicts: list[Verdict], metrics: dict[Train, TrainMetrics]) -> Summary | None:
     """As the gate summed it up; before the first gate, the mean and its standard error."""
     if verdicts:
-        return verdicts[0].dense_accuracy
+        return verdicts[0].dense_score
     for step, each in metrics.items():
         if step.arm == "dense":
-            values = each.test_accuracy
+            values = [score for score in each.test_score if score is not None]
+            if not values:
+                return None
             se = stdev(values) / sqrt(len(values)) if len(values) > 1 else None
             return Summary(mean=fmean(values), se=se, low=None, high=None, n=len(values))
     return None
@@ -119,8 +114,11 @@ def _replicate_seconds(timings: dict[Train, list[float]]) -> float | None:
 
 
 def _samples(ledger: Ledger, gates: list[Gate]) -> Samples | None:
+    """The samples that the ticket's training left, at the level that the report shows."""
     tickets = [gate for gate in gates if gate.arm == "ticket"]
-    return Samples.model_validate_json(ledger.read(tickets[-1], "samples.json")) if tickets else None
+    trains = [gate.candidate for gate in tickets[-1].pooled] if tickets else []
+    named = (train for train in trains if SAMPLES in ledger.manifest(train)["files"])
+    return next((Samples.model_validate_json(ledger.read(train, SAMPLES)) for train in named), None)
 
 
 def _diverged(step: Train, metrics: TrainMetrics) -> list[Divergence]:

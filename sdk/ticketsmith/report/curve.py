@@ -1,16 +1,18 @@
-"""Accuracy against sparsity as inline SVG: ticket and controls with 95 % bands, dense, gate margin, and zones."""
+"""Score against sparsity as inline SVG: ticket and controls with 95 % bands, dense, gate margin, and zones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ..lottery.metric import Metric
 from ..lottery.results import Verdict
+from .arms import ARMS
 from .axes import Frame, spread, thin, ticks
 from .findings import Findings
-from .numbers import accuracy, removed
-from .scorecard import NAMES
+from .numbers import headed, number, removed, scored
 from .svg import element, text
 from .zones import Zones, zones
 
 GAP = 17.0  # between the base lines of two labels
+DIGIT = 6.4  # width of a character of a tick
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,19 +32,19 @@ NARROW = Size(width=370, height=380, left=36, labels=124)
 
 def curve(findings: Findings, size: Size = WIDE) -> str:
     """The chart, or nothing while no level was judged. Line styles, markers and words carry what colours do."""
-    if not findings.verdicts or findings.dense_accuracy is None:
+    if not findings.verdicts or findings.dense_score is None:
         return ""
     frame = _frame(findings, size)
-    found = zones(findings.arm("ticket"))
     parts = [
-        *_across(frame),
+        *_across(frame, findings.metric),
         *_below(frame, findings, size),
-        *_zones(frame, found, size),
+        *_zones(frame, zones(findings.arm("ticket")), size),
         *_references(frame, findings),
     ]
     for arm in (*reversed(findings.spec.controls), "ticket"):
         parts += _line(frame, findings, arm)
-    label = "Test accuracy against the share of weights removed. The table of levels below holds the same numbers."
+    label = f"Test {findings.metric.name} against the share of weights removed. "
+    label += "The table of levels below holds the same numbers."
     box = f"0 0 {size.width:g} {size.height:g}"
     return element(
         "svg", *parts, *_labels(frame, findings, size), viewBox=box, role="img", aria_label=label, class_="curve"
@@ -50,32 +52,38 @@ def curve(findings: Findings, size: Size = WIDE) -> str:
 
 
 def _frame(findings: Findings, size: Size) -> Frame:
-    assert findings.dense_accuracy is not None
-    dense, margin = findings.dense_accuracy.mean, findings.spec.gate.margin
-    values = [dense, dense - margin]
-    for summary in (findings.dense_accuracy, *(verdict.accuracy for verdict in findings.verdicts)):
+    assert findings.dense_score is not None
+    metric, dense = findings.metric, findings.dense_score.mean
+    values = [dense, _edge(findings)]
+    for summary in (findings.dense_score, *(verdict.score for verdict in findings.verdicts)):
         values += [summary.mean, *(v for v in (summary.low, summary.high) if v is not None)]
-    sparsest = max(verdict.sparsity for verdict in findings.verdicts)
-    return Frame(
+    low, high = (metric.scale * end for end in (min(values), max(values)))
+    if metric.unit == "%" and 0 <= dense <= 1:  # a share: its intervals end where it does
+        low, high = max(0.0, low), min(100.0, high)
+    frame = Frame(
         left=size.left,
         right=size.width - size.labels,
         top=62,
         bottom=size.height - 52,
-        sparsest=sparsest,
-        ticks=tuple(ticks(max(0.0, min(values)), min(1.0, max(values)))),
+        sparsest=max(verdict.sparsity for verdict in findings.verdicts),
+        ticks=tuple(ticks(low, high, metric.scale * metric.margin / 5)),
     )
+    return replace(frame, left=max(size.left, 10 + DIGIT * max(map(len, frame.numbers))))
 
 
-def _across(frame: Frame) -> list[str]:
-    """The lines of the accuracy axis, with its name."""
-    parts = [element("text", text("Test accuracy, %"), x=8, y=16, class_="name")]
-    step = frame.ticks[1] - frame.ticks[0]
-    decimals = 0 if step >= 0.0099 else 1 if step >= 0.00099 else 2
-    for value in frame.ticks:
+def _edge(findings: Findings) -> float:
+    """The score from which on a ticket has lost its margin."""
+    assert findings.dense_score is not None
+    return findings.dense_score.mean + findings.metric.harm(findings.verdicts[0].margin)
+
+
+def _across(frame: Frame, metric: Metric) -> list[str]:
+    """The lines of the axis of scores, with its name."""
+    parts = [element("text", text(headed(f"Test {metric.name}", metric.unit)), x=8, y=16, class_="name")]
+    for value, written in zip(frame.ticks, frame.numbers, strict=True):
         y = frame.y(value)
         parts.append(element("path", d=f"M{frame.left:g} {y:.1f}H{frame.right:g}", class_="grid"))
-        words = text(f"{100 * value:.{decimals}f}")
-        parts.append(element("text", words, x=frame.left - 8, y=y + 4, text_anchor="end", class_="tick"))
+        parts.append(element("text", text(written), x=frame.left - 8, y=y + 4, text_anchor="end", class_="tick"))
     return parts
 
 
@@ -120,79 +128,71 @@ def _zones(frame: Frame, found: Zones, size: Size) -> list[str]:
 
 
 def _references(frame: Frame, findings: Findings) -> list[str]:
-    assert findings.dense_accuracy is not None
-    dense = findings.dense_accuracy.mean
-    return [
-        element("path", d=f"M{frame.left:g} {frame.y(dense):.1f}H{frame.right:g}", class_="dense"),
-        element(
-            "path", d=f"M{frame.left:g} {frame.y(dense - findings.spec.gate.margin):.1f}H{frame.right:g}", class_="gate"
-        ),
-    ]
+    assert findings.dense_score is not None
+    scale = findings.metric.scale
+    lines = {"dense": frame.y(scale * findings.dense_score.mean), "gate": frame.y(scale * _edge(findings))}
+    return [element("path", d=f"M{frame.left:g} {y:.1f}H{frame.right:g}", class_=kind) for kind, y in lines.items()]
 
 
 def _line(frame: Frame, findings: Findings, arm: str) -> list[str]:
     """Band, line and markers of one arm. The ticket's line starts at dense, from which it was cut."""
-    verdicts = findings.arm(arm)
-    assert findings.dense_accuracy is not None
-    means = [(0.0, findings.dense_accuracy)] if arm == "ticket" else []
-    means += [(verdict.sparsity, verdict.accuracy) for verdict in verdicts]
+    verdicts, scale = findings.arm(arm), findings.metric.scale
+    assert findings.dense_score is not None
+    means = [(0.0, findings.dense_score)] if arm == "ticket" else []
+    means += [(verdict.sparsity, verdict.score) for verdict in verdicts]
     banded = [
-        (frame.x(s), frame.y(m.low), frame.y(m.high)) for s, m in means if m.low is not None and m.high is not None
+        (frame.x(s), frame.y(scale * m.low), frame.y(scale * m.high))
+        for s, m in means
+        if m.low is not None and m.high is not None
     ]
     parts = []
     if len(banded) > 1:
         around = [(x, high) for x, _, high in banded] + [(x, low) for x, low, _ in reversed(banded)]
         parts.append(element("path", d=_path(around) + "Z", class_=f"band {arm}"))
     if len(means) > 1:
-        line = _path([(frame.x(sparsity), frame.y(summary.mean)) for sparsity, summary in means])
+        line = _path([(frame.x(sparsity), frame.y(scale * summary.mean)) for sparsity, summary in means])
         parts.append(element("path", d=line, class_=f"line {arm}"))
-    return parts + [_marker(frame, verdict) for verdict in verdicts]
+    return parts + [_marker(frame, findings.metric, verdict) for verdict in verdicts]
 
 
 def _path(points: list[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
 
 
-SHAPES = {
-    "ticket": "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0Z",
-    "reinit": "M-4 -4h8v8h-8Z",
-    "random": "M0 -5L5 4H-5Z",
-    "lr-rewind": "M0 -5.5L5.5 0L0 5.5L-5.5 0Z",
-    "finetune": "M0 5L5 -4H-5Z",
-}
-
-
-def _marker(frame: Frame, verdict: Verdict) -> str:
+def _marker(frame: Frame, metric: Metric, verdict: Verdict) -> str:
     """Filled where the gate said PASS, hollow otherwise; the numbers are in its tooltip."""
     words = (
-        f"{NAMES[verdict.arm]}, level {verdict.level}, {removed(verdict.sparsity)} removed: "
-        f"{accuracy(verdict.accuracy)}, n = {verdict.accuracy.n}, {verdict.status}"
+        f"{ARMS[verdict.arm].name}, level {verdict.level}, {removed(verdict.sparsity)} removed: "
+        f"{scored(metric, verdict.score)}, n = {verdict.score.n}, {verdict.status}"
     )
-    place = f"translate({frame.x(verdict.sparsity):.1f} {frame.y(verdict.accuracy.mean):.1f})"
+    place = f"translate({frame.x(verdict.sparsity):.1f} {frame.y(metric.scale * verdict.score.mean):.1f})"
     look = "pass" if verdict.status == "PASS" else "open"
     return element(
         "g",
         element("title", text(words)),
         element("circle", r=11, class_="hit"),
-        element("path", d=SHAPES[verdict.arm], class_=f"mark {verdict.arm} {look}"),
+        element("path", d=ARMS[verdict.arm].marker, class_=f"mark {verdict.arm} {look}"),
         transform=place,
     )
 
 
 def _labels(frame: Frame, findings: Findings, size: Size) -> list[str]:
     """Names right of the plot, each tied to its line by a short stroke where it had to move."""
-    assert findings.dense_accuracy is not None
-    dense, wide = findings.dense_accuracy.mean, size.width > 500
-    named = [("dense", dense, "Dense"), ("gate", dense - findings.spec.gate.margin, "Gate margin" if wide else "Gate")]
+    assert findings.dense_score is not None
+    metric, wide = findings.metric, size.width > 500
+    named = [
+        ("dense", findings.dense_score.mean, "Dense"),
+        ("gate", _edge(findings), "Gate margin" if wide else "Gate"),
+    ]
     for arm in ("ticket", *findings.spec.controls):
         if judged := findings.arm(arm):
-            named.append((arm, judged[-1].accuracy.mean, NAMES[arm] if wide else arm.capitalize()))
-    lines = [frame.y(value) for _, value, _ in named]
+            named.append((arm, judged[-1].score.mean, ARMS[arm].name if wide else arm.capitalize()))
+    lines = [frame.y(metric.scale * score) for _, score, _ in named]
     places = spread(lines, GAP, frame.top + 6, frame.bottom)
     parts = []
-    for (kind, value, name), line, place in zip(named, lines, places, strict=True):
+    for (kind, score, name), line, place in zip(named, lines, places, strict=True):
         tie = f"M{frame.right + 7:g} {line:.1f}L{frame.right + 17:g} {place:.1f}"
         parts.append(element("path", d=tie, class_=f"tie {kind}"))
-        words = text(f"{name} {100 * value:.2f}")
+        words = text(f"{name} {number(metric, score)}")
         parts.append(element("text", words, x=frame.right + 21, y=place + 4, class_=f"label {kind}"))
     return parts

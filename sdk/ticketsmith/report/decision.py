@@ -2,17 +2,21 @@
 
 from typing import Literal
 
-from ..lottery.gate import too_few
+from ..lottery.metric import NATS, Metric
 from ..lottery.results import Record, Speed, Verdict
-from .evidence import look, more, tails, tried
+from .arms import ARMS
+from .bound import Bound, against, exceeds, favouring
+from .evidence import few, look, more, tails, tried
 from .findings import Findings
-from .numbers import bounds, level_of, points, removed, signed, times
+from .numbers import bounds, change, level_of, removed, times, unit
 from .speed import gain, reduced
 from .zones import zones
 
+ONE = "One replicate: the verdict is about these two networks, and rests on test examples alone."
+
 
 class Decision(Record):
-    """What to do, and why."""
+    """The advice, and why."""
 
     word: Literal["ADOPT", "DO NOT ADOPT", "INCONCLUSIVE", "INVALID"]
     sparsity: float
@@ -34,11 +38,11 @@ def decide(findings: Findings) -> Decision:
     if verdict is None:
         return _unjudged(findings)
     if verdict.status == "PASS":
-        return Decision(word="ADOPT", sparsity=verdict.sparsity, why=_passed(verdict))
+        return Decision(word="ADOPT", sparsity=verdict.sparsity, why=_passed(verdict, findings.metric))
     if verdict.status == "INVALID":
         return Decision(word="INVALID", sparsity=verdict.sparsity, why=verdict.reason)
     if verdict.status == "FAIL":
-        why = _failed(verdict) + _diverged(findings, verdict.level) + _fallback(findings)
+        why = _failed(verdict, findings.metric) + _diverged(findings, verdict.level) + _fallback(findings)
         return Decision(word="DO NOT ADOPT", sparsity=verdict.sparsity, why=why)
     return Decision(
         word="INCONCLUSIVE", sparsity=verdict.sparsity, why=_undecided(verdict, findings) + _fallback(findings)
@@ -46,22 +50,29 @@ def decide(findings: Findings) -> Decision:
 
 
 def remarks(findings: Findings) -> list[str]:
-    """What a reader of the decision must know beside it."""
+    """Facts that a reader of the decision must know beside it."""
     verdict = findings.verdict("ticket", findings.target)
     if verdict is None or verdict.status == "INVALID":
         return []
     said = [look(findings, verdict)] if verdict.looks > 1 else []
     if findings.tries:
         said.append(tried(findings))
+    if verdict.alone:
+        said.append(ONE)
     if verdict.status == "PASS":
-        said.append(tails(verdict))
-        if findings.speed:
-            said.append(_time(findings.speed))
-        for arm in findings.spec.controls:
-            control = findings.verdict(arm, findings.target)
-            if control and control.status == "PASS":
-                said.append(f"The {arm} control passes as well: {_SHOWS[arm]}.")
+        said += [words] if (words := tails(findings.metric, verdict)) else []
+        said += [_time(findings.speed)] if findings.speed else []
+        said += _passing_controls(findings)
     return said
+
+
+def _passing_controls(findings: Findings) -> list[str]:
+    judged = [(arm, findings.verdict(arm, findings.target)) for arm in findings.spec.controls]
+    return [
+        f"The {arm} control passes as well: this run does not show {ARMS[arm].unshown}."
+        for arm, control in judged
+        if control and control.status == "PASS"
+    ]
 
 
 def _time(speed: Speed) -> str:
@@ -75,20 +86,12 @@ def _time(speed: Speed) -> str:
     return f"It saves time: {times(row.ratio)} the throughput of {best}, the best dense one in fp32{other}, {at}."
 
 
-_SHOWS = {
-    "reinit": "this run does not show that the initial values matter",
-    "random": "this run does not show that it matters which weights are kept",
-    "lr-rewind": "this run does not show that the weights must be rewound",
-    "finetune": "this run does not show that the weights must be rewound",
-}
-
-
 def _unjudged(findings: Findings) -> Decision:
     """No verdict at the target: the rounds were stopped, a training diverged, or the run is not finished."""
     sparsity = findings.spec.pruning.sparsity
     stopped = findings.verdict("ticket", findings.stopped_at) if findings.stopped_at else None
     if stopped:
-        why = f"the rounds ended at {removed(stopped.sparsity)}, where {_failed(stopped)}"
+        why = f"the rounds ended at {removed(stopped.sparsity)}, where {_failed(stopped, findings.metric)}"
         why += _diverged(findings, stopped.level) + _fallback(findings)
         return Decision(word="DO NOT ADOPT", sparsity=sparsity, why=why)
     if lost := _diverged(findings, findings.target):
@@ -99,49 +102,58 @@ def _unjudged(findings: Findings) -> Decision:
     return Decision(word="INCONCLUSIVE", sparsity=sparsity, why=why + _fallback(findings))
 
 
-def _passed(verdict: Verdict) -> str:
-    low = verdict.difference.low
-    bound = f", {points(low)}, stays" if low is not None else " stays"
+def _passed(verdict: Verdict, metric: Metric) -> str:
+    worst = against(metric, verdict.difference)
+    bound = f", {change(metric, worst.value)}, stays" if worst.value is not None else " stays"
     return (
-        f"with {verdict.kept:,} of {verdict.prunable:,} weights left, accuracy changes by "
-        f"{points(verdict.difference.mean)} points and its one-sided {level_of(verdict.confidence)} lower bound{bound} "
-        f"within the margin of {points(-verdict.margin)} (n = {len(verdict.replicates)})"
+        f"with {verdict.kept:,} of {verdict.prunable:,} weights left, {metric.name} changes by "
+        f"{change(metric, verdict.difference.mean)}{unit(metric)} and its one-sided {level_of(verdict.confidence)} "
+        f"{worst.side} bound{bound} within the margin of {_edge(metric, verdict.margin)} "
+        f"(n = {len(verdict.replicates)})"
     )
 
 
-def _failed(verdict: Verdict) -> str:
-    high, loss = verdict.difference.high, verdict.loss_difference
-    if high is not None and high < -verdict.margin:
-        return (
-            f"accuracy changes by {points(verdict.difference.mean)} points and even its "
-            f"one-sided {level_of(verdict.confidence)} upper bound, {points(high)}, lies beyond the margin of "
-            f"{points(-verdict.margin)} (n = {len(verdict.replicates)})"
-        )
-    if verdict.loss_margin is not None and loss.low is not None and loss.low > verdict.loss_margin:
-        return (
-            f"test loss changes by {signed(loss.mean, 3)} nats and even its one-sided {level_of(verdict.confidence)} "
-            f"lower bound, {signed(loss.low, 3)}, lies beyond the margin of {signed(verdict.loss_margin, 3)} "
-            f"(n = {len(verdict.replicates)})"
-        )
+def _failed(verdict: Verdict, metric: Metric) -> str:
+    best = favouring(metric, verdict.difference)
+    if exceeds(metric, best, verdict.margin):
+        return _beyond(metric.name, verdict.difference.mean, best, verdict.margin, metric, verdict)
+    loss, margin = verdict.loss_difference, verdict.loss_margin
+    if margin is not None and exceeds(NATS, least := favouring(NATS, loss), margin):
+        return _beyond("test loss", loss.mean, least, margin, NATS, verdict)
     return f"the gate says {verdict.reason.rstrip('.')}"
+
+
+def _beyond(name: str, mean: float, bound: Bound, margin: float, metric: Metric, verdict: Verdict) -> str:
+    assert bound.value is not None, "it lies beyond the margin"
+    return (
+        f"{name} changes by {change(metric, mean)}{unit(metric)} and even its one-sided "
+        f"{level_of(verdict.confidence)} {bound.side} bound, {change(metric, bound.value)}, lies beyond the margin of "
+        f"{_edge(metric, margin)} (n = {len(verdict.replicates)})"
+    )
 
 
 def _undecided(verdict: Verdict, findings: Findings) -> str:
-    """Which evidence is missing: how wide the bounds are against the margin, and what makes them wide."""
-    difference, margin = verdict.difference, verdict.margin
+    """The evidence that is missing: how wide the bounds are against the margin, and what makes them wide."""
+    difference, metric = verdict.difference, findings.metric
     if difference.low is None or difference.high is None:
         return "one replicate has no spread over training seeds, so that there is no bound; at least two are needed"
-    width = 100 * (difference.high - difference.low)
-    if too_few(difference, margin, verdict.confidence):
+    if few(metric, verdict):
         return verdict.reason
-    if difference.low < -margin:
+    if exceeds(metric, against(metric, difference), verdict.margin):
+        width = f"{metric.scale * (difference.high - difference.low):.{metric.decimals}f}"
         source = "training seeds" if (difference.se_replicates or 0) >= difference.se_items else "test examples"
         return (
-            f"the one-sided {level_of(verdict.confidence)} bounds of the accuracy change, {bounds(difference)} "
-            f"points, are {width:.2f} wide and lie on both sides of the margin of {points(-margin)}, mostly for the "
-            f"spread over {source} (n = {len(verdict.replicates)}); {more(verdict, findings)}"
+            f"the one-sided {level_of(verdict.confidence)} bounds of the {metric.name} change, "
+            f"{bounds(metric, difference)}{unit(metric)}, are {width} wide and lie on both sides of the margin of "
+            f"{_edge(metric, verdict.margin)}, mostly for the spread over {source} (n = {len(verdict.replicates)}); "
+            f"{more(verdict, findings)}"
         )
     return f"the gate says {verdict.reason.rstrip('.')}"
+
+
+def _edge(metric: Metric, margin: float) -> str:
+    """The margin as a change: the most that a ticket may lose."""
+    return change(metric, metric.harm(margin))
 
 
 def _diverged(findings: Findings, level: int) -> str:

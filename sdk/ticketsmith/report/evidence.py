@@ -2,7 +2,9 @@
 
 import math
 
-from ..lottery.collapse import SURE, count
+from ..lottery.collapse import SURE, lost_more
+from ..lottery.gate import too_few
+from ..lottery.metric import Metric
 from ..lottery.results import Verdict
 from .findings import Findings
 from .numbers import SPACE, duration, level_of, percent
@@ -22,16 +24,21 @@ def look(findings: Findings, verdict: Verdict) -> str:
     return f"{said} A run that stops once it is decided shows a mean that {does}; the bound does not."
 
 
-def tails(verdict: Verdict) -> str:
+def tails(metric: Metric, verdict: Verdict) -> str | None:
     """Trainings that lost much, and the share that may: ten that went well leave up to a quarter that would not."""
-    pairs = verdict.test_accuracy, verdict.dense_test_accuracy
-    seen = verdict.collapses or count(*pairs, None, verdict.margin)
-    said = f"{seen.lost} of {seen.of} trainings lost more than {seen.points:g} point{'s' * (seen.points != 1)}"
+    if (seen := verdict.collapses) is None:
+        return None
+    said = lost_more(seen.lost, seen.of, seen.by, metric)
     if seen.at_most == 1:
         return f"{said}, so that nothing is ruled out."
     alone = ", by this look alone" if verdict.look > 1 else ""
     most = f"{math.ceil(100 * seen.at_most - 1e-9)}{SPACE}%"
     return f"{said}: with {level_of(SURE)} confidence fewer than {most} of all trainings do{alone}."
+
+
+def few(metric: Metric, verdict: Verdict) -> bool:
+    """True if the number of test examples alone stands between a share of them and a PASS."""
+    return too_few(verdict.difference, verdict.margin, verdict.confidence, metric)
 
 
 def tried(findings: Findings) -> str:

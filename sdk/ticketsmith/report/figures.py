@@ -1,8 +1,9 @@
 """The key numbers, each with its interval, its n, and the conditions it holds under."""
 
 from ..lottery.results import Record
+from .bound import against
 from .findings import Findings
-from .numbers import NONE, level_of, points, removed, times
+from .numbers import NONE, capital, change, level_of, removed, times, unit
 from .speed import NO_GAIN, NOT_MEASURED, conditions, gain
 
 
@@ -20,18 +21,18 @@ def figures(findings: Findings) -> list[Figure]:
 
 
 def _change(findings: Findings) -> Figure:
-    verdict = findings.shown
-    name = "Accuracy against dense"
+    verdict, metric = findings.shown, findings.metric
+    name = f"{capital(metric.name)} against dense"
     if verdict is None:
         return Figure(name=name, value=NONE, basis="no level has been judged")
-    margin, low = points(-verdict.margin), verdict.difference.low
+    margin, worst = change(metric, metric.harm(verdict.margin)), against(metric, verdict.difference)
     bound = (
-        f"one-sided {level_of(verdict.confidence)} lower bound {points(low)}"
-        if low is not None
+        f"one-sided {level_of(verdict.confidence)} {worst.side} bound {change(metric, worst.value)}"
+        if worst.value is not None
         else "no bound from one"
     )
     basis = f"{bound}, margin {margin}, n = {len(verdict.replicates)}"
-    return Figure(name=name, value=f"{points(verdict.difference.mean)} points", basis=basis)
+    return Figure(name=name, value=f"{change(metric, verdict.difference.mean)}{unit(metric)}", basis=basis)
 
 
 def _weights(findings: Findings) -> Figure:

@@ -1,7 +1,8 @@
-"""What a report is made of: everything known about a run so far, free of layout and of opinion."""
+"""The facts that a report is made of: everything known about a run so far, free of layout and of opinion."""
 
 from typing import Literal
 
+from ..lottery.metric import Metric
 from ..lottery.results import Record, Samples, Speed, Summary, Verdict
 from ..lottery.spec import Experiment
 
@@ -19,7 +20,7 @@ class Divergence(Record):
 class Findings(Record):
     """The facts of one run, complete or not. Equal findings render to equal bytes."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     run_id: str
     digest: str
     """SHA-256 over the spec and the digests of every step that is done, speeds included."""
@@ -27,25 +28,27 @@ class Findings(Record):
     """TicketSmith's."""
     task: str
     """The task's summary line."""
+    metric: Metric
+    """The task's measure: of every score, difference and margin here, in its recorded unit."""
     spec: Experiment
     target: int
     """The level at which the spec's sparsity is reached."""
     stopped_at: int | None
     """The level whose FAIL ended the rounds (`stop_on_fail`), or null."""
-    dense_accuracy: Summary | None
+    dense_score: Summary | None
     """Null until the dense training is done."""
     verdicts: list[Verdict]
     """By level; within a level the ticket first, then the controls in the spec's order."""
     speed: Speed | None
     samples: Samples | None
-    """Of the ticket at the level `shown`."""
+    """Samples of the ticket at the level `shown`; null where its training left none."""
     trainers: dict[str, str]
     """Level to the trainer that made its updates; empty before the first training."""
     replicate_seconds: float | None
     """Training of one more replicate, over all arms and levels, on one core. Null before the first."""
     diverged: list[Divergence]
     one_pool: bool
-    """Do all replicates train on one pool of examples? Then no spread of theirs shows what other data would do."""
+    """True if all replicates train on one pool of examples: no spread of theirs shows what other data would do."""
     tries: list[str]
     """Earlier runs of the same question with other seeds, as far as this store has seen them."""
     inputs: dict[str, str]
@@ -65,3 +68,9 @@ class Findings(Record):
     def shown(self) -> Verdict | None:
         """The verdict of the ticket at the target or, where that is missing, at the last level that was judged."""
         return self.verdict("ticket", self.target) or next(reversed(self.arm("ticket")), None)
+
+    @property
+    def concluding(self) -> Verdict | None:
+        """The ticket's verdict at the target; after an early stop, the FAIL that ended the run."""
+        ended = None if self.stopped_at is None else self.verdict("ticket", self.stopped_at)
+        return self.verdict("ticket", self.target) or ended

@@ -1,34 +1,42 @@
-"""The change of accuracy against its margin as one small picture: mean, bounds, every replicate, zero and margin."""
+"""The change of the score against its margin as one small picture: mean, bounds, every replicate, zero and margin."""
 
+from ..lottery.metric import Metric
 from ..lottery.results import Verdict
-from .numbers import bounds, points
+from .numbers import bounds, change, unit
 from .svg import element, text
 
 WIDTH, HEIGHT = 220.0, 42.0
 
 
-def forest(verdict: Verdict) -> str:
+def forest(metric: Metric, verdict: Verdict) -> str:
     """A strip with dense in its middle, wide enough for the margin, both bounds and each replicate, a dot."""
-    difference, margin = verdict.difference, verdict.margin
-    changes = [t - d for t, d in zip(verdict.test_accuracy, verdict.dense_test_accuracy, strict=True)]
+    difference, margin = verdict.difference, metric.harm(verdict.margin)
+    pairs = zip(verdict.test_score, verdict.dense_test_score, strict=True)
+    changes = [t - d for t, d in pairs if t is not None and d is not None]
     reach = [abs(v) for v in (difference.low, difference.high, difference.mean, *changes) if v is not None]
-    scale = max(*reach, margin * 1.9, 1e-4) * 1.15
+    scale = max(*reach, verdict.margin * 1.9) * 1.15
 
     def x(value: float) -> float:
         return WIDTH / 2 + WIDTH / 2 * value / scale
 
+    ends = bounds(metric, difference)
+    words = f"{change(metric, difference.mean)}{unit(metric)}, one-sided bounds {ends}; dots: replicates"
     parts = [
-        element(
-            "title", text(f"{points(difference.mean)} points, one-sided bounds {bounds(difference)}; dots: replicates")
-        ),
+        element("title", text(words)),
         element("path", d=f"M0 12H{WIDTH:g}", class_="grid"),
         element("path", d=f"M{x(0):.1f} 3V27", class_="dense"),
-        element("path", d=f"M{x(-margin):.1f} 3V27", class_="gate"),
-        element("text", text("dense"), x=x(0) + 4, y=40, class_="tick"),
-        element("text", text("margin"), x=x(-margin) - 4, y=40, text_anchor="end", class_="tick"),
+        element("path", d=f"M{x(margin):.1f} 3V27", class_="gate"),
+        _name("dense", x(0), right=margin < 0),
+        _name("margin", x(margin), right=margin > 0),
     ]
     if difference.low is not None and difference.high is not None:
         parts.append(element("path", d=f"M{x(difference.low):.1f} 12H{x(difference.high):.1f}", class_="range"))
-    parts += [element("circle", cx=x(change), cy=22, r=2.2, class_="replicate") for change in changes]
+    parts += [element("circle", cx=x(each), cy=22, r=2.2, class_="replicate") for each in changes]
     parts.append(element("circle", cx=x(difference.mean), cy=12, r=4.5, class_="mean"))
     return element("svg", *parts, viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}", role="img", class_="forest")
+
+
+def _name(words: str, x: float, *, right: bool) -> str:
+    """The name of a line, right or left of it, away from the other one."""
+    anchor = {} if right else {"text_anchor": "end"}
+    return element("text", text(words), x=x + 4 if right else x - 4, y=40, **anchor, class_="tick")

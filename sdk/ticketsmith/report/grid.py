@@ -1,51 +1,58 @@
-"""The sample grid: test examples as inline SVG, with what each net said of them."""
+"""The sample grid: examples with what each network said of them, or what both of them made. Every string is escaped."""
 
-from collections import defaultdict
 from html import escape
-from itertools import groupby
 
-from ..lottery.results import Sample, Samples
-from .svg import element, text
+from ..lottery.results import Picture, Sample, Samples
+from .pictures import picture
 
-GREYS = 7  # grey levels beside the background; more cannot be told apart at this size
+LONGEST = 4000  # characters of a text that are shown
+Answer = str | Picture
 
 
 def grid(samples: Samples) -> str:
     """All samples, each in a figure with its caption."""
-    figures = "".join(_figure(sample, samples) for sample in samples.samples)
-    return f'<div class="samples">{figures}</div>'
+    figures = "".join(_answered(each) if _answers(each) else _made(each) for each in samples.samples)
+    return f'<div class="samples{"" if all(map(_answers, samples.samples)) else " made"}">{figures}</div>'
 
 
-def picture(sample: Sample, height: int, width: int) -> str:
-    """One example: for each grey level one path, a stroke of unit height for each run of equal pixels."""
-    runs: dict[int, list[str]] = defaultdict(list)
-    levels = [round(value / 255 * GREYS) for value in bytes.fromhex(sample.pixels)]
-    for y in range(height):
-        row = enumerate(levels[y * width : (y + 1) * width])
-        for level, cells in groupby(row, key=lambda cell: cell[1]):
-            if level:
-                place = [x for x, _ in cells]
-                runs[level].append(f"M{place[0]} {y}.5h{len(place)}")
-    paths = [element("path", d="".join(runs[level]), class_=f"grey{level}") for level in sorted(runs)]
-    title = element("title", text(f"test example {sample.example}, a {sample.label}"))
-    return element("svg", title, *paths, viewBox=f"0 0 {width} {height}", role="img", shape_rendering="crispEdges")
+def _answers(sample: Sample) -> bool:
+    """True if both networks said a word of one given example."""
+    return sample.given is not None and isinstance(sample.dense, str) and isinstance(sample.candidate, str)
 
 
-def _figure(sample: Sample, samples: Samples) -> str:
+def _answered(sample: Sample) -> str:
     """A disagreement is marked by a word and a border, and a wrong answer by a word too."""
-    differ = sample.dense != sample.candidate
-    words = "disagree" if differ else "agree"
-    facts = "".join(
-        f"<div><dt>{name}</dt><dd>{escape(said)}</dd></div>"
-        for name, said in (
-            ("label", str(sample.label)),
-            ("dense", _said(sample.dense, sample.label)),
-            ("ticket", _said(sample.candidate, sample.label)),
-        )
-    )
-    image = picture(sample, samples.height, samples.width)
-    return f'<figure class="{words}">{image}<figcaption><b>{words}</b><dl>{facts}</dl></figcaption></figure>'
+    assert sample.given is not None
+    words = "disagree" if sample.dense != sample.candidate else "agree"
+    names = {"dense": _said(sample.dense, sample.truth), "ticket": _said(sample.candidate, sample.truth)}
+    facts = {"label": sample.truth} | names if sample.truth is not None else names
+    rows = "".join(f"<div><dt>{name}</dt><dd>{escape(str(said))}</dd></div>" for name, said in facts.items())
+    image = picture(sample.given, _example(sample))
+    return f'<figure class="{words}">{image}<figcaption><b>{words}</b><dl>{rows}</dl></figcaption></figure>'
 
 
-def _said(answer: int, label: int) -> str:
-    return str(answer) if answer == label else f"{answer} (wrong)"
+def _said(answer: Answer, truth: str | None) -> str:
+    return str(answer) if truth is None or answer == truth else f"{answer} (wrong)"
+
+
+def _example(sample: Sample) -> str:
+    number = "test example" if sample.example is None else f"test example {sample.example}"
+    return number if sample.truth is None else f"{number}, a {sample.truth}"
+
+
+def _made(sample: Sample) -> str:
+    """The input, where something was given, and each network's answer, side by side."""
+    parts = [] if sample.given is None else [_part("given", sample.given, _example(sample))]
+    parts += [_part(name, made, name) for name, made in (("dense", sample.dense), ("ticket", sample.candidate))]
+    label = "" if sample.truth is None else f"<figcaption>{escape(sample.truth)}</figcaption>"
+    return f'<figure><div class="pair">{"".join(parts)}</div>{label}</figure>'
+
+
+def _part(name: str, made: Answer, words: str) -> str:
+    return f"<div><b>{name}</b>{picture(made, words) if isinstance(made, Picture) else _text(made)}</div>"
+
+
+def _text(made: str) -> str:
+    """A text as it is; the line break in front keeps one of its own, which `pre` would swallow."""
+    cut = f"{made[:LONGEST]} ..." if len(made) > LONGEST else made
+    return f"<pre>\n{escape(cut)}</pre>"

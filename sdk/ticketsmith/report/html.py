@@ -14,7 +14,7 @@ from .findings import Findings
 from .forest import forest
 from .grid import grid
 from .limits import limits
-from .numbers import level_of, percent, removed
+from .numbers import capital, level_of, percent, removed, unit
 from .reproduce import COMMAND, provenance, yaml
 from .speed import conditions, timings
 from .table import Table
@@ -45,12 +45,13 @@ def _sections(findings: Findings) -> Iterator[str]:
     yield _header(findings)
     yield _decision(decide(findings), remarks(findings))
     yield _figures(findings)
-    yield _section("Accuracy against sparsity", _curve(findings))
+    yield _section(f"{capital(findings.metric.name)} against sparsity", _curve(findings))
     note = f'<p class="note">{escape(scorecard.caption(findings))}</p>'
     yield _section("Scorecard", _table(scorecard.table(findings), "scorecard") + note)
     if findings.verdicts:
         yield _section("Level by level", _levels(findings))
-        yield _section("Beyond accuracy", _behaviours(findings))
+        if (behaviours := levels.behaviours(findings)).rows:
+            yield _section(f"Beyond {findings.metric.name}", _noted(behaviours, levels.behaviours_note()))
         yield _section("Early stopping", _early_stops(findings))
     yield _section("Speed", _speed(findings))
     if findings.samples:
@@ -76,7 +77,7 @@ def _decision(decision: Decision, said: list[str]) -> str:
 
 
 def _figures(findings: Findings) -> str:
-    strip = forest(findings.shown) if findings.shown else ""
+    strip = forest(findings.metric, findings.shown) if findings.shown else ""
     cards = [
         f'<div><h3>{escape(each.name)}</h3><p class="value">{escape(each.value)}</p>'
         f'{strip if index == 0 else ""}<p class="note">{escape(each.basis)}</p></div>'
@@ -99,31 +100,37 @@ def _curve(findings: Findings) -> str:
 
 
 def _levels(findings: Findings) -> str:
-    shown = findings.shown
-    confidence = level_of(shown.confidence if shown else findings.spec.gate.confidence)
-    margin = f"{100 * findings.spec.gate.margin:.2f}"
-    note = (
-        f"Change is ticket minus dense, paired over replicates, with one-sided {confidence} bounds. "
-        f"PASS: the lower bound is within {margin} points. FAIL: the upper bound is not."
-    )
-    html = _table(levels.verdicts(findings)) + f'<p class="note">{escape(note)}</p>'
+    html = _noted(levels.verdicts(findings), _rule(findings))
     if findings.spec.controls:
         html += "<h3>Controls</h3>" + _table(levels.controls(findings))
-        html += f'<p class="dividend">{escape(said)}</p>' if (said := dividend(findings)) else ""
-        html += '<p class="note">Ticket minus control is in points, paired over replicates and examples, with a 95 % interval for all controls of a level together.</p>'
-    every = _table(levels.replicates(findings)) if findings.shown else ""
-    at = f" at level {findings.shown.level}" if findings.shown else ""
-    return html + (f"<details><summary>Every replicate{at}</summary>{every}</details>" if every else "")
+        html += f'<p class="dividend">{escape(words)}</p>' if (words := dividend(findings)) else ""
+        measured = f"in {findings.metric.change_unit}, " if findings.metric.change_unit else ""
+        note = f"Ticket minus control is {measured}paired over replicates and examples, with a 95 % interval for all controls of a level together."
+        html += f'<p class="note">{escape(note)}</p>'
+    if findings.shown is None:
+        return html
+    every = _table(levels.replicates(findings))
+    return f"{html}<details><summary>Every replicate at level {findings.shown.level}</summary>{every}</details>"
 
 
-def _behaviours(findings: Findings) -> str:
-    note = f'<p class="note">{escape(levels.behaviours_note())}</p>'
-    return _table(levels.behaviours(findings)) + note
+def _rule(findings: Findings) -> str:
+    """The rule that a level is judged by."""
+    judged, metric = findings.shown or findings.verdicts[0], findings.metric
+    pass_side, fail_side = ("lower", "upper") if metric.higher_is_better else ("upper", "lower")
+    margin = f"{metric.scale * judged.margin:.{metric.decimals}f}{unit(metric)}"
+    return (
+        f"Change is ticket minus dense, paired over replicates, with one-sided {level_of(judged.confidence)} bounds. "
+        f"PASS: the {pass_side} bound is within {margin}. FAIL: the {fail_side} bound is not."
+    )
+
+
+def _noted(table: Table, note: str) -> str:
+    return f'{_table(table)}<p class="note">{escape(note)}</p>'
 
 
 def _early_stops(findings: Findings) -> str:
     note = "The update with the least validation loss: how soon a net has learnt what it will. Below 1, the ticket is sooner."
-    return _table(levels.early_stops(findings)) + f'<p class="note">{note}</p>'
+    return _noted(levels.early_stops(findings), note)
 
 
 def _speed(findings: Findings) -> str:
@@ -143,11 +150,13 @@ def _speed(findings: Findings) -> str:
 def _samples(findings: Findings) -> str:
     samples = findings.samples
     assert samples is not None
-    note = (
-        f"Replicate {samples.replicate}: dense and ticket agree on {percent(samples.agreement)} of its test split. "
-        "Disagreements come first."
-    )
-    return f'<p class="note">{escape(note)}</p>{grid(samples)}'
+    if samples.agreement is not None:
+        said = f"dense and ticket agree on {percent(samples.agreement)} of its test split. Disagreements come first."
+    elif any(sample.given for sample in samples.samples):
+        said = "what dense and ticket make of the same examples."
+    else:
+        said = "what dense and ticket make of equal random streams."
+    return f'<p class="note">Replicate {samples.replicate}: {escape(said)}</p>{grid(samples)}'
 
 
 def _reproduce(findings: Findings) -> str:

@@ -8,7 +8,7 @@ from .limits import limits
 from .scorecard import scorecard
 from .zones import RULE, zones
 
-SCHEMA = "ticketsmith.report/1"
+SCHEMA = "ticketsmith.report/2"
 
 
 def render(findings: Findings) -> bytes:

@@ -1,44 +1,49 @@
 """The tables that go level by level: verdicts, controls, early stopping, and every replicate at one level."""
 
-from ..lottery.results import Summary, Verdict
+from ..lottery.metric import NATS, Metric
+from ..lottery.results import Difference, Summary, Verdict
+from .arms import ARMS
 from .findings import Findings
-from .numbers import NONE, SPACE, accuracy, bounds, percent, points, removed, signed, updates
-from .scorecard import NAMES, NOT_JUDGED
+from .numbers import (
+    NONE,
+    SHARE,
+    SPACE,
+    bounds,
+    change,
+    change_between,
+    headed,
+    percent,
+    removed,
+    scored,
+    updates,
+    value,
+)
+from .scorecard import NOT_JUDGED
 from .table import Table
 
 
 def verdicts(findings: Findings) -> Table:
     """One row per level: the ticket against dense."""
-    loss = findings.spec.gate.loss_margin is not None
-    heads = [
-        "Level",
-        "Sparsity",
-        "Weights kept",
-        "Ticket accuracy",
-        "Change, points",
-        "One-sided bounds",
-        "Verdict",
-        "Reason",
-    ]
-    heads[6:6] = ["Loss change, nats"] if loss else []
-    numeric = [False, *[True] * (6 if loss else 5), False, False]
+    metric, loss = findings.metric, findings.spec.gate.loss_margin is not None
+    heads = ["Level", "Sparsity", "Weights kept", f"Ticket {metric.name}", headed("Change", metric.change_unit)]
+    heads += ["One-sided bounds", *(["Loss change, nats"] if loss else []), "Verdict", "Reason"]
     rows = []
     for v in findings.arm("ticket"):
-        row = [str(v.level), removed(v.sparsity), f"{v.kept:,}", accuracy(v.accuracy)]
-        row += [points(v.difference.mean), bounds(v.difference)]
-        row += [_loss(v)] if loss else []
+        row = [str(v.level), removed(v.sparsity), f"{v.kept:,}", scored(metric, v.score)]
+        row += [change(metric, v.difference.mean), bounds(metric, v.difference)]
+        row += [_changed(NATS, v.loss_difference)] if loss else []
         rows.append([*row, v.status, v.reason])
-    return Table(heads=heads, numeric=numeric, rows=rows)
+    return Table(heads=heads, numeric=[False, *[True] * (len(heads) - 3), False, False], rows=rows)
 
 
 def controls(findings: Findings) -> Table:
-    """One row per level and control: its accuracy, and what the ticket has over it, with its interval."""
+    """One row per level and control: its score, and what the ticket has over it, with its interval."""
     rows = [
-        [str(ticket.level), removed(ticket.sparsity), NAMES[arm], *_beside(findings, arm, ticket)]
+        [str(ticket.level), removed(ticket.sparsity), ARMS[arm].name, *_beside(findings, arm, ticket)]
         for ticket in findings.arm("ticket")
         for arm in findings.spec.controls
     ]
-    heads = ["Level", "Sparsity", "Control", "Test accuracy", "Ticket minus it", "Verdict"]
+    heads = ["Level", "Sparsity", "Control", f"Test {findings.metric.name}", "Ticket minus it", "Verdict"]
     return Table(heads=heads, numeric=[False, True, False, True, True, False], rows=rows)
 
 
@@ -53,20 +58,20 @@ def early_stops(findings: Findings) -> Table:
 
 
 def behaviours(findings: Findings) -> Table:
-    """One row per level: what accuracy does not show, ticket against dense."""
+    """One row per level: what the score of a classifier does not show, ticket against dense."""
     heads = ["Level", "Sparsity", "Changed predictions", "Calibration error", "By chance", "Of dense", "By chance"]
     heads += ["Worst class, chosen afterwards", "Its change, points"]
     rows = [
         [
             str(v.level),
             removed(v.sparsity),
-            accuracy(each.churn),
-            accuracy(each.calibration_error),
+            scored(SHARE, each.churn),
+            scored(SHARE, each.calibration_error),
             _mean(each.calibrated_error),
-            accuracy(each.dense_calibration_error),
+            scored(SHARE, each.dense_calibration_error),
             _mean(each.dense_calibrated_error),
             str(each.worst_class),
-            _interval(each.worst_class_change),
+            _changed(SHARE, each.worst_class_change),
         ]
         for v in findings.arm("ticket")
         if (each := v.behaviour)
@@ -88,28 +93,33 @@ def behaviours_note() -> str:
 
 def replicates(findings: Findings) -> Table:
     """Every replicate at the level the scorecard shows."""
-    shown = findings.shown
+    shown, metric = findings.shown, findings.metric
     assert shown is not None, "the caller shows this table only where a level was judged"
     judged = [v for arm in findings.spec.controls if (v := findings.verdict(arm, shown.level))]
-    others = [dict(zip(v.replicates, v.test_accuracy, strict=True)) for v in judged]
+    others = [dict(zip(v.replicates, v.test_score, strict=True)) for v in judged]
     rows = []
-    for number, dense, ticket in zip(shown.replicates, shown.dense_test_accuracy, shown.test_accuracy, strict=True):
-        row = [str(number), percent(dense), percent(ticket), points(ticket - dense)]
-        rows.append(row + [percent(each[number]) if number in each else NOT_JUDGED for each in others])
-    heads = ["Replicate", "Dense", "Ticket", "Change, points", *(NAMES[v.arm] for v in judged)]
+    for number, dense, ticket in zip(shown.replicates, shown.dense_test_score, shown.test_score, strict=True):
+        apart = NONE if ticket is None or dense is None else change(metric, ticket - dense)
+        row = [str(number), _known(metric, dense), _known(metric, ticket), apart]
+        rows.append(row + [_known(metric, each[number]) if number in each else NOT_JUDGED for each in others])
+    heads = ["Replicate", "Dense", "Ticket", headed("Change", metric.change_unit), *(ARMS[v.arm].name for v in judged)]
     return Table(heads=heads, numeric=[False, *[True] * (len(heads) - 1)], rows=rows)
+
+
+def _known(metric: Metric, score: float | None) -> str:
+    return NONE if score is None else value(metric, score)
 
 
 def _beside(findings: Findings, arm: str, ticket: Verdict) -> list[str]:
     control = findings.verdict(arm, ticket.level)
     if control is None:
         return [NONE, NONE, NOT_JUDGED]
-    return [accuracy(control.accuracy), _lead(control), control.status]
+    return [scored(findings.metric, control.score), _lead(findings.metric, control), control.status]
 
 
-def _lead(control: Verdict) -> str:
+def _lead(metric: Metric, control: Verdict) -> str:
     lead = control.dividend
-    return f"{points(lead.mean)} {bounds(lead)}" if lead else NONE
+    return f"{change(metric, lead.mean)} {bounds(metric, lead)}" if lead else NONE
 
 
 def _mean(summary: Summary | None) -> str:
@@ -117,17 +127,8 @@ def _mean(summary: Summary | None) -> str:
     return percent(summary.mean) if summary else NONE
 
 
-def _interval(change: Summary) -> str:
-    if change.low is None or change.high is None:
-        return points(change.mean)
-    return f"{points(change.mean)} [{points(change.low)}, {points(change.high)}]"
-
-
-def _loss(verdict: Verdict) -> str:
-    loss = verdict.loss_difference
-    if loss.low is None or loss.high is None:
-        return signed(loss.mean, 3)
-    return f"{signed(loss.mean, 3)} [{signed(loss.low, 3)}, {signed(loss.high, 3)}]"
+def _changed(metric: Metric, by: Summary | Difference) -> str:
+    return f"{change(metric, by.mean)} {change_between(metric, by.low, by.high)}".rstrip()
 
 
 def _pace(verdict: Verdict) -> str:

@@ -1,14 +1,14 @@
-"""What the run does not show."""
+"""The gaps in the evidence of a run."""
 
 from collections import Counter
 
-from .findings import Divergence, Findings
-from .scorecard import NAMES
+from .arms import ARMS
+from .findings import Findings
 
 
 def limits(findings: Findings) -> list[str]:
     """One sentence per gap in the evidence, the gaps of this run first."""
-    return [*_incomplete(findings), *_diverged(findings.diverged), *_speed(findings), *_always(findings)]
+    return [*_incomplete(findings), *_diverged(findings), *_speed(findings), *_always(findings)]
 
 
 def _incomplete(findings: Findings) -> list[str]:
@@ -25,11 +25,11 @@ def _incomplete(findings: Findings) -> list[str]:
     return said
 
 
-def _diverged(diverged: list[Divergence]) -> list[str]:
+def _diverged(findings: Findings) -> list[str]:
     return [
-        f"{NAMES.get(each.arm, each.arm)}, level {each.level}: replicate {each.replicate} diverged at update "
-        f"{each.update:,}; its accuracy is that of the look before."
-        for each in diverged
+        f"{ARMS[lost.arm].name}, level {lost.level}: replicate {lost.replicate} diverged at update {lost.update:,}; "
+        f"its {findings.metric.name} is that of the look before."
+        for lost in findings.diverged
     ]
 
 
@@ -57,7 +57,7 @@ def _always(findings: Findings) -> list[str]:
         "The verdicts hold for this task, network and training protocol; nothing here shows that they carry over.",
         "Memory, energy and cost were not measured.",
     ]
-    if findings.spec.gate.loss_margin is None:
+    if findings.spec.gate.loss_margin is None and "loss" not in findings.metric.name:
         said.insert(1, "Test loss was measured and not judged: the spec sets no loss_margin.")
     if findings.one_pool:
         said.insert(
@@ -68,5 +68,6 @@ def _always(findings: Findings) -> list[str]:
     if findings.shown and len(findings.shown.replicates) == 1:
         said.insert(0, "One replicate: there is no interval over training seeds.")
     if findings.samples:
-        said.append("The sample grid shows disagreements first, of one replicate: it is not a picture of the average.")
+        order = "disagreements first, of one replicate" if findings.samples.agreement is not None else "one replicate"
+        said.append(f"The sample grid shows {order}: it is not a picture of the average.")
     return said

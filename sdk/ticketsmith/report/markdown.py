@@ -69,9 +69,10 @@ def _judged(findings: Findings) -> Iterator[str]:
         yield from _table(levels.controls(findings))
         if said := dividend(findings):
             yield f"{plain(said)}\n"
-    yield "### Beyond accuracy\n"
-    yield from _table(levels.behaviours(findings))
-    yield f"{plain(levels.behaviours_note())}\n"
+    if (behaviours := levels.behaviours(findings)).rows:
+        yield f"### Beyond {plain(findings.metric.name)}\n"
+        yield from _table(behaviours)
+        yield f"{plain(levels.behaviours_note())}\n"
     yield "### Early stopping\n"
     yield from _table(levels.early_stops(findings))
 

@@ -1,14 +1,17 @@
-"""How numbers are written: accuracies in %, differences in points, times in ms, speed as a ratio."""
+"""Numbers as they are written: scores and changes in the unit of their metric, times in ms, speed as a ratio."""
 
+from ..lottery.metric import Metric
 from ..lottery.results import Difference, Summary
 
 SPACE = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 NONE = "-"
+SHARE = Metric(name="share", unit="%", scale=100, margin=0.005)
+"""A share of examples: of those that are answered otherwise, say."""
 
 
 def percent(fraction: float, decimals: int = 2) -> str:
-    """An accuracy, or a confidence with 0 decimals.
+    """A share, or a confidence with 0 decimals.
 
     >>> percent(0.97314), percent(0.95, 0)
     ('97.31\\xa0%', '95\\xa0%')
@@ -34,13 +37,58 @@ def removed(sparsity: float) -> str:
     return percent(sparsity, 1 if sparsity < 0.99 else 2)
 
 
-def points(difference: float) -> str:
-    """A difference of accuracies, with its sign and without its unit.
+def value(metric: Metric, score: float) -> str:
+    """A score in its unit.
 
-    >>> points(-0.0012), points(0.0161), points(-0.00001)
-    ('−0.12', '+1.61', '0.00')
+    >>> from ..lottery.metric import ACCURACY, BITS
+    >>> value(ACCURACY, 0.97314), value(BITS, 1.3333)
+    ('97.31\\xa0%', '1.924\\xa0bits')
     """
-    return signed(100 * difference)
+    return f"{number(metric, score)}{SPACE}{metric.unit}".rstrip(SPACE)
+
+
+def number(metric: Metric, score: float) -> str:
+    """A score without its unit."""
+    return metric.shown(score).partition(" ")[0].replace("-", MINUS)
+
+
+def change(metric: Metric, difference: float) -> str:
+    """A difference of scores, with its sign and without its unit.
+
+    >>> from ..lottery.metric import ACCURACY, NATS
+    >>> change(ACCURACY, -0.0012), change(ACCURACY, -0.00001), change(NATS, 0.12)
+    ('−0.12', '0.00', '+0.120')
+    """
+    return signed(metric.scale * difference, metric.decimals)
+
+
+def change_between(metric: Metric, low: float | None, high: float | None) -> str:
+    """Both ends of an interval of differences; nothing where there is none."""
+    return "" if low is None or high is None else f"[{change(metric, low)}, {change(metric, high)}]"
+
+
+def unit(metric: Metric) -> str:
+    """The unit to write behind a change, if there is one.
+
+    >>> from ..lottery.metric import ACCURACY, Metric
+    >>> unit(ACCURACY), unit(Metric(name="overlap", margin=0.01))
+    (' points', '')
+    """
+    return f" {metric.change_unit}" if metric.change_unit else ""
+
+
+def headed(words: str, unit: str) -> str:
+    """The head of a column whose cells do without their unit.
+
+    >>> headed("Change", "points"), headed("Change", "")
+    ('Change, points', 'Change')
+    """
+    return f"{words}, {unit}" if unit else words
+
+
+def capital(name: str) -> str:
+    """A name at the beginning of a title; IoU stays as it is."""
+    return name[:1].upper() + name[1:]
 
 
 def signed(value: float, decimals: int = 2) -> str:
@@ -51,13 +99,14 @@ def signed(value: float, decimals: int = 2) -> str:
     return ("+" if value > 0 else MINUS) + text
 
 
-def accuracy(summary: Summary) -> str:
-    """A mean accuracy with its interval, where there is one.
+def scored(metric: Metric, summary: Summary) -> str:
+    """A mean score with its interval, where there is one.
 
-    >>> accuracy(Summary(mean=0.97, se=0.002, low=0.965, high=0.975, n=5))
+    >>> from ..lottery.metric import ACCURACY
+    >>> scored(ACCURACY, Summary(mean=0.97, se=0.002, low=0.965, high=0.975, n=5))
     '97.00\\xa0% [96.50, 97.50]'
     """
-    return percent(summary.mean) + _between(summary, 100, 2)
+    return value(metric, summary.mean) + _between(summary, metric.scale, metric.decimals)
 
 
 def updates(summary: Summary) -> str:
@@ -65,11 +114,9 @@ def updates(summary: Summary) -> str:
     return f"{summary.mean:,.0f}" + _between(summary, 1, 0)
 
 
-def bounds(difference: Difference) -> str:
-    """Both one-sided bounds of a difference, in points."""
-    if difference.low is None or difference.high is None:
-        return NONE
-    return f"[{points(difference.low)}, {points(difference.high)}]"
+def bounds(metric: Metric, difference: Difference) -> str:
+    """Both one-sided bounds of a difference, without its unit."""
+    return change_between(metric, difference.low, difference.high) or NONE
 
 
 def times(ratio: float) -> str:
@@ -107,4 +154,5 @@ _UNITS = (("s", 1), ("min", 60), ("h", 3600))
 def _between(summary: Summary, scale: float, decimals: int) -> str:
     if summary.low is None or summary.high is None:
         return ""
-    return f" [{scale * summary.low:,.{decimals}f}, {scale * summary.high:,.{decimals}f}]"
+    low, high = (f"{scale * end:,.{decimals}f}".replace("-", MINUS) for end in (summary.low, summary.high))
+    return f" [{low}, {high}]"

@@ -1,4 +1,4 @@
-"""How to run it again: one command, the spec as YAML, and what the bytes were made from."""
+"""The way to run it again: one command, the spec as YAML, and what the bytes were made from."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ def yaml(spec: Experiment) -> str:
 
 
 def provenance(findings: Findings) -> dict[str, str]:
-    """What the report was made from, and with what."""
+    """Sources of the report, and versions that made it."""
     facts = {
         "Run": findings.run_id,
         "TicketSmith": findings.version,
@@ -42,7 +42,7 @@ def _trainers(of_level: dict[str, str]) -> str:
 
 def _lines(section: dict[str, Any], indent: str) -> Iterator[str]:
     for key, value in section.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield f"{indent}{key}:"
             yield from _lines(value, indent + "  ")
         else:

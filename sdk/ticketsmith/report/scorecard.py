@@ -1,19 +1,12 @@
 """The scorecard: dense, ticket and controls side by side at one level."""
 
 from ..lottery.results import Record
+from .arms import ARMS
 from .findings import Findings
-from .numbers import NONE, accuracy, removed
+from .numbers import NONE, removed, scored
 from .speed import REFERENCE, relative
 from .table import Table
 
-NAMES = {
-    "dense": "Dense Baseline",
-    "ticket": "Winning Ticket",
-    "reinit": "Random Re-init",
-    "random": "Random Mask",
-    "lr-rewind": "LR Rewinding",
-    "finetune": "Fine-tuning",
-}
 NOT_JUDGED = "not judged"
 
 
@@ -22,18 +15,18 @@ class Row(Record):
 
     variant: str
     sparsity: str
-    accuracy: str
+    score: str
     status: str
     throughput: str
 
 
 def scorecard(findings: Findings) -> list[Row]:
     """Every variant at the target level; where that was not judged yet, at the last level that was."""
-    dense = findings.dense_accuracy
+    dense = findings.dense_score
     baseline = Row(
-        variant=NAMES["dense"],
+        variant=ARMS["dense"].name,
         sparsity=removed(0),
-        accuracy=accuracy(dense) if dense else NONE,
+        score=scored(findings.metric, dense) if dense else NONE,
         status=_dense(findings),
         throughput=REFERENCE,
     )
@@ -43,9 +36,9 @@ def scorecard(findings: Findings) -> list[Row]:
 def table(findings: Findings) -> Table:
     """The scorecard's rows under its heads."""
     return Table(
-        heads=["Variant", "Sparsity", "Test accuracy", "Status", "Rel. throughput"],
+        heads=["Variant", "Sparsity", f"Test {findings.metric.name}", "Status", "Rel. throughput"],
         numeric=[False, True, True, False, True],
-        rows=[[r.variant, r.sparsity, r.accuracy, r.status, r.throughput] for r in scorecard(findings)],
+        rows=[[r.variant, r.sparsity, r.score, r.status, r.throughput] for r in scorecard(findings)],
     )
 
 
@@ -64,8 +57,8 @@ def caption(findings: Findings) -> str:
 
 def _dense(findings: Findings) -> str:
     if any(each.arm == "dense" for each in findings.diverged):
-        return "diverged"  # the accuracy is that of the weights before, which may be untrained
-    return "baseline" if findings.dense_accuracy else "not trained"
+        return "diverged"  # the score is that of the weights before, which may be untrained
+    return "baseline" if findings.dense_score else "not trained"
 
 
 def _row(findings: Findings, arm: str) -> Row:
@@ -77,5 +70,5 @@ def _row(findings: Findings, arm: str) -> Row:
         sparsity = shown.sparsity if shown else findings.spec.pruning.sparsity
         row = (removed(sparsity), NONE, NOT_JUDGED)
     else:
-        row = (removed(verdict.sparsity), accuracy(verdict.accuracy), verdict.status)
-    return Row(variant=NAMES[arm], sparsity=row[0], accuracy=row[1], status=row[2], throughput=throughput)
+        row = (removed(verdict.sparsity), scored(findings.metric, verdict.score), verdict.status)
+    return Row(variant=ARMS[arm].name, sparsity=row[0], score=row[1], status=row[2], throughput=throughput)

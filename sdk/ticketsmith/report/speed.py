@@ -1,4 +1,4 @@
-"""What a measured speed is worth in words: a gain only where the whole interval lies above 1."""
+"""A measured speed in words: a gain only where the whole interval lies above 1."""
 
 from ..lottery.results import Speed
 from .numbers import NONE, milliseconds, times
@@ -10,7 +10,7 @@ NOT_MEASURED = "not measured"
 
 
 def gain(speed: Speed) -> bool:
-    """Is the chosen back-end certainly faster than the best dense one? A dense one never is: its ratio is at most 1."""
+    """Tell whether the chosen back-end is surely faster than the best dense one. A dense one never is: at most 1."""
     return speed.headline.low > 1
 
 

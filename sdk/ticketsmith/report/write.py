@@ -1,19 +1,31 @@
 """Put a report into the store, under the digest of what it was made from: equal inputs, equal keys, equal bytes."""
 
+from typing import NamedTuple
+
 from ..ledger import Ledger
+from ..lottery.card import Card
 from ..lottery.spec import Experiment
-from ..lottery.task import Task
 from . import html, json, markdown
 from .collect import collect
+from .findings import Findings
 
 RENDERERS = {"html": html.render, "json": json.render, "md": markdown.render}
 
 
-def write(ledger: Ledger, spec: Experiment, task: Task) -> dict[str, str]:
-    """Write `report.html`, `report.json` and `report.md`; returns their keys by suffix."""
-    findings = collect(ledger, spec, task)
+class Written(NamedTuple):
+    """A report in the store. Keys and documents go by suffix."""
+
+    keys: dict[str, str]
+    documents: dict[str, bytes]
+    findings: Findings
+
+
+def write(ledger: Ledger, spec: Experiment, card: Card) -> Written:
+    """Write `report.html`, `report.json` and `report.md`."""
+    findings = collect(ledger, spec, card)
     folder = f"{findings.run_id}/report/{findings.digest[:16]}"
     keys = {suffix: f"{folder}/report.{suffix}" for suffix in RENDERERS}
-    for suffix, render in RENDERERS.items():
-        ledger.store.put_once(keys[suffix], render(findings))
-    return keys
+    documents = {suffix: render(findings) for suffix, render in RENDERERS.items()}
+    for suffix, document in documents.items():
+        ledger.store.put_once(keys[suffix], document)
+    return Written(keys, documents, findings)

@@ -14,7 +14,7 @@ RULE = (
 
 
 class Zones(Record):
-    """Where the ticket's levels lie. Null: not even the first level passed, or no level failed."""
+    """Zones of the ticket's levels. Null: not even the first level passed, or no level failed."""
 
     safe: Verdict | None
     breaking: Verdict | None

@@ -1,4 +1,4 @@
-"""Where artifacts live: one protocol, one file per back-end. Keys are relative paths with `/`; bytes are immutable."""
+"""Stores of artifacts: one protocol, one file per kind. Keys are relative paths with `/`; bytes are immutable."""
 
 import os
 import re
@@ -8,11 +8,11 @@ from typing import Protocol
 from ..errors import UsageError
 
 TEMPORARY = ".tmp-"
-"""How the local store's unfinished files begin: no key may, so that a list never shows one."""
+"""Beginning of the local store's unfinished files: no key has it, so that a list never shows one."""
 
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|(gs|s3|az|abfss?|wasbs?|hdfs|https?|file):", re.IGNORECASE)
-"""How an address begins, one that lacks a slash too."""
+"""Beginning of an address, one that lacks a slash too."""
 
 
 class Store(Protocol):

@@ -125,7 +125,7 @@ class GcsStore:
 
     @property
     def _patience(self) -> dict[str, Any]:
-        """How long one request, and all tries together, may take."""
+        """Seconds that one request, and all tries together, may take."""
         backoff = DEFAULT_RETRY.with_delay(initial=self.deadline / 60, maximum=self.deadline / 4)
         return {"retry": backoff.with_timeout(self.deadline), "timeout": self.deadline / 2}
 
@@ -189,7 +189,7 @@ def _connect(pid: int, emulator: str | None) -> Any:
 
 
 def _said(error: BaseException) -> str:
-    """What the service said, on one line. Never the address of the request, which may hold the token of an upload."""
+    """The service's message, on one line. Never the address of the request, which may hold the token of an upload."""
     if isinstance(error, api.RetryError) and error.cause is not None:
         return _said(error.cause)
     response = getattr(error, "response", None)

@@ -14,7 +14,7 @@ Document = dict[str, Any]
 
 
 def lint(document: Document, profile: Profile) -> Iterator[str]:
-    """What is wrong with a WorkflowTemplate that was rendered for `profile`."""
+    """Problems of a WorkflowTemplate that was rendered for `profile`."""
     yield from whole.problems(document)
     for template in document["spec"]["templates"]:
         found = list(tags.problems(document, template))

@@ -11,13 +11,13 @@ from ..retry import ATTEMPTS, EXPRESSION
 
 Document = dict[str, Any]
 TOLD = {"cohort", "level", "arm", "kinds", "spec", "store", "outputs", "workers"}
-"""What a pod may be told: where it is in the experiment; of the method it learns from the spec."""
+"""Arguments a pod may have: its place in the experiment; of the method it learns from the spec."""
 FLAG = re.compile(r"--([a-z-]+)=.+", re.DOTALL)
 TAINTS = {"nvidia.com/gpu", "cloud.google.com/gke-spot"}
 
 
 def problems(pod: Document, profile: Profile) -> Iterator[str]:
-    """What is wrong with one template of one container."""
+    """Problems of one template of one container."""
     hardware = {"chain": profile.train, "benchmark": profile.benchmark}.get(pod["name"], CPU)
     yield from _command(pod["container"])
     yield from _confinement(pod)

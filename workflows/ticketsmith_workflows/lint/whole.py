@@ -14,17 +14,20 @@ LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 TAG = re.compile(r"\{\{.*?\}\}")
 RUN = "mnist-lenet300-0123456789ab"
 """As long as a run id gets; fills the tags of a label."""
+DATA, DATA_ROOT = ("persistentVolumeClaim", "csi"), "/data"
+"""Volumes that data may come from, and where it is mounted."""
 CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
 def problems(document: Document) -> Iterator[str]:
-    """What is wrong with the template above its parts."""
+    """Problems of the template above its parts."""
     spec = document["spec"]
     yield from _identity(spec)
     yield from _ends(spec)
     yield from _locks(spec)
     yield from _labels(document)
     yield from _controls(spec)
+    yield from _mount(spec)
     for template in spec["templates"]:
         if {"script", "containerSet", "data"} & template.keys():
             yield f"{template['name']}: a source of its own, where a value could become code"
@@ -85,3 +88,20 @@ def _controls(spec: Document) -> Iterator[str]:
         there = {"chain": outputs, "controls": tasks}.get(each["name"], set(CONTROLS))
         if missing := set(CONTROLS) - there:
             yield f"{each['name']}: the controls {', '.join(sorted(missing))} are missing"
+
+
+def _mount(spec: Document) -> Iterator[str]:
+    """One volume may be there beside the scratch of each pod: data that can only be read (argo/components/data)."""
+    volumes, defaults = spec.get("volumes") or [], spec.get("templateDefaults") or {}
+    mounts = defaults.get("container", {}).get("volumeMounts") or []
+    for volume in volumes:
+        (kind, source), *_ = ((key, value) for key, value in volume.items() if key != "name")
+        if kind not in DATA or source.get("readOnly") is not True:
+            yield f"it has the volume {volume['name']}, which is not one that can only be read"
+    for mount in mounts:
+        if mount.get("readOnly") is not True or mount.get("mountPath") != DATA_ROOT:
+            yield f"it mounts {mount['name']} at {mount.get('mountPath')}, and not read-only at {DATA_ROOT}"
+    if len(volumes) > 1 or sorted(each["name"] for each in volumes) != sorted(each["name"] for each in mounts):
+        yield "it has another volume than the one that is mounted"
+    if defaults and set(defaults) | set(defaults.get("container", {})) != {"container", "volumeMounts"}:
+        yield "its templateDefaults say more than where data is mounted"

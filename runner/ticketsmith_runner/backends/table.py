@@ -1,0 +1,50 @@
+"""Every back-end: its name, its part in the comparison, and how it is built of a subject. A new one is a line."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from ..inputs import caller
+from ..subject import Subject
+from . import Backend, Forward, Kind, compiled, cuda_semi24, mixed, onnxruntime, openvino, own_dense, vectors
+from .cuda import captured
+from .ticket import single, tiled
+
+
+@dataclass(frozen=True)
+class Row:
+    """A back-end of one expression."""
+
+    KIND: Kind
+    build: Callable[[Subject], Forward]
+
+
+TICKET, DENSE = Kind(), Kind(dense=True)
+HALF, DENSE_HALF = Kind(precision="float16", asked=True), Kind(dense=True, precision="float16")
+
+BACKENDS: dict[str, Backend] = {
+    # The dense network: opponents, and our own loops as a control.
+    "pytorch": Row(DENSE, lambda s: Forward(caller(s.dense, s.inputs))),
+    "compiled": compiled,
+    "onnxruntime": Row(DENSE, onnxruntime.dense),
+    "openvino": Row(DENSE, lambda s: openvino.dense(s, "f32")),
+    "openvino-bf16": Row(Kind(dense=True, precision="bfloat16"), openvino.dense_bf16),
+    "own-dense": own_dense,
+    "cuda": Row(DENSE, lambda s: captured(lambda: s.dense, torch.float32)),
+    "cuda-half": Row(DENSE_HALF, lambda s: captured(lambda: s.dense, torch.float16)),
+    # The ticket in dense kernels: as it is, a control, and compacted.
+    "masked": Row(Kind(control=True), lambda s: Forward(caller(s.masked, s.inputs))),
+    "compact": Row(TICKET, lambda s: Forward(s.compact)),
+    "compact-onnxruntime": Row(TICKET, onnxruntime.compact),
+    "cuda-compact": Row(TICKET, lambda s: captured(lambda: s.compact, torch.float32)),
+    "cuda-compact-half": Row(HALF, lambda s: captured(lambda: s.compact, torch.float16)),
+    # The ticket in kernels for what is not there.
+    "codegen": Row(TICKET, lambda s: tiled(s.compacted, "codegen")),
+    "datadriven": Row(TICKET, lambda s: tiled(s.compacted, "datadriven")),
+    "mixed": mixed,
+    "pell": Row(TICKET, lambda s: single(s.compacted, "pell")),
+    "pell19": Row(Kind(precision="float32 of 19 bits", asked=True), lambda s: single(s.compacted, "pell19")),
+    "vectors": vectors,
+    "cuda-semi24": cuda_semi24,
+}

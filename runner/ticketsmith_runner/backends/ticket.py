@@ -1,0 +1,51 @@
+"""The ticket runtime's programs as back-ends, on as many threads as torch is set to."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ticketsmith_runtime import batches, samples
+from ticketsmith_runtime.graph import Graph, Unsuited
+from ticketsmith_runtime.kernels._isa import AVX512, Isa, widest
+from ticketsmith_runtime.llvm import Machine
+from ticketsmith_runtime.program import Program
+from ticketsmith_runtime.shares import Shared
+
+from ..inputs import Inputs, floats
+from . import Forward, NotApplicable
+
+
+def tiled(traced: Graph, kernel: str | Sequence[str]) -> Forward:
+    """For batches: every Linear with a kernel, or each with its own. Convolutions are code. Raises NotApplicable."""
+    return _forward(lambda: batches.planar(traced, kernel, instructions(), Machine.host()))
+
+
+def single(traced: Graph, kernel: str) -> Forward:
+    """One sample at a time. Raises NotApplicable."""
+    if instructions() is not AVX512:
+        raise NotApplicable(f"{Machine.host().cpu} has no AVX-512, which its code is made of")
+    return _forward(lambda: samples.flat(traced, Machine.host(), kernel))
+
+
+def instructions() -> Isa:
+    """The widest instruction set here that code is written for. Raises NotApplicable."""
+    if (isa := widest(Machine.host())) is None:
+        raise NotApplicable(f"{Machine.host().cpu} has neither AVX-512 nor AVX2")
+    return isa
+
+
+def flat(inputs: Inputs) -> NDArray[np.float32]:
+    """A batch as the ticket runtime takes it, (B, features)."""
+    array: NDArray[np.float32] = floats(inputs).flatten(1).numpy()
+    return array
+
+
+def _forward(make: Callable[[], Program]) -> Forward:
+    threads = torch.get_num_threads()
+    try:
+        made = make()
+    except Unsuited as reason:
+        raise NotApplicable(str(reason)) from None
+    return Forward(Shared(made, threads) if threads > 1 else made, flat)

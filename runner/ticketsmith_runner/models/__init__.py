@@ -1,1 +1,0 @@
-"""One file per network: build(inputs, classes, hidden) -> nn.Module."""

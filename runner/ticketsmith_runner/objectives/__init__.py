@@ -1,0 +1,1 @@
+"""Objectives that several tasks share, and what their records say besides score and loss."""

@@ -1,0 +1,51 @@
+"""MLP 64-300-100-10 on scikit-learn's handwritten digits (1,797 images of 8 x 8), cross-fitted in 5 folds
+
+The default: real data that comes with a package, small enough for a laptop and no network. One test fold of 360 images
+has a standard error of 0.75 points, so a single split cannot carry a verdict at 0.5 points. Every five replicates
+therefore cross-fit: together they test each image once.
+"""
+
+from collections.abc import Sequence
+from importlib.metadata import distribution
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from ticketsmith.task import ACCURACY as METRIC
+from ticketsmith.task import Splits
+from ticketsmith_runner.objectives.classification import loss, record, score
+
+from .mlp import chain
+
+__all__ = ["DEFAULTS", "METRIC", "data", "loss", "model", "record", "score"]
+
+DEFAULTS = {
+    "replicates": 10,
+    "training": {
+        "steps": 360,
+        "batch_size": 64,
+        "optimizer": "adam",
+        "learning_rate": 3e-3,
+        "schedule": "cosine",
+        "evaluate_every": 20,
+    },
+}
+
+
+def data(root: Path) -> Splits:
+    """Images (1, 8, 8) of 17 grey levels, standardized. Needs no files of the user's: `root` is not looked at."""
+    # The table behind `load_digits`, without the seconds that importing scikit-learn takes.
+    path = Path(str(distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")))
+    table = torch.from_numpy(np.loadtxt(path, delimiter=",", dtype=np.uint8))
+    images = (table[:, :-1].float() / 16 - 0.3053) / 0.3760
+    return Splits(
+        examples=TensorDataset(images.reshape(-1, 1, 8, 8), table[:, -1].long()), files=[path], folds=5, validation=120
+    )
+
+
+def model(hidden: Sequence[int] = (300, 100)) -> nn.Module:
+    """A chain with these hidden layers."""
+    return chain(64, *hidden, 10)

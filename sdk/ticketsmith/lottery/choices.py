@@ -1,0 +1,43 @@
+"""Names that a spec may hold, as a user writes them. A contract test holds them to what the runner has."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+CRITERIA = ("magnitude",)
+"""By what weights are ranked: a file in the runner's `criteria/` each."""
+
+GRANULARITIES = ("two-of-four", "unit", "vector", "weight")
+"""Pieces that are removed as one: a file in `granularities/` each."""
+
+TRAINERS = ("csr-mlp", "dense-mlp", "eager", "stack")
+"""Who makes the updates, besides `auto`: a file in `trainers/` each."""
+
+BACKENDS = (
+    "codegen",
+    "compact",
+    "compact-onnxruntime",
+    "compiled",
+    "cuda",
+    "cuda-compact",
+    "cuda-compact-half",
+    "cuda-half",
+    "cuda-semi24",
+    "datadriven",
+    "masked",
+    "mixed",
+    "onnxruntime",
+    "openvino",
+    "openvino-bf16",
+    "own-dense",
+    "pell",
+    "pell19",
+    "pytorch",
+    "vectors",
+)
+"""Who answers with a network, to be timed: those of `backends.every()`."""
+
+
+def guess(name: str, choices: Sequence[str]) -> str:
+    """`did you mean 'x'? `, or nothing if no choice is near."""
+    near = get_close_matches(name, choices, n=1)
+    return f"did you mean {near[0]!r}? " if near else ""
