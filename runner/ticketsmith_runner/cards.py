@@ -15,7 +15,8 @@ from ticketsmith.datafiles import Manifest, manifest
 from ticketsmith.errors import Conflict, UsageError
 from ticketsmith.lottery.card import Card
 
-from .examples import Examples, sizes
+from .examples import Examples
+from .splits import sizes
 from .tasks import Task, options
 
 

@@ -18,7 +18,8 @@ from .delivery import missing
 if TYPE_CHECKING:  # a gate knows a task by its card alone, and needs no torch
     from torch import Tensor, nn
 
-    from .examples import Examples, Split
+    from .examples import Examples
+    from .splits import Split
     from .start import Start
     from .tasks import Task
 

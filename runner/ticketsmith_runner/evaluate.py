@@ -18,9 +18,10 @@ from torch.utils._pytree import tree_leaves, tree_map
 from ticketsmith.errors import UsageError
 from ticketsmith.lottery.metric import Metric
 
-from .examples import Batch, Examples, Numbers, Split
+from .examples import Batch, Examples
 from .roles import PADDING, TEST, VALIDATION
 from .seeds import seed_of, seeded
+from .splits import Numbers, Split
 from .tasks import Task
 
 Records = dict[str, Tensor]

@@ -1,4 +1,4 @@
-"""Examples, and which of them a replicate trains on, validates on and is tested on.
+"""Examples in memory, or read by a loader, and how each replicate splits them.
 
 N: examples of the data set.  n: examples of one split.  A batch is what the task's functions read: a tuple, list or
 dict of tensors, each with the examples as its leading dimension.
@@ -8,36 +8,24 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import count
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, TensorDataset, default_collate, get_worker_info
+from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate, get_worker_info
 
 from ticketsmith.allowance import memory
 from ticketsmith.errors import TicketSmithError, UsageError
 from ticketsmith.task import Splits
 
 from .seeds import drawn, permutation, seed_of, seeded, states
+from .splits import Numbers, Split, hashable, joined, refuse
 
 Batch = Any
-Numbers = NDArray[np.int64]
 Collate = Callable[[list[Any]], Batch]
 SHARE = 0.25  # of the memory, up to which examples are held in it
-TENTH = 10  # of the training examples, held out where a task says nothing
-
-
-@dataclass(frozen=True)
-class Split:
-    """Numbers of examples, disjoint."""
-
-    train: Numbers
-    validation: Numbers
-    test: Numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +43,8 @@ class Examples:
     @staticmethod
     def of(data: Splits | Mapping[str, Any], collate: Collate | None = None) -> "Examples":
         """Examples from what `data()` of a task returns. Raises UsageError if a split is missing or empty."""
-        splits = data if isinstance(data, Splits) else _joined(data)
-        _refuse(splits)
+        splits = data if isinstance(data, Splits) else joined(data)
+        refuse(splits)
         return Examples(splits, collate)
 
     @property
@@ -70,7 +58,7 @@ class Examples:
         if self.splits.groups is None:
             return None
         numbers: dict[Any, int] = {}
-        return np.array([numbers.setdefault(_hashable(group), len(numbers)) for group in self.splits.groups])
+        return np.array([numbers.setdefault(hashable(group), len(numbers)) for group in self.splits.groups])
 
     @cached_property
     def tensors(self) -> Batch | None:
@@ -188,15 +176,13 @@ class Examples:
 
     def _held(self) -> Batch | None:
         """Every example, read once; None if one of them draws numbers, or has another shape."""
-        before, items = states(), []
+        items = []
         with seeded(0):
             before = states()
             for number in range(self.count):
                 items.append(_read(self.splits.examples, number))
-                if number % TENTH == 0 and drawn(before):
+                if drawn(before):
                     return None
-            if drawn(before):
-                return None
         try:
             held = default_collate(items)
         except (RuntimeError, TypeError):
@@ -248,130 +234,7 @@ def _read(dataset: Dataset[Any], number: int) -> Any:
         ) from error
 
 
-@dataclass(frozen=True)
-class Order:
-    """Examples that each update of a training sees: each epoch is one shuffle, its last, short batch is left out."""
-
-    pool: Numbers
-    """The training examples."""
-    size: int
-    """Examples of a batch. Raises UsageError if there are fewer."""
-    seed: int
-    replicate: int
-    stream: str = "order"
-
-    def __post_init__(self) -> None:
-        if self.size > len(self.pool):
-            problem = f"training.batch_size: {self.size} is more than the {len(self.pool)} training examples"
-            raise UsageError(problem, f"at most {len(self.pool)}")
-
-    def place(self, update: int) -> tuple[int, slice]:
-        """The epoch of an update, and its batch in it."""
-        epoch, position = divmod(update, len(self.pool) // self.size)
-        return epoch, slice(position * self.size, (position + 1) * self.size)
-
-    def epoch(self, epoch: int) -> Numbers:
-        """The training examples in the order of one epoch."""
-        return self.pool[permutation(len(self.pool), self.seed, self.replicate, f"{self.stream}/{epoch}")]
-
-    def keys(self, first: int) -> Iterator[list[tuple[int, int]]]:
-        """The batches from one update on: numbers of examples, with the seed of what each draws in that epoch."""
-        current, numbers = -1, self.pool
-        for update in count(first):
-            epoch, batch = self.place(update)
-            if epoch != current:
-                current, numbers = epoch, self.epoch(epoch)
-            yield [(int(n), self._seed(f"example/{epoch}/{n}")) for n in numbers[batch]]
-
-    def noise(self, update: int) -> int:
-        """The seed of what an update draws besides its examples, such as which units dropout leaves out."""
-        return self._seed(f"noise/{update}")
-
-    def _seed(self, stream: str) -> int:
-        """Two orders of one replicate, the two ends of a line, draw nothing alike."""
-        return seed_of(self.seed, self.replicate, stream if self.stream == "order" else f"{self.stream}/{stream}")
-
-
-def _joined(data: Mapping[str, Any]) -> Splits:
-    """Data sets by the names of their splits, as a Hugging Face `DatasetDict` is, one after the other."""
-    if missing := [name for name in ("train", "test") if name not in data]:
-        raise UsageError(
-            f"data() returns {', '.join(map(str, data)) or 'nothing'}, without {' and '.join(missing)}",
-            "return Splits(…), or a dict with train, test and, where wanted, validation",
-        )
-    parts = [data[name] for name in ("train", "validation", "test") if name in data]
-    ends = np.cumsum([len(part) for part in parts])
-    held_out = range(ends[0], ends[1]) if "validation" in data else len(parts[0]) // TENTH
-    test = range(ends[-2], ends[-1])
-    return Splits(examples=ConcatDataset(parts), test=test, validation=held_out)
-
-
-def _refuse(splits: Splits) -> None:
-    """Raises UsageError for splits that are empty, overlap, or leave nothing to train on."""
-    whole = len(splits.examples) if hasattr(splits.examples, "__len__") else None
-    if whole is None:
-        raise UsageError(
-            "data() returns examples without a length", "return a map-style data set: __len__ and __getitem__"
-        )
-    if not whole:
-        raise UsageError("data() returns no example", "give the folder of the data sets with --data-root")
-    if bool(splits.folds) == (splits.test is not None):
-        raise UsageError(
-            "data() returns both test and folds, or neither", "Splits(…, folds=5) or Splits(…, test=range(…))"
-        )
-    test = {*splits.test} if splits.test is not None else set[int]()
-    held_out = {*splits.validation} if isinstance(splits.validation, range) else set[int]()
-    if outside := [number for number in (*test, *held_out) if not 0 <= number < whole]:
-        raise UsageError(f"data() puts example {outside[0]} into a split, of {whole}", "count from 0")
-    if both := test & held_out:
-        raise UsageError(f"data() has example {min(both)} in test and validation", "each example lies in one split")
-    if splits.folds and (splits.folds < 2 or splits.folds > whole):
-        raise UsageError(f"data() returns {splits.folds} folds of {whole} examples", "2 folds at least")
-    if splits.folds and isinstance(splits.validation, range):
-        raise UsageError("data() returns folds and a range of validation", "with folds, validation is a number")
-    if splits.groups is not None and len(splits.groups) != whole:
-        raise UsageError(f"data() returns {len(splits.groups)} groups of {whole} examples", "one for each example")
-    if splits.groups is not None:
-        _refuse_broken(splits, test, held_out)
-    fold = -(-whole // splits.folds) if splits.folds else len(test)
-    kept = len(held_out) if held_out else int(splits.validation if isinstance(splits.validation, int) else 0)
-    if splits.test is not None and not test:
-        raise UsageError("data() returns no test example", "name their numbers: Splits(…, test=range(900, 1000))")
-    if kept < 1:
-        raise UsageError("data() holds out no validation example", "Splits(…, validation=100)")
-    if fold + kept >= whole:
-        raise UsageError(f"data() leaves nothing to train on: {fold} test, {kept} validation, {whole} in all", "fewer")
-
-
-def _refuse_broken(splits: Splits, test: set[int], held_out: set[int]) -> None:
-    """Raises UsageError for a group that lies in two splits, or too few of them."""
-    groups = [_hashable(group) for group in splits.groups or ()]
-    if splits.folds > len({*groups}) - 1:
-        raise UsageError(
-            f"data() returns {splits.folds} folds of {len({*groups})} groups", "a group lies in one split: fewer folds"
-        )
-    sides: dict[Any, int] = {}
-    for number, group in enumerate(groups):
-        side = 2 if number in test else 1 if number in held_out else 0
-        if sides.setdefault(group, side) != side:
-            raise UsageError(
-                f"data() has group {group!r} in two splits: example {number} is one of it",
-                "a group lies in one split: move the border to where one ends, or take folds",
-            )
-
-
 def size_of(item: Any) -> int:
     """Bytes of one example."""
     leaves = tree_flatten(item)[0]
     return sum(leaf.numel() * leaf.element_size() if isinstance(leaf, Tensor) else 8 for leaf in leaves)
-
-
-def _hashable(group: Any) -> Any:
-    return group.item() if hasattr(group, "item") else group
-
-
-def sizes(splits: Splits) -> tuple[int, int, int]:
-    """Examples in all, of the largest test split, and of validation."""
-    whole = len(splits.examples)  # type: ignore[arg-type]
-    test = -(-whole // splits.folds) if splits.folds else len(splits.test or ())
-    return whole, test, splits.validation if isinstance(splits.validation, int) else len(splits.validation)

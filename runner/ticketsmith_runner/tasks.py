@@ -1,10 +1,6 @@
-"""The user's task: the only room that imports a user's file."""
+"""The user's task: its functions, each with what may be wrong with what it gives."""
 
-import importlib
-import importlib.util
 import inspect
-import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,15 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ticketsmith.errors import Conflict, TicketSmithError, UsageError
+from ticketsmith.errors import TicketSmithError, UsageError
 from ticketsmith.task import Metric
 
 from .examples import Examples
+from .importing import imported, line_of, remedy
 from .memory import exhausted
 from .seeds import seeded
 
-NEEDED = ("METRIC", "DEFAULTS", "data", "model", "loss")
-CALLED = ("data", "model", "loss", "collate", "score", "record", "sample", "inputs", "prunable")
 MEND = "mend it; `ticketsmith task check` tries every part in seconds"
 Loss = Callable[[nn.Module, Any], Tensor]
 
@@ -41,7 +36,7 @@ class Task:
     @property
     def code(self) -> ModuleType:
         """The user's module. Raises UsageError if it cannot be imported, or names are missing."""
-        return _imported(self.folder, self.module)
+        return imported(self.folder, self.module)
 
     @property
     def metric(self) -> Metric:
@@ -129,18 +124,11 @@ class _Told:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if not isinstance(error, Exception) or isinstance(error, TicketSmithError) or exhausted(error):
             return
-        place = line_of(error, self.task)
+        place = line_of(error, self.task.folder)
         raise UsageError(
             f"{self.name}() of task {self.task.module} fails{place}: {type(error).__name__}: {error}",
-            _remedy(error) if isinstance(error, ModuleNotFoundError) else MEND,
+            remedy(error) if isinstance(error, ModuleNotFoundError) else MEND,
         ) from error
-
-
-def line_of(error: BaseException, task: Task) -> str:
-    """` in line 12 of flowers.py`: the last line of the user's own."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(task.folder)]
-    return f" in line {own[-1].lineno} of {Path(own[-1].filename).name}" if own else ""
 
 
 def options(task: Task) -> dict[str, Any]:
@@ -169,98 +157,6 @@ def _plain(task: Task, name: str, value: Any) -> Any:
 
 def _frozen(value: Any) -> Any:
     return tuple(_frozen(under) for under in value) if isinstance(value, list) else value
-
-
-@lru_cache(maxsize=8)
-def _imported(folder: str, module: str) -> ModuleType:
-    _go_before_other_tasks(folder)
-    try:
-        code = importlib.import_module(module) if "." in module else _from_file(folder, module)
-    except (Exception, SystemExit) as error:
-        if isinstance(error, TicketSmithError):
-            raise
-        place = line_of(error, Task(folder, module))
-        raise UsageError(
-            f"task {module} cannot be imported{place}: {type(error).__name__}: {error}", _remedy(error)
-        ) from error
-    if missing := [name for name in NEEDED if not hasattr(code, name)]:
-        raise UsageError(
-            f"task {module} has no {', '.join(missing)}",
-            "`ticketsmith task new` writes a file that has all of them",
-        )
-    _refuse_others(folder)
-    if unusable := [name for name in CALLED if hasattr(code, name) and not callable(getattr(code, name))]:
-        raise UsageError(f"{', '.join(unusable)} of task {module} cannot be called", "make it a function")
-    if not isinstance(code.DEFAULTS, Mapping):
-        raise UsageError(
-            f"DEFAULTS of task {module} is a {type(code.DEFAULTS).__name__}",
-            'make it a dict of spec fields, for example {"replicates": 5, "training": {"steps": 1000}}',
-        )
-    if not isinstance(code.METRIC, Metric):
-        raise UsageError(
-            f"METRIC of task {module} is a {type(code.METRIC).__name__}",
-            "take ACCURACY, NATS or BITS of ticketsmith.task, or a Metric(name=…, margin=…)",
-        )
-    return code
-
-
-FOLDERS: list[str] = []
-"""Folders of tasks that this process has imported, the newest first."""
-
-
-def _go_before_other_tasks(folder: str) -> None:
-    """Let names of a task's modules be its own, and not those of a task that the process ran before."""
-    others = [place for place in FOLDERS if place != folder]
-    for name in _names(folder):
-        module = sys.modules.get(name)
-        place = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
-        if place is not None and any(Path(place).is_relative_to(other) for other in others):
-            del sys.modules[name]
-    libraries = [place for place in sys.path if place not in FOLDERS]
-    if folder not in libraries:
-        sys.path[:] = [*libraries, folder, *others]  # last: a task may not stand before a library
-        FOLDERS[:] = [folder, *others]
-
-
-def _names(folder: str) -> set[str]:
-    """Names of the modules in a folder, and of the packages that they are in."""
-    paths = [file.relative_to(folder).with_suffix("").parts for file in Path(folder).rglob("*.py")]
-    return {".".join(parts[:end]) for parts in paths for end in range(1, len(parts) + 1)}
-
-
-def _from_file(folder: str, module: str) -> ModuleType:
-    """A file by its place: its name may be that of a library."""
-    name = f"ticketsmith_task_{module}"
-    spec = importlib.util.spec_from_file_location(name, Path(folder) / f"{module}.py")
-    assert spec is not None and spec.loader is not None
-    code = importlib.util.module_from_spec(spec)
-    sys.modules[name] = code
-    try:
-        spec.loader.exec_module(code)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return code
-
-
-def _remedy(error: BaseException) -> str:
-    if isinstance(error, ModuleNotFoundError):
-        name = str(error.name).partition(".")[0]
-        return f"install {name} where the runner is (for pods: an image `FROM` ours), or put it beside the task's file"
-    return "`python` on the file alone shows the whole traceback"
-
-
-def _refuse_others(folder: str) -> None:
-    """Raises Conflict if an installed copy of one of these modules was imported in its place, and is another one."""
-    for ours in sorted(Path(folder).rglob("*.py")):
-        parts = ours.relative_to(folder).with_suffix("").parts
-        module = sys.modules.get(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
-        theirs = Path(getattr(module, "__file__", None) or ours)
-        if theirs.is_file() and not theirs.samefile(ours) and theirs.read_bytes() != ours.read_bytes():
-            raise Conflict(
-                f"{theirs} is installed and differs from the code of the run",
-                "install the version that the run began with, or begin a run with this one",
-            )
 
 
 @lru_cache(maxsize=2)

@@ -12,9 +12,9 @@ from torch.utils.data import Dataset, TensorDataset
 from ticketsmith.errors import UsageError
 from ticketsmith.task import Splits
 from ticketsmith_runner import cards, planner, trainers
-from ticketsmith_runner.examples import Examples, Order
+from ticketsmith_runner.examples import Examples
 from ticketsmith_runner.network import state
-from ticketsmith_runner.order import fed
+from ticketsmith_runner.order import Order, fed
 
 from .own import TASKS, Own
 
@@ -265,7 +265,7 @@ def test_what_is_no_batch_is_refused_with_collate_as_the_fix(items: list[Any]) -
 
 
 def test_a_data_set_with_a_generator_of_its_own_is_refused(tmp_path: Path) -> None:
-    """What it drew before decides what it draws next: no two processes would read the same."""
+    """A data set that draws on from where it was: no two processes would read the same."""
     source = (TASKS / "drawn.py").read_text().replace("np.random.rand()", "STREAM.random()")
     (tmp_path / "own_stream.py").write_text(source + "\n\nSTREAM = np.random.default_rng(0)\n")
     with pytest.raises(UsageError, match="example 0 is another each time"):

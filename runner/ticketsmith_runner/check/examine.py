@@ -9,7 +9,8 @@ from ticketsmith.errors import TicketSmithError
 from ticketsmith.lottery.examination import Examination, Finding, Splits
 
 from ..events import tell
-from ..tasks import MEND, line_of, options
+from ..importing import line_of
+from ..tasks import MEND, options
 from ..workers import single_thread
 from . import functions, splits, streams, suitable, training, weights
 from .findings import Sentence, problem
@@ -86,7 +87,7 @@ def _sentences(check: Check, trial: Trial) -> list[Sentence]:
         text, fix = error.args
         found.append(problem(text, "correct the line" if fix == MEND else fix))
     except Exception as error:
-        if not (where := line_of(error, trial.task)):
+        if not (where := line_of(error, trial.task.folder)):
             raise
         found.append(problem(f"{type(error).__name__}{where}: {error}", "correct the line"))
     return found

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from ..evaluate import RESERVED, moved
-from ..examples import Numbers
 from ..samples import CHANNELS
 from ..seeds import seeded
+from ..splits import Numbers
 from .findings import Sentence, note, problem, some
 from .trial import Trial, tensors
 

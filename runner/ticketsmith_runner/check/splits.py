@@ -12,8 +12,8 @@ from torch.utils._pytree import tree_flatten, tree_map
 from ..cards import leaf_bytes
 from ..evaluate import remembered
 from ..events import tell
-from ..examples import Numbers
 from ..seeds import seeded
+from ..splits import Numbers
 from .findings import Sentence, note, problem
 from .trial import Trial
 

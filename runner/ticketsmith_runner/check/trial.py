@@ -22,13 +22,14 @@ from ticketsmith.stores.local import LocalStore
 from .. import cards, masks
 from ..context import Context
 from ..evaluate import Evaluation
-from ..examples import Batch, Examples, Numbers, Split
+from ..examples import Batch, Examples
 from ..granularities import granularity
 from ..names import load
 from ..network import state
 from ..order import evaluation, fed
 from ..planner import Choice, Subject, plan
 from ..seeds import seed_of, seeded
+from ..splits import Numbers, Split
 from ..tasks import Task
 from ..trainers import Fed, Mask, State
 from .findings import Sentence

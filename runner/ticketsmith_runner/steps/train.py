@@ -14,12 +14,12 @@ from ticketsmith.lottery.steps import Train
 from .. import samples, trainers
 from ..context import Artifacts, Context
 from ..evaluate import Evaluation, mean, of_test, score_of, stack_ragged
-from ..examples import Split
 from ..loop import Trace, train_all
 from ..memory import free, halving, parts
 from ..network import restore
 from ..order import evaluation, fed
 from ..planner import settled
+from ..splits import Split
 from ..tensors import member, pack, stack, unpack
 from ..trainers import GroupFile, Mask, Network, State, weights
 

@@ -16,5 +16,5 @@ def linears(network: nn.Module) -> dict[str, nn.Linear] | None:
 
 
 def refuses(network: nn.Module) -> str | None:
-    """Why a network is not trained as a chain, or None."""
+    """The reason why a network is not trained as a chain, or None."""
     return None if linears(network) else "not a chain of Linear layers with biases and ReLU between them"
