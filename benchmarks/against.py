@@ -1,4 +1,4 @@
-"""How fast the engine of the working tree trains, against that of another commit: ratios of the time of an update.
+"""Speed of the working tree's training beside that of another commit: ratios of the time of an update.
 
     python benchmarks/against.py COMMIT --data-root data       # a table
     python benchmarks/against.py COMMIT --case digits-eager -o json

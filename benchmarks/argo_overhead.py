@@ -1,4 +1,4 @@
-"""What Argo adds to a step: the wall time of each pod of a finished run, and where it went.
+"""Time that Argo adds to a step: the wall time of each pod of a finished run, and where it went.
 
     python benchmarks/argo_overhead.py RUN
 
@@ -51,7 +51,7 @@ def _spread(values: list[float]) -> str:
 
 
 def _tail(name: str) -> str:
-    """What the name of a pod and the id of its node have in common."""
+    """The part that the name of a pod and the id of its node have in common."""
     return name.rpartition("-")[2]
 
 

@@ -1,4 +1,4 @@
-"""What a GPU gives: trainings that are recorded, many in one stack; and structured tickets in half precision.
+"""Gains on a GPU: trainings that are recorded, many in one stack; and structured tickets in half precision.
 
     python benchmarks/gpu.py train --data-root data
     python benchmarks/gpu.py infer
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def trainings(cases: Sequence[Case], root: str) -> Iterator[Row]:
-    """Of a dense network, which a GPU trains no slower than a sparse one."""
+    """The time of a dense network, which a GPU trains no slower than a sparse one."""
     for case in cases:
         case = replace(case, training=case.training.model_copy(update={"device": "cuda"}), updates=UPDATES)
         calls: dict[str, Callable[[], object]] = {"loop": partial(conventional, case, 1.0, root)}

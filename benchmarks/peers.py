@@ -1,4 +1,4 @@
-"""What the runner's training is compared with: a loop as tutorials have it, and open_lth as it is shipped.
+"""Opponents of the runner's training: a loop as tutorials have it, and open_lth as it is shipped.
 
     python benchmarks/peers.py
 
@@ -38,7 +38,7 @@ def together(pools: Sequence[Executor], call: Callable[[], object]) -> None:
 
 
 def untuned() -> None:
-    """How the opponents begin: with a core each, as ours, and torch and its memory as they come otherwise."""
+    """Begin an opponent: with a core of its own, as ours have, and torch and its memory as they come otherwise."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
 

@@ -117,7 +117,7 @@ def _wait(child: "subprocess.Popen[bytes]", store: Path, levels: int) -> None:
 
 
 def _recorded(store: Path) -> list[Training]:
-    """What is trained, by level."""
+    """The arms that are trained, by level."""
     trainers = {level: one["trainer"] for path in store.glob("*/trainers.json") for level, one in _read(path).items()}
     paths = sorted(store.glob("*/cohort-00/level-*/*/train/timing.json"))
     return [

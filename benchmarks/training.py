@@ -1,4 +1,4 @@
-"""How fast the runner trains, against a conventional loop: seconds for a replicate and epoch.
+"""Speed of the runner's training beside a conventional loop: seconds for a replicate and epoch.
 
     python benchmarks/training.py --data-root data            # a table
     python benchmarks/training.py --open-lth CHECKOUT -o json  # against open_lth too; rows

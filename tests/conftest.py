@@ -1,4 +1,4 @@
-"""What tests of several folders share."""
+"""Fixtures that tests of several folders share."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def numbers_as_they_were() -> Iterator[None]:
 
 @pytest.fixture
 def data_root(request: pytest.FixtureRequest) -> str:
-    """Where the data sets are; a test that needs MNIST is skipped, with the reason, where there is none."""
+    """The folder of the data sets; a test that needs MNIST is skipped, with the reason, where there is none."""
     wants = "mnist" in request.node.name
     if wants and mnist_root() is None:
         pytest.skip("MNIST is not here: put torchvision's copy into data/, or set TICKETSMITH_TEST_DATA")

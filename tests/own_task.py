@@ -57,7 +57,7 @@ def score(model, batch):
 
 @dataclass(frozen=True)
 class OwnTask:
-    """Where it lies."""
+    """The folder that it lies in."""
 
     file: Path
     data: Path
@@ -69,7 +69,7 @@ class OwnTask:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What `run imp` and `submit imp` are told."""
+        """Arguments of `run imp` and `submit imp`."""
         return ("--task", str(self.file), "--data-root", str(self.data), "--sparsity", "0.2", "--set", "controls=[]")
 
 

@@ -112,7 +112,7 @@ def filled(gcs: FakeGcs, finished: Path) -> FakeGcs:
 
 
 def of(spec: Experiment) -> dict[str, Any]:
-    """What a Workflow of this spec was submitted with."""
+    """The parameters that a Workflow of this spec was submitted with."""
     given = {"run-id": run_id(spec), "spec": spec_key(run_id(spec), spec), "store": STORE}
     parameters = [{"name": name, "value": value} for name, value in given.items()]
     name = PROFILES["t4"].template("imp")

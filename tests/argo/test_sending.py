@@ -1,4 +1,4 @@
-"""What a submission puts into the bucket before any pod starts, and what it refuses to."""
+"""A submission puts code and data into the bucket before any pod starts, and refuses what may not go there."""
 
 from pathlib import Path
 

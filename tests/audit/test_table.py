@@ -23,7 +23,7 @@ def names(path: Path) -> set[str]:
 
 
 def wrong(test: str) -> str | None:
-    """Why the last cell of a row is none."""
+    """The reason why the last cell of a row is none."""
     if test.startswith("none: "):
         return None if len(test.split()) > 5 else "no reason"
     file, _, name = test.partition("::")

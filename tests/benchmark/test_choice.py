@@ -1,4 +1,4 @@
-"""Which back-end a ticket should run on: a rule over rows, without any time."""
+"""The choice of a back-end for a ticket: a rule over rows, without any time."""
 
 from ticketsmith.lottery.results import SpeedRow
 from ticketsmith_runner.backends import Kind

@@ -70,7 +70,7 @@ def test_several_inputs_and_outputs_go_by_their_order():
 
 
 class Pinned(nn.Module):
-    """What it computes depends on how many examples there are."""
+    """A network whose answers depend on how many examples there are."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         return inputs * 2 if len(inputs) > 2 else inputs * 3

@@ -1,4 +1,4 @@
-"""What a network computes, as the ticket runtime's graph; and what it cannot hold is named."""
+"""Networks as the ticket runtime's graph; what it cannot hold is named."""
 
 import numpy as np
 import pytest
@@ -101,7 +101,7 @@ class Aliased(nn.Module):
 
 
 class Branching(nn.Module):
-    """What it does depends on what it sees."""
+    """A network that takes another way for other inputs."""
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return inputs if inputs.sum() > 0 else -inputs

@@ -1,4 +1,4 @@
-"""What a spec may name is what the runner has, though the SDK never looks into the runner."""
+"""Names that a spec may hold are those that the runner has, though the SDK never looks into the runner."""
 
 from collections.abc import Sequence
 

@@ -38,7 +38,7 @@ LIMIT = 360.0  # seconds for a run of two rounds; the wait for a lost node inclu
 
 @dataclass
 class Cluster:
-    """What tests do to a cluster, as a user, as its administrator, and as bad luck."""
+    """Deeds of the tests on a cluster, as a user, as its administrator, and as bad luck."""
 
     namespace: str
     store: str
@@ -121,7 +121,7 @@ T = TypeVar("T")
 
 
 def until(see: Callable[[], T | None], *, limit: float = 120.0, every: float = 0.5) -> T:
-    """What `see` finally sees. Fails after `limit` seconds."""
+    """The first true value of `see`. Fails after `limit` seconds."""
     end = time.monotonic() + limit
     while time.monotonic() < end:
         if (found := see()) is not None:

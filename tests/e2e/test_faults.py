@@ -1,4 +1,4 @@
-"""What may happen to a cluster, for real. No experiment is lost: the bytes are those of the run on this machine."""
+"""Faults of a cluster, for real. No experiment is lost: the bytes are those of the run on this machine."""
 
 import time
 from collections.abc import Callable

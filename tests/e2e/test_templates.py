@@ -21,7 +21,7 @@ TINY = {"replicates": 5, "training.steps": 60, "pruning.sparsity": 0.2}
 
 
 def known(cluster: Cluster, spec: Experiment) -> dict[str, str]:
-    """What a template is told of a spec, which is in the store with all that its pods need."""
+    """Parameters of a template for a spec, which is in the store with all that its pods need."""
     key, store = spec_key(run_id(spec), spec), open_store(cluster.store)
     send(store, spec, "data", mounted=False)
     store.put_once(key, canonical(spec.model_dump(mode="json")))

@@ -29,7 +29,7 @@ Together enough examples to show half a point, and that dense is better than the
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """What a fake training left behind. Right everywhere, with loss 0.5, unless said otherwise."""
+    """A fake training. Right everywhere, with loss 0.5, unless said otherwise."""
 
     wrong: tuple[int, ...] = ()
     """Examples whose prediction is one class too high."""

@@ -1,4 +1,4 @@
-"""What accuracy does not show: cases worked out by hand."""
+"""Behaviour that accuracy does not show: cases worked out by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""How often the gate errs, by simulation: at a true difference of -margin it may say PASS in 5 % of experiments."""
+"""Errors of the gate, by simulation: at a true difference of -margin it may say PASS in 5 % of experiments."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ TOLERANCE = 3 * (CHANCE * (1 - CHANCE) / EXPERIMENTS) ** 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """Where the differences between two nets come from. About half of all predictions differ."""
+    """The source of differences between two nets. About half of all predictions differ."""
 
     replicates: int
     folds: int = 1
@@ -49,7 +49,7 @@ def test_a_ticket_like_dense_mostly_passes() -> None:
 
 
 def simulate(world: World, true: float) -> list[Difference]:
-    """What the gate sees in EXPERIMENTS independent experiments; `true` is the expected difference."""
+    """Verdicts of the gate in EXPERIMENTS independent experiments; `true` is the expected difference."""
     rng = np.random.default_rng(0)
     return [_experiment(world, true, rng) for _ in range(EXPERIMENTS)]
 

@@ -1,4 +1,4 @@
-"""How many replicates an open question needs: the forecast is held to what happens when they are bought."""
+"""Replicates that an open question needs: the forecast is held to what happens when they are bought."""
 
 from dataclasses import replace
 from math import sqrt

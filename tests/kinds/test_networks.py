@@ -69,7 +69,7 @@ def trained(run: Own, trainer: str, updates: int = 4, **training: Any) -> list[S
 
 
 def only(captured: State, kind: str) -> State:
-    """What is not about a layer that no pass uses: of that a stack has a gradient, which is zero, and eager none."""
+    """State without a layer that no pass uses: of that a stack has a gradient, which is zero, and eager none."""
     return {key: value for key, value in captured.items() if kind != "unused" or "optimizer" not in key}
 
 

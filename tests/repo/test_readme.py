@@ -85,7 +85,7 @@ def test_block(block: Block, reader: Path) -> None:
 
 
 def within_reach(command: str) -> str:
-    """What of our command can be tried without its hours, network or cloud."""
+    """The part of our command that can be tried without its hours, network or cloud."""
     command = command.partition(" #")[0].strip()
     if command.startswith("kubectl"):
         if which("kubectl") is None:

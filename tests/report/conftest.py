@@ -31,7 +31,7 @@ OVERLAP = Metric(name="intersection over union", higher_is_better=True, margin=0
 
 @dataclass(frozen=True, kw_only=True)
 class Fake:
-    """What the fake steps are to say."""
+    """Answers of the fake steps."""
 
     metric: Metric = ACCURACY
     """The task's measure. For others than accuracy, changes are turned, and scaled to the margin."""

@@ -1,4 +1,4 @@
-"""What only a GPU can show. Without one these tests are skipped: what they claim is then not shown here."""
+"""Claims that only a GPU can show. Without one these tests are skipped, and what they claim is not shown."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

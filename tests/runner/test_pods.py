@@ -50,7 +50,7 @@ class Submitted:
         return spec_key(run_id(self.spec), self.spec)
 
     def argv(self, *options: str) -> list[str]:
-        """What a pod is told."""
+        """Arguments of a pod."""
         return ["step", f"--spec={self.key}", f"--store={self.store.root}", *options]
 
     def pod(self, *options: str) -> None:

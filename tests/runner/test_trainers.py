@@ -128,7 +128,7 @@ def test_what_is_compiled_now_and_what_is_found_compiled_leave_the_same_bytes(tm
 
 
 def digest() -> str:
-    """Of a state after some updates by the sparse trainer, with either optimizer."""
+    """The digest of a state after some updates by the sparse trainer, with either optimizer."""
     whole = sha256()
     for optimizer in ("sgd", "adam"):
         state, mask, batches = problem(0.4)

@@ -1,4 +1,4 @@
-"""How a worker begins."""
+"""The beginning of a worker."""
 
 import subprocess
 import sys

@@ -23,7 +23,7 @@ def ended(inputs: Plane, nodes: list[Conv | Pool], density: float, rng: np.rando
 
 
 def residual(density: float = 0.3) -> Graph:
-    """What is added comes over two nodes, over one that halves the plane, and is padded for the next."""
+    """A sum whose terms come over two nodes, over one that halves the plane, and is padded for the next."""
     rng = np.random.default_rng(0)
     nodes: list[Conv | Pool] = [
         Conv(layer=layer(5, 27, density, rng), kernel=(3, 3), padding=1, reads=0),

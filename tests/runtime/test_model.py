@@ -1,4 +1,4 @@
-"""What a user calls: the back-end that was measured, or what this machine can do instead, and the reason."""
+"""Calls of a user: the back-end that was measured, or what this machine can do instead, and the reason."""
 
 import threading
 

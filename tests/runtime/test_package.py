@@ -126,7 +126,7 @@ def test_a_truncated_file(tmp_path, ticket, at):
 
 
 def test_no_byte_may_change(tmp_path, ticket):
-    """Of a zip some bytes mean nothing (dates, flags): then the ticket is the same."""
+    """Some bytes of a zip mean nothing (dates, flags): then the ticket is the same."""
     write(tmp_path / "a", ticket)
     content = bytearray((tmp_path / "a").read_bytes())
     for at in range(0, len(content), 7):

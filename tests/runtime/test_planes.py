@@ -38,7 +38,7 @@ def _held(graph: Graph, make: Callable[[Graph], Program], batch: int) -> None:
 
 @pytest.mark.parametrize("kernel", ["pell", "vectors"])
 def test_code_for_one_sample_is_made_on_any_machine(kernel):
-    """What cannot be run is assembled at least."""
+    """Code that this machine cannot run is assembled at least."""
     graph = residual()
     assert len(flat(graph, WITH_AVX512, kernel).sizes) == len(graph.layers())
 

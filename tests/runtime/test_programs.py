@@ -42,14 +42,14 @@ def test_there_is_something_to_test():
 
 @pytest.mark.parametrize("kernel", ["pell", "pell19", "vectors"])
 def test_code_for_one_sample_is_made_on_any_machine(chain, kernel):
-    """What cannot be run is assembled at least."""
+    """Code that this machine cannot run is assembled at least."""
     assert len(single(chain([100, 40, 10], 0.2), WITH_AVX512, kernel).sizes) == 2
 
 
 @pytest.mark.parametrize(("isa", "machine"), [(AVX512, WITH_AVX512), (AVX2, WITH_AVX2)], ids=["avx512", "avx2"])
 @pytest.mark.parametrize("kernel", ["codegen", "datadriven"])
 def test_code_for_batches_is_made_on_any_machine(chain, kernel, isa, machine):
-    """What cannot be run is assembled at least."""
+    """Code that this machine cannot run is assembled at least."""
     assert len(tiled(chain([100, 40, 10], 0.2), [kernel] * 2, isa, machine).sizes) == 2
 
 

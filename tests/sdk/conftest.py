@@ -1,4 +1,4 @@
-"""What the tests of the SDK share: stores to tamper with, the command line as processes, and runs made once."""
+"""Fixtures of the SDK's tests: stores to tamper with, the command line as processes, and runs made once."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 
 @pytest.fixture(scope="session")
 def bound() -> list[str]:
-    """What to put before a command so that file permissions hold for it: they do not for root."""
+    """Words before a command so that file permissions hold for it: they do not for root."""
     if os.geteuid() != 0:
         return []
     if not which("setpriv"):
@@ -226,7 +226,7 @@ def dismiss(process: "subprocess.Popen[str]", store: Path) -> None:
 
 
 def until(found: Callable[[], Any]) -> Any:
-    """What `found` finds, as soon as it does."""
+    """The first true value of `found`."""
     deadline = time.monotonic() + 300
     while not (value := found()):
         assert time.monotonic() < deadline

@@ -1,4 +1,4 @@
-"""What a bucket can suffer and a folder cannot: lost answers, outages, missing rights, damage on the way.
+"""Faults that a bucket has and a folder has not: lost answers, outages, missing rights, damage on the way.
 
 The library is the real one, the service is ours; the contract of every store is in test_store.py.
 """

@@ -227,7 +227,7 @@ def at(root: Path, step: Train | Prune | Rewind, name: str) -> Path:
 
 
 def tamper(path: Path, data: bytes) -> None:
-    """What the store never does: write over a file that is there."""
+    """The store never writes over a file that is there."""
     path.chmod(0o644)
     path.write_bytes(data)
 

@@ -65,7 +65,7 @@ class Walker:
             scope[f"{kind}.{child['name']}.outputs.parameters.{key}"] = value
 
     def pod(self, argv: Sequence[str]) -> Values:
-        """What the runner does with this argv."""
+        """Steps that the runner takes with this argv."""
         command, *rest = argv
         flags = dict(each.removeprefix("--").split("=", 1) for each in rest)
         assert (flags["spec"], flags["store"]) == (RUN["spec"], RUN["store"])

@@ -1,4 +1,4 @@
-"""What is committed is what the templates render, and Argo's own schema knows every field of it."""
+"""The committed templates are those that are rendered, and Argo's own schema knows every field of them."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""When an attempt is repeated: after a preemption or an outage, never after a bug, an OOM kill or a deadline.
+"""Attempts are repeated after a preemption or an outage, never after a bug, an OOM kill or a deadline.
 
 Exit codes are the runner's (ticketsmith/errors.py), as strings; 3 is a service that is down.
 """

@@ -1,4 +1,4 @@
-"""Who we are to a Kubernetes API, and where it is: the kubeconfig, read by lightkube."""
+"""Identity and address for a Kubernetes API: the kubeconfig, read by lightkube."""
 
 import os
 from collections.abc import Generator, Mapping

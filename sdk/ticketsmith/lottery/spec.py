@@ -129,7 +129,7 @@ class Collapse(Part):
 
 
 class GateRule(Part):
-    """When a ticket counts as good as dense. The bound decides, not the mean."""
+    """The rule by which a ticket counts as good as dense. The bound decides, not the mean."""
 
     margin: float | str = Field(
         0.005, description="what may be lost against dense: recorded units (0.005 is 0.5 points), or 1 % of its mean"
