@@ -85,11 +85,6 @@ def revised(spec: Experiment, **changes: Any) -> Experiment:
     return _resolved(spec.model_dump(mode="json") | changes, None)
 
 
-def run_id(spec: Experiment) -> str:
-    """The id of a spec whose sources are known."""
-    return spec.run_id()
-
-
 def resolve(document: Mapping[str, Any], card: Card) -> Experiment:
     """Validate a document over the defaults of its task. Raises UsageError that lists every problem.
 

@@ -14,7 +14,7 @@ from ticketsmith.cli import main
 from ticketsmith.hardware import PROFILES
 from ticketsmith.ledger import spec_key
 from ticketsmith.lottery.spec import Experiment
-from ticketsmith.specs import overrides, read_spec, run_id
+from ticketsmith.specs import overrides, read_spec
 from ticketsmith.stores.local import LocalStore
 
 from ..fake_gcs import FakeGcs
@@ -113,7 +113,7 @@ def filled(gcs: FakeGcs, finished: Path) -> FakeGcs:
 
 def of(spec: Experiment) -> dict[str, Any]:
     """The parameters that a Workflow of this spec was submitted with."""
-    given = {"run-id": run_id(spec), "spec": spec_key(run_id(spec), spec), "store": STORE}
+    given = {"run-id": spec.run_id(), "spec": spec_key(spec.run_id(), spec), "store": STORE}
     parameters = [{"name": name, "value": value} for name, value in given.items()]
     name = PROFILES["t4"].template("imp")
     return {"spec": {"arguments": {"parameters": parameters}, "workflowTemplateRef": {"name": name}}}

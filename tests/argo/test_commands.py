@@ -9,7 +9,6 @@ import pytest
 from ticketsmith.lottery.gate import EXIT_CODES
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.renderer import templates
-from ticketsmith.specs import run_id
 from ticketsmith.stores.local import LocalStore
 
 from ..fake_gcs import FakeGcs
@@ -24,7 +23,7 @@ COMMANDS = ["status", "watch", "logs", "stop", "terminate", "resume", "open"]
 @pytest.fixture
 def at_work(fake: FakeArgo, spec: Experiment) -> str:
     """The id of a run in its first round, preempted once."""
-    run = run_id(spec)
+    run = spec.run_id()
     dense = pod("chain", 0, "dense", SUCCEEDED, score="97.12 %")
     fake.workflows[run] = workflow(run, dense, pod("chain", 1, "ticket", PREEMPTED, RUNNING), **of(spec))
     return run
@@ -33,7 +32,7 @@ def at_work(fake: FakeArgo, spec: Experiment) -> str:
 @pytest.fixture
 def ended(fake: FakeArgo, spec: Experiment) -> str:
     """The id of a run that failed in its first round."""
-    run = run_id(spec)
+    run = spec.run_id()
     failed = pod("chain", 1, "ticket", {"phase": "Failed", "exit": "5", "message": "main: Error (exit code 5)"})
     fake.workflows[run] = workflow(run, failed, phase="Failed", **of(spec))
     return run
@@ -161,34 +160,34 @@ class TestFetch:
     def test_the_whole_run_verified(
         self, command: Command, filled: FakeGcs, spec: Experiment, finished: Path, tmp_path: Path
     ) -> None:
-        done = command("fetch", run_id(spec), "--to", str(tmp_path / "to"))
+        done = command("fetch", spec.run_id(), "--to", str(tmp_path / "to"))
         assert done.code == 0, done.err
         theirs, ours = LocalStore(finished), LocalStore(tmp_path / "to")
-        keys = list(theirs.list(f"{run_id(spec)}/"))  # the notes of tries belong to the store, not to the run
+        keys = list(theirs.list(f"{spec.run_id()}/"))  # the notes of tries belong to the store, not to the run
         assert list(ours.list()) == keys and all(ours.get(key) == theirs.get(key) for key in keys)
-        again = command("fetch", run_id(spec), "--to", str(tmp_path / "to"), "-o", "json")
-        assert again.code == 0 and again.json["run"] == run_id(spec)
+        again = command("fetch", spec.run_id(), "--to", str(tmp_path / "to"), "-o", "json")
+        assert again.code == 0 and again.json["run"] == spec.run_id()
 
     def test_a_file_that_was_altered_is_not_written(
         self, command: Command, filled: FakeGcs, spec: Experiment, tmp_path: Path
     ) -> None:
         (key,) = (each for each in filled.objects if each.endswith("dense/train/weights.safetensors"))
         filled.objects[key] = filled.objects[key][:-1] + b"!"
-        refused(command("fetch", run_id(spec), "--to", str(tmp_path)), 5, "weights.safetensors: expected sha256")
+        refused(command("fetch", spec.run_id(), "--to", str(tmp_path)), 5, "weights.safetensors: expected sha256")
         assert not (tmp_path / key.removeprefix("runs/")).exists()
 
     def test_a_file_that_is_gone(self, command: Command, filled: FakeGcs, spec: Experiment, tmp_path: Path) -> None:
         (key,) = (each for each in filled.objects if each.endswith("dense/train/metrics.json"))
         del filled.objects[key]
-        refused(command("fetch", run_id(spec), "--to", str(tmp_path)), 5, "metrics.json: missing")
+        refused(command("fetch", spec.run_id(), "--to", str(tmp_path)), 5, "metrics.json: missing")
 
     def test_other_bytes_at_home_are_kept(
         self, command: Command, filled: FakeGcs, spec: Experiment, tmp_path: Path
     ) -> None:
-        mine = tmp_path / run_id(spec) / "cohort-00/level-00/dense/train/metrics.json"
+        mine = tmp_path / spec.run_id() / "cohort-00/level-00/dense/train/metrics.json"
         mine.parent.mkdir(parents=True)
         mine.write_text("mine")
-        refused(command("fetch", run_id(spec), "--to", str(tmp_path)), 6, "metrics.json")
+        refused(command("fetch", spec.run_id(), "--to", str(tmp_path)), 6, "metrics.json")
         assert mine.read_text() == "mine"
 
     @pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "a/../../../evil", "..\\evil"])
@@ -199,7 +198,7 @@ class TestFetch:
         manifest = json.loads(filled.objects[key])
         manifest["files"][name] = next(iter(manifest["files"].values()))
         filled.objects[key] = json.dumps(manifest).encode()
-        done = command("fetch", run_id(spec), "--to", str(tmp_path / "to"))
+        done = command("fetch", spec.run_id(), "--to", str(tmp_path / "to"))
         assert done.code in (2, 5) and done.out == "" and "Traceback" not in done.err, done.err
         assert not list(tmp_path.rglob("*evil*"))
 
@@ -209,8 +208,8 @@ class TestFetch:
     def test_best_names_the_ticket_or_says_that_none_passed(
         self, command: Command, filled: FakeGcs, spec: Experiment
     ) -> None:
-        done = command("best", run_id(spec))
-        verdict = filled.objects[f"runs/{run_id(spec)}/cohort-00/level-01/ticket/gate/verdict.json"]
+        done = command("best", spec.run_id())
+        verdict = filled.objects[f"runs/{spec.run_id()}/cohort-00/level-01/ticket/gate/verdict.json"]
         first = json.loads(verdict)["status"]
         assert done.code == EXIT_CODES[first]
         assert ("weights:" in done.out) is (done.code == 0)

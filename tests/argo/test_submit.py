@@ -16,7 +16,6 @@ from ticketsmith.executors.argo import DEPTH, submit
 from ticketsmith.hardware import PROFILES
 from ticketsmith.ledger import spec_key
 from ticketsmith.lottery.spec import Experiment
-from ticketsmith.specs import run_id
 from ticketsmith.stores import open_store
 
 from ..fake_gcs import FakeGcs
@@ -38,7 +37,7 @@ def test_a_run_is_submitted_from_the_template_with_three_parameters(
     command: Command, fake: FakeArgo, gcs: FakeGcs, spec: Experiment
 ) -> None:
     done = command(*IMP)
-    run = run_id(spec)
+    run = spec.run_id()
     assert done.code == 0 and done.out.splitlines() == [run, f"http://{fake.address}/workflows/lab/{run}"]
     assert "14 steps in 7 pods, at most 4 at a time" in done.err
     assert "at most 96 GPU-hours (4 x 24 h, less with --max-hours); dollars: unknown without --price" in done.err
@@ -78,7 +77,7 @@ def test_five_at_the_same_moment_are_one(fake: FakeArgo, gcs: FakeGcs, spec: Exp
 def test_after_a_run_that_failed_the_next_workflow_counts_on(
     command: Command, fake: FakeArgo, spec: Experiment
 ) -> None:
-    run = run_id(spec)
+    run = spec.run_id()
     fake.workflows[run] = workflow(run, phase="Failed", **of(spec))
     assert command(*IMP, "-o", "json").json["workflow"] == f"{run}-2"
     assert fake.workflows[f"{run}-2"]["metadata"]["labels"]["ticketsmith.dev/attempt"] == "2"
@@ -86,7 +85,7 @@ def test_after_a_run_that_failed_the_next_workflow_counts_on(
 
 def test_another_spec_of_the_same_run_at_work_is_a_conflict(command: Command, fake: FakeArgo, spec: Experiment) -> None:
     assert command(*IMP).code == 0
-    refused(command(*IMP, "--set", "benchmark.rounds=3"), 6, "at work on this run with another spec", run_id(spec))
+    refused(command(*IMP, "--set", "benchmark.rounds=3"), 6, "at work on this run with another spec", spec.run_id())
 
 
 def test_what_is_finished_is_not_submitted(command: Command, fake: FakeArgo, filled: FakeGcs) -> None:
@@ -97,7 +96,7 @@ def test_what_is_finished_is_not_submitted(command: Command, fake: FakeArgo, fil
 
 def test_dense_alone_is_another_workflow_of_the_same_run(command: Command, fake: FakeArgo, spec: Experiment) -> None:
     told = command("submit", "dense", *FLAGS, "-o", "json").json
-    assert told["workflow"] == f"{run_id(spec)}-train" and told["plan"]["pods"] == 1
+    assert told["workflow"] == f"{spec.run_id()}-train" and told["plan"]["pods"] == 1
     assert fake.sent[0]["workflow"]["spec"]["workflowTemplateRef"]["name"] == PROFILES["t4"].template("train")
 
 
@@ -106,7 +105,7 @@ def test_a_dry_run_talks_to_nobody_and_prints_what_kubectl_takes(
 ) -> None:
     done = command(*IMP, "--dry-run", "--max-hours", "2", "--price", "0.5")
     document = yaml.safe_load(done.out)
-    assert document["metadata"]["name"] == run_id(spec) and document["spec"]["activeDeadlineSeconds"] == 7200
+    assert document["metadata"]["name"] == spec.run_id() and document["spec"]["activeDeadlineSeconds"] == 7200
     assert "# at most 8 GPU-hours" in done.out and "$4.00 at $0.5" in done.out
     assert not fake.calls and not gcs.calls
     assert command(*IMP, "--dry-run", "-o", "json").json["workflow"]["kind"] == "Workflow"
@@ -190,15 +189,15 @@ def test_a_server_that_stumbles_is_asked_again(command: Command, fake: FakeArgo)
 
 def test_an_answer_that_is_lost_is_not_a_second_run(command: Command, fake: FakeArgo, spec: Experiment) -> None:
     """The Workflow was created, its answer never came: asked again, the API says that it is there."""
-    document = workflow(run_id(spec), phase="Pending", **of(spec))
-    fake.workflows[run_id(spec)] = document
+    document = workflow(spec.run_id(), phase="Pending", **of(spec))
+    fake.workflows[spec.run_id()] = document
     fake.faults["list"] = iter([])
     assert command(*IMP, "-o", "json").json["new"] is False
 
 
 def ended(spec: Experiment) -> list[object]:
     """A run of one round, from its first state to its last."""
-    run, given = run_id(spec), of(spec)
+    run, given = spec.run_id(), of(spec)
     done = pod("chain", 0, "dense", SUCCEEDED, score="97.00 %")
     done |= pod("gate", 1, "ticket", SUCCEEDED, status="PASS", sparsity="0.2")
     return [
@@ -221,7 +220,7 @@ def test_waiting_ends_with_the_verdict(
         filled.objects.update(kept)
         yield states[2]
 
-    fake.states[run_id(spec)] = play()
+    fake.states[spec.run_id()] = play()
     fake.logs = [[("pod-a", '{"event": "replicate", "step": "s", "done": 1, "of": 5}'), ("pod-a", "plain words")]] * 9
     done = command(*IMP, *flags)
     assert done.code in (0, 7), done.err
@@ -231,7 +230,7 @@ def test_waiting_ends_with_the_verdict(
 
 
 def test_ctrl_c_lets_go_and_says_how_to_come_back(fake: FakeArgo, gcs: FakeGcs, spec: Experiment) -> None:
-    run = run_id(spec)
+    run = spec.run_id()
     fake.states[run] = (time.sleep(0.2) or workflow(run, **of(spec)) for _ in iter(int, 1))
     argv = [sys.executable, "-m", "ticketsmith", *IMP, "--watch"]
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child inherits it if it is ignored, as in CI

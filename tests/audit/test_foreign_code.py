@@ -16,7 +16,7 @@ import pytest
 import typer
 
 from ticketsmith.cli import app
-from ticketsmith.specs import overrides, read_spec, run_id
+from ticketsmith.specs import overrides, read_spec
 
 from ..sdk.conftest import GENEROUS, SMALL, flags
 
@@ -57,7 +57,7 @@ BEFORE_US = {
     "types",
 }
 """What Python's own `runpy` imports before a line of ours runs under `python -m`: the command is there for that."""
-RUN = run_id(read_spec(None, overrides(GENEROUS)))
+RUN = read_spec(None, overrides(GENEROUS)).run_id()
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ from torch.utils._pytree import tree_flatten
 from ticketsmith import cards
 from ticketsmith.lottery.choices import CRITERIA, GRANULARITIES
 from ticketsmith.references import entry_points
-from ticketsmith.specs import read_spec, run_id
+from ticketsmith.specs import read_spec
 from ticketsmith_runner import masks
 from ticketsmith_runner.evaluate import Evaluation
 from ticketsmith_runner.granularities import granularity
@@ -28,7 +28,7 @@ def test_the_bundled_tasks_are_installed() -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_task(name: str, data_root: str) -> None:
     spec, card = read_spec(None, {"task": name}, data_root), cards.of(name, data_root)
-    assert run_id(spec).startswith(f"{name}-")
+    assert spec.run_id().startswith(f"{name}-")
     assert card.room > 0 and card.validation > 0 and card.test > 0
     assert card.summary and not card.summary.endswith(".")
 

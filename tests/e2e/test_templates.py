@@ -12,7 +12,7 @@ from ticketsmith.hardware import PROFILES
 from ticketsmith.ledger import Ledger, spec_key
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.spec import Experiment
-from ticketsmith.specs import overrides, read_spec, remeasured, run_id
+from ticketsmith.specs import overrides, read_spec, remeasured
 from ticketsmith.stores import open_store
 
 from .conftest import ONE_ROUND, Cluster, fresh, until
@@ -22,10 +22,10 @@ TINY = {"replicates": 5, "training.steps": 60, "pruning.sparsity": 0.2}
 
 def known(cluster: Cluster, spec: Experiment) -> dict[str, str]:
     """Parameters of a template for a spec, which is in the store with all that its pods need."""
-    key, store = spec_key(run_id(spec), spec), open_store(cluster.store)
+    key, store = spec_key(spec.run_id(), spec), open_store(cluster.store)
     send(store, spec, "data", mounted=False)
     store.put_once(key, canonical(spec.model_dump(mode="json")))
-    return {"run-id": run_id(spec), "spec": key}
+    return {"run-id": spec.run_id(), "spec": key}
 
 
 def ended(cluster: Cluster, kind: str, **parameters: str) -> str:
@@ -55,12 +55,12 @@ def test_a_sweep_is_a_run_for_each_spec_and_a_benchmark_measures_one_again(clust
     assert ended(cluster, "sweep", experiments=experiments) == "Succeeded"
     store = open_store(cluster.store)
     for spec in specs:
-        ledger = Ledger(store, run_id(spec))
+        ledger = Ledger(store, spec.run_id())
         assert all(ledger.done(step) for step in imp(spec) if not step.derived)
-        assert list(store.list(f"{run_id(spec)}/report/"))
+        assert list(store.list(f"{spec.run_id()}/report/"))
     again = remeasured(specs[0], batch_sizes=[1], rounds=3)
     assert ended(cluster, "benchmark", level="1", **known(cluster, again)) == "Succeeded"
-    assert all(Ledger(store, run_id(again)).done(step) for step in imp(again) if not step.derived)
+    assert all(Ledger(store, again.run_id()).done(step) for step in imp(again) if not step.derived)
 
 
 def test_dense_alone_is_the_first_step_of_the_run(cluster: Cluster) -> None:

@@ -15,7 +15,7 @@ from ticketsmith.lottery.card import Card
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Step
-from ticketsmith.specs import merge, read_spec, resolve, run_id
+from ticketsmith.specs import merge, read_spec, resolve
 from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner.cards import card
 from ticketsmith_runner.context import Context
@@ -44,7 +44,7 @@ class Run:
         """`own`: the card of a task that no store has, and the folder of its code."""
         single_thread()
         self.spec = spec
-        self.ledger = Ledger(LocalStore(root), run_id(spec), environment())
+        self.ledger = Ledger(LocalStore(root), spec.run_id(), environment())
         if own is None:
             cards.keep(self.ledger.store, spec, data_root)
         card, code = own or (cards.read(self.ledger), CODE)

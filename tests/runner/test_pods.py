@@ -21,7 +21,7 @@ from ticketsmith.executors.sending import send
 from ticketsmith.ledger import CARD, Ledger, spec_key
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.sources import code_key
-from ticketsmith.specs import read_spec, run_id
+from ticketsmith.specs import read_spec
 from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner.arguments import parser
 from ticketsmith_runner.commands import context_of, run
@@ -47,7 +47,7 @@ class Submitted:
 
     @property
     def key(self) -> str:
-        return spec_key(run_id(self.spec), self.spec)
+        return spec_key(self.spec.run_id(), self.spec)
 
     def argv(self, *options: str) -> list[str]:
         """Arguments of a pod."""
@@ -107,7 +107,7 @@ def test_pods_without_the_task_its_data_or_a_home_leave_the_bytes_of_the_machine
         argv = [sys.executable, "-P", "-m", "ticketsmith_runner", *ready.argv(*chain)]
         done = subprocess.run(argv, cwd=tmp_path / "empty", env=bare, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
-    theirs, ours = record(ready.path(run_id(ready.spec))), record(here / run_id(ready.spec))
+    theirs, ours = record(ready.path(ready.spec.run_id())), record(here / ready.spec.run_id())
     assert "cohort-00/level-01/ticket/gate/verdict.json" in theirs
     assert theirs == {key: data for key, data in ours.items() if "/benchmark/" not in key}
     assert not list((tmp_path / "tmp").glob("ticketsmith-*")), "nothing is left behind"
@@ -120,7 +120,7 @@ def record(folder: Path) -> dict[str, bytes]:
 
 
 def test_data_is_brought_once_it_is_needed_and_not_for_a_gate(ready: Submitted, elsewhere: Path) -> None:
-    ledger = Ledger(ready.store, run_id(ready.spec))
+    ledger = Ledger(ready.store, ready.spec.run_id())
     roots = {}
     for chain in (DENSE, GATE):
         options = parser().parse_args(ready.argv(*chain))
@@ -139,15 +139,15 @@ def test_a_mount_that_has_the_files_is_used(
     if told == "environment":
         monkeypatch.setenv("TICKETSMITH_DATA_ROOT", root)
     options = parser().parse_args(ready.argv(*DENSE, *([f"--data-root={root}"] if told == "flag" else [])))
-    ledger = Ledger(ready.store, run_id(ready.spec))
+    ledger = Ledger(ready.store, ready.spec.run_id())
     with context_of(ledger, ready.spec, options) as context:
         assert context.data_root == root and context.examples.count == 120
 
 
 def test_a_mount_needs_no_data_in_the_store(ready: Submitted, elsewhere: Path) -> None:
-    ready.path(manifest_key(str(read(Ledger(ready.store, run_id(ready.spec))).files))).unlink()
+    ready.path(manifest_key(str(read(Ledger(ready.store, ready.spec.run_id())).files))).unlink()
     options = parser().parse_args(ready.argv(*DENSE, f"--data-root={ready.task.data}"))
-    with context_of(Ledger(ready.store, run_id(ready.spec)), ready.spec, options) as context:
+    with context_of(Ledger(ready.store, ready.spec.run_id()), ready.spec, options) as context:
         assert context.examples.count == 120
 
 
@@ -169,8 +169,8 @@ class TestRefusals:
         spec = ready.spec.model_copy(update={"sources": sources})
         other = replace(ready, spec=spec)
         other.store.put_once(other.key, canonical(spec.model_dump(mode="json")))
-        card = ready.store.get(f"{run_id(ready.spec)}/{CARD}")
-        other.store.put_once(f"{run_id(spec)}/{CARD}", card)
+        card = ready.store.get(f"{ready.spec.run_id()}/{CARD}")
+        other.store.put_once(f"{spec.run_id()}/{CARD}", card)
         refused(other, Conflict, "other code of TicketSmith", "in pods: the image of that version")
 
     def test_code_that_was_altered(self, ready: Submitted) -> None:
@@ -180,7 +180,7 @@ class TestRefusals:
 
     def test_a_card_that_names_other_code(self, ready: Submitted) -> None:
         """Nothing runs but what the spec names, whoever could write to the store."""
-        path = ready.path(f"{run_id(ready.spec)}/{CARD}")
+        path = ready.path(f"{ready.spec.run_id()}/{CARD}")
         altered(path, path.read_bytes().replace(ready.spec.sources.code.encode(), b"0" * 64))
         refused(ready, IntegrityError, "is of other code or data than the spec", "bring it back from a copy")
 
@@ -219,7 +219,7 @@ class TestRefusals:
         refused(ready, Conflict, "the run expects", "bring back the data", f"--data-root={ready.task.data}")
 
     def _manifest(self, ready: Submitted) -> Manifest:
-        return manifest_of(ready.store, str(read(Ledger(ready.store, run_id(ready.spec))).files))
+        return manifest_of(ready.store, str(read(Ledger(ready.store, ready.spec.run_id())).files))
 
 
 def test_a_library_that_the_image_has_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:

@@ -20,7 +20,7 @@ from ticketsmith.ledger import Ledger, spec_key
 from ticketsmith.lottery.results import Verdict
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.runs import spec_of
-from ticketsmith.specs import overrides, read_spec, run_id
+from ticketsmith.specs import overrides, read_spec
 from ticketsmith.stores import Store, open_store
 from ticketsmith.stores.local import LocalStore
 from ticketsmith.tries import enter
@@ -124,15 +124,15 @@ class Warm:
     def start(self, spec: dict[str, Any], store: Path, *options: str) -> tuple[str, int]:
         """The id of the run, and the process that works on it; what precedes it is as `ticketsmith run imp` does it."""
         document = read_spec(None, overrides(spec))
-        key = spec_key(run_id(document), document)
+        key = spec_key(document.run_id(), document)
         cards.keep(LocalStore(store), document, "data")
-        enter(Ledger(LocalStore(store), run_id(document)), document)
+        enter(Ledger(LocalStore(store), document.run_id()), document)
         LocalStore(store).put_once(key, canonical(document.model_dump(mode="json")))
         argv = ["all", "--spec", key, "--store", str(store), *options]
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps([argv, str(self.log)]) + "\n")
         self.process.stdin.flush()
-        return run_id(document), self._answer()
+        return document.run_id(), self._answer()
 
     def wait(self) -> int:
         """The exit code of what was started, minus the signal that ended it."""

@@ -10,7 +10,7 @@ from ticketsmith import cards
 from ticketsmith.cli import main
 from ticketsmith.cli.again import again
 from ticketsmith.lottery.spec import Experiment
-from ticketsmith.specs import overrides, read_spec, run_id
+from ticketsmith.specs import overrides, read_spec
 
 
 def planned(command: str, capsys: pytest.CaptureFixture[str], data_root: str = "data") -> Experiment:
@@ -48,4 +48,4 @@ def test_a_change_is_made_and_the_store_is_quoted(capsys: pytest.CaptureFixture[
     assert command.endswith(" --store 'my runs'")
     other = planned(command, capsys)
     assert (other.seed, other.pruning.sparsity, other.gate.margin) == (1, 0.9, 0.003)
-    assert run_id(other) != run_id(spec)
+    assert other.run_id() != spec.run_id()

@@ -13,7 +13,7 @@ from ticketsmith.documents import canonical
 from ticketsmith.errors import Conflict, IntegrityError
 from ticketsmith.ledger import MANIFEST, VOLATILE, Ledger, spec_key
 from ticketsmith.lottery.steps import Prune, Rewind, Train
-from ticketsmith.specs import read_spec, read_stored, run_id
+from ticketsmith.specs import read_spec, read_stored
 from ticketsmith.stores.local import LocalStore
 
 DENSE = Train(cohort=0, level=0, arm="dense", start=0, stop=9)
@@ -193,7 +193,7 @@ def test_a_step_of_another_run_or_place_is_found(ledger: Ledger, tmp_path: Path)
 @pytest.mark.parametrize("damage", [b"", b"{", b'"seed":1'], ids=["gone", "half", "another seed"])
 def test_a_spec_that_is_not_the_one_its_key_says_is_found(tmp_path: Path, damage: bytes) -> None:
     spec, store = read_spec(None, {}), LocalStore(tmp_path)
-    store.put_once(key := spec_key(run_id(spec), spec), data := canonical(spec.model_dump(mode="json")))
+    store.put_once(key := spec_key(spec.run_id(), spec), data := canonical(spec.model_dump(mode="json")))
     assert read_stored(store, key) == spec
     tamper(tmp_path / key, data.replace(b'"seed":0', damage) if b"seed" in damage else damage)
     with pytest.raises(IntegrityError, match=r"no valid spec at .*\n  fix: "):

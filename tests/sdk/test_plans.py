@@ -10,7 +10,7 @@ from ticketsmith.errors import UsageError
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.spec import Experiment
-from ticketsmith.specs import read_spec, run_id
+from ticketsmith.specs import read_spec
 from ticketsmith.stores.local import LocalStore
 
 
@@ -21,7 +21,7 @@ def asked(**fields: Any) -> Experiment:
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     """The ledger of a run that began with ten replicates a look."""
-    began = Ledger(LocalStore(tmp_path), run_id(asked()))
+    began = Ledger(LocalStore(tmp_path), asked().run_id())
     plans.settle(began, asked())
     return began
 
@@ -32,7 +32,7 @@ def ledger(tmp_path: Path) -> Ledger:
 def test_more_replicates_are_further_looks(ledger: Ledger, fields: dict[str, Any], most: int | None) -> None:
     held = plans.held(ledger, asked(**fields))
     assert (held.replicates, held.looks, held.max_replicates) == (10, 4, most)
-    assert run_id(held) == ledger.run_id
+    assert held.run_id() == ledger.run_id
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_seeds_are_tries_of_one_question_and_replicates_are_not(tmp_path: Path) 
     store = LocalStore(tmp_path)
     for fields in ({}, {"replicates": 20}, {"seed": 1}, {"gate": {"margin": 0.01}}, {"seed": 2}):
         spec = asked(**fields)
-        tries.enter(Ledger(store, run_id(spec)), spec)
-    first, second, third = (run_id(asked(seed=seed)) for seed in (0, 1, 2))
+        tries.enter(Ledger(store, spec.run_id()), spec)
+    first, second, third = (asked(seed=seed).run_id() for seed in (0, 1, 2))
     assert tries.earlier(Ledger(store, first)) == []
     assert tries.earlier(Ledger(store, second)) == [first]
     assert tries.earlier(Ledger(store, third)) == sorted([first, second])

@@ -17,7 +17,7 @@ import pytest
 from ticketsmith import cards
 from ticketsmith.lottery.card import Card
 from ticketsmith.lottery.spec import Experiment
-from ticketsmith.specs import overrides, read_spec, resolve, run_id
+from ticketsmith.specs import overrides, read_spec, resolve
 
 GOLDEN: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "golden" / "run_ids.json").read_text())
 PAPER = {
@@ -91,7 +91,7 @@ def test_golden_ids_stay(golden: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["id"])
 def test_an_id_is_a_dns_label(golden: dict[str, Any]) -> None:
-    found = run_id(resolve(overrides(golden["overrides"]), card(golden["task"])))
+    found = resolve(overrides(golden["overrides"]), card(golden["task"])).run_id()
     assert re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", found)
 
 
@@ -129,11 +129,11 @@ def card(name: str) -> Card:
 def test_a_default_written_out_has_the_same_id(tmp_path: Path) -> None:
     spec = read_spec(None, {})
     (tmp_path / "whole.json").write_text(spec.model_dump_json())
-    assert run_id(read_spec(str(tmp_path / "whole.json"), {})) == run_id(spec)
+    assert read_spec(str(tmp_path / "whole.json"), {}).run_id() == spec.run_id()
 
 
 def test_two_ways_to_write_a_number_have_the_same_id() -> None:
-    ids = {run_id(read_spec(None, overrides({"gate.margin": margin}))) for margin in (1, 1.0)}
+    ids = {read_spec(None, overrides({"gate.margin": margin})).run_id() for margin in (1, 1.0)}
     assert len(ids) == 1
 
 

@@ -12,7 +12,6 @@ from ..hardware import HOURS, PARALLEL, PROFILES, Profile
 from ..lottery.imp import imp
 from ..lottery.spec import Experiment
 from ..lottery.steps import Step
-from ..specs import run_id
 from ..stores import Store
 from .options import Output
 
@@ -63,7 +62,7 @@ def forecast(spec: Experiment, kind: str, machines: Profile, hours: float | None
     at_a_time = min(PARALLEL, gpu_pods if machines.train.accelerator else min(1, gpu_pods))
     gpu_hours = at_a_time * (hours or HOURS)
     return Forecast(
-        run=run_id(spec),
+        run=spec.run_id(),
         profile=machines.name,
         steps=len(steps),
         pods=len(pods),

@@ -7,7 +7,6 @@ import yaml
 
 from ..lottery.imp import imp
 from ..lottery.spec import Experiment
-from ..specs import run_id
 from .options import Output
 
 
@@ -16,8 +15,8 @@ def plan(spec: Experiment, until: int | None, output: Output) -> None:
     steps = [str(step) for step in imp(spec) if until is None or step.level <= until]
     document = spec.model_dump(mode="json")
     if output is Output.json:
-        typer.echo(json.dumps({"run": run_id(spec), "spec": document, "steps": steps}, indent=2))
+        typer.echo(json.dumps({"run": spec.run_id(), "spec": document, "steps": steps}, indent=2))
         return
-    typer.echo(f"# run {run_id(spec)}\n{yaml.safe_dump(document, sort_keys=False)}")
+    typer.echo(f"# run {spec.run_id()}\n{yaml.safe_dump(document, sort_keys=False)}")
     more = f", and as many for each further cohort, {spec.cohorts} in all at most" if spec.cohorts > 1 else ""
     typer.echo(f"# {len(steps)} steps{more}\n" + "\n".join(f"#   {step}" for step in steps))

@@ -34,7 +34,7 @@ def reproduce(
 ) -> int:
     """Train what a paper trained and print each published figure beside ours. Exit code: 0 all pass, 1 one FAILs."""
     from ..certificates import Certified, certificate
-    from ..specs import read_spec, run_id
+    from ..specs import read_spec
     from ..stores import open_store
     from .plan import plan
     from .progress import watched
@@ -54,7 +54,7 @@ def reproduce(
 
     count, quiet = workers or cores(), output is Output.json
     opened = open_store(store)
-    if not fits(ledger := Ledger(opened, run_id(spec)), spec):
+    if not fits(ledger := Ledger(opened, spec.run_id()), spec):
         raise UsageError(
             f"{ledger.run_id} in {opened.url} has other replicates than budget {budget}", "another --store"
         )

@@ -46,7 +46,6 @@ def dense(asked: Asked, workers: Workers = None, other_versions: OtherVersions =
 def _start(
     asked: Asked, spec: "Experiment", workers: int | None, other_versions: bool, dry_run: bool, until: int | None
 ) -> int:
-    from ..specs import run_id
     from .plan import plan
 
     if dry_run:
@@ -62,7 +61,7 @@ def _start(
     from .show import dense_code, exit_code, show
 
     opened, count, quiet = open_store(asked.store), workers or cores(), asked.output is Output.json
-    ledger = Ledger(opened, run_id(spec))
+    ledger = Ledger(opened, spec.run_id())
     spec = held(ledger, spec)
     command = ["all", *(["--until", str(until)] if until is not None else [])]
     command += ["--other-versions"] if other_versions else []
@@ -72,5 +71,5 @@ def _start(
         code = watched(spec, command, until=until, workers=count, quiet=quiet, **place)
     if code not in (0, Diverged.code):
         return code
-    findings = show(opened, run_id(spec), spec, asked.output)  # it says too that the dense training diverged
+    findings = show(opened, spec.run_id(), spec, asked.output)  # it says too that the dense training diverged
     return code or (exit_code(findings.concluding) if until is None else dense_code(ledger, spec))

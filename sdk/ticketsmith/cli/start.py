@@ -14,7 +14,6 @@ from ..executors.sending import send
 from ..ledger import Ledger
 from ..lottery.spec import Experiment
 from ..runs import complete
-from ..specs import run_id
 from ..stores import Store
 from ..transport import size
 from .forecast import forecast
@@ -37,7 +36,7 @@ def start(
     price: float | None,
 ) -> tuple[Submission | None, dict[str, Any]]:
     """The Workflow that works on the run, None if nothing is left to do; and what programs want to know of it."""
-    run, machines = run_id(spec), chosen(argo, kind, profile)
+    run, machines = spec.run_id(), chosen(argo, kind, profile)
     plan = forecast(spec, kind, machines, hours, price)
     told: dict[str, Any] = {"run": run, "workflow": None, "new": False, "link": None, "plan": asdict(plan)}
     if complete(Ledger(store, run), spec, 0 if kind == "train" else None):

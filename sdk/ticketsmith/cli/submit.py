@@ -107,11 +107,10 @@ def _submit(asked: Asked, spec: "Experiment", machines: Machines, stay: tuple[bo
     from ..argo import connect
     from ..ledger import Ledger
     from ..plans import held
-    from ..specs import run_id
     from .attach import attach, conclude_store
 
     argo, output = connect(), asked.output
-    spec = held(Ledger(opened, run_id(spec)), spec)
+    spec = held(Ledger(opened, spec.run_id()), spec)
     submission, told = start(
         argo, opened, spec, data_root=asked.data_root, mounted=machines.mounted,
         kind=kind, profile=profile, hours=hours, price=price,
@@ -123,6 +122,6 @@ def _submit(asked: Asked, spec: "Experiment", machines: Machines, stay: tuple[bo
     if not staying:
         return 0
     if submission is None:
-        return conclude_store(opened, run_id(spec), spec, output, told)
+        return conclude_store(opened, spec.run_id(), spec, output, told)
     watch = watch and output is Output.text
     return attach(argo, submission.name, watch=watch, logs=logs, output=output, told=told)

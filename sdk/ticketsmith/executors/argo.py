@@ -11,7 +11,6 @@ from ..hardware import PROFILES, Profile, profile_named
 from ..ledger import spec_key
 from ..lottery.schedule import rounds
 from ..lottery.spec import Experiment
-from ..specs import run_id
 from ..stores import Store
 
 DEPTH = 90
@@ -34,10 +33,10 @@ def submit(argo: Argo, store: Store, spec: Experiment, *, kind: str, template: s
     if no cluster can run it, Conflict if another spec of the same run is at work.
     """
     check(store, spec)
-    key = spec_key(run_id(spec), spec)
+    key = spec_key(spec.run_id(), spec)
     store.put_once(key, canonical(spec.model_dump(mode="json")))
     earlier = [
-        each for each in argo.list(run_id(spec)) if each["metadata"]["labels"].get("ticketsmith.dev/kind") == kind
+        each for each in argo.list(spec.run_id()) if each["metadata"]["labels"].get("ticketsmith.dev/kind") == kind
     ]
     for workflow in earlier:
         if not ended(workflow):
@@ -56,7 +55,7 @@ def workflow_of(
     spec: Experiment, store: Store, template: str, *, kind: str, attempt: int = 1, seconds: int | None = None
 ) -> Document:
     """The Workflow of a run. Its name is the run's, so that a second one of this name is refused by the API."""
-    run = run_id(spec)
+    run = spec.run_id()
     parameters = {"run-id": run, "spec": spec_key(run, spec), "store": store.url}
     labels = {
         "app.kubernetes.io/name": "ticketsmith",

@@ -15,7 +15,6 @@ from ..endings import ended
 from ..errors import Retryable
 from ..ledger import spec_key
 from ..lottery.spec import Experiment
-from ..specs import run_id
 from ..stores import open_store
 
 PREEMPTED = 75  # exit code
@@ -27,7 +26,7 @@ def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str,
 
     `listen` hears each event; a line that is no event (a message for people) comes as `{"event": "text", …}`.
     """
-    key = spec_key(run_id(spec), spec)
+    key = spec_key(spec.run_id(), spec)
     opened = open_store(store)
     keep(opened, spec, data_root)
     opened.put_once(key, canonical(spec.model_dump(mode="json")))
