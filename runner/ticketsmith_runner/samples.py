@@ -84,7 +84,7 @@ def _made(sample: str | Tensor) -> str | Picture:
 
 
 def _picture(image: Tensor) -> Picture:
-    """An image (C, H, W) in [0, 1]."""
+    """An image (C, H, W) in [0, 1]; NaN is black, on every machine."""
     channels, height, width = image.shape
-    levels = np.round(image.clamp(0, 1).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+    levels = np.round(image.nan_to_num(0.0).clamp(0, 1).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
     return Picture(height=height, width=width, channels=1 if channels == 1 else 3, pixels=levels.tobytes().hex())
