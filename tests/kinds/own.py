@@ -48,7 +48,7 @@ class Own:
         self.task = Task(str(file.parent), file.stem)
         self.card = made(self.task, file, str(root))
         self.spec = specs.resolve(specs.merge(TINY, overrides or {}) | {"task": str(file)}, self.card)
-        self.ledger = Ledger(LocalStore(root / "runs"), specs.run_id(self.spec))
+        self.ledger = Ledger(LocalStore(root / "runs"), self.spec.run_id())
         self.ledger.settle(CARD, lambda: canonical(self.card.model_dump(mode="json")))
         weights.keep(self.ledger.store, self.spec)
         self.context = Context(
