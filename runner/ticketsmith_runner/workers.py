@@ -26,7 +26,6 @@ def workers(count: int) -> Iterator[Executor | None]:
         yield None
         return
     try:
-        list(pool.map(abs, range(count)))  # all are forked now, before this process starts threads
         yield pool
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -34,14 +33,35 @@ def workers(count: int) -> Iterator[Executor | None]:
 
 def _pool(count: int) -> Executor | None:
     # A fork shares the imported torch and the loaded data. Where it is unsafe (macOS), each worker loads its own.
-    method = "fork" if sys.platform == "linux" else "spawn"
     try:
-        return ProcessPoolExecutor(count, get_context(method), initializer=_begin, initargs=(os.getpid(),))
+        forked = _started(count, "fork") if sys.platform == "linux" else None
+        return forked or _started(count, "spawn")
     except (OSError, ImportError, NotImplementedError) as error:  # no /dev/shm, in some containers
         print(
             f"no worker processes here ({error}): one process does it all; /dev/shm would allow more", file=sys.stderr
         )
         return None
+
+
+def _started(count: int, method: str) -> Executor | None:
+    """A pool whose processes have begun, before this process starts threads; None where they could not train.
+
+    Torch keeps threads for the gradients of each device that is no CPU. A process that has differentiated on a machine
+    with a GPU has them, though all its tensors were the CPU's; a fork has not, and refuses to differentiate.
+    """
+    pool = ProcessPoolExecutor(count, get_context(method), initializer=_begin, initargs=(os.getpid(),))
+    if all(pool.map(_differentiates, range(count))):
+        return pool
+    pool.shutdown()
+    return None
+
+
+def _differentiates(_: int) -> bool:
+    try:
+        torch.ones(1, requires_grad=True).sum().backward()  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        return False
+    return True
 
 
 def single_thread() -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from sys import platform
 
 import pytest
@@ -29,3 +30,32 @@ def test_what_large_layers_put_out_is_paid_for_once() -> None:
         for begin in ("single_thread()", "")
     )
     assert kept < as_it_comes / 100
+
+
+TRAINED = """
+import torch
+from ticketsmith_runner.workers import workers
+
+def loss():
+    weight = torch.full((3,), 2.0, requires_grad=True)
+    (weight * weight).sum().backward()
+    return weight.grad.tolist()
+
+if __name__ == "__main__":
+    torch._C._ensureCUDADeviceGuardSet()  # as a tracing does where there is no GPU: torch counts one device
+    alone = loss()
+    with workers(2) as pool:
+        assert pool.submit(loss).result() == alone == [4.0] * 3
+        print(type(pool._mp_context).__name__)
+"""
+
+
+@pytest.mark.skipif(platform != "linux", reason="workers are forked on Linux alone")
+@pytest.mark.parametrize(("device", "context"), [(True, "SpawnContext"), (False, "ForkContext")])
+def test_workers_differentiate_after_their_parent_did_on_a_machine_with_a_gpu(
+    tmp_path: Path, device: bool, context: str
+) -> None:
+    script = tmp_path / "trained.py"
+    script.write_text(TRAINED if device else TRAINED.replace("torch._C._ensure", "# torch._C._ensure"))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == [context], done.stderr
