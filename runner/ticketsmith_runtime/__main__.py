@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .graph import Graph
 from .model import Model, load
+from .network_model import NetworkModel
 from .package import BadPackage
 from .seal import UNSEALED
 from .verification import Unequal, verify
@@ -34,15 +36,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _verified(model: Model) -> list[str]:
+def _verified(model: Model | NetworkModel) -> list[str]:
     differences = verify(model)
-    sizes = " -> ".join(str(shape) for shape in model.ticket.graph.shapes())
-    kept = sum(layer.kept for layer in model.ticket.graph.layers())
     return [
-        f"{sizes}, {kept:,} weights: digests and sizes are right",
+        f"{_described(model)}: digests and sizes are right",
         *([] if model.ticket.sealed else [UNSEALED]),
         *(f"{name}: equal to the weights within {worst:.1e} of the outputs" for name, worst in differences.items()),
     ]
+
+
+def _described(model: Model | NetworkModel) -> str:
+    if isinstance(model, NetworkModel):
+        return f"{len(model.network.nodes)} operators, {sum(kept for _, kept in model.network.counted()):,} weights"
+    graph = model.ticket.graph
+    assert isinstance(graph, Graph)
+    kept = sum(layer.kept for layer in graph.layers())
+    return f"{' -> '.join(str(shape) for shape in graph.shapes())}, {kept:,} weights"
 
 
 if __name__ == "__main__":

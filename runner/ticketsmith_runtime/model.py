@@ -4,9 +4,7 @@ B: samples.  F: features of one.  C: outputs.
 """
 
 import math
-import os
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +14,32 @@ from numpy.typing import ArrayLike
 from . import batches, samples
 from .channels import compact
 from .explanation import explain
-from .graph import Unsuited, dense
+from .graph import Graph, Unsuited, dense
 from .kernels._isa import AVX512, widest
 from .kernels.vectors import FULL, fill
 from .llvm import Machine
-from .package import Measured, Ticket, read
+from .making import MAKING
+from .network import Network
+from .network_model import NetworkModel
+from .package import Ticket, fastest, read
 from .program import Program
 from .shares import Floats, Run, Shared
-
-MAKING = threading.RLock()
-"""Held while code is made. A fork waits for it: a child would find LLVM's own lock held, by nobody."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=MAKING.acquire, after_in_parent=MAKING.release, after_in_child=MAKING.release)
 
 LARGE = 500_000
 """Bytes of generated code that a second-level cache holds with room for data, where nothing was measured."""
 
 
-def load(path: str | Path, threads: int = 1, machine: Machine | None = None) -> "Model":
+def load(path: str | Path, threads: int = 1, machine: Machine | None = None) -> "Model | NetworkModel":
     """The ticket in a package, folder or zip. Raises BadPackage; nothing is computed before every byte was checked."""
-    return Model(read(Path(path)), threads, machine)
+    ticket = read(Path(path))
+    return (NetworkModel if isinstance(ticket.graph, Network) else Model)(ticket, threads, machine)
 
 
 class Model:
     """Callable by any number of threads at once, and after a fork. Code is made when a batch size first needs it."""
 
     def __init__(self, ticket: Ticket, threads: int = 1, machine: Machine | None = None) -> None:
+        assert isinstance(ticket.graph, Graph)
         self.ticket, self.machine, self._given = ticket, machine or Machine.host(), machine
         self.graph = compact(ticket.graph)
         self.isa = widest(self.machine)
@@ -140,14 +138,3 @@ def runs(suits: Callable[[], None]) -> bool:
     except Unsuited:
         return False
     return True
-
-
-def fastest(measured: Sequence[Measured], batch: int) -> str:
-    """The back-end that takes least time, if a call of a measured size is made as often as is needed.
-
-    >>> rows = [Measured(batch=1, backend="pell", seconds=2.0, ratio=3.0)]
-    >>> rows += [Measured(batch=16, backend="codegen", seconds=9.0, ratio=3.0)]
-    >>> [fastest(rows, batch) for batch in (1, 4, 5, 16, 100)]
-    ['pell', 'pell', 'codegen', 'codegen', 'codegen']
-    """
-    return min(measured, key=lambda row: -(-batch // row.batch) * row.seconds).backend

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +15,22 @@ TILE = 16
 
 
 class Shared:
-    """Any program on `threads` threads, (B, F) -> (B, C). Batches below a tile per thread stay on one."""
+    """Any program on `threads` threads, arrays of samples in and out. Batches below a tile per thread stay on one."""
 
-    def __init__(self, run: Run, threads: int) -> None:
-        self._run, self._threads = run, threads
+    def __init__(self, run: Callable[..., Any], threads: int, tile: int = TILE) -> None:
+        self._run, self._threads, self._tile = run, threads, tile
         self._pools: dict[int, ThreadPoolExecutor] = {}
 
-    def __call__(self, x_BF: Floats) -> Floats:
-        if len(x_BF) < TILE * self._threads:
-            return self._run(x_BF)
-        share = -(-len(x_BF) // (TILE * self._threads)) * TILE
-        return np.concatenate(list(self._pool().map(self._run, np.split(x_BF, range(share, len(x_BF), share)))))
+    def __call__(self, *inputs: NDArray[Any]) -> Any:
+        count = len(inputs[0])
+        if count < self._tile * self._threads or any(len(x) != count for x in inputs):
+            return self._run(*inputs)
+        share = -(-count // (self._tile * self._threads)) * self._tile
+        edges = range(share, count, share)
+        parts = list(self._pool().map(self._run, *(np.split(x, edges) for x in inputs)))
+        if isinstance(parts[0], list):
+            return [np.concatenate(leaves) for leaves in zip(*parts, strict=True)]
+        return np.concatenate(parts)
 
     def _pool(self) -> ThreadPoolExecutor:
         """This process's: a fork has the pool of its parent and none of its threads, and would wait for ever."""

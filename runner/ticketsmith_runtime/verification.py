@@ -1,35 +1,75 @@
-"""Every program held against the uncompacted net in float64: it must give what the weights say."""
+"""Every program held against the network in float64, uncompacted: it must give what the weights say."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .graph import evaluate
+from . import graph, network
 from .model import Model
+from .network_model import NetworkModel
 
 TOLERANCE = 1e-4
 """Tolerance of an output, as a share of the sample's largest one, or of 1: float32 rounds in proportion to its sums."""
 BATCHES = (1, 3, 16, 17, 64, 100)
 """Whole tiles, and tails."""
+FEW = (1, 3)
+"""For networks of any operators, whose samples may be large; no code of theirs depends on more."""
+
+Reference = Callable[..., Sequence[NDArray[Any]]]
 
 
 class Unequal(Exception):
     """A back-end's outputs are not those of the weights."""
 
 
-def verify(model: Model) -> dict[str, float]:
+def verify(model: Model | NetworkModel) -> dict[str, float]:
     """The largest difference of each back-end that runs here, as a share of the largest output. Raises Unequal."""
-    rng = np.random.default_rng(0)
-    graph = model.ticket.graph
     found: dict[str, float] = {}
+    trials = list(_trials(model))
     for backend in model.programs:
-        inputs = [rng.standard_normal((size, graph.inputs.size)).astype(np.float32) for size in BATCHES]
-        differences = [_difference(model.run(backend)(x), evaluate(graph, x)) for x in inputs]
+        run = model.run(backend)
+        differences = [_largest(_listed(run(*inputs)), expected) for inputs, expected in trials]
         found[backend] = float(np.max(differences))  # max() would pass over NaN
         if not found[backend] <= TOLERANCE:  # also NaN
             raise Unequal(f"{backend}: outputs differ by {found[backend]:.3g} of their scale, {TOLERANCE:g} is allowed")
     return found
 
 
-def _difference(outputs_BC: NDArray[np.float32], reference_BC: NDArray[np.float64]) -> float:
-    scale_B1 = np.maximum(np.abs(reference_BC).max(1, keepdims=True), 1)
-    return float((np.abs(outputs_BC - reference_BC) / scale_B1).max())
+def _trials(model: Model | NetworkModel) -> Iterator[tuple[list[Any], Sequence[NDArray[Any]]]]:
+    """Inputs, and what the weights make of them in float64."""
+    rng = np.random.default_rng(0)
+    if isinstance(model, NetworkModel):
+        for size in FEW:
+            inputs = [_drawn(rng, model.network, (size, *each.shape), each.type) for each in model.network.inputs]
+            yield inputs, network.evaluate(model.network, inputs)
+        return
+    traced = model.ticket.graph
+    assert isinstance(traced, graph.Graph)
+    for size in BATCHES:
+        x = rng.standard_normal((size, traced.inputs.size)).astype(np.float32)
+        yield [x], [graph.evaluate(traced, x)]
+
+
+def _drawn(rng: np.random.Generator, net: network.Network, shape: tuple[int, ...], kind: str) -> NDArray[Any]:
+    """Numbers that a network takes: whole ones are rows of the smallest table that it looks into."""
+    if kind == "float":
+        return rng.standard_normal(shape).astype(np.float32)
+    shapes = net.shapes(1)
+    tables = [shapes[node.reads[0]][0] for node in net.nodes if node.operator == "embedding"]
+    return rng.integers(0, 2 if kind == "bool" else min(tables, default=2), shape)
+
+
+def _listed(answer: Any) -> list[NDArray[Any]]:
+    return answer if isinstance(answer, list) else [answer]
+
+
+def _largest(outputs: Sequence[NDArray[Any]], expected: Sequence[NDArray[Any]]) -> float:
+    return float(np.max([_difference(*pair) for pair in zip(outputs, expected, strict=True)]))
+
+
+def _difference(outputs: NDArray[Any], reference: NDArray[Any]) -> float:
+    ours, theirs = (np.asarray(each, np.float64).reshape(len(each), -1) for each in (outputs, reference))
+    scale_B1 = np.maximum(np.abs(theirs).max(1, keepdims=True), 1)
+    return float((np.abs(ours - theirs) / scale_B1).max())

@@ -1,0 +1,144 @@
+"""A network of any operators in a package: written from one, and checked word for word before any use."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .archive import MANIFEST, BadPackage, bad
+from .manifest import entries_of, fields
+from .network import Constant, Input, Network, Node
+from .operators import LARGEST, OPERATORS, TYPES
+from .tensors import NUMBERS, masked, unmasked
+
+FORMAT = "ticketsmith-ticket/2"
+AXES, INPUTS, MOST = 16, 64, 100_000
+"""At most: of a value; of a network; nodes and constants."""
+
+
+def described(network: Network) -> dict[str, Any]:
+    """`inputs`, `constants`, `nodes`, `outputs` and `single`."""
+    return {
+        "inputs": [{"shape": list(each.shape), "type": each.type} for each in network.inputs],
+        "constants": [_described(each) for each in network.constants],
+        "nodes": [{"operator": n.operator, "reads": list(n.reads), **n.attributes} for n in network.nodes],
+        "outputs": list(network.outputs),
+        "single": network.single,
+    }
+
+
+def _described(constant: Constant) -> dict[str, Any]:
+    kept = None if constant.alive is None else constant.kept
+    return {"shape": list(constant.array.shape), "type": _type(constant.array), "kept": kept}
+
+
+def _type(array: NDArray[Any]) -> str:
+    return {"f": "float", "i": "int", "b": "bool"}[array.dtype.kind]
+
+
+def tensors(network: Network) -> dict[str, NDArray[Any]]:
+    """Of each constant the numbers, or the kept ones and the mask as bits."""
+    found: dict[str, NDArray[Any]] = {}
+    for n, each in enumerate(network.constants):
+        if each.alive is None:
+            found[f"{n}{NUMBERS}"] = np.ascontiguousarray(each.array, TYPES[_type(each.array)]).reshape(-1)
+        else:
+            found |= masked(str(n), each.array, each.alive)
+    return found
+
+
+def skeleton(manifest: Mapping[str, Any]) -> tuple[Network, dict[str, tuple[int, type]]]:
+    """The network with zeros that take no memory for constants; and the sizes of its tensors, by name."""
+    entries = entries_of(manifest, "constants", 0, MOST)
+    network = Network(
+        inputs=[Input(*_input(entry)) for entry in entries_of(manifest, "inputs", 1, INPUTS)],
+        constants=[_constant(entry) for entry in entries],
+        nodes=[_node(entry) for entry in entries_of(manifest, "nodes", 1, MOST)],
+        outputs=[_place(each) for each in entries_of(manifest, "outputs", 1, INPUTS)],
+        single=_flag(manifest.get("single")),
+    )
+    try:
+        for batch in (1,) if network.single else (1, 2):
+            network.shapes(batch)
+    except ValueError as error:
+        raise BadPackage(f"{MANIFEST}: {error}") from None
+    expected: dict[str, tuple[int, type]] = {}
+    for n, (entry, constant) in enumerate(zip(entries, network.constants, strict=True)):
+        size = constant.array.size
+        if entry["kept"] is None:
+            expected[f"{n}{NUMBERS}"] = (size, TYPES[entry["type"]])
+        else:
+            expected |= {f"{n}.values": (entry["kept"], np.float32), f"{n}.mask": (-(-size // 8), np.uint8)}
+    return network, expected
+
+
+def filled(empty: Network, tensors: Mapping[str, NDArray[Any]]) -> Network:
+    """The network with its constants. Raises BadPackage if a mask does not fit its values."""
+    constants = []
+    for n, each in enumerate(empty.constants):
+        if each.alive is None:
+            constants.append(Constant(tensors[f"{n}{NUMBERS}"].reshape(each.array.shape)))
+        else:
+            constants.append(Constant(*unmasked(str(n), each.array.shape, tensors)))
+    return Network(
+        inputs=empty.inputs, constants=constants, nodes=empty.nodes, outputs=empty.outputs, single=empty.single
+    )
+
+
+def _input(entry: Any) -> tuple[tuple[int, ...], str]:
+    _object(entry, {"shape", "type"}, "an input")
+    return _shape(entry["shape"]), _named(entry["type"])
+
+
+def _constant(entry: Any) -> Constant:
+    _object(entry, {"shape", "type", "kept"}, "a constant")
+    shape, kind, kept = _shape(entry["shape"]), _named(entry["type"]), entry["kept"]
+    array: NDArray[Any] = np.broadcast_to(np.zeros((), TYPES[kind]), shape)
+    if kept is None:
+        return Constant(array)
+    if kind != "float" or type(kept) is not int or not 0 <= kept <= array.size:
+        bad(MANIFEST, f"a constant of {array.size} numbers of {kind} keeps {kept}")
+    return Constant(array, np.broadcast_to(np.False_, shape))
+
+
+def _node(entry: Any) -> Node:
+    name = entry.get("operator") if isinstance(entry, dict) else None
+    if not isinstance(name, str) or name not in OPERATORS:
+        bad(MANIFEST, "a node has an operator that is not known")
+    kinds = OPERATORS[name].attributes
+    fields(entry, {"operator", "reads", *kinds}, f"a node ({name})")
+    if not isinstance(entry["reads"], list):
+        bad(MANIFEST, f"reads of a node ({name}) are no list")
+    for attribute, kind in kinds.items():
+        if not kind(entry[attribute]):
+            bad(MANIFEST, f"{attribute} of a node ({name}) is not what it can be")
+    attributes = {attribute: entry[attribute] for attribute in kinds}
+    return Node(operator=name, reads=[_place(each) for each in entry["reads"]], attributes=attributes)
+
+
+def _object(entry: Any, names: set[str], what: str) -> None:
+    fields(entry if isinstance(entry, dict) else {}, names, what)
+
+
+def _shape(found: Any) -> tuple[int, ...]:
+    if not isinstance(found, list) or len(found) > AXES or not all(type(n) is int and 0 <= n < LARGEST for n in found):
+        bad(MANIFEST, f"a shape is no list of at most {AXES} sizes")
+    if math.prod(found) > LARGEST:
+        bad(MANIFEST, f"a shape has more than {LARGEST:,} numbers")
+    return tuple(found)
+
+
+def _named(found: Any) -> str:
+    return (
+        found if isinstance(found, str) and found in TYPES else bad(MANIFEST, f"a type is none of {', '.join(TYPES)}")
+    )
+
+
+def _place(found: Any) -> int:
+    return found if type(found) is int else bad(MANIFEST, "a value is no whole number")
+
+
+def _flag(found: Any) -> bool:
+    return found if type(found) is bool else bad(MANIFEST, "single is not true or false")

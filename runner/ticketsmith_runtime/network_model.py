@@ -1,0 +1,90 @@
+"""A ticket of any operators, ready to answer: sparse code where a mask left zeros, numpy for the rest.
+
+B: samples.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import execution
+from .kernels._isa import widest
+from .llvm import Machine
+from .making import MAKING
+from .network import Network, evaluate
+from .numerics import Numbers
+from .package import Ticket, fastest
+from .seal import UNSEALED
+from .shares import Shared
+
+Answer = Callable[..., list[Numbers]]
+SPARSE, NUMPY = "operators", "numpy"
+
+
+class NetworkModel:
+    """Callable by any number of threads at once, and after a fork. Code is made at the first call."""
+
+    def __init__(self, ticket: Ticket, threads: int = 1, machine: Machine | None = None) -> None:
+        assert isinstance(ticket.graph, Network)
+        self.ticket, self.machine, self._given, self._threads = ticket, machine or Machine.host(), machine, threads
+        self.network = ticket.graph
+        self.isa = widest(self.machine)
+        self._made: dict[str, Answer] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or what a pickle brings to another process, is the ticket: code is made anew, for that machine."""
+        return type(self), (self.ticket, self._threads, self._given)
+
+    def __call__(self, *inputs: Any) -> Any:
+        """(B, ...) for each input -> (B, ...), or a tuple where the network puts out several.
+
+        Raises ValueError if the number or the shape of inputs is wrong.
+        """
+        arrays = [np.asarray(each) for each in inputs]
+        outputs = self.run(self.backend(len(arrays[0]) if arrays and arrays[0].ndim else 1))(*arrays)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    @property
+    def programs(self) -> list[str]:
+        """All that may answer here."""
+        return [NUMPY, *([SPARSE] if self.isa else [])]
+
+    def backend(self, batch: int) -> str:
+        """Name of the back-end that answers a batch of this size."""
+        name = fastest(self.ticket.measured, batch) if self.ticket.measured else SPARSE
+        return name if name in self.programs else self.programs[-1]
+
+    def run(self, backend: str) -> Answer:
+        """A back-end's program: arrays in, arrays out."""
+        with MAKING:
+            if backend not in self._made:
+                made = self._make(backend)
+                self._made[backend] = Shared(made, self._threads, tile=1) if self._threads > 1 else made
+            return self._made[backend]
+
+    def _make(self, backend: str) -> Answer:
+        if backend == SPARSE and self.isa is not None:
+            return execution.Execution(self.network, self.machine)
+        return lambda *inputs: evaluate(self.network, inputs, np.float32)
+
+    def explain(self) -> str:
+        """Say what the network is made of, and which back-end answers which batch."""
+        weights, kept = (sum(each) for each in zip(*self.network.counted(), strict=True)) if self.masked else (0, 0)
+        sizes = ", ".join(f"{' x '.join(map(str, each.shape)) or 'one'} ({each.type})" for each in self.network.inputs)
+        lines = [
+            f"{self.machine.cpu}: {self.isa.name if self.isa else 'no instruction set that code is written for'}",
+            f"{len(self.network.nodes)} operators over {sizes}; {kept:,} of {weights:,} weights under masks",
+        ]
+        for row in self.ticket.measured:
+            lines.append(
+                f"batch {row.batch}: {self.backend(row.batch)}, measured {row.ratio:.2f}x of the best dense one"
+            )
+        if not self.ticket.measured:
+            lines.append(f"any batch: {self.backend(1)}, since nothing was measured")
+        return "\n".join([*lines, *([] if self.ticket.sealed else [UNSEALED])])
+
+    @property
+    def masked(self) -> int:
+        """Constants that have a mask."""
+        return sum(1 for _ in self.network.counted())

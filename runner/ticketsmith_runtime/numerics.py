@@ -1,0 +1,252 @@
+"""What operators compute, by numpy, in the type of what they read: float32 to answer, float64 to be held against.
+
+B: batch.  C: channels.  H, W: rows and columns of a plane.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import sizes
+
+Numbers = NDArray[Any]
+
+
+def sigmoid(x: Numbers) -> Numbers:
+    """1 / (1 + exp(-x)), without overflow."""
+    return np.asarray(0.5 * np.tanh(0.5 * x) + 0.5)
+
+
+def softmax(x: Numbers, axis: int) -> Numbers:
+    """Shares that sum to one along an axis; NaN where all are -inf, as in torch."""
+    with np.errstate(invalid="ignore"):
+        powers = np.exp(x - x.max(axis, keepdims=True))
+    return np.asarray(powers / powers.sum(axis, keepdims=True))
+
+
+def log_softmax(x: Numbers, axis: int) -> Numbers:
+    """Logarithms of `softmax`."""
+    less = x - x.max(axis, keepdims=True)
+    return np.asarray(less - np.log(np.exp(less).sum(axis, keepdims=True)))
+
+
+def gelu_tanh(x: Numbers) -> Numbers:
+    """GELU's approximation by tanh (Hendrycks & Gimpel, arXiv 1606.08415)."""
+    return np.asarray(0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))))
+
+
+def softplus(x: Numbers, beta: float, threshold: float) -> Numbers:
+    """log(1 + exp(beta x)) / beta; x itself above the threshold."""
+    scaled = beta * x
+    return np.where(scaled > threshold, x, np.logaddexp(0, np.minimum(scaled, threshold)) / beta).astype(x.dtype)
+
+
+def elu(x: Numbers, alpha: float) -> Numbers:
+    """x, and alpha (exp(x) - 1) below zero."""
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))).astype(x.dtype)
+
+
+def layer_norm(x: Numbers, *gains: Numbers, axes: int, eps: float) -> Numbers:
+    """Mean 0 and variance 1 over the last axes (Ba et al., arXiv 1607.06450); then the gain and the shift."""
+    last = tuple(range(-axes, 0))
+    centred = x - x.mean(last, keepdims=True)
+    variance = np.square(centred).mean(last, keepdims=True)
+    return _scaled(centred / np.sqrt(variance + eps), gains)
+
+
+def rms_norm(x: Numbers, *gains: Numbers, axes: int, eps: float) -> Numbers:
+    """Mean square 1 over the last axes (Zhang & Sennrich, arXiv 1910.07467); then the gain."""
+    return _scaled(x / np.sqrt(np.square(x).mean(tuple(range(-axes, 0)), keepdims=True) + eps), gains)
+
+
+def group_norm(x: Numbers, *gains: Numbers, groups: int, eps: float) -> Numbers:
+    """Mean 0 and variance 1 over each group of channels (Wu & He, arXiv 1803.08494); then the gain and the shift."""
+    flat = x.reshape(len(x), groups, -1)
+    centred = flat - flat.mean(-1, keepdims=True)
+    normed = (centred / np.sqrt(np.square(centred).mean(-1, keepdims=True) + eps)).reshape(x.shape)
+    return _scaled(normed, [each.reshape(-1, *(1,) * (x.ndim - 2)) for each in gains])
+
+
+def _scaled(x: Numbers, gains: Sequence[Numbers]) -> Numbers:
+    for each, change in zip(gains, (np.multiply, np.add), strict=False):
+        x = change(x, each)
+    return x
+
+
+def attention(q: Numbers, k: Numbers, v: Numbers, *mask: Numbers, causal: bool, scale: float) -> Numbers:
+    """softmax(q k' scale + mask) v (Vaswani et al., arXiv 1706.03762). `causal`: a query sees no later key.
+
+    A mask of bool says who is seen; a query that sees nobody gets zeros, as in torch.
+    """
+    scores = (q * q.dtype.type(scale)) @ np.swapaxes(k, -1, -2)
+    if causal:
+        scores = np.where(np.tri(*scores.shape[-2:], dtype=np.bool_), scores, -np.inf)
+    for each in mask:
+        scores = np.where(each, scores, -np.inf) if each.dtype == bool else scores + each
+    with np.errstate(invalid="ignore"):
+        highest = scores.max(-1, keepdims=True)
+        shares = np.exp(scores - np.where(np.isneginf(highest), 0, highest))
+        total = shares.sum(-1, keepdims=True)
+        return np.asarray((shares / np.where(total == 0, 1, total)).astype(v.dtype) @ v)
+
+
+def conv(
+    x: Numbers,
+    weight: Numbers,
+    *bias: Numbers,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Numbers:
+    """Dense: every weight multiplied, tap by tap. (B, C, H, W) -> (B, O, rows, columns)."""
+    x = np.pad(x, ((0, 0), (0, 0), *((border, border) for border in padding)))
+    units, reads, *kernel = weight.shape
+    rows, columns = (
+        (size - step * (taps - 1) - 1) // move + 1
+        for size, taps, step, move in zip(x.shape[2:], kernel, dilation, stride, strict=True)
+    )
+    x_BGCHW = x.reshape(len(x), groups, reads, *x.shape[2:])
+    weight_GOCKL = weight.reshape(groups, units // groups, reads, *kernel)
+    sums = np.zeros((len(x), groups, units // groups, rows * columns), x.dtype)
+    for i, j in np.ndindex(*kernel):
+        below, right = i * dilation[0], j * dilation[1]
+        taken = x_BGCHW[
+            ...,
+            below : below + (rows - 1) * stride[0] + 1 : stride[0],
+            right : right + (columns - 1) * stride[1] + 1 : stride[1],
+        ]
+        sums += weight_GOCKL[..., i, j] @ taken.reshape(len(x), groups, reads, -1)
+    y = sums.reshape(len(x), units, rows, columns)
+    return y + bias[0][:, None, None] if bias else y
+
+
+def max_pool(
+    x: Numbers,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    ceil: bool,
+) -> Numbers:
+    """The largest of each window of the last two axes; NaN wins."""
+    reach = [(taps - 1) * step + 1 for taps, step in zip(kernel, dilation, strict=True)]
+    count = sizes.places(x.shape[-2:], (reach[0], reach[1]), stride, padding, ceil)
+    return _windows(x, count, kernel, stride, padding, dilation, -np.inf, np.maximum)
+
+
+def avg_pool(
+    x: Numbers, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], ceil: bool, border: bool
+) -> Numbers:
+    """The mean of each window of the last two axes. `border`: the border's zeros count."""
+    inside = np.ones(x.shape[-2:], x.dtype)
+    counted = np.pad(inside, [(low, low) for low in padding], constant_values=1) if border else inside
+    count = sizes.places(x.shape[-2:], (kernel[0], kernel[1]), stride, padding, ceil)
+    sums = _windows(x, count, kernel, stride, padding, (1, 1), 0, np.add)
+    return np.asarray(sums / _windows(counted, count, kernel, stride, (0, 0) if border else padding, (1, 1), 0, np.add))
+
+
+def _windows(
+    x: Numbers,
+    count: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    empty: float,
+    join: Callable[[Numbers, Numbers], Numbers],
+) -> Numbers:
+    """All taps of `count` windows joined, tap by tap; beyond the border stands `empty`."""
+    spans = [(each - 1) * move + 1 for each, move in zip(count, stride, strict=True)]
+    reach = [(taps - 1) * step for taps, step in zip(kernel, dilation, strict=True)]
+    needed = [span + far for span, far in zip(spans, reach, strict=True)]
+    edges = [(low, max(0, need - low - size)) for low, need, size in zip(padding, needed, x.shape[-2:], strict=True)]
+    if any(map(any, edges)):
+        x = np.pad(x, [(0, 0)] * (x.ndim - 2) + edges, constant_values=empty)
+    taps = (
+        x[..., below : below + spans[0] : stride[0], right : right + spans[1] : stride[1]]
+        for below in range(0, reach[0] + 1, dilation[0])
+        for right in range(0, reach[1] + 1, dilation[1])
+    )
+    return reduce(join, taps)
+
+
+def adaptive_avg_pool(x: Numbers, size: Sequence[int]) -> Numbers:
+    """Means of windows that share the last two axes out as evenly as whole numbers can."""
+    for axis, count in zip((-2, -1), size, strict=True):
+        full = x.shape[axis]
+        edges = [(place * full // count, -(-(place + 1) * full // count)) for place in range(count)]
+        parts = [np.take(x, range(low, high), axis).mean(axis, keepdims=True) for low, high in edges]
+        x = np.concatenate(parts, axis)
+    return x
+
+
+def nearest(x: Numbers, size: Sequence[int]) -> Numbers:
+    """The last axes at another size, each place the number that is nearest to it."""
+    for axis, count in zip(range(-len(size), 0), size, strict=True):
+        x = np.take(x, np.arange(count) * x.shape[axis] // count, axis)
+    return x
+
+
+def bilinear(x: Numbers, size: Sequence[int], corners: bool) -> Numbers:
+    """The last two axes at another size, between neighbours in proportion. `corners`: those stay where they are."""
+    for axis, count in zip((-2, -1), size, strict=True):
+        full = x.shape[axis]
+        if corners:
+            at = np.arange(count) * ((full - 1) / max(count - 1, 1))
+        else:
+            at = np.clip((np.arange(count) + 0.5) * (full / count) - 0.5, 0, None)
+        low = np.minimum(at.astype(np.int64), full - 1)
+        share = (at - low).astype(x.dtype).reshape(-1, *(1,) * (-1 - axis))
+        x = np.take(x, low, axis) * (1 - share) + np.take(x, np.minimum(low + 1, full - 1), axis) * share
+    return x
+
+
+def stuffed(x: Numbers, stride: Sequence[int]) -> Numbers:
+    """Zeros between the places of the last axes: what a transposed convolution reads."""
+    plane = [(size - 1) * step + 1 for size, step in zip(x.shape[-len(stride) :], stride, strict=True)]
+    wide = np.zeros((*x.shape[: -len(stride)], *plane), x.dtype)
+    places: Any = (..., *(slice(None, None, step) for step in stride))
+    wide[places] = x
+    return wide
+
+
+def pad(x: Numbers, before: Sequence[int], after: Sequence[int], value: float) -> Numbers:
+    """A border around; less than none cuts."""
+    wide = np.pad(
+        x, [(max(low, 0), max(high, 0)) for low, high in zip(before, after, strict=True)], constant_values=value
+    )
+    return wide[
+        tuple(
+            slice(max(-low, 0), size - max(-high, 0)) for low, high, size in zip(before, after, wide.shape, strict=True)
+        )
+    ]
+
+
+def scattered(x: Numbers, part: Numbers, axis: int, start: int, stop: int, step: int) -> Numbers:
+    """The first, with a part of an axis replaced."""
+    changed = x.copy()
+    changed[along(x, axis, slice(start, stop, step))] = part
+    return changed
+
+
+def along(x: Numbers, axis: int, what: Any) -> tuple[Any, ...]:
+    """The index that takes something of one axis and all of the others."""
+    return (*(slice(None),) * (axis % x.ndim), what)
+
+
+def index(x: Numbers, *indices: Numbers, axes: Sequence[int]) -> Numbers:
+    """Numpy's indexing by arrays at some axes."""
+    places: list[Any] = [slice(None)] * x.ndim
+    for axis, chosen in zip(axes, indices, strict=True):
+        places[axis] = chosen
+    return np.asarray(x[tuple(places)])
+
+
+def erf(x: Numbers) -> Numbers:
+    """The error function, number by number: slow, and rare."""
+    return np.asarray(np.vectorize(math.erf, otypes=[x.dtype])(x), x.dtype)
