@@ -12,14 +12,18 @@ from ticketsmith import __version__
 from ticketsmith.errors import Conflict, UsageError
 from ticketsmith.lottery.results import Speed, Verdict
 from ticketsmith.lottery.steps import Benchmark, Gate
+from ticketsmith_runtime import network as operators
 from ticketsmith_runtime.graph import Graph, evaluate
+from ticketsmith_runtime.network import Network
 from ticketsmith_runtime.package import Measured, Ticket, write
 
 from .applicable import NotApplicable
 from .backends.admission import Unequal, compare
 from .backends.onnx_model import model
 from .context import Context
+from .inputs import Inputs, call, outputs, rows, tensors
 from .replicate import subject_of
+from .subject import Subject
 
 PROBES = 4  # samples
 
@@ -32,13 +36,12 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
     speed = Speed.model_validate_json(context.ledger.read(step, "speed.json"))
     subject = subject_of(step, context, speed.replicate)
     try:
-        traced = checked(subject.graph, subject.masked)
+        found = _found(subject)
     except NotApplicable as reason:
-        problem = f"this network cannot be packed: {reason}"
-        can = "only Conv2d, Linear, BatchNorm2d, ReLU, GELU, pooling, sums and Flatten can"
-        raise UsageError(problem, can) from None
+        fix = "report the operator; `ticketsmith_runtime.torch.accelerate` runs any network with torch at its side"
+        raise UsageError(f"this network cannot be packed: {reason}", fix) from None
     ticket = Ticket(
-        graph=traced,
+        graph=found,
         measured=[
             Measured(batch=row.batch_size, backend=speed.kernels(row), seconds=row.p50, ratio=row.ratio)
             for row in speed.choices
@@ -53,16 +56,38 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
             file.write(model(subject.compacted))
 
 
+def _found(subject: Subject) -> Graph | Network:
+    """A graph of convolutions, for which there is the fastest code, or else any operators. Raises NotApplicable."""
+    try:
+        return checked(subject.graph, subject.masked)
+    except NotApplicable:
+        return checked_network(subject.network, subject.masked, subject.inputs)
+
+
 def checked(traced: Graph, network: nn.Module) -> Graph:
     """The graph, if it computes what the network does. Raises NotApplicable: a wrong one would be packed for ever."""
     inputs = torch.randn(PROBES, *traced.inputs, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = network(inputs)
+    _equal(torch.from_numpy(evaluate(traced, inputs.flatten(1).numpy())), expected)
+    return traced
+
+
+def checked_network(lowered: Network, network: nn.Module, inputs: Inputs) -> Network:
+    """The same for any operators, on examples."""
+    few = rows(inputs, slice(PROBES))
+    with torch.inference_mode():
+        expected = outputs(call(network, few))
+    found = operators.evaluate(lowered, [each.numpy() for each in tensors(few)])
+    _equal([torch.from_numpy(each) for each in found], expected)
+    return lowered
+
+
+def _equal(found: Any, expected: Any) -> None:
     try:
-        compare(torch.from_numpy(evaluate(traced, inputs.flatten(1).numpy())), expected)
+        compare(found, expected)
     except Unequal as reason:
         raise NotApplicable(f"traced, it computes something else: {reason}") from None
-    return traced
 
 
 @contextmanager

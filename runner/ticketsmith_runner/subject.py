@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from ticketsmith_runtime import channels
 from ticketsmith_runtime.graph import Graph
+from ticketsmith_runtime.network import Network
 
-from . import compaction, tracing
+from . import compaction, lowering, tracing
 from .applicable import NotApplicable, Once
 from .exporting import Models, exported
 from .inputs import Inputs, floats
@@ -44,6 +45,11 @@ class Subject(Networks):
     def graph(self) -> Graph:
         """The ticket, as the ticket runtime takes it."""
         return tracing.graph(self.masked, self.masks, floats(self.inputs).shape[1:])
+
+    @Once
+    def network(self) -> Network:
+        """The ticket, operator by operator, whatever its forward pass is."""
+        return lowering.network(self.masked, self.masks, self.inputs)
 
     @Once
     def compacted(self) -> Graph:

@@ -30,6 +30,7 @@ HERE = {
     "cuda-semi24": "no GPU|no layer has",
     "mixed": "one Linear|fits the cache",
     "vectors": "no vectors of 16",
+    "operators": "a graph of convolutions",
     "openvino-bf16": "no products of bfloat16",
 }
 """Who may say that a network, or a machine, is not for it; and why."""
@@ -203,6 +204,7 @@ def test_what_is_not_a_chain_still_runs_dense_and_masked_with_a_reason_for_the_r
         "masked",
         "onnxruntime",
         "openvino",
+        "operators",
         "pytorch",
     ]
     assert {refusal.backend for refusal in admitted.refused} == usual.keys() - admitted.forwards.keys()

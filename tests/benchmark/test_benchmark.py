@@ -180,7 +180,7 @@ def test_the_step_measures_the_weights_in_the_ledger(tmp_path):
     timed = {row.backend for row in speed.rows}
     assert {(row.backend, row.batch_size) for row in speed.rows} == {(n, size) for n in timed for size in (2, 8)}
     refused = {refusal.backend for refusal in speed.refused}
-    may = {"cuda", "cuda-half", "cuda-compact", "mixed", "vectors", "openvino-bf16"}
+    may = {"operators", "cuda", "cuda-half", "cuda-compact", "mixed", "vectors", "openvino-bf16"}
     assert LACKING <= refused <= may | LACKING and not refused & timed
     assert refused | timed == {name for name, each in every().items() if not each.KIND.asked}
     assert speed.cold.keys() == timed

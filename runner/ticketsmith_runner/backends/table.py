@@ -9,7 +9,7 @@ from ..inputs import caller
 from ..subject import Subject
 from . import Backend, Forward, Kind, compiled, cuda_semi24, mixed, onnxruntime, openvino, own_dense, vectors
 from .cuda import captured
-from .ticket import single, tiled
+from .ticket import operators, single, tiled
 
 
 @dataclass(frozen=True)
@@ -46,5 +46,6 @@ BACKENDS: dict[str, Backend] = {
     "pell": Row(TICKET, lambda s: single(s.compacted, "pell")),
     "pell19": Row(Kind(precision="float32 of 19 bits", asked=True), lambda s: single(s.compacted, "pell19")),
     "vectors": vectors,
+    "operators": Row(TICKET, operators),
     "cuda-semi24": cuda_semi24,
 }

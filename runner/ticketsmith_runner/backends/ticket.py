@@ -7,13 +7,15 @@ import torch
 from numpy.typing import NDArray
 
 from ticketsmith_runtime import batches, samples
+from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.graph import Graph, Unsuited
 from ticketsmith_runtime.kernels._isa import AVX512, Isa, widest
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.program import Program
 from ticketsmith_runtime.shares import Shared
 
-from ..inputs import Inputs, floats
+from ..inputs import Inputs, floats, tensors
+from ..subject import Subject
 from . import Forward, NotApplicable
 
 
@@ -27,6 +29,24 @@ def single(traced: Graph, kernel: str) -> Forward:
     if instructions() is not AVX512:
         raise NotApplicable(f"{Machine.host().cpu} has no AVX-512, which its code is made of")
     return _forward(lambda: samples.flat(traced, Machine.host(), kernel))
+
+
+def operators(subject: Subject) -> Forward:
+    """For any network that is no chain of convolutions, for which there is better code. Raises NotApplicable."""
+    foreign(subject)
+    instructions()
+    execution, threads = Execution(subject.network, Machine.host()), torch.get_num_threads()
+    run = Shared(execution, threads, tile=1) if threads > 1 else execution
+    return Forward(lambda arrays: run(*arrays), lambda inputs: [each.numpy() for each in tensors(inputs)])
+
+
+def foreign(subject: Subject) -> None:
+    """Raises NotApplicable if the network is one for which there is better code than operator by operator."""
+    try:
+        _ = subject.graph
+    except NotApplicable:
+        return
+    raise NotApplicable("its layers are a graph of convolutions: codegen and others are for that")
 
 
 def instructions() -> Isa:

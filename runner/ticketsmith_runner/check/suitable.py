@@ -12,7 +12,7 @@ from ticketsmith_runtime.kernels.vectors import FULL, fill
 
 from ..applicable import NotApplicable
 from ..backends import Forward, every, mixed
-from ..backends.ticket import instructions
+from ..backends.ticket import foreign, instructions
 from ..network import restore
 from ..planner import _unable
 from ..subject import Subject
@@ -109,6 +109,13 @@ def _compact_onnxruntime(subject: Subject) -> None:
     _ = subject.compacted
 
 
+def _operators(subject: Subject) -> None:
+    """Traced, which takes seconds; nothing is made of it."""
+    instructions()
+    foreign(subject)
+    _ = subject.network
+
+
 def _lazy(made: Forward) -> None:
     """A back-end that makes its code at its first batch has said by then whether it applies."""
 
@@ -116,6 +123,7 @@ def _lazy(made: Forward) -> None:
 KERNELS: dict[str, Callable[[Subject], None]] = {
     "compact": _compact,
     "compact-onnxruntime": _compact_onnxruntime,
+    "operators": _operators,
     "codegen": _tiled("codegen"),
     "datadriven": _tiled("datadriven"),
     "mixed": lambda subject: _lazy(mixed.build(subject)),

@@ -28,6 +28,7 @@ BACKENDS = (
     "onnxruntime",
     "openvino",
     "openvino-bf16",
+    "operators",
     "own-dense",
     "pell",
     "pell19",

@@ -1,0 +1,254 @@
+"""A torch network as the ticket runtime's, by `torch.export`: whatever its forward pass is, operator by operator.
+
+B: samples.
+"""
+
+import operator
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from ticketsmith_runtime.network import Constant, Input, Network, Node, computed
+from ticketsmith_runtime.numerics import Numbers
+from ticketsmith_runtime.operators import BATCH
+
+from .applicable import NotApplicable
+from .aten import RULES, WHOLE
+from .inputs import Inputs, batches, call, changed, outputs, tensors
+
+SAMPLES = 3
+"""Samples that a network is traced with: torch takes the sizes 0 and 1 for constants."""
+SMALL = 1 << 16
+"""Numbers of a constant that may be larger than what it is made of."""
+MOVES = {"view", "permute", "slice", "select", "flip", "roll"}
+"""Operators that keep every number of a weight what it is, so that its mask goes the same way."""
+TYPES = {torch.bool: "bool", torch.int64: "int", torch.int32: "int"}
+
+
+Place = tuple[int, torch.Size, tuple[int, ...]]
+
+
+class _Listed(nn.Module):
+    """A network of a list of tensors, its outputs in a tuple."""
+
+    def __init__(self, network: nn.Module, form: Inputs) -> None:
+        super().__init__()
+        self.network, self.form = network, form
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        remaining = iter(given)
+        return tuple(outputs(call(self.network, changed(self.form, lambda _: next(remaining)))))
+
+
+def network(module: nn.Module, masks: Mapping[str, Tensor], inputs: Inputs) -> Network:
+    """The network for samples like `inputs`. Masks: weight name -> bool.
+
+    Raises NotApplicable, naming the operator that the runtime does not know, or why it cannot be traced.
+    """
+    owned = {_place(weight): masks[name] for name, weight in module.named_parameters() if name in masks}
+    try:
+        return _Lowering(_exported(module, inputs, SAMPLES), owned).lowered(single=False)
+    except NotApplicable:
+        return _Lowering(_exported(module, inputs, 1), owned).lowered(single=True)
+
+
+def _exported(module: nn.Module, inputs: Inputs, size: int) -> Any:
+    """torch's own program, in the operators of which a few are kept whole."""
+    sample = changed(batches(inputs, size)[0], torch.clone)
+    given = tuple(tensors(sample))
+    axis = {0: torch.export.Dim.DYNAMIC}
+    shapes = (tuple(axis for _ in given),) if size > 1 else None
+    try:
+        with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
+            warnings.simplefilter("ignore")
+            listed = _Listed(module, sample).eval()
+            program = torch.export.export(listed, given, dynamic_shapes=shapes, strict=False)
+            table: Any = torch.export.default_decompositions()
+            for each in WHOLE:
+                table.pop(each, None)
+            return program.run_decompositions(table)
+    except Exception as error:  # whatever a forward pass does with what stands for its input
+        text = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise NotApplicable(f"torch.export cannot take it: {text[:200]}") from None
+
+
+class _Lowering:
+    """What has been found so far: each value has a number, those of constants and nodes side by side."""
+
+    def __init__(self, program: Any, masks: Mapping["Place", Tensor]) -> None:
+        self.program, self.masks = program, masks
+        self.found: list[Input | Constant | Node] = []
+        self.values: dict[fx.Node, Any] = {}
+        self.known: dict[Place, _Value] = {}
+        """Numbers of the constants, by where a tensor lies: one that is shared is stored once."""
+        self.made: dict[str, _Value] = {}
+
+    def lowered(self, single: bool) -> Network:
+        """Every node of the program, one after the other."""
+        signature = self.program.graph_signature
+        stored = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+        stored |= signature.inputs_to_lifted_tensor_constants
+        for node in self.program.graph.nodes:
+            if node.op == "placeholder":
+                self.values[node] = self.placed(node, stored)
+            elif node.op == "call_function":
+                self.values[node] = self.called(node)
+        puts_out = next(node for node in self.program.graph.nodes if node.op == "output").args[0]
+        return self.numbered([self.values[node] for node in puts_out], single)
+
+    def placed(self, node: fx.Node, stored: Mapping[str, str]) -> "_Value":
+        if node.name not in stored:
+            value = node.meta["val"]
+            return self.add(Input(tuple(int(size) for size in value.shape[1:]), TYPES.get(value.dtype, "float")))
+        name = stored[node.name]
+        tensor = self.program.state_dict.get(name)
+        tensor = self.program.constants[name] if tensor is None else tensor
+        if _place(tensor) not in self.known:
+            mask = self.masks.get(_place(tensor))
+            array = _numpy(tensor if mask is None else tensor * mask)
+            self.known[_place(tensor)] = self.add(Constant(array, None if mask is None else mask.numpy()))
+        return self.known[_place(tensor)]
+
+    def called(self, node: fx.Node) -> Any:
+        if node.target is operator.getitem:
+            whole, place = node.args
+            return self.values[cast(fx.Node, whole)][place]
+        if not isinstance(node.target, torch._ops.OpOverload):
+            return self.unknown(node) if isinstance(node.meta.get("val"), Tensor) else None
+        if isinstance(node.meta.get("val"), (torch.SymInt, int, type(None))):
+            return None  # a size, or a check
+        name = str(node.target).removeprefix("aten.").removesuffix(".default")
+        rule = RULES.get(name) or RULES.get(name.partition(".")[0])
+        return rule(self, node, self.arguments(node)) if rule else self.unknown(node)
+
+    def unknown(self, node: fx.Node) -> Any:
+        raise NotApplicable(f"the ticket runtime does not know {node.target}")
+
+    def arguments(self, node: fx.Node) -> dict[str, Any]:
+        """All arguments by name; tensors as numbers of values, sizes as a manifest has them."""
+        found = {}
+        for place, each in enumerate(cast(Any, node.target)._schema.arguments):
+            given = node.args[place] if place < len(node.args) else node.kwargs.get(each.name, each.default_value)
+            found[each.name] = self.argument(given)
+        return found
+
+    def argument(self, given: Any) -> Any:
+        if isinstance(given, (list, tuple)):
+            return [self.argument(each) for each in given]
+        if not isinstance(given, fx.Node):
+            return given
+        value = given.meta.get("val")
+        return self.values[given] if isinstance(value, Tensor) else self.size(value)
+
+    def size(self, size: Any) -> int | str:
+        """A number, or so many times B. Raises NotApplicable for anything else, so that one sample is traced alone."""
+        if isinstance(size, int):
+            return size
+        expression = size.node.expr
+        symbols = list(expression.free_symbols)
+        if not symbols:
+            return int(expression)
+        times = expression / symbols[0]
+        if len(symbols) > 1 or not times.is_Integer or times < 1:
+            raise NotApplicable(f"a size is {expression}, which is no multiple of the number of samples")
+        return f"{int(times)}B"
+
+    def shape(self, node: fx.Node) -> list[int | str]:
+        """The shape of what a node of the program puts out."""
+        return [self.size(size) for size in node.meta["val"].shape]
+
+    def add(self, each: Input | Constant | Node) -> "_Value":
+        """The number of an input, a constant or a node that is new."""
+        self.found.append(each)
+        return _Value(len(self.found) - 1)
+
+    def number(self, value: Any, real: bool) -> "_Value":
+        """A value as it is; a number of Python as a constant, a float if that is `real`."""
+        if isinstance(value, _Value):
+            return value
+        kind = np.bool_ if type(value) is bool else np.float32 if real or isinstance(value, float) else np.int64
+        return self.add(Constant(np.asarray(value, kind)))
+
+    def put(self, name: str, *reads: Any, **attributes: Any) -> "_Value":
+        """A node; or a constant, where it would read nothing but constants."""
+        node = Node(operator=name, reads=[int(read) for read in reads], attributes=attributes)
+        if (folded := self.folded(node)) is None:
+            return self.add(node)
+        key = repr((name, node.reads, attributes))  # what is made of a weight twice is stored once, too
+        if key not in self.made:
+            self.made[key] = self.add(folded)
+        return self.made[key]
+
+    def folded(self, node: Node) -> Constant | None:
+        read = [self.found[each] for each in node.reads]
+        known = [each for each in read if isinstance(each, Constant)]
+        if len(known) < len(read) or _sized_by_batch(list(node.attributes.values())):
+            return None
+        if node.operator in MOVES and known[0].alive is not None:
+            return Constant(computed(node, [known[0].array], 0), computed(node, [known[0].alive], 0))
+        array = computed(node, [each.array for each in known], 0)
+        return Constant(array) if array.size <= max([SMALL, *(each.array.size for each in known)]) else None
+
+    def scaled(self, node: fx.Node, value: int, scale_O: Numbers, offset_O: Numbers) -> "_Value | None":
+        """The convolution that `node` reads, with a gain and a shift in its weights; None if it serves others too."""
+        conv, source = self.found[value], node.args[0]
+        assert isinstance(source, fx.Node)
+        weight = self.constant(conv.reads[1]) if isinstance(conv, Node) and conv.operator == "conv" else None
+        if weight is None or len(source.users) > 1:
+            return None
+        assert isinstance(conv, Node)
+        bias = self.constant(conv.reads[2]) if len(conv.reads) > 2 else None
+        array = (weight.array * scale_O.reshape(-1, 1, 1, 1)).astype(np.float32)
+        shift = ((0.0 if bias is None else bias.array) * scale_O + offset_O).astype(np.float32)
+        reads = [conv.reads[0], self.add(Constant(array, weight.alive)), self.add(Constant(shift))]
+        self.found[value] = replace(conv, reads=reads)
+        return _Value(value)
+
+    def constant(self, value: int | None) -> Constant | None:
+        """What stands in a constant; None for anything else."""
+        found = None if value is None else self.found[value]
+        return found if isinstance(found, Constant) else None
+
+    def numbered(self, puts_out: Sequence[int], single: bool) -> Network:
+        """The network without what nothing needs."""
+        needed, ahead = set[int](), list(map(int, puts_out))
+        while ahead:
+            if (value := ahead.pop()) not in needed:
+                needed.add(value)
+                ahead += node.reads if isinstance(node := self.found[value], Node) else []
+        kept = [(value, each) for value, each in enumerate(self.found) if value in needed or isinstance(each, Input)]
+        inputs = [(value, each) for value, each in kept if isinstance(each, Input)]
+        constants = [(value, each) for value, each in kept if isinstance(each, Constant)]
+        nodes = [(value, each) for value, each in kept if isinstance(each, Node)]
+        order = {value: place for place, (value, _) in enumerate([*inputs, *constants, *nodes])}
+        return Network(
+            inputs=[each for _, each in inputs],
+            constants=[each for _, each in constants],
+            nodes=[replace(each, reads=[order[read] for read in each.reads]) for _, each in nodes],
+            outputs=[order[int(value)] for value in puts_out],
+            single=single,
+        )
+
+
+class _Value(int):
+    """Number of a value, told apart from a number of Python."""
+
+
+def _place(tensor: Tensor) -> Place:
+    return tensor.data_ptr(), tensor.shape, tensor.stride()
+
+
+def _sized_by_batch(found: Any) -> bool:
+    if isinstance(found, list):
+        return any(map(_sized_by_batch, found))
+    return isinstance(found, str) and BATCH.fullmatch(found) is not None
+
+
+def _numpy(tensor: Tensor) -> Numbers:
+    array = tensor.detach()
+    return np.ascontiguousarray((array.float() if array.is_floating_point() else array).numpy())
