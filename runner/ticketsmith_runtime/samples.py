@@ -1,4 +1,4 @@
-"""Programs for one sample after the other. They need AVX-512."""
+"""Programs for one sample after the other."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from . import neighbours, singles
 from .chain import Layer, compact
 from .gelu import bent, used
-from .graph import Conv, Graph
-from .kernels import codegen, pell, vectors
-from .kernels._isa import AVX512, Function
+from .graph import Conv, Graph, Unsuited
+from .kernels import codegen, pell, vectors, windows
+from .kernels._isa import AVX2, AVX512, Function, Isa
 from .llvm import Machine
 from .program import Program, bounded, declared, joined
 
@@ -30,6 +30,7 @@ class Single:
     arrange: Callable[[Sequence[Layer]], tuple[NDArray[np.int64], list[Layer]]]
     """Inputs that it reads, in its order, and the layers for that order."""
     generate: Callable[[str, Layer], Function]
+    isa: Isa = AVX512
     in_place: bool = False
     """True if it reads a sample where it is; otherwise a copy, with room behind it."""
 
@@ -38,6 +39,7 @@ SINGLES = {
     "pell": Single(pell.arrange, pell.generate),
     "pell19": Single(pell.arrange, partial(pell.generate, shared=True)),
     "vectors": Single(vectors.arrange, vectors.generate, in_place=True),
+    "windows": Single(pell.arrange, windows.generate, AVX2),
 }
 
 
@@ -55,15 +57,18 @@ class Body:
     """Floats."""
 
 
-def suits(graph: Graph) -> None:
-    """Raises Unsuited if `flat` is not written for it."""
-    arranged = neighbours.arrange(graph)
+def suits(graph: Graph, machine: Machine, kernel: str) -> None:
+    """Raises Unsuited if `flat` is not written for it. Convolutions are AVX-512's alone, whatever follows them."""
+    arranged, own = neighbours.arrange(graph), SINGLES[kernel].isa
+    for isa in (own, AVX512) if arranged.body else (own,):
+        if not machine.has(*isa.features):
+            raise Unsuited(f"{machine.cpu} has no {isa.title}, which its code is made of")
     bounded([node.layer for node in arranged.body if isinstance(node, Conv)], AVX512)
 
 
 def flat(graph: Graph, machine: Machine, kernel: str = "pell") -> Program:
     """Convolutions as code, the layers at the end by a kernel of SINGLES. Raises Unsuited."""
-    suits(graph)
+    suits(graph, machine, kernel)
     arranged = neighbours.arrange(graph)
     head, nodes, functions = compact(arranged.head), [], []
     if not arranged.body:

@@ -23,7 +23,7 @@ MAKERS: dict[str, Callable[[Graph], Program]] = {
     if HOST.has(*isa.features)
 }
 if WIDE:
-    for each in ("pell", "vectors"):
+    for each in ("pell", "vectors", "windows"):
         MAKERS[f"flat-{each}"] = lambda graph, kernel=each: flat(graph, HOST, kernel)
 
 makers = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
@@ -36,11 +36,17 @@ def _held(graph: Graph, make: Callable[[Graph], Program], batch: int) -> None:
     np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-4 * max(1, np.abs(expected).max()))
 
 
-@pytest.mark.parametrize("kernel", ["pell", "vectors"])
+@pytest.mark.parametrize("kernel", ["pell", "vectors", "windows"])
 def test_code_for_one_sample_is_made_on_any_machine(kernel):
     """Code that this machine cannot run is assembled at least."""
     graph = residual()
     assert len(flat(graph, WITH_AVX512, kernel).sizes) == len(graph.layers())
+
+
+@pytest.mark.parametrize("kernel", ["pell", "vectors", "windows"])
+def test_convolutions_of_one_sample_need_avx512(kernel):
+    with pytest.raises(Unsuited, match="has no AVX-512"):
+        flat(residual(), WITH_AVX2, kernel)
 
 
 @makers

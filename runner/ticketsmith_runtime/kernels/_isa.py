@@ -17,6 +17,8 @@ class Isa:
     """Registers as the generators use them."""
 
     name: str
+    title: str
+    """The name that people know."""
     features: tuple[str, ...]
     """LLVM's names of the parts of the instruction set that are needed."""
     register: str
@@ -41,8 +43,8 @@ class Isa:
         return f"vpxord %{self.register}{register}, %{self.register}{register}, %{self.register}{register}"
 
 
-AVX512 = Isa("avx512", ("avx512f", "avx512vl", "avx512bw"), "zmm", 16, 32, True, 7, ((4, 4), (1, 8)))
-AVX2 = Isa("avx2", ("avx2", "fma"), "ymm", 8, 16, False, 13, ((4, 3), (1, 8)))
+AVX512 = Isa("avx512", "AVX-512", ("avx512f", "avx512vl", "avx512bw"), "zmm", 16, 32, True, 7, ((4, 4), (1, 8)))
+AVX2 = Isa("avx2", "AVX2", ("avx2", "fma"), "ymm", 8, 16, False, 13, ((4, 3), (1, 8)))
 
 
 def widest(machine: Machine) -> Isa | None:
