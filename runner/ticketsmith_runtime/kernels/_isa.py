@@ -44,7 +44,7 @@ class Isa:
 
 
 AVX512 = Isa("avx512", "AVX-512", ("avx512f", "avx512vl", "avx512bw"), "zmm", 16, 32, True, 7, ((4, 4), (1, 8)))
-AVX2 = Isa("avx2", "AVX2", ("avx2", "fma"), "ymm", 8, 16, False, 13, ((4, 3), (1, 8)))
+AVX2 = Isa("avx2", "AVX2", ("avx2", "fma"), "ymm", 8, 16, False, 13, ((4, 3), (2, 4), (1, 8)))
 
 
 def widest(machine: Machine) -> Isa | None:
