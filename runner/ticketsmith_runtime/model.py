@@ -99,9 +99,9 @@ class Model:
     def _guess(self, batch: int) -> str:
         if self.isa is None:
             return "numpy"
-        if batch < samples.FEW and "pell" in self.choices:
+        if batch < self.isa.few and "pell" in self.choices:
             return "vectors" if fill(self.graph.layers()) >= FULL else "pell"
-        if batch < samples.FEW and "windows" in self.choices:
+        if batch < self.isa.few and "windows" in self.choices:
             return "windows"
         size = self.isa.weight_bytes * sum(layer.kept for layer in self.graph.layers())
         return "codegen" if size < LARGE else "datadriven"

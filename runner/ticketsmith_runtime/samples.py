@@ -17,8 +17,6 @@ from .kernels._isa import AVX2, AVX512, Function, Isa
 from .llvm import Machine
 from .program import Program, bounded, declared, joined
 
-FEW = 8
-"""Samples below which one after the other is quicker than a tile that is half empty."""
 INEXACT = ("pell19",)
 """Kernels whose weights are not those of the ticket: only for who measured them."""
 

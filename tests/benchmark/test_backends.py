@@ -150,6 +150,15 @@ def test_without_avx512_our_own_dense_loops_take_every_batch(vectors, monkeypatc
         held("own-dense", forward, vectors, torch.randn(batch, 40))
 
 
+def test_without_avx512_our_own_dense_loops_take_convolutions_too(subject_for, monkeypatch):
+    monkeypatch.setattr(Machine, "host", lambda: WITH_AVX2)
+    network = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)).requires_grad_(False).eval()
+    subject = subject_for(network, network, {}, torch.randn(4, 1, 4, 4))
+    forward = every()["own-dense"].build(subject)
+    for batch in (1, 17):
+        held("own-dense", forward, subject, torch.randn(batch, 1, 4, 4))
+
+
 @pytest.mark.parametrize("name", [*ONE_BY_ONE, "windows", "codegen", "datadriven", "mixed", "own-dense"])
 def test_without_avx2_there_is_no_code_of_ours(vectors, name, monkeypatch):
     monkeypatch.setattr(Machine, "host", lambda: WITH_NEITHER)

@@ -4,10 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ticketsmith_runtime.kernels._isa import AVX512
-from ticketsmith_runtime.samples import FEW
 
 from ..subject import Subject
-from . import Forward, Kind
+from . import Forward, Kind, NotApplicable
 from .ticket import flat, instructions, single, tiled
 
 KIND = Kind(dense=True, control=True)
@@ -15,12 +14,13 @@ KIND = Kind(dense=True, control=True)
 
 def build(subject: Subject) -> Forward:
     """One sample by a dense product, batches by the loop that finds every weight there. Raises NotApplicable."""
-    batches = tiled(subject.dense_graph, "datadriven")
-    if instructions() is not AVX512:
+    batches, isa = tiled(subject.dense_graph, "datadriven"), instructions()
+    try:
+        samples = single(subject.dense_graph, "vectors" if isa is AVX512 else "windows")
+    except NotApplicable:  # convolutions of one sample are AVX-512's alone
         return batches
-    samples = single(subject.dense_graph, "vectors")
 
     def call(batch: NDArray[np.float32]) -> object:
-        return (samples if len(batch) < FEW else batches).call(batch)
+        return (samples if len(batch) < isa.few else batches).call(batch)
 
     return Forward(call, flat)

@@ -37,6 +37,11 @@ class Isa:
         """Bytes of a register, which is a row of a tile."""
         return 4 * self.lanes
 
+    @property
+    def few(self) -> int:
+        """Samples below which one after the other is quicker than a tile that is half empty."""
+        return self.lanes // 2
+
     def zero(self, register: int) -> str:
         if register < 16:
             return f"vxorps %xmm{register}, %xmm{register}, %xmm{register}"
