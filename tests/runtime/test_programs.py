@@ -128,21 +128,19 @@ def test_what_is_not_finite_goes_where_a_kept_path_leads_and_nowhere_else(make, 
     rng = np.random.default_rng(0)
     for each in layers:
         each.weight_OI[rng.random(each.weight_OI.shape) < 0.2] = 0
-    x = rng.standard_normal((18, 150)).astype(np.float32)
-    paths_I = (last.alive_OI.astype(int) @ first.alive_OI).astype(bool).sum(0)
-    bad = int(np.argmin(np.where(paths_I, paths_I, len(paths_I))))
+    x = rng.standard_normal((170, 150)).astype(np.float32)
     program = make(layers)
     before = program(x)
-    x[5, bad] = value
+    bad = np.arange(150)
+    x[bad, bad] = value
 
     outputs = program(x)
 
-    reached = last.alive_OI[:, first.alive_OI[:, bad]].any(1)
-    assert reached.any()
-    assert np.array_equal(outputs[5, ~reached], before[5, ~reached])
-    assert np.array_equal(np.delete(outputs, 5, 0), np.delete(before, 5, 0))
+    reached = np.zeros(outputs.shape, bool)
+    reached[bad] = (first.alive_OI.T.astype(int) @ last.alive_OI.T) > 0
+    assert reached.any() and np.array_equal(outputs[~reached], before[~reached])
     if np.isnan(value):
-        assert np.isnan(outputs[5, reached]).all()
+        assert np.isnan(outputs[reached]).all()
 
 
 @pytest.mark.parametrize("make", APART.values(), ids=APART.keys())
@@ -155,12 +153,13 @@ def test_zero_times_infinity_is_not_hidden(make, chain):
     assert np.array_equal(np.isnan(make([layer])(x)), np.outer([False, True, False], layer.alive_OI.any(1)))
 
 
-@makers
-@pytest.mark.parametrize("inputs", [65_536, 65_537, 70_001])
+@pytest.mark.parametrize("make", [make for name, make in MAKERS.items() if not name.startswith("codegen")])
+@pytest.mark.parametrize("inputs", [65_536, 65_537])
 def test_more_inputs_than_two_bytes_count(make, inputs):
-    alive_OI = np.random.default_rng(0).random((3, inputs)) < 0.001
-    alive_OI[1, [0, -1]], alive_OI[2] = True, False
-    weight_OI = np.where(alive_OI, np.random.default_rng(1).standard_normal(alive_OI.shape), 0).astype(np.float32)
+    """All of them are read by one unit, the last by another, none by the third."""
+    alive_OI = np.zeros((3, inputs), bool)
+    alive_OI[0], alive_OI[1, -3:] = True, True
+    weight_OI = (np.random.default_rng(1).standard_normal(alive_OI.shape) / 256 * alive_OI).astype(np.float32)
     layers = [Layer(weight_OI=weight_OI, alive_OI=alive_OI, bias_O=np.ones(3, np.float32), relu=False)]
     x = np.random.default_rng(2).standard_normal((2, inputs)).astype(np.float32)
 
