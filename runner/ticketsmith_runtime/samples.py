@@ -13,7 +13,7 @@ from .chain import Layer, compact
 from .gelu import bent, used
 from .graph import Conv, Graph, Unsuited
 from .kernels import codegen, pell, vectors, windows
-from .kernels._isa import AVX2, AVX512, Function, Isa
+from .kernels._isa import AVX2, AVX512, Function, Isa, widest
 from .llvm import Machine
 from .program import Program, bounded, declared, joined
 
@@ -56,12 +56,11 @@ class Body:
 
 
 def suits(graph: Graph, machine: Machine, kernel: str) -> None:
-    """Raises Unsuited if `flat` is not written for it. Convolutions are AVX-512's alone, whatever follows them."""
+    """Raises Unsuited if `flat` is not written for it."""
     arranged, own = neighbours.arrange(graph), SINGLES[kernel].isa
-    for isa in (own, AVX512) if arranged.body else (own,):
-        if not machine.has(*isa.features):
-            raise Unsuited(f"{machine.cpu} has no {isa.title}, which its code is made of")
-    bounded([node.layer for node in arranged.body if isinstance(node, Conv)], AVX512)
+    if not machine.has(*own.features):
+        raise Unsuited(f"{machine.cpu} has no {own.title}, which its code is made of")
+    bounded([node.layer for node in arranged.body if isinstance(node, Conv)], widest(machine) or own)
 
 
 def flat(graph: Graph, machine: Machine, kernel: str = "pell") -> Program:
@@ -71,14 +70,15 @@ def flat(graph: Graph, machine: Machine, kernel: str = "pell") -> Program:
     head, nodes, functions = compact(arranged.head), [], []
     if not arranged.body:
         return single(head, machine, kernel)
-    for n, layer, reach in neighbours.layers(arranged):
+    isa = widest(machine) or SINGLES[kernel].isa
+    for n, layer, reach in neighbours.layers(arranged, isa):
         nodes.append(n)
-        functions.append(codegen.generate(f"conv{n}", layer, AVX512, reach))
+        functions.append(codegen.generate(f"conv{n}", layer, isa, reach))
 
     def calls(streams: Sequence[int]) -> Iterator[str]:
         names = {n: function.name for n, function in zip(nodes, functions, strict=True)}
         yield from (f"declare <{n} x float> @llvm.maximum.v{n}f32(<{n} x float>, <{n} x float>)" for n in range(1, 17))
-        yield from neighbours.code(arranged, names, dict(zip(nodes, streams, strict=True)))
+        yield from neighbours.code(arranged, names, dict(zip(nodes, streams, strict=True)), isa)
 
     body = Body(
         layers=graph.layers(),

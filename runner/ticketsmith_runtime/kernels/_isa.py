@@ -27,6 +27,8 @@ class Isa:
     registers: int
     fused_broadcast: bool
     """Can a multiply-add read one number from memory for all lanes?"""
+    masked: bool
+    """Can lanes be left out of what is written? Otherwise what was there is read, and written again."""
     weight_bytes: int
     """Bytes of generated code, per weight."""
     shapes: tuple[tuple[int, int], ...]
@@ -48,8 +50,8 @@ class Isa:
         return f"vpxord %{self.register}{register}, %{self.register}{register}, %{self.register}{register}"
 
 
-AVX512 = Isa("avx512", "AVX-512", ("avx512f", "avx512vl", "avx512bw"), "zmm", 16, 32, True, 7, ((4, 4), (1, 8)))
-AVX2 = Isa("avx2", "AVX2", ("avx2", "fma"), "ymm", 8, 16, False, 13, ((4, 3), (2, 4), (1, 8)))
+AVX512 = Isa("avx512", "AVX-512", ("avx512f", "avx512vl", "avx512bw"), "zmm", 16, 32, True, True, 7, ((4, 4), (1, 8)))
+AVX2 = Isa("avx2", "AVX2", ("avx2", "fma"), "ymm", 8, 16, False, False, 13, ((4, 3), (2, 4), (1, 8)))
 
 
 def widest(machine: Machine) -> Isa | None:
@@ -71,8 +73,8 @@ class Reach:
     """From the outputs of one point to those of the next."""
     adds: bool = False
     """True if there is something to add to each output, as far from it as r8 says."""
-    written: NDArray[np.uint16] | None = None
-    """Lanes of the outputs of each point, a bit each; by default all. AVX-512 only."""
+    written: NDArray[np.bool_] | None = None
+    """Lanes of the outputs of each point, (points, lanes); by default all."""
 
     @classmethod
     def tiles(cls, layer: Layer, isa: "Isa") -> "Reach":
