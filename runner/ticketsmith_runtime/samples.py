@@ -29,6 +29,7 @@ class Single:
     """Inputs that it reads, in its order, and the layers for that order."""
     generate: Callable[[str, Layer], Function]
     isa: Isa = AVX512
+    """The least that its code needs."""
     in_place: bool = False
     """True if it reads a sample where it is; otherwise a copy, with room behind it."""
 

@@ -90,7 +90,7 @@ def generate(name: str, layer: Layer) -> Function:
 
 
 def _turns(layer: Layer, steps: Steps, turns_G: NDArray[np.int64], place: int) -> NDArray[np.float32]:
-    """What each turn reads: weights of its steps, a word of picks for every lane, and where the windows begin.
+    """Data of all turns: weights of the steps, a word of picks for every lane, and where the windows begin.
 
     Steps that a group lacks are left out at the beginning of its first turn. A weight that is kept and zero is -0.
     """
