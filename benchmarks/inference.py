@@ -11,7 +11,8 @@ against the masked network before it is timed; dense runtimes serve the dense ne
 A row is the chosen back-end against the best of PyTorch, ONNX Runtime and OpenVINO, all fp32 and in this process;
 ratio of median latencies over interleaved rounds with its 95 % bootstrap interval. `half` is the ratio to the best
 dense one in 16 bits, `own` that to our own dense loops. `--all` adds every other back-end, torch.compile included.
-`--avx2` makes our code for AVX2 alone, as on a machine without AVX-512; the opponents keep theirs.
+`--avx2` makes our code for AVX2 alone, as on a machine without AVX-512; the opponents keep theirs, for which ONNX
+Runtime, mostly the best of them, has no switch.
 """
 
 import argparse

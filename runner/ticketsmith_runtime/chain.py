@@ -47,12 +47,13 @@ class Layer:
             return gelu(sums)
         return np.maximum(sums, 0) if self.relu else sums
 
-    def with_units(self, kept_O: Kept) -> "Layer":
+    def with_units(self, kept_O: Kept | NDArray[np.int64]) -> "Layer":
+        """The same with some units, or with units in another order."""
         return replace(
             self, weight_OI=self.weight_OI[kept_O], alive_OI=self.alive_OI[kept_O], bias_O=self.bias_O[kept_O]
         )
 
-    def with_inputs(self, kept_I: Kept) -> "Layer":
+    def with_inputs(self, kept_I: Kept | NDArray[np.int64]) -> "Layer":
         return replace(self, weight_OI=self.weight_OI[:, kept_I], alive_OI=self.alive_OI[:, kept_I])
 
 

@@ -22,8 +22,6 @@ from .program import Program
 
 DENSEST = 0.5
 """Share of kept weights above which numpy's dense product is no slower."""
-FEW = 8
-"""Rows below which one after the other is quicker than a tile of them that is half empty."""
 SMALL_CODE = 500_000
 """Bytes of a layer as instructions, which a second-level cache holds beside data."""
 KNOWN = 8
@@ -166,7 +164,7 @@ class _Rows:
     def __call__(self, read: Sequence[Numbers]) -> Numbers:
         x = read[0]
         rows = np.ascontiguousarray(x, np.float32).reshape(math.prod(x.shape[:-1]), x.shape[-1])
-        return self._program(len(rows) < FEW)(rows).reshape(*x.shape[:-1], len(self._layer.bias_O))
+        return self._program(len(rows) < self._isa.few)(rows).reshape(*x.shape[:-1], len(self._layer.bias_O))
 
     @property
     def bytes(self) -> tuple[int, int]:
@@ -175,13 +173,12 @@ class _Rows:
         return sum(code for code, _ in sizes), sum(data for _, data in sizes)
 
     def _program(self, few: bool) -> Program:
-        few = few and self._isa is AVX512
         if few not in self._made:
             self._made[few] = self._single() if few else self._tiled()
         return self._made[few]
 
     def _single(self) -> Program:
-        return samples.single([self._layer], self._machine)
+        return samples.single([self._layer], self._machine, "pell" if self._isa is AVX512 else "windows")
 
     def _tiled(self) -> Program:
         small = self._isa.weight_bytes * self._layer.kept < SMALL_CODE

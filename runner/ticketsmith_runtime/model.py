@@ -15,7 +15,7 @@ from . import batches, samples
 from .channels import compact
 from .explanation import explain
 from .graph import Graph, Unsuited, dense
-from .kernels._isa import AVX512, widest
+from .kernels._isa import widest
 from .kernels.vectors import FULL, fill
 from .llvm import Machine
 from .making import MAKING
@@ -43,7 +43,6 @@ class Model:
         self.ticket, self.machine, self._given = ticket, machine or Machine.host(), machine
         self.graph = compact(ticket.graph)
         self.isa = widest(self.machine)
-        self._wide = self.isa is AVX512
         self.choices = self._choices()
         self._answers: dict[int, Run] = {}  # per batch size: to choose takes longer than a sample
         self._made: dict[str, Run] = {}
@@ -98,20 +97,22 @@ class Model:
     def _guess(self, batch: int) -> str:
         if self.isa is None:
             return "numpy"
-        if batch < samples.FEW and self._wide:
+        if batch < self.isa.few and "pell" in self.choices:
             return "vectors" if fill(self.graph.layers()) >= FULL else "pell"
+        if batch < self.isa.few and "windows" in self.choices:
+            return "windows"
         size = self.isa.weight_bytes * sum(layer.kept for layer in self.graph.layers())
         return "codegen" if size < LARGE else "datadriven"
 
     def _choices(self) -> list[str]:
         """Back-ends that this machine can run."""
         tiles = [name for name in batches.GENERATORS if self._suits(name)]
-        wide = self._wide and runs(lambda: samples.suits(self.graph))
-        singles = [name for name in samples.SINGLES if wide and (name not in samples.INEXACT or self._named(name))]
+        singles = [name for name in samples.SINGLES if self._one_by_one(name)]
         return ["numpy", *tiles, *singles]
 
-    def _named(self, name: str) -> bool:
-        return any(row.backend == name for row in self.ticket.measured)
+    def _one_by_one(self, name: str) -> bool:
+        named = name not in samples.INEXACT or any(row.backend == name for row in self.ticket.measured)
+        return named and runs(lambda: samples.suits(self.graph, self.machine, name))
 
     def _suits(self, kernels: str | list[str]) -> bool:
         isa = self.isa

@@ -1,7 +1,7 @@
-"""One sample through convolutions: neighbouring places of a plane in the lanes of a register (AVX-512).
+"""One sample through convolutions: neighbouring places of a plane in the lanes of a register.
 
 A plane is flat: its lines follow one another, with zeros between them that are the right border of one line and the
-left border of the next. So what sixteen neighbours read is sixteen neighbours as well, wherever in the kernel. What a
+left border of the next. So what some neighbours read is as many neighbours, wherever in the kernel. What a
 convolution computes for the zeros in between is not written. For a stride, places are copied so that they are
 neighbours: every second one of every second line, and so on.
 """
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from .chain import Layer
 from .graph import Conv, Graph, Node, Plane, Pool
-from .kernels._isa import AVX512, Reach
+from .kernels._isa import AVX512, Isa, Reach
 from .llvm import splat
 from .planes import borders, cut, placed, places, reordered
 
 LANES = AVX512.lanes
+"""Floats that are copied, or pooled, at once: LLVM makes two registers of them where one is too narrow."""
 FLOAT = 4
 """Bytes."""
 SLACK = 2 * LANES
@@ -95,19 +96,21 @@ def arrange(graph: Graph) -> Arranged:
     return Arranged(values, begins, phases, size, body, head)
 
 
-def layers(arranged: Arranged) -> Iterator[tuple[int, Layer, Reach]]:
+def layers(arranged: Arranged, isa: Isa) -> Iterator[tuple[int, Layer, Reach]]:
     """Node of each convolution, its layer with columns in the order of memory, and the places of things."""
     for n, node in enumerate(arranged.body):
         if isinstance(node, Conv):
             x, y = arranged.values[node.reads], arranged.values[n + 1]
-            kernel, row = Plane(x.plane.channels, *node.kernel), FLOAT * LANES
+            kernel = Plane(x.plane.channels, *node.kernel)
             at_I = _phased(kernel, node.stride, arranged.phases[n][0]) if node.stride > 1 else x.at(kernel)
             order = np.argsort(at_I)
-            reach = Reach(FLOAT * at_I[order], row, FLOAT * y.spread, row, node.adds is not None, _written(y))
+            reach = Reach(
+                FLOAT * at_I[order], isa.bytes, FLOAT * y.spread, isa.bytes, node.adds is not None, _written(y, isa)
+            )
             yield n, reordered(node.layer, order), reach
 
 
-def code(arranged: Arranged, names: dict[int, str], streams: dict[int, int]) -> Iterator[str]:
+def code(arranged: Arranged, names: dict[int, str], streams: dict[int, int], isa: Isa) -> Iterator[str]:
     """`@body`(x, scratch, stream): a sample from the caller's memory through the body.
 
     `names`: of the convolutions, by node.  `streams`: where each one's weights begin in `stream`, in bytes.
@@ -129,7 +132,7 @@ def code(arranged: Arranged, names: dict[int, str], streams: dict[int, int]) -> 
             for phase in _used(node):
                 yield from _copied(n, node, phase, x, begin, arranged.phases[n][0])
                 calls.append(f"  call void @phase{n}_{phase}(ptr %v{node.reads}, ptr %p{n})")
-        calls += _called(n, node, arranged, source, at, names[n], streams[n])
+        calls += _called(n, node, arranged, source, at, names[n], streams[n], len(_written(y, isa)))
         if node.layer.gelu:  # of what lies between lines too: GELU of zero is zero
             calls.append(f"  call void @gelu(ptr %v{n + 1}, i64 {y.floats // LANES})")
     yield "define internal void @body(ptr %x, ptr %scratch, ptr %stream) {\nentry:"
@@ -170,21 +173,22 @@ def _used(node: Conv) -> list[int]:
     return [i * s + j for i in range(min(s, height)) for j in range(min(s, width))]
 
 
-def _written(y: Flat) -> NDArray[np.uint16]:
-    """A bit for each place inside the border, (registers,)."""
+def _written(y: Flat, isa: Isa) -> NDArray[np.bool_]:
+    """Tell which places are inside the border, (registers, lanes)."""
     span = (y.plane.height - 1) * y.pitch + y.plane.width
-    at = np.arange(-(-span // LANES) * LANES)
-    inside = (at % y.pitch < y.plane.width) & (at < span)
-    return np.packbits(inside.reshape(-1, LANES), axis=1, bitorder="little").view(np.uint16).ravel()
+    at = np.arange(-(-span // isa.lanes) * isa.lanes)
+    inside: NDArray[np.bool_] = (at % y.pitch < y.plane.width) & (at < span)
+    return inside.reshape(-1, isa.lanes)
 
 
-def _called(n: int, node: Conv, arranged: Arranged, source: str, at: int, name: str, stream: int) -> Iterator[str]:
+def _called(
+    n: int, node: Conv, arranged: Arranged, source: str, at: int, name: str, stream: int, points: int
+) -> Iterator[str]:
     y = arranged.values[n + 1]
     between = 0 if node.adds is None else FLOAT * (arranged.begins[node.adds] - arranged.begins[n + 1])
     yield f"  %x{n} = getelementptr float, ptr {source}, i64 {at}"
     yield f"  %s{n} = getelementptr i8, ptr %stream, i64 {stream}"
     yield f"  %y{n} = getelementptr float, ptr %v{n + 1}, i64 {y.corner}"
-    points = len(_written(y))
     yield f"  call x86_64_sysvcc void @{name}(ptr %x{n}, ptr %y{n}, ptr %s{n}, i64 {points}, i64 {between})"
 
 

@@ -1,4 +1,4 @@
-"""Programs for one sample after the other. They need AVX-512."""
+"""Programs for one sample after the other."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 from . import neighbours, singles
 from .chain import Layer, compact
 from .gelu import bent, used
-from .graph import Conv, Graph
-from .kernels import codegen, pell, vectors
-from .kernels._isa import AVX512, Function
+from .graph import Conv, Graph, Unsuited
+from .kernels import codegen, pell, vectors, windows
+from .kernels._isa import AVX2, AVX512, Function, Isa, widest
 from .llvm import Machine
 from .program import Program, bounded, declared, joined
 
-FEW = 8
-"""Samples below which one after the other is quicker than a tile that is half empty."""
 INEXACT = ("pell19",)
 """Kernels whose weights are not those of the ticket: only for who measured them."""
 
@@ -30,6 +28,8 @@ class Single:
     arrange: Callable[[Sequence[Layer]], tuple[NDArray[np.int64], list[Layer]]]
     """Inputs that it reads, in its order, and the layers for that order."""
     generate: Callable[[str, Layer], Function]
+    isa: Isa = AVX512
+    """The least that its code needs."""
     in_place: bool = False
     """True if it reads a sample where it is; otherwise a copy, with room behind it."""
 
@@ -38,6 +38,7 @@ SINGLES = {
     "pell": Single(pell.arrange, pell.generate),
     "pell19": Single(pell.arrange, partial(pell.generate, shared=True)),
     "vectors": Single(vectors.arrange, vectors.generate, in_place=True),
+    "windows": Single(pell.arrange, windows.generate, AVX2),
 }
 
 
@@ -55,27 +56,30 @@ class Body:
     """Floats."""
 
 
-def suits(graph: Graph) -> None:
+def suits(graph: Graph, machine: Machine, kernel: str) -> None:
     """Raises Unsuited if `flat` is not written for it."""
-    arranged = neighbours.arrange(graph)
-    bounded([node.layer for node in arranged.body if isinstance(node, Conv)], AVX512)
+    arranged, own = neighbours.arrange(graph), SINGLES[kernel].isa
+    if not machine.has(*own.features):
+        raise Unsuited(f"{machine.cpu} has no {own.title}, which its code is made of")
+    bounded([node.layer for node in arranged.body if isinstance(node, Conv)], widest(machine) or own)
 
 
 def flat(graph: Graph, machine: Machine, kernel: str = "pell") -> Program:
     """Convolutions as code, the layers at the end by a kernel of SINGLES. Raises Unsuited."""
-    suits(graph)
+    suits(graph, machine, kernel)
     arranged = neighbours.arrange(graph)
     head, nodes, functions = compact(arranged.head), [], []
     if not arranged.body:
         return single(head, machine, kernel)
-    for n, layer, reach in neighbours.layers(arranged):
+    isa = widest(machine) or SINGLES[kernel].isa
+    for n, layer, reach in neighbours.layers(arranged, isa):
         nodes.append(n)
-        functions.append(codegen.generate(f"conv{n}", layer, AVX512, reach))
+        functions.append(codegen.generate(f"conv{n}", layer, isa, reach))
 
     def calls(streams: Sequence[int]) -> Iterator[str]:
         names = {n: function.name for n, function in zip(nodes, functions, strict=True)}
         yield from (f"declare <{n} x float> @llvm.maximum.v{n}f32(<{n} x float>, <{n} x float>)" for n in range(1, 17))
-        yield from neighbours.code(arranged, names, dict(zip(nodes, streams, strict=True)))
+        yield from neighbours.code(arranged, names, dict(zip(nodes, streams, strict=True)), isa)
 
     body = Body(
         layers=graph.layers(),

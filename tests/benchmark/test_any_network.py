@@ -15,7 +15,7 @@ from ticketsmith_runner.inputs import Inputs
 from ticketsmith_runner.steps.benchmark import benchmark
 
 OPTIONS = BenchmarkOptions(batch_sizes=(1, 3), rounds=2, seconds=1e-4)
-OURS = {"codegen", "compact", "compact-onnxruntime", "datadriven", "mixed", "own-dense", "pell", "vectors"}
+OURS = {"codegen", "compact", "compact-onnxruntime", "datadriven", "mixed", "own-dense", "pell", "vectors", "windows"}
 EAGER = {"pytorch", "masked"}
 EXPORTED = {"onnxruntime", "openvino"}
 OPERATORS = {"operators"}

@@ -15,10 +15,11 @@ from ticketsmith_runner.backends import Forward, Kind, NotApplicable, every
 from ticketsmith_runner.backends.admission import TOLERANCE, TOLERANCES, Unequal, admit, compare
 from ticketsmith_runner.subject import Subject
 from ticketsmith_runtime.chain import Layer
+from ticketsmith_runtime.kernels._isa import AVX2
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.shares import Shared
 
-from ..runtime.machines import WIDE, WITH_AVX2, WITH_AVX512, WITH_NEITHER
+from ..runtime.machines import HOST, WIDE, WITH_AVX2, WITH_AVX512, WITH_NEITHER
 
 QUICK = [name for name in every() if name != "compiled"]
 """To compile takes torch ten seconds."""
@@ -34,6 +35,8 @@ HERE = {
     "openvino-bf16": "no products of bfloat16",
 }
 """Who may say that a network, or a machine, is not for it; and why."""
+if WIDE:
+    HERE["windows"] = "has AVX-512, whose kernel for one sample is faster"
 WIDTHS = [[6, 3], [12, 30, 10, 4], [64, 50, 10]]
 DENSITIES = [1.0, 0.3, 0.02]
 ONE_BY_ONE = ("pell", "pell19", "vectors")
@@ -132,6 +135,15 @@ def test_without_avx512_nobody_computes_one_sample_at_a_time(vectors, name, monk
         every()[name].build(vectors)
 
 
+def test_windows_are_for_machines_whose_registers_have_eight_lanes(vectors, monkeypatch):
+    if HOST.has(*AVX2.features):
+        monkeypatch.setattr(Machine, "host", lambda: WITH_AVX2)
+        held("windows", every()["windows"].build(vectors), vectors, torch.randn(3, 40))
+    monkeypatch.setattr(Machine, "host", lambda: WITH_AVX512)
+    with pytest.raises(NotApplicable, match="has AVX-512, whose kernel for one sample is faster"):
+        every()["windows"].build(vectors)
+
+
 def test_without_avx512_our_own_dense_loops_take_every_batch(vectors, monkeypatch):
     monkeypatch.setattr(Machine, "host", lambda: WITH_AVX2)
     forward = every()["own-dense"].build(vectors)
@@ -139,7 +151,16 @@ def test_without_avx512_our_own_dense_loops_take_every_batch(vectors, monkeypatc
         held("own-dense", forward, vectors, torch.randn(batch, 40))
 
 
-@pytest.mark.parametrize("name", [*ONE_BY_ONE, "codegen", "datadriven", "mixed", "own-dense"])
+def test_without_avx512_our_own_dense_loops_take_convolutions_too(subject_for, monkeypatch):
+    monkeypatch.setattr(Machine, "host", lambda: WITH_AVX2)
+    network = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)).requires_grad_(False).eval()
+    subject = subject_for(network, network, {}, torch.randn(4, 1, 4, 4))
+    forward = every()["own-dense"].build(subject)
+    for batch in (1, 17):
+        held("own-dense", forward, subject, torch.randn(batch, 1, 4, 4))
+
+
+@pytest.mark.parametrize("name", [*ONE_BY_ONE, "windows", "codegen", "datadriven", "mixed", "own-dense"])
 def test_without_avx2_there_is_no_code_of_ours(vectors, name, monkeypatch):
     monkeypatch.setattr(Machine, "host", lambda: WITH_NEITHER)
     with pytest.raises(NotApplicable, match=f"^{WITH_NEITHER.cpu} has neither AVX-512 nor AVX2"):

@@ -14,4 +14,6 @@ def _of(cpu: str, isa: Isa) -> Machine:
 
 WITH_AVX512 = HOST if WIDE else _of("skylake-avx512", AVX512)
 WITH_AVX2 = HOST.without(*AVX512.features) if HOST.has(*AVX2.features) else _of("haswell", AVX2)
+ONE_BY_ONE = {"pell": WITH_AVX512, "pell19": WITH_AVX512, "vectors": WITH_AVX512, "windows": WITH_AVX2}
+"""The kernels for one sample, each on the least that it needs."""
 WITH_NEITHER = Machine("an-old-cpu", "")

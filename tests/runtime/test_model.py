@@ -67,11 +67,18 @@ def test_a_machine_without_the_instructions_answers_too_and_says_so(chain, batch
     assert "numpy, since pell, which was measured to be the fastest, does not run here" in model.explain()
 
 
-def test_avx2_has_no_permutation_for_one_sample(chain):
-    model = _model(chain, machine=WITH_AVX2)
+def test_avx2_has_a_kernel_for_one_sample_too(chain):
+    model, convolutions = _model(chain, machine=WITH_AVX2), Model(Ticket(graph=residual()), machine=WITH_AVX2)
 
-    assert model.choices == ["numpy", "codegen", "datadriven"]
-    assert model.backend(1) == "codegen"
+    assert model.choices == convolutions.choices == ["numpy", "codegen", "datadriven", "windows"]
+    assert [model.backend(batch) for batch in (1, 3, 4, 16)] == ["windows", "windows", "codegen", "codegen"]
+    assert convolutions.backend(1) == "windows"
+
+
+def test_what_was_measured_without_avx512_runs_with_it(chain):
+    rows = [Measured(batch=1, backend="windows", seconds=2e-6, ratio=3.0)]
+
+    assert [_model(chain, rows, machine=each).backend(1) for each in (WITH_AVX512, WITH_AVX2)] == ["windows"] * 2
 
 
 def test_explain_says_why(chain):

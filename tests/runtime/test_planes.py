@@ -9,12 +9,12 @@ from hypothesis import given, settings
 
 from ticketsmith_runtime.batches import planar
 from ticketsmith_runtime.graph import Conv, Graph, Plane, Pool, Unsuited, evaluate
-from ticketsmith_runtime.kernels._isa import AVX2, AVX512
+from ticketsmith_runtime.kernels._isa import AVX2, AVX512, widest
 from ticketsmith_runtime.program import Program
-from ticketsmith_runtime.samples import flat
+from ticketsmith_runtime.samples import SINGLES, flat
 
 from .graphs import ended, layer, residual
-from .machines import HOST, WIDE, WITH_AVX2, WITH_AVX512
+from .machines import HOST, ONE_BY_ONE, WITH_AVX2, WITH_AVX512
 
 MAKERS: dict[str, Callable[[Graph], Program]] = {
     f"{kernel}-{isa.name}": lambda graph, kernel=kernel, isa=isa, machine=machine: planar(graph, kernel, isa, machine)
@@ -22,9 +22,11 @@ MAKERS: dict[str, Callable[[Graph], Program]] = {
     for isa, machine in ((AVX512, HOST), (AVX2, WITH_AVX2))
     if HOST.has(*isa.features)
 }
-if WIDE:
-    for each in ("pell", "vectors"):
-        MAKERS[f"flat-{each}"] = lambda graph, kernel=each: flat(graph, HOST, kernel)
+for each in ("pell", "vectors", "windows"):
+    for machine in (WITH_AVX512, WITH_AVX2):
+        if machine.has(*SINGLES[each].isa.features) and HOST.has(*widest(machine).features):
+            name = f"flat-{each}-{widest(machine).name}"
+            MAKERS[name] = lambda graph, kernel=each, machine=machine: flat(graph, machine, kernel)
 
 makers = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
 
@@ -36,11 +38,17 @@ def _held(graph: Graph, make: Callable[[Graph], Program], batch: int) -> None:
     np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-4 * max(1, np.abs(expected).max()))
 
 
-@pytest.mark.parametrize("kernel", ["pell", "vectors"])
+@pytest.mark.parametrize("kernel", ["pell", "vectors", "windows"])
 def test_code_for_one_sample_is_made_on_any_machine(kernel):
     """Code that this machine cannot run is assembled at least."""
     graph = residual()
-    assert len(flat(graph, WITH_AVX512, kernel).sizes) == len(graph.layers())
+    assert len(flat(graph, ONE_BY_ONE[kernel], kernel).sizes) == len(graph.layers())
+
+
+@pytest.mark.parametrize("kernel", ["pell", "vectors"])
+def test_a_kernel_is_not_made_of_what_the_machine_lacks(kernel):
+    with pytest.raises(Unsuited, match="has no AVX-512"):
+        flat(residual(), WITH_AVX2, kernel)
 
 
 @makers

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 
 from ticketsmith_runtime.batches import tiled
-from ticketsmith_runtime.chain import compact
+from ticketsmith_runtime.chain import Layer, compact
 from ticketsmith_runtime.graph import Graph, evaluate
-from ticketsmith_runtime.kernels import pell
+from ticketsmith_runtime.kernels import pell, windows
 from ticketsmith_runtime.kernels._isa import AVX2, AVX512
 from ticketsmith_runtime.program import Program
-from ticketsmith_runtime.samples import single
+from ticketsmith_runtime.samples import SINGLES, single
 
-from .machines import HOST, WIDE, WITH_AVX2, WITH_AVX512
+from .machines import HOST, ONE_BY_ONE, WITH_AVX2, WITH_AVX512
 
 MAKERS: dict[str, Callable[..., Program]] = {
     f"{kernel}-{isa.name}": lambda layers, kernel=kernel, isa=isa, machine=machine: tiled(
@@ -25,11 +25,13 @@ MAKERS: dict[str, Callable[..., Program]] = {
     for isa, machine in ((AVX512, HOST), (AVX2, WITH_AVX2))
     if HOST.has(*isa.features)
 }
-if WIDE:
-    for each in ("pell", "pell19", "vectors"):
-        MAKERS[each] = lambda layers, kernel=each: single(layers, HOST, kernel)
+for each, least in ONE_BY_ONE.items():
+    if HOST.has(*SINGLES[each].isa.features):
+        MAKERS[each] = lambda layers, kernel=each, machine=least: single(layers, machine, kernel)
 
 makers = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
+APART = {name: make for name, make in MAKERS.items() if name.partition("-")[0] in ("codegen", "datadriven", "windows")}
+"""Those in which an output reads nothing but what its weights are for."""
 
 
 def _close(outputs, expected):
@@ -40,10 +42,10 @@ def test_there_is_something_to_test():
     assert MAKERS, f"{HOST.cpu} has no instruction set that code is written for"
 
 
-@pytest.mark.parametrize("kernel", ["pell", "pell19", "vectors"])
+@pytest.mark.parametrize("kernel", SINGLES)
 def test_code_for_one_sample_is_made_on_any_machine(chain, kernel):
     """Code that this machine cannot run is assembled at least."""
-    assert len(single(chain([100, 40, 10], 0.2), WITH_AVX512, kernel).sizes) == 2
+    assert len(single(chain([100, 40, 10], 0.2), ONE_BY_ONE[kernel], kernel).sizes) == 2
 
 
 @pytest.mark.parametrize(("isa", "machine"), [(AVX512, WITH_AVX512), (AVX2, WITH_AVX2)], ids=["avx512", "avx2"])
@@ -117,6 +119,53 @@ def test_what_is_not_finite_is_not_hidden(make, chain, value):
     assert np.array_equal(np.delete(outputs, 5, 0), np.delete(before, 5, 0))
 
 
+@pytest.mark.parametrize("make", APART.values(), ids=APART.keys())
+@pytest.mark.parametrize("density", [0.02, 0.2, 0.6])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_goes_where_a_kept_path_leads_and_nowhere_else(make, chain, density, value):
+    """A weight that is kept and zero is a path too."""
+    first, last = layers = chain([150, 77, 45], density)
+    rng = np.random.default_rng(0)
+    for each in layers:
+        each.weight_OI[rng.random(each.weight_OI.shape) < 0.2] = 0
+    x = rng.standard_normal((170, 150)).astype(np.float32)
+    program = make(layers)
+    before = program(x)
+    bad = np.arange(150)
+    x[bad, bad] = value
+
+    outputs = program(x)
+
+    reached = np.zeros(outputs.shape, bool)
+    reached[bad] = (first.alive_OI.T.astype(int) @ last.alive_OI.T) > 0
+    assert reached.any() and np.array_equal(outputs[~reached], before[~reached])
+    if np.isnan(value):
+        assert np.isnan(outputs[reached]).all()
+
+
+@pytest.mark.parametrize("make", APART.values(), ids=APART.keys())
+def test_zero_times_infinity_is_not_hidden(make, chain):
+    layer = chain([20, 11], 0.3)[0]
+    layer.weight_OI[:] = 0
+    x = np.zeros((3, 20), np.float32)
+    x[1] = np.inf
+
+    assert np.array_equal(np.isnan(make([layer])(x)), np.outer([False, True, False], layer.alive_OI.any(1)))
+
+
+@pytest.mark.parametrize("make", [make for name, make in MAKERS.items() if not name.startswith("codegen")])
+@pytest.mark.parametrize("inputs", [65_536, 65_537])
+def test_more_inputs_than_two_bytes_count(make, inputs):
+    """All of them are read by one unit, the last by another, none by the third."""
+    alive_OI = np.zeros((3, inputs), bool)
+    alive_OI[0], alive_OI[1, -3:] = True, True
+    weight_OI = (np.random.default_rng(1).standard_normal(alive_OI.shape) / 256 * alive_OI).astype(np.float32)
+    layers = [Layer(weight_OI=weight_OI, alive_OI=alive_OI, bias_O=np.ones(3, np.float32), relu=False)]
+    x = np.random.default_rng(2).standard_normal((2, inputs)).astype(np.float32)
+
+    _close(make(layers)(x), evaluate(Graph.chain(layers), x))
+
+
 @makers
 def test_a_bad_sample_leaves_no_trace_in_the_next_call(make, chain):
     program = make(chain([50, 33, 7], 0.3))
@@ -183,3 +232,30 @@ def test_weights_of_19_bits_are_the_nearest_ones():
     kept = np.abs(weights) > np.finfo(np.float32).tiny
     assert np.array_equal(shared.view(np.uint32)[kept] & 31, picks[kept]) and not shared[~kept].any()
     assert (np.abs(shared - weights)[kept] <= 2.0**-19 * np.abs(weights)[kept]).all()
+
+
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 60)),
+    density=st.sampled_from([0.0, 0.05, 0.3, 1.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_steps_of_windows_have_every_weight_once(shape, density, seed):
+    alive_OI = np.random.default_rng(seed).random(shape) < density
+
+    steps = windows.schedule(alive_OI)
+
+    group_S = np.repeat(np.arange(len(steps.lengths_G)), steps.lengths_G)
+    step, lane = np.nonzero(steps.inputs_SU >= 0)
+    inputs = steps.inputs_SU[step, lane]
+    assert sorted(np.stack([8 * group_S[step] + lane, inputs], 1).tolist()) == np.argwhere(alive_OI).tolist()
+    assert ((inputs >= steps.starts_S[step]) & (inputs < steps.starts_S[step] + 8)).all()
+    assert all(row.any() for row in steps.inputs_SU >= 0)
+
+
+def test_vectors_fill_every_step_of_windows(chain):
+    layer = chain([50, 48], 1.0)[0]
+    layer.alive_OI[:] = (np.random.default_rng(0).random((3, 50)) < 0.2).repeat(16, 0)
+
+    _, (arranged,) = pell.arrange([layer])
+
+    assert (windows.schedule(arranged.alive_OI).inputs_SU >= 0).all()

@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ticketsmith_runtime.kernels._isa import AVX512
-from ticketsmith_runtime.samples import FEW
 
 from ..subject import Subject
 from . import Forward, Kind
@@ -15,12 +14,10 @@ KIND = Kind(dense=True, control=True)
 
 def build(subject: Subject) -> Forward:
     """One sample by a dense product, batches by the loop that finds every weight there. Raises NotApplicable."""
-    batches = tiled(subject.dense_graph, "datadriven")
-    if instructions() is not AVX512:
-        return batches
-    samples = single(subject.dense_graph, "vectors")
+    batches, isa = tiled(subject.dense_graph, "datadriven"), instructions()
+    samples = single(subject.dense_graph, "vectors" if isa is AVX512 else "windows")
 
     def call(batch: NDArray[np.float32]) -> object:
-        return (samples if len(batch) < FEW else batches).call(batch)
+        return (samples if len(batch) < isa.few else batches).call(batch)
 
     return Forward(call, flat)

@@ -46,6 +46,7 @@ BACKENDS: dict[str, Backend] = {
     "pell": Row(TICKET, lambda s: single(s.compacted, "pell")),
     "pell19": Row(Kind(precision="float32 of 19 bits", asked=True), lambda s: single(s.compacted, "pell19")),
     "vectors": vectors,
+    "windows": Row(TICKET, lambda s: single(s.compacted, "windows")),
     "operators": Row(TICKET, operators),
     "cuda-semi24": cuda_semi24,
 }

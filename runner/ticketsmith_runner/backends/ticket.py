@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ticketsmith_runtime import batches, samples
 from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.graph import Graph, Unsuited
-from ticketsmith_runtime.kernels._isa import AVX512, Isa, widest
+from ticketsmith_runtime.kernels._isa import Isa, widest
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.program import Program
 from ticketsmith_runtime.shares import Shared
@@ -26,9 +26,20 @@ def tiled(traced: Graph, kernel: str | Sequence[str]) -> Forward:
 
 def single(traced: Graph, kernel: str) -> Forward:
     """One sample at a time. Raises NotApplicable."""
-    if instructions() is not AVX512:
-        raise NotApplicable(f"{Machine.host().cpu} has no AVX-512, which its code is made of")
-    return _forward(lambda: samples.flat(traced, Machine.host(), kernel))
+
+    def made() -> Program:
+        one_by_one(traced, kernel)
+        return samples.flat(traced, Machine.host(), kernel)
+
+    return _forward(made)
+
+
+def one_by_one(traced: Graph, kernel: str) -> None:
+    """Raises NotApplicable, or Unsuited, if a kernel for one sample is not for this machine, or not for the network."""
+    isa, own = instructions(), samples.SINGLES[kernel].isa
+    if own.lanes < isa.lanes:
+        raise NotApplicable(f"{Machine.host().cpu} has {isa.title}, whose kernel for one sample is faster")
+    samples.suits(traced, Machine.host(), kernel)
 
 
 def operators(subject: Subject) -> Forward:

@@ -5,14 +5,13 @@ from shutil import which
 
 from ticketsmith.lottery.choices import TRAINERS
 from ticketsmith.lottery.examination import Suitability
-from ticketsmith_runtime import batches, samples
-from ticketsmith_runtime.graph import Graph, Unsuited
-from ticketsmith_runtime.kernels._isa import AVX512
+from ticketsmith_runtime import batches
+from ticketsmith_runtime.graph import Unsuited
 from ticketsmith_runtime.kernels.vectors import FULL, fill
 
 from ..applicable import NotApplicable
 from ..backends import Forward, every, mixed
-from ..backends.ticket import foreign, instructions
+from ..backends.ticket import foreign, instructions, one_by_one
 from ..network import restore
 from ..planner import _unable
 from ..subject import Subject
@@ -84,10 +83,8 @@ def _library(name: str) -> None:
         raise NotApplicable(f"{name} is not installed")
 
 
-def _single(graph: Graph) -> None:
-    if instructions() is not AVX512:
-        raise NotApplicable("this processor has no AVX-512, which its code is made of")
-    samples.suits(graph)
+def _single(kernel: str) -> Callable[[Subject], None]:
+    return lambda subject: one_by_one(subject.compacted, kernel)
 
 
 def _tiled(kernel: str) -> Callable[[Subject], None]:
@@ -97,7 +94,7 @@ def _tiled(kernel: str) -> Callable[[Subject], None]:
 def _vectors(subject: Subject) -> None:
     if (share := fill(subject.compacted.layers())) < FULL:
         raise NotApplicable(f"its weights are no vectors of 16: they would fill {share:.0%} of the lanes")
-    _single(subject.compacted)
+    one_by_one(subject.compacted, "vectors")
 
 
 def _compact(subject: Subject) -> None:
@@ -128,9 +125,10 @@ KERNELS: dict[str, Callable[[Subject], None]] = {
     "datadriven": _tiled("datadriven"),
     "mixed": lambda subject: _lazy(mixed.build(subject)),
     "own-dense": lambda subject: batches.suits(subject.dense_graph, "datadriven", instructions()),
-    "pell": lambda subject: _single(subject.compacted),
-    "pell19": lambda subject: _single(subject.compacted),
+    "pell": _single("pell"),
+    "pell19": _single("pell19"),
     "vectors": _vectors,
+    "windows": _single("windows"),
 }
 """Back-ends of the ticket runtime: the network is traced, and no code is made."""
 

@@ -17,6 +17,8 @@ class Isa:
     """Registers as the generators use them."""
 
     name: str
+    title: str
+    """The name that people know."""
     features: tuple[str, ...]
     """LLVM's names of the parts of the instruction set that are needed."""
     register: str
@@ -25,6 +27,8 @@ class Isa:
     registers: int
     fused_broadcast: bool
     """Can a multiply-add read one number from memory for all lanes?"""
+    masked: bool
+    """Can lanes be left out of what is written? Otherwise what was there is read, and written again."""
     weight_bytes: int
     """Bytes of generated code, per weight."""
     shapes: tuple[tuple[int, int], ...]
@@ -35,14 +39,19 @@ class Isa:
         """Bytes of a register, which is a row of a tile."""
         return 4 * self.lanes
 
+    @property
+    def few(self) -> int:
+        """Samples below which one after the other is quicker than a tile that is half empty."""
+        return self.lanes // 2
+
     def zero(self, register: int) -> str:
         if register < 16:
             return f"vxorps %xmm{register}, %xmm{register}, %xmm{register}"
         return f"vpxord %{self.register}{register}, %{self.register}{register}, %{self.register}{register}"
 
 
-AVX512 = Isa("avx512", ("avx512f", "avx512vl", "avx512bw"), "zmm", 16, 32, True, 7, ((4, 4), (1, 8)))
-AVX2 = Isa("avx2", ("avx2", "fma"), "ymm", 8, 16, False, 13, ((4, 3), (1, 8)))
+AVX512 = Isa("avx512", "AVX-512", ("avx512f", "avx512vl", "avx512bw"), "zmm", 16, 32, True, True, 7, ((4, 4), (1, 8)))
+AVX2 = Isa("avx2", "AVX2", ("avx2", "fma"), "ymm", 8, 16, False, False, 13, ((4, 3), (2, 4), (1, 8)))
 
 
 def widest(machine: Machine) -> Isa | None:
@@ -64,8 +73,8 @@ class Reach:
     """From the outputs of one point to those of the next."""
     adds: bool = False
     """True if there is something to add to each output, as far from it as r8 says."""
-    written: NDArray[np.uint16] | None = None
-    """Lanes of the outputs of each point, a bit each; by default all. AVX-512 only."""
+    written: NDArray[np.bool_] | None = None
+    """Lanes of the outputs of each point, (points, lanes); by default all."""
 
     @classmethod
     def tiles(cls, layer: Layer, isa: "Isa") -> "Reach":

@@ -69,11 +69,7 @@ class _Writer:
         yield from self.sums(units, inputs, x, begin)
         if relu:
             yield from self.relu(len(units))
-        some = "" if reach.written is None else "{%k1}"
-        if some:
-            yield from ("kmovw (%rbx), %k1", "addq $2, %rbx")
-        for j, o in enumerate(units):
-            yield f"vmovups %{r}{j}, {(o - y) * reach.spread}(%r11){some}"
+        yield from self.stores({j: f"{(o - y) * reach.spread}(%r11)" for j, o in enumerate(units)})
         yield from (f"addq ${reach.step}, %r10", f"addq ${reach.onward}, %r11", "decq %rax", f"jnz {label}")
 
     def sums(self, units: range, inputs: list[int], x: int, begin: int) -> Iterator[str]:
@@ -97,9 +93,26 @@ class _Writer:
                 used += 1
                 self.stream.append(float(self.layer.weight_OI[units.start + j, i]))
 
+    def stores(self, places: dict[int, str]) -> Iterator[str]:
+        """Each register to its place, but for lanes that are not written: those keep what is there."""
+        r, old = self.isa.register, self.isa.registers - 1
+        if self.reach.written is None:
+            yield from (f"vmovups %{r}{j}, {place}" for j, place in places.items())
+        elif self.isa.masked:
+            yield from ("kmovw (%rbx), %k1", "addq $2, %rbx")
+            yield from (f"vmovups %{r}{j}, {place}{{%k1}}" for j, place in places.items())
+        else:
+            yield from (f"vpmovsxbd (%rbx), %{r}{old}", "addq $8, %rbx")
+            for j, place in places.items():
+                yield from (f"vblendvps %{r}{old}, {place}, %{r}{j}, %{r}{j}", f"vmovups %{r}{j}, {place}")
+
     def masks(self) -> Iterator[str]:
-        if self.reach.written is not None:
-            yield from (f".L{self.name}_masks:", ".short " + ",".join(map(str, self.reach.written.tolist())))
+        """A bit for each lane that is written or, where what is there is written again, a byte for each that is not."""
+        if (written := self.reach.written) is None:
+            return
+        bits = np.packbits(written, axis=1, bitorder="little").ravel()
+        size, numbers = (".short", bits.view(np.uint16)) if self.isa.masked else (".byte", np.where(written, 0, 255))
+        yield from (f".L{self.name}_masks:", f"{size} " + ",".join(map(str, numbers.ravel().tolist())))
 
     def relu(self, count: int) -> Iterator[str]:
         """ReLU by vmaxps, which gives the second of two operands if either is NaN: NaN stays NaN."""

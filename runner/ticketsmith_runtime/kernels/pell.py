@@ -40,14 +40,10 @@ def arrange(layers: Sequence[Layer]) -> tuple[NDArray[np.int64], list[Layer]]:
     arranged: list[Layer] = []
     columns = order
     for n, layer in enumerate(layers):
-        moved = replace(layer, weight_OI=layer.weight_OI[:, columns], alive_OI=layer.alive_OI[:, columns])
+        moved = layer.with_inputs(columns)
         columns = np.argsort(-moved.alive_OI.sum(1), kind="stable")
-        arranged.append(moved if n == len(layers) - 1 else _units(moved, columns))
+        arranged.append(moved if n == len(layers) - 1 else moved.with_units(columns))
     return order, arranged
-
-
-def _units(layer: Layer, order: NDArray[np.int64]) -> Layer:
-    return replace(layer, weight_OI=layer.weight_OI[order], alive_OI=layer.alive_OI[order], bias_O=layer.bias_O[order])
 
 
 @dataclass(frozen=True, eq=False)

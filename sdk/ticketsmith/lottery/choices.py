@@ -34,6 +34,7 @@ BACKENDS = (
     "pell19",
     "pytorch",
     "vectors",
+    "windows",
 )
 """Who answers with a network, to be timed: those of `backends.every()`."""
 
