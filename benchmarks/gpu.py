@@ -106,7 +106,7 @@ def trainings(cases: Sequence[Case], root: str) -> Iterator[Row]:
         times = measure(calls, 5, 0.0)
         for name, rounds in times.items():
             each = [[call / sizes[name] for call in calls] for calls in rounds]
-            found, low, high = ratio(times["loop"], each)
+            found, low, high = ratio([times["loop"]], [each])
             seconds = case.scale * statistics.median(statistics.median(calls) for calls in each)
             yield {"case": case.name, "form": name, "seconds": seconds, "ratio": found, "low": low, "high": high}
 

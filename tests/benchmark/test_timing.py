@@ -25,8 +25,8 @@ def test_the_ratio_of_two_constant_speeds_is_exact(clock):
     latencies = measure(calls, rounds=7, seconds=2.0, clock=clock)
 
     assert latencies == {"dense": [[0.5] * 5] * 7, "fast": [[0.125] * 17] * 7}
-    assert ratio(latencies["dense"], latencies["fast"]) == (4.0, 4.0, 4.0)
-    assert ratio(latencies["dense"], latencies["dense"]) == (1.0, 1.0, 1.0)
+    assert ratio([latencies["dense"]], [latencies["fast"]]) == (4.0, 4.0, 4.0)
+    assert ratio([latencies["dense"]] * 3, [latencies["dense"]] * 3) == (1.0, 1.0, 1.0)
 
 
 def test_each_round_runs_every_call_once_after_a_warm_up_in_an_order_of_its_own_and_the_same_each_time(clock):
@@ -90,23 +90,33 @@ def test_one_time_slice_of_another_process_decides_no_sample(clock):
 
 def test_a_machine_that_slows_down_for_a_round_changes_no_ratio():
     """Both are three times as slow in round 1: paired by round, that cancels."""
-    assert ratio([[2.0], [6.0], [2.0]], [[1.0], [3.0], [1.0]]) == (2.0, 2.0, 2.0)
+    assert ratio([[[2.0], [6.0], [2.0]]], [[[1.0], [3.0], [1.0]]]) == (2.0, 2.0, 2.0)
 
 
-def test_the_ratio_is_the_median_over_rounds_of_median_latencies():
-    middle, low, high = ratio([[1.0, 1.0, 9.0], [2.0], [3.0]], [[1.0], [1.0], [1.0]])
+def test_a_process_says_the_median_over_rounds_of_median_latencies():
+    slow, fast = [[8.0, 8.0, 90.0], [2.0], [8.0]], [[2.0], [2.0], [1.0]]
 
-    assert (middle, low, high) == (2.0, 1.0, 3.0)
-
-
-def test_equal_latencies_have_equal_intervals():
-    baseline, candidate = [[1.0 + i % 5] for i in range(30)], [[1.0 + i % 3] for i in range(30)]
-
-    assert ratio(baseline, candidate) == ratio(baseline, candidate)
+    assert ratio([slow, slow], [fast, fast]) == (4.0, 4.0, 4.0)
 
 
-def test_percentiles_are_over_all_calls_of_all_rounds():
-    assert percentiles([[float(i) for i in range(50)], [float(i) for i in range(50, 101)]]) == (50.0, 95.0, 99.0)
+def test_processes_are_the_repetitions_however_many_rounds_they_have():
+    """Logarithms 1 and 3 have the mean 2 and a standard error of 1, which Student takes 12.706 times."""
+    few, many = ([[[2.0]] * rounds, [[8.0]] * rounds] for rounds in (1, 50))
+    ones = [[[1.0]]] * 2
+
+    assert ratio(few, ones) == pytest.approx((4.0, 4 / 2**12.7062, 4 * 2**12.7062), rel=1e-4)
+    assert ratio(many, [[[1.0]] * 50] * 2) == ratio(few, ones)
+
+
+def test_one_process_has_its_rounds_for_repetitions_and_one_round_no_width():
+    assert ratio([[[2.0], [8.0]]], [[[1.0], [1.0]]]) == ratio([[[2.0]], [[8.0]]], [[[1.0]], [[1.0]]])
+    assert ratio([[[2.0]]], [[[1.0]]]) == (2.0, 2.0, 2.0)
+
+
+def test_percentiles_are_over_all_calls_of_all_rounds_of_all_processes():
+    first, second = [float(i) for i in range(50)], [float(i) for i in range(50, 101)]
+
+    assert percentiles([[first, second]]) == percentiles([[first], [second]]) == (50.0, 95.0, 99.0)
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 16])

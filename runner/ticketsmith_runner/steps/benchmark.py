@@ -72,7 +72,7 @@ def benchmark(
     rows: list[SpeedRow] = []
     for done, size in enumerate(sizes, start=len(backends) + 1):
         latencies = _latencies(admitted.forwards, batches(subject.inputs, size), options, clock)
-        rows += speed_rows(size, latencies, baselines)
+        rows += speed_rows(size, {name: [rounds] for name, rounds in latencies.items()}, baselines)
         tell(done, parts)
     return _speed(subject, admitted, kinds, rows, sizes)
 
