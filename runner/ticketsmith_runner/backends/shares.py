@@ -19,24 +19,25 @@ from ..timing import Clock, Rounds, measure
 from . import Forward, every
 from .admission import admit
 
-PROCESSES = 5
-LEAST = 3
-"""Rounds that a process is worth: it takes two seconds before the first."""
+FEWEST, MOST = 3, 4
+"""Processes: a fifth would narrow an interval by a fifth, and take two seconds before its first round."""
+LEAST = 2
+"""Rounds of each."""
 FEW = 2  # examples that a process checks its back-ends on; their outputs were checked on all, before
 Latencies = dict[int, dict[str, Rounds]]
 """Of one process, by batch size and back-end."""
 
 
 def shares(rounds: int) -> list[range]:
-    """The rounds of each process; of none where they are too few for two.
+    """The rounds of each process; none where they are too few.
 
-    >>> shares(15)
-    [range(0, 3), range(3, 6), range(6, 9), range(9, 12), range(12, 15)]
+    >>> shares(16)
+    [range(0, 4), range(4, 8), range(8, 12), range(12, 16)]
     >>> shares(5)
     []
     """
-    count = min(PROCESSES, rounds // LEAST)
-    return parts(rounds, -(-rounds // count)) if count > 1 else []
+    count = min(MOST, rounds // LEAST)
+    return parts(rounds, -(-rounds // count)) if count >= FEWEST else []
 
 
 @dataclass(frozen=True, kw_only=True)
