@@ -7,7 +7,8 @@ Each side is a checkout whose packages come first on PYTHONPATH, under the inter
 spec: one worker trains dense and then tickets, into a store of its own. The times are those that the run records:
 `updates` in updates alone, `whole` with starts, looks and tests. The two sides of a case follow each other; the order
 of cases, and of sides, is drawn anew in each round, after one round of a few updates that is not recorded. A ratio is
-old / new, above 1 where the working tree is faster: the median over rounds, with a 95 % bootstrap interval.
+old / new, above 1 where the working tree is faster: the geometric mean over rounds, each of which has processes of its
+own, with a 95 % t interval.
 
 The exit code is 1 if the interval of a ratio lies wholly below 0.95, and 2 if what was asked for is not there.
 """
@@ -150,7 +151,7 @@ def row(case: Case, level: int, measure: str, old: Rounds, new: Rounds) -> Row:
         [[1e3 * seconds / case.steps for seconds in getattr(arms[level], measure)] for arms in side]
         for side in (old, new)
     )
-    middle, low, high = ratio(before, after)
+    middle, low, high = ratio(*([[seconds] for seconds in side] for side in (before, after)))
     trainers = sorted({arms[level].trainer for arms in (*old, *new)})
     return {
         "case": case.name, "density": round(case.densities[level], 4), "trainer": ", ".join(trainers),

@@ -17,7 +17,6 @@ import argparse
 import json
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -49,12 +48,12 @@ FORMS = (
 """Trainer, replicates, and what is different."""
 LARGE = ("lenet300", "lenet300-sgd", "conv2", "resnet20")
 UPDATES = 50
-OPTIONS = BenchmarkOptions(batch_sizes=(1, 64, 256, 4096), rounds=9, seconds=0.02)
+OPTIONS = BenchmarkOptions(batch_sizes=(1, 64, 256, 4096), rounds=12, seconds=0.02)
 Made = tuple[Callable[[], nn.Module], tuple[int, ...]]
 NETS: dict[str, Made] = {
-    "mlp1024": (lambda: chain(784, 1024, 1024, 10), (784,)),
-    "ffn768": (lambda: chain(768, 3072, 768), (768,)),
-    "mlp4096": (lambda: chain(1024, 4096, 4096, 1024), (1024,)),
+    "mlp1024": (partial(chain, 784, 1024, 1024, 10), (784,)),
+    "ffn768": (partial(chain, 768, 3072, 768), (768,)),
+    "mlp4096": (partial(chain, 1024, 4096, 4096, 1024), (1024,)),
     "lenet5": (nets.lenet5, (1, 28, 28)),
     "conv2": (nets.conv2, (3, 32, 32)),
 }
@@ -106,7 +105,7 @@ def trainings(cases: Sequence[Case], root: str) -> Iterator[Row]:
         times = measure(calls, 5, 0.0)
         for name, rounds in times.items():
             each = [[call / sizes[name] for call in calls] for calls in rounds]
-            found, low, high = ratio(times["loop"], each)
+            found, low, high = ratio([times["loop"]], [each])
             seconds = case.scale * statistics.median(statistics.median(calls) for calls in each)
             yield {"case": case.name, "form": name, "seconds": seconds, "ratio": found, "low": low, "high": high}
 
@@ -144,7 +143,7 @@ def inferences() -> Iterator[Row]:
     torch.set_num_threads(cores())  # for what is compared with
     for net, form, sparsity in SUBJECTS:
         subject = pruned(net, form, sparsity)
-        speed = benchmark(subject, OPTIONS, backends, time.perf_counter)
+        speed = benchmark(subject, OPTIONS, backends, make=NETS[net][0])
         for refusal in speed.refused:
             print(f"{net} {form} {sparsity:.0%}: {refusal.backend}: {refusal.reason}", file=sys.stderr)
         for row in speed.rows:

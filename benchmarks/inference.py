@@ -8,8 +8,8 @@ nearest to the column; so are those of `lenet300-vector` and `lenet300-unit`, in
 competed. The other nets are pruned by magnitude, layer by layer, untrained. Outputs of every back-end are checked
 against the masked network before it is timed; dense runtimes serve the dense network.
 
-A row is the chosen back-end against the best of PyTorch, ONNX Runtime and OpenVINO, all fp32 and in this process;
-ratio of median latencies over interleaved rounds with its 95 % bootstrap interval. `half` is the ratio to the best
+A row is the chosen back-end against the best of PyTorch, ONNX Runtime and OpenVINO, all fp32; ratio of median latencies
+over interleaved rounds in four fresh processes, with a 95 % interval over processes. `half` is the ratio to the best
 dense one in 16 bits, `own` that to our own dense loops. `--all` adds every other back-end, torch.compile included.
 `--avx2` makes our code for AVX2 alone, as on a machine without AVX-512; the opponents keep theirs, for which ONNX
 Runtime, mostly the best of them, has no switch.
@@ -21,8 +21,8 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import nets
@@ -51,15 +51,24 @@ SPARSITIES = (0.7, 0.8, 0.9, 0.95)
 TASKS = {"digits": "digits-mlp", "lenet300": "mnist-lenet300"}
 FOUND = {"lenet300-vector": "vector", "lenet300-unit": "unit"}
 Made = tuple[Callable[[], nn.Module], tuple[int, ...]]
-MADE: dict[str, Made] = {
-    "mlp1024": (lambda: chain(784, 1024, 1024, 10), (784,)),
-    "ffn768": (lambda: chain(768, 3072, 768), (768,)),
-    "lenet5": (nets.lenet5, (1, 28, 28)),
-    "resnet20": (lambda: nets.resnet20(projected=True), (3, 32, 32)),
-    "mlp1024-vector": (lambda: chain(784, 1024, 1024, 10), (784,)),
-}
 TRAINING = {"digits": [], "lenet300": ["--set=training.steps=3000", "--replicates=1", "--set=controls=[]"]}
-OPTIONS = BenchmarkOptions(batch_sizes=(1, 16, 64, 256), rounds=15, seconds=0.02)
+OPTIONS = BenchmarkOptions(batch_sizes=(1, 16, 64, 256), rounds=16, seconds=0.02)
+
+
+def chain(*sizes: int) -> nn.Sequential:
+    """Linear and ReLU."""
+    linears = [nn.Linear(inputs, units) for inputs, units in itertools.pairwise(sizes)]
+    modules = [nn.Flatten(), *(module for linear in linears for module in (linear, nn.ReLU()))]
+    return nn.Sequential(*modules[:-1])
+
+
+MADE: dict[str, Made] = {
+    "mlp1024": (partial(chain, 784, 1024, 1024, 10), (784,)),
+    "ffn768": (partial(chain, 768, 3072, 768), (768,)),
+    "lenet5": (nets.lenet5, (1, 28, 28)),
+    "resnet20": (partial(nets.resnet20, projected=True), (3, 32, 32)),
+    "mlp1024-vector": (partial(chain, 784, 1024, 1024, 10), (784,)),
+}
 
 
 def main() -> None:
@@ -73,13 +82,12 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.avx2:
-        narrow = Machine.host().without(*AVX512.features)
-        Machine.host = classmethod(lambda cls: narrow)  # type: ignore[method-assign, assignment]
+        narrow()
     rows = []
     for net in options.nets.split(","):
         found = pruned(net) if net in MADE else searched(net, options.data_root)
-        for subject in found:
-            for row in measured(net, subject, options.all):
+        for subject, make in found:
+            for row in measured(net, subject, partial(narrowed, make) if options.avx2 else make, options.all):
                 rows.append(row)
                 if options.output == "text":
                     print(line(row), flush=True)
@@ -87,8 +95,20 @@ def main() -> None:
         print(json.dumps(rows, indent=2))
 
 
-def searched(net: str, root: str) -> Iterator[Subject]:
-    """The tickets of a search, at the rounds nearest to SPARSITIES."""
+def narrow() -> None:
+    """Let our code see a processor without AVX-512."""
+    less = Machine.host().without(*AVX512.features)
+    Machine.host = classmethod(lambda cls: less)  # type: ignore[method-assign, assignment]
+
+
+def narrowed(make: Callable[[], nn.Module]) -> nn.Module:
+    """A network, in a process that is narrow from now on."""
+    narrow()
+    return make()
+
+
+def searched(net: str, root: str) -> Iterator[tuple[Subject, Callable[[], nn.Module]]]:
+    """The tickets of a search, at the rounds nearest to SPARSITIES, and what makes a network like theirs."""
     base = net.partition("-")[0]
     with tempfile.TemporaryDirectory() as folder:
         argv = [sys.executable, "-m", "ticketsmith", "run", "imp", "--task", TASKS[base], "--data-root", root]
@@ -106,7 +126,7 @@ def searched(net: str, root: str) -> Iterator[Subject]:
         inputs = context.task.inputs(context.examples.batch(last))
         for sparsity in SPARSITIES:
             chosen = min(levels, key=lambda level: abs(level.sparsity - sparsity))
-            yield Subject(**vars(chosen), inputs=inputs)
+            yield Subject(**vars(chosen), inputs=inputs), context.network
 
 
 def of_levels(context: Context) -> list[Benchmark]:
@@ -122,7 +142,7 @@ def of_levels(context: Context) -> list[Benchmark]:
     ]
 
 
-def pruned(net: str) -> Iterator[Subject]:
+def pruned(net: str) -> Iterator[tuple[Subject, Callable[[], nn.Module]]]:
     """A network at its initialization, and the same with the largest weights, or vectors, of each layer alone."""
     make, shape = MADE[net]
     compete = granularity("vector" if net.endswith("-vector") else "weight")
@@ -136,19 +156,14 @@ def pruned(net: str) -> Iterator[Subject]:
         with torch.no_grad():
             for name, mask in masks.items():
                 masked.get_parameter(name).mul_(mask)
-        yield Subject(replicate=0, dense=dense, masked=masked, masks=masks, inputs=torch.randn(1024, *shape))
+        yield Subject(replicate=0, dense=dense, masked=masked, masks=masks, inputs=torch.randn(1024, *shape)), make
 
 
-def chain(*sizes: int) -> nn.Sequential:
-    """Linear and ReLU."""
-    linears = [nn.Linear(inputs, units) for inputs, units in itertools.pairwise(sizes)]
-    modules = [nn.Flatten(), *(module for linear in linears for module in (linear, nn.ReLU()))]
-    return nn.Sequential(*modules[:-1])
-
-
-def measured(net: str, subject: Subject, everything: bool) -> Iterator[dict[str, object]]:
+def measured(
+    net: str, subject: Subject, make: Callable[[], nn.Module], everything: bool
+) -> Iterator[dict[str, object]]:
     backends = {name: backend for name, backend in every().items() if everything or not backend.KIND.asked}
-    speed = benchmark(subject, OPTIONS, backends, time.perf_counter)
+    speed = benchmark(subject, OPTIONS, backends, make=make)
     for chosen in speed.choices:
         rows = [row for row in speed.rows if row.batch_size == chosen.batch_size]
         half = [row.p50 for row in rows if backends[row.backend].KIND.dense and row.backend in speed.precisions]

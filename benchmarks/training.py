@@ -8,7 +8,8 @@ workers, torch.optim, in one process. The planner's choice runs as in a run: one
 replicate takes half of what two take together. A further row is against two conventional loops side by side. Opponents,
 and `plain eager`, which is that trainer without channels_last, have processes of their own, with torch's settings and
 memory as they come; `eager without channels_last` keeps memory as ours does. Calls of a round follow each other, and
-the order of a round is drawn; a ratio is the median over rounds, with a 95 % bootstrap interval.
+the order of a round is drawn; a ratio is the geometric mean over rounds, with a 95 % t interval,
+which is blind to what is fixed in these processes.
 
 lenet300 is the task mnist-lenet300 (batches of 60, Adam), lenet300-sgd has open_lth's batches of 128 and SGD; conv2 and
 resnet20 train on noise of CIFAR-10's size; digits is digits-mlp, whose conventional loop reads tensors. A density of 1
@@ -127,7 +128,7 @@ def compare(
     head = {"case": case.name, "density": density, "trainer": name}
 
     def row(candidate: str, workers: int, baseline: str, against: str | None = None, **more: object) -> Row:
-        found, low, high = ratio(each[baseline], each[candidate])
+        found, low, high = ratio([each[baseline]], [each[candidate]])
         seconds = case.scale * float(np.median([np.median(calls) for calls in each[candidate]]))
         named = {"against": against} if against else {}
         return head | more | {"workers": workers, "ratio": found, "low": low, "high": high, "seconds": seconds} | named

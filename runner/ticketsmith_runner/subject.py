@@ -40,6 +40,8 @@ class Subject(Networks):
     """
 
     inputs: Inputs
+    export: Models | None = None
+    """The export of the dense network, where another process has made it."""
 
     @Once
     def graph(self) -> Graph:
@@ -73,4 +75,4 @@ class Subject(Networks):
     @Once
     def models(self) -> Models:
         """The dense network for other runtimes, by torch's exporter."""
-        return exported(self.dense, self.inputs)
+        return self.export or exported(self.dense, self.inputs)

@@ -21,7 +21,7 @@ BENCHMARK = [
     "--batch",
     "1",
     "--rounds",
-    "1",
+    "6",
     "-o",
     "json",
 ]

@@ -84,7 +84,7 @@ def test_our_own_dense_loops_are_neither_beaten_nor_chosen():
 
 
 def test_rows_are_relative_to_the_best_dense_backend():
-    latencies = {"eager": [[4.0]] * 3, "compiled": [[2.0]] * 3, "ticket": [[1.0]] * 3}
+    latencies = {"eager": [[[4.0]] * 3], "compiled": [[[2.0]] * 3], "ticket": [[[1.0]] * 3]}
 
     rows = speed_rows(8, latencies, ["eager", "compiled"])
 

@@ -9,7 +9,7 @@ N: examples.  F: all numbers of an example's output.
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -48,6 +48,17 @@ class Admission:
     refused: list[Refusal]
     cold: dict[str, float]
     """Seconds until the first outputs: everything is built, and one example answered."""
+
+    def without(self, refused: Iterable[Refusal]) -> "Admission":
+        """The same, less what another process has refused."""
+        new = {refusal.backend: refusal for refusal in refused if refusal.backend in self.forwards}
+        return replace(
+            self,
+            forwards={name: forward for name, forward in self.forwards.items() if name not in new},
+            differences={name: each for name, each in self.differences.items() if name not in new},
+            refused=[*self.refused, *new.values()],
+            cold={name: seconds for name, seconds in self.cold.items() if name not in new},
+        )
 
 
 def admit(

@@ -1,6 +1,6 @@
 """Rows of the speed table from latencies, and the back-end that a ticket should run on. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from ticketsmith.lottery.results import SpeedRow
 
@@ -8,13 +8,16 @@ from ..timing import Rounds, percentiles, ratio
 from . import Kind
 
 LEAST_GAIN = 1.02
-"""A bootstrap over rounds is blind to what is fixed in a process (memory layout, a neighbour): less is not a gain."""
+"""Several back-ends compete, and the fastest of them may owe that to luck: less is not a gain."""
 
 
-def speed_rows(size: int, latencies: Mapping[str, Rounds], baselines: Collection[str]) -> list[SpeedRow]:
-    """One row per back-end at one batch size. The best of the baselines, by median latency, is the measure of all."""
+def speed_rows(size: int, latencies: Mapping[str, Sequence[Rounds]], baselines: Collection[str]) -> list[SpeedRow]:
+    """One row per back-end at one batch size, from its rounds in each process.
+
+    The best of the baselines, by median latency, is the measure of all.
+    """
     baseline = latencies[min(baselines, key=lambda name: percentiles(latencies[name])[0])]
-    return [_row(name, size, rounds, baseline) for name, rounds in latencies.items()]
+    return [_row(name, size, each, baseline) for name, each in latencies.items()]
 
 
 def choose(rows: list[SpeedRow], kinds: Mapping[str, Kind]) -> SpeedRow:
@@ -30,7 +33,7 @@ def choose(rows: list[SpeedRow], kinds: Mapping[str, Kind]) -> SpeedRow:
     return min((row for row in rows if kinds[row.backend].baseline), key=lambda row: row.p50)
 
 
-def _row(name: str, size: int, latencies: Rounds, baseline: Rounds) -> SpeedRow:
+def _row(name: str, size: int, latencies: Sequence[Rounds], baseline: Sequence[Rounds]) -> SpeedRow:
     p50, p95, p99 = percentiles(latencies)
     middle, low, high = ratio(baseline, latencies)
     return SpeedRow(

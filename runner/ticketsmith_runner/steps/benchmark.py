@@ -3,14 +3,14 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import cycle
-from typing import Any
 
 import torch
+from torch import nn
 
 import ticketsmith
 from ticketsmith.allowance import cores
@@ -24,11 +24,13 @@ from ticketsmith.machine import cpu, versions
 from ..backends import Backend, Forward, Kind, every
 from ..backends.admission import Admission, admit
 from ..backends.ranking import choose, speed_rows
+from ..backends.shares import Latencies, Share, shares, timed
 from ..context import Artifacts, Context
-from ..inputs import Inputs, batches
+from ..fresh import processes
+from ..parcel import parcel
 from ..replicate import subject_of
 from ..subject import Subject
-from ..timing import Clock, Rounds, measure
+from ..timing import Clock
 
 TUNING = ("MKL_", "OPENBLAS_", "OMP_", "KMP_", "DNNL_", "ONEDNN_")
 """Beginnings of environment variables that make dense kernels faster or slower."""
@@ -42,9 +44,10 @@ def run(
 ) -> Artifacts:
     """Volatile `speed.json`: latencies, throughput and ratio to dense per back-end and batch size."""
     options = context.spec.benchmark
+    make = None if backends else replace(context, workers=None, progress=None).network
     with _threads(options.threads):
         chosen, tell = backends or _wanted(options.backends), partial(context.tell_part, step)
-        speed = benchmark(subject_of(step, context), options, chosen, clock, tell)
+        speed = benchmark(subject_of(step, context), options, chosen, clock, tell, make)
     return Artifacts(volatile={"speed.json": canonical(speed.model_dump(mode="json"))})
 
 
@@ -52,34 +55,63 @@ def benchmark(
     subject: Subject,
     options: BenchmarkOptions,
     backends: Mapping[str, Backend],
-    clock: Clock,
+    clock: Clock = time.perf_counter,
     tell: Callable[[int, int], None] = lambda done, of: None,
+    make: Callable[[], nn.Module] | None = None,
 ) -> Speed:
     """Check every back-end, then time those that passed. Raises TicketSmithError if no dense one did.
 
-    `tell` hears after each check and each batch size how much of all is done.
+    With `make`, which makes a network for the subject's values wherever it is sent, fresh processes share the rounds;
+    without it, or for few rounds, this process takes all. `tell` hears after each check, and after each batch size or
+    process, how much of all is done.
     """
     sizes = sorted(set(options.batch_sizes))
-    parts = len(backends) + len(sizes)
-    admitted = admit(backends, subject, sizes, lambda done: tell(done, parts))
-    kinds = {name: backends[name].KIND for name in admitted.forwards}
-    baselines = [name for name, kind in kinds.items() if kind.baseline]
-    if not baselines:
-        reasons = "; ".join(f"{refusal.backend}: {refusal.reason}" for refusal in admitted.refused)
-        raise TicketSmithError(
-            f"no dense back-end to compare with ({reasons})", "repair one: without a baseline there is no ratio"
-        )
+    ranges = shares(options.rounds) if make else []
+    before, of = len(backends), len(backends) + len(ranges or sizes)
+    measured: list[Latencies] = []
+    with processes(len(ranges)) as fresh:
+        admitted = admit(backends, subject, sizes, lambda done: tell(done, of))
+        _baselines(admitted, backends)
+        if make and ranges:
+            sent = parcel(subject, make, {1, *sizes})
+            works = [Share(parcel=sent, backends=[*admitted.forwards], options=options, rounds=each) for each in ranges]
+            for refused, latencies in fresh.each(works):
+                admitted = admitted.without(refused)
+                measured.append(latencies)
+                tell(before + len(measured), of)
+        else:
+            rounds = range(options.rounds)
+            here = timed(
+                admitted.forwards, subject.inputs, options, rounds, clock, lambda done: tell(before + done, of)
+            )
+            measured.append(here)
+    baselines = _baselines(admitted, backends)
     rows: list[SpeedRow] = []
-    for done, size in enumerate(sizes, start=len(backends) + 1):
-        latencies = _latencies(admitted.forwards, batches(subject.inputs, size), options, clock)
-        rows += speed_rows(size, latencies, baselines)
-        tell(done, parts)
-    return _speed(subject, admitted, kinds, rows, sizes)
+    for size in sizes:
+        of_size = {name: [each[size][name] for each in measured] for name in admitted.forwards}
+        rows += speed_rows(size, of_size, baselines)
+    kinds = {name: backends[name].KIND for name in admitted.forwards}
+    return _speed(subject, admitted, kinds, rows, len(measured))
+
+
+def _baselines(admitted: Admission, backends: Mapping[str, Backend]) -> list[str]:
+    """Dense back-ends that a ticket has to beat. Raises TicketSmithError if there are none."""
+    if found := [name for name in admitted.forwards if backends[name].KIND.baseline]:
+        return found
+    reasons = "; ".join(f"{refusal.backend}: {refusal.reason}" for refusal in admitted.refused)
+    raise TicketSmithError(
+        f"no dense back-end to compare with ({reasons})", "repair one: without a baseline there is no ratio"
+    )
 
 
 def _speed(
-    subject: Subject, admitted: Admission, kinds: Mapping[str, Kind], rows: list[SpeedRow], sizes: list[int]
+    subject: Subject,
+    admitted: Admission,
+    kinds: Mapping[str, Kind],
+    rows: list[SpeedRow],
+    processes: int,
 ) -> Speed:
+    sizes = sorted({row.batch_size for row in rows})
     choices = [choose([row for row in rows if row.batch_size == size], kinds) for size in sizes]
     plans = {name: forward.plan for name, forward in admitted.forwards.items() if forward.plan}
     return Speed(
@@ -89,6 +121,7 @@ def _speed(
         max_abs_difference=admitted.differences,
         rows=rows,
         refused=admitted.refused,
+        processes=processes,
         cold=admitted.cold,
         precisions={name: kind.precision for name, kind in kinds.items() if kind.precision != "float32"},
         controls=[name for name, kind in kinds.items() if kind.control],
@@ -97,22 +130,6 @@ def _speed(
         headline=choices[-1],
         choices=choices,
     )
-
-
-def _latencies(
-    forwards: Mapping[str, Forward], parts: Sequence[Inputs], options: BenchmarkOptions, clock: Clock
-) -> dict[str, Rounds]:
-    """Each back-end on the same batches, over and over."""
-    calls = {
-        name: _call(forward, cycle([forward.prepare(part) for part in parts])) for name, forward in forwards.items()
-    }
-    with torch.inference_mode():  # entered once: within every call it would be part of the time
-        return measure(calls, options.rounds, options.seconds, clock)
-
-
-def _call(forward: Forward, parts: Iterator[Any]) -> Callable[[], object]:
-    call = forward.call
-    return lambda: call(next(parts))
 
 
 def _wanted(names: Collection[str]) -> dict[str, Backend]:

@@ -250,10 +250,10 @@ class SpeedRow(Record):
     p99: float
     throughput: float
     ratio: float
-    """Median throughput over that of the best dense back-end at this batch size, interleaved round by round."""
+    """Throughput over that of the best dense back-end at this batch size: of medians, interleaved round by round."""
     low: float
     high: float
-    """95 % bootstrap interval of the ratio over rounds."""
+    """95 % interval of the ratio over processes, or over rounds where one process had them all."""
 
 
 class Refusal(Record):
@@ -278,6 +278,8 @@ class Speed(Record):
     """Fastest back-end at the largest batch size; a dense one if nothing surely beats dense."""
     headline: SpeedRow
     """The row shown in the scorecard: the chosen back-end at the largest batch size."""
+    processes: int = 1
+    """Processes that shared the rounds. In one, an interval is blind to what is fixed in it."""
     choices: list[SpeedRow] = []
     """The chosen back-end at every batch size, smallest first."""
     cold: dict[str, float] = {}

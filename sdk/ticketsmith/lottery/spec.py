@@ -160,8 +160,10 @@ class BenchmarkOptions(Part):
     """The measurement of speed. Not part of the run id: it changes no result of the search."""
 
     batch_sizes: tuple[Count, ...] = Field((1, 16, 64, 256), min_length=1, description="examples per call")
-    rounds: Count = Field(30, description="interleaved rounds; every back-end is timed once in each")
-    seconds: Annotated[float, Field(gt=0, le=3600)] = Field(0.002, description="time per back-end, batch and round")
+    rounds: Count = Field(
+        16, description="interleaved rounds, shared by processes; every back-end is timed once in each"
+    )
+    seconds: Annotated[float, Field(gt=0, le=3600)] = Field(0.004, description="time per back-end, batch and round")
     threads: Count = Field(1, description="of every back-end")
     backends: tuple[str, ...] = Field((), description="of the ticket, to be timed beside all dense ones; empty: all")
     replicate: Annotated[int, Field(ge=0)] | None = Field(

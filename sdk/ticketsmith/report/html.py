@@ -16,7 +16,7 @@ from .grid import grid
 from .limits import limits
 from .numbers import capital, level_of, percent, removed, unit
 from .reproduce import COMMAND, provenance, yaml
-from .speed import conditions, timings
+from .speed import conditions, repetitions, timings
 from .table import Table
 from .zones import RULE, zones
 
@@ -139,8 +139,8 @@ def _speed(findings: Findings) -> str:
         return '<p class="note">Not measured.</p>'
     refused = [f"{each.backend} was refused: {each.reason}" for each in speed.refused]
     note = (
-        f"Ratios are over the best dense back-end at the same batch size, with 95\N{NO-BREAK SPACE}% bootstrap intervals over "
-        f"interleaved rounds; the filled bar was chosen. Headline: {conditions(speed)}, at {removed(speed.sparsity)} of the weights removed."
+        f"Ratios are over the best dense back-end at the same batch size, with 95\N{NO-BREAK SPACE}% intervals over "
+        f"{repetitions(speed)}; the filled bar was chosen. Headline: {conditions(speed)}, at {removed(speed.sparsity)} of the weights removed."
     )
     pictures = f'<div class="panels">{"".join(bars(speed))}</div><p class="note">{escape(note)}</p>'
     every = f"<details><summary>Every back-end and batch size</summary>{_table(timings(speed))}</details>"

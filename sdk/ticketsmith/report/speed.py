@@ -28,6 +28,13 @@ def conditions(speed: Speed) -> str:
     return f"{speed.headline.backend}, batch {speed.headline.batch_size}, {machine.cpu}, {machine.device}, {threads}"
 
 
+def repetitions(speed: Speed) -> str:
+    """The repetitions that an interval of its ratios is over."""
+    if speed.processes == 1:
+        return "interleaved rounds of one process, blind to what is fixed in it"
+    return f"{speed.processes} processes, each with interleaved rounds"
+
+
 def reduced(speed: Speed) -> tuple[str, float] | None:
     """The best dense back-end of another precision in the headline's batch, and how often as fast the chosen one is."""
     size, dense = speed.headline.batch_size, speed.precisions.keys() - speed.max_abs_difference.keys()
