@@ -335,19 +335,12 @@ def _pair(found: Any, lines: bool, start: int) -> list[int]:
 
 
 def batch_norm(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
-    """Into the convolution before it, if that serves it alone; else a gain and a shift. In float64, rounded once."""
-    mean, var = net.constant(a["running_mean"]), net.constant(a["running_var"])
-    if mean is None or var is None:
-        raise NotApplicable("it normalizes by what it computes")
-    gain, shift = (None if each is None else net.constant(each) for each in (a["weight"], a["bias"]))
-    scale = (1.0 if gain is None else gain.array.astype(np.float64)) / np.sqrt(var.array.astype(np.float64) + a["eps"])
-    offset = (0.0 if shift is None else shift.array) - mean.array * scale
-    folded = net.scaled(node, int(a["input"]), scale, offset)
-    if folded is not None:
-        return [folded]
-    width = [len(scale), *(1,) * (node.args[0].meta["val"].dim() - 2)]  # type: ignore[union-attr]
-    gains = [net.add(Constant(each.astype(np.float32).reshape(width))) for each in (scale, offset)]
-    return [net.put("add", net.put("mul", a["input"], gains[0]), gains[1])]
+    channels = int(node.args[0].meta["val"].shape[1])  # type: ignore[union-attr]
+    missing = [net.put("full", to=[channels], value=value) for value in (1.0, 0.0)]
+    gain, shift = (
+        given if given is not None else other for given, other in zip((a["weight"], a["bias"]), missing, strict=True)
+    )
+    return [net.put("batch_norm", a["input"], gain, shift, a["running_mean"], a["running_var"], eps=float(a["eps"]))]
 
 
 def normed(operator: str) -> Rule:

@@ -111,7 +111,9 @@ class _Lowering:
         if _place(tensor) not in self.known:
             mask = self.masks.get(_place(tensor))
             array = _numpy(tensor if mask is None else tensor * mask)
-            self.known[_place(tensor)] = self.add(Constant(array, None if mask is None else mask.numpy()))
+            self.known[_place(tensor)] = self.add(
+                Constant(array, None if mask is None else mask.numpy(), name.removeprefix("network."))
+            )
         return self.known[_place(tensor)]
 
     def called(self, node: fx.Node) -> Any:
@@ -193,21 +195,6 @@ class _Lowering:
             return Constant(computed(node, [known[0].array], 0), computed(node, [known[0].alive], 0))
         array = computed(node, [each.array for each in known], 0)
         return Constant(array) if array.size <= max([SMALL, *(each.array.size for each in known)]) else None
-
-    def scaled(self, node: fx.Node, value: int, scale_O: Numbers, offset_O: Numbers) -> "_Value | None":
-        """The convolution that `node` reads, with a gain and a shift in its weights; None if it serves others too."""
-        conv, source = self.found[value], node.args[0]
-        assert isinstance(source, fx.Node)
-        weight = self.constant(conv.reads[1]) if isinstance(conv, Node) and conv.operator == "conv" else None
-        if weight is None or len(source.users) > 1:
-            return None
-        assert isinstance(conv, Node)
-        bias = self.constant(conv.reads[2]) if len(conv.reads) > 2 else None
-        array = (weight.array * scale_O.reshape(-1, 1, 1, 1)).astype(np.float32)
-        shift = ((0.0 if bias is None else bias.array) * scale_O + offset_O).astype(np.float32)
-        reads = [conv.reads[0], self.add(Constant(array, weight.alive)), self.add(Constant(shift))]
-        self.found[value] = replace(conv, reads=reads)
-        return _Value(value)
 
     def constant(self, value: int | None) -> Constant | None:
         """What stands in a constant; None for anything else."""

@@ -37,6 +37,8 @@ class Constant:
     """Zero outside the mask."""
     alive: NDArray[np.bool_] | None = None
     """Weights that the mask keeps; None: no mask."""
+    name: str | None = None
+    """The parameter or buffer that it is in the network that was trained; None: it was computed."""
 
     @property
     def kept(self) -> int:
@@ -107,6 +109,11 @@ class Network:
         """The node after which a value is not needed any more, by value; outputs are always needed."""
         used = {read: n for n, node in enumerate(self.nodes) for read in node.reads}
         return {value: n for value, n in used.items() if value not in self.outputs}
+
+    def constant(self, value: int) -> Constant | None:
+        """The constant that a value is; None for an input, or what a node puts out."""
+        place = value - len(self.inputs)
+        return self.constants[place] if 0 <= place < len(self.constants) else None
 
     def counted(self) -> Iterator[tuple[int, int]]:
         """Weights under a mask, and those that it keeps, of each constant that has one."""

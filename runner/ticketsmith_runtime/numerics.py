@@ -63,6 +63,15 @@ def rms_norm(x: Numbers, *gains: Numbers, axes: int, eps: float) -> Numbers:
     return _scaled(x / np.sqrt(np.square(x).mean(tuple(range(-axes, 0)), keepdims=True) + eps), gains)
 
 
+def batch_norm(x: Numbers, gain: Numbers, shift: Numbers, mean: Numbers, variance: Numbers, eps: float) -> Numbers:
+    """Channels by the mean and variance that training found (Ioffe & Szegedy, arXiv 1502.03167)."""
+    scale = gain.astype(np.float64) / np.sqrt(variance.astype(np.float64) + eps)
+    wide = (-1, *(1,) * (x.ndim - 2))
+    return np.asarray(
+        x * scale.astype(x.dtype).reshape(wide) + (shift - mean * scale).astype(x.dtype).reshape(wide), x.dtype
+    )
+
+
 def group_norm(x: Numbers, *gains: Numbers, groups: int, eps: float) -> Numbers:
     """Mean 0 and variance 1 over each group of channels (Wu & He, arXiv 1803.08494); then the gain and the shift."""
     flat = x.reshape(len(x), groups, -1)

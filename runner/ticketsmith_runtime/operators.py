@@ -162,6 +162,7 @@ OPERATORS: dict[str, Operator] = {
     "layer_norm": Operator(numerics.layer_norm, sizes.normalized, (1, 3), NORM),
     "rms_norm": Operator(numerics.rms_norm, sizes.normalized, (1, 2), NORM),
     "group_norm": Operator(numerics.group_norm, sizes.grouped, (1, 3), {"groups": positive, "eps": number}),
+    "batch_norm": Operator(numerics.batch_norm, sizes.channelled, (5, 5), {"eps": number}),
     "sum": reduced(np.sum),
     "mean": reduced(np.mean),
     "amax": reduced(np.max),

@@ -224,6 +224,11 @@ def normalized(x: Shape, *gains: Shape, axes: int = 1, **_: object) -> Shape:
     return x
 
 
+def channelled(x: Shape, *gains: Shape, eps: float) -> Shape:
+    """The shape of the first, whose second axis the others have."""
+    return grouped(x, *gains, groups=1, eps=eps)
+
+
 def grouped(x: Shape, *gains: Shape, groups: int, eps: float) -> Shape:
     """The shape of the first, whose second axis the gains have."""
     if len(x) < 2 or x[1] % groups or any(each != x[1:2] for each in gains):
