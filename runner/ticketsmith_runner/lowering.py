@@ -78,7 +78,7 @@ def _exported(module: nn.Module, inputs: Inputs, size: int) -> Any:
 
 
 class _Lowering:
-    """What has been found so far: each value has a number, those of constants and nodes side by side."""
+    """Inputs, constants and nodes found so far; the number of each is that of its value."""
 
     def __init__(self, program: Any, masks: Mapping["Place", Tensor]) -> None:
         self.program, self.masks = program, masks
@@ -197,7 +197,7 @@ class _Lowering:
         return Constant(array) if array.size <= max([SMALL, *(each.array.size for each in known)]) else None
 
     def constant(self, value: int | None) -> Constant | None:
-        """What stands in a constant; None for anything else."""
+        """The constant that a value is; None for anything else."""
         found = None if value is None else self.found[value]
         return found if isinstance(found, Constant) else None
 

@@ -151,7 +151,7 @@ def _evaluated(network: Network, given: Sequence[Numbers], real: type) -> list[N
 
 
 def computed(node: Node, arrays: Sequence[Numbers], batch: int, real: type = np.float32) -> Numbers:
-    """What one node puts out, floats as wide as `real` says: division makes float64 of whole numbers."""
+    """The value that one node puts out, floats as wide as `real` says: division makes float64 of whole numbers."""
     return _real(np.asarray(OPERATORS[node.operator].run(*arrays, **node.sized(batch))), real)
 
 

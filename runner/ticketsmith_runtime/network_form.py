@@ -40,7 +40,7 @@ def _type(array: NDArray[Any]) -> str:
 
 
 def tensors(network: Network) -> dict[str, NDArray[Any]]:
-    """Of each constant the numbers, or the kept ones and the mask as bits."""
+    """Numbers of each constant, or the kept ones and the mask as bits."""
     found: dict[str, NDArray[Any]] = {}
     for n, each in enumerate(network.constants):
         if each.alive is None:

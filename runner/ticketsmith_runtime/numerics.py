@@ -1,4 +1,4 @@
-"""What operators compute, by numpy, in the type of what they read: float32 to answer, float64 to be held against.
+"""Computations of operators, by numpy, in the type of what they read: float32 to answer, float64 to be held against.
 
 B: batch.  C: channels.  H, W: rows and columns of a plane.
 """

@@ -37,7 +37,7 @@ class Loop:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Convolution:
-    """What a mask left of a convolution's weights."""
+    """A convolution, and the weights that a mask left of it."""
 
     weight_OCHW: NDArray[np.float32]
     alive_OCHW: NDArray[np.bool_]

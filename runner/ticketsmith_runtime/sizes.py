@@ -251,7 +251,7 @@ def _positive(shape: Shape) -> Shape:
 def places(
     x: Shape, kernel: Shape, stride: Sequence[int], padding: Sequence[int], ceil: bool = False
 ) -> tuple[int, ...]:
-    """How often a window fits. With `ceil` the last may hang over, unless it begins beyond the border: as in torch."""
+    """Times that a window fits. With `ceil` the last may hang over, unless it begins beyond the border: as in torch."""
     found = []
     for size, reach, step, border in zip(x, kernel, stride, padding, strict=True):
         room = size + 2 * border - reach
