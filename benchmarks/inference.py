@@ -101,11 +101,11 @@ def searched(net: str, root: str) -> Iterator[Subject]:
         code = str(Path(ticketsmith_tasks.__file__).parents[1])
         context = Context(spec=spec, card=cards.read(ledger), ledger=ledger, code=code, data_root=root)
         levels = [networks(step, context) for step in of_levels(context)]
-        last = np.arange(context.examples.count - 1024, context.examples.count)
-        inputs = context.task.inputs(context.examples.batch(last))
+        first, last = np.arange(256), np.arange(context.examples.count - 1024, context.examples.count)
+        calibration, inputs = (context.task.inputs(context.examples.batch(numbers)) for numbers in (first, last))
         for sparsity in SPARSITIES:
             chosen = min(levels, key=lambda level: abs(level.sparsity - sparsity))
-            yield Subject(**vars(chosen), inputs=inputs)
+            yield Subject(**vars(chosen), inputs=inputs, calibration=calibration)
 
 
 def of_levels(context: Context) -> list[Benchmark]:

@@ -15,9 +15,14 @@ from .tensors import member
 
 
 def subject_of(step: Benchmark, context: Context, replicate: int | None = None) -> Subject:
-    """A replicate by its number over all cohorts, or the one that the spec asks for, with its test split."""
+    """A replicate by its number over all cohorts, or the one that the spec asks for.
+
+    It is timed on its test split, and int8 is calibrated on examples that it was trained on.
+    """
     chosen = networks(step, context, context.spec.benchmark.replicate if replicate is None else replicate)
-    return Subject(**vars(chosen), inputs=context.inputs(chosen.replicate))
+    return Subject(
+        **vars(chosen), inputs=context.inputs(chosen.replicate), calibration=context.calibration(chosen.replicate)
+    )
 
 
 def networks(step: Benchmark, context: Context, replicate: int | None = None) -> Networks:

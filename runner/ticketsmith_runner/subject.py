@@ -1,5 +1,6 @@
 """A dense network and its ticket as back-ends want them, each form made once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ from ticketsmith_runtime.graph import Graph
 
 from . import compaction, tracing
 from .applicable import NotApplicable, Once
-from .exporting import Models, exported
+from .exporting import Models, exporter
 from .inputs import Inputs, floats
 
 
@@ -39,6 +40,10 @@ class Subject(Networks):
     """
 
     inputs: Inputs
+    calibration: Inputs | None = None
+    """Examples that the ranges of int8 are taken from, which are none of `inputs`. None: there are no others."""
+    alike: "Subject | None" = None
+    """Another replicate, whose export serves for this one too."""
 
     @Once
     def graph(self) -> Graph:
@@ -67,4 +72,9 @@ class Subject(Networks):
     @Once
     def models(self) -> Models:
         """The dense network for other runtimes, by torch's exporter."""
-        return exported(self.dense, self.inputs)
+        return self.exporter(self.dense)
+
+    @Once
+    def exporter(self) -> Callable[[nn.Module], Models]:
+        """An exporter of this network, with these weights or others."""
+        return self.alike.exporter if self.alike else exporter(self.dense, self.inputs)

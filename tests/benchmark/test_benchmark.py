@@ -105,6 +105,8 @@ def test_a_faster_ticket_has_an_exact_ratio_by_a_fake_clock(measured, clock):
         "ratio": 4.0,
         "low": 4.0,
         "high": 4.0,
+        "int8": None,
+        "any": {"to": "dense", "ratio": 4.0, "low": 4.0, "high": 4.0},
     }
     assert speed.max_abs_difference == {"ticket": 0.0}
     assert [(row.backend, row.batch_size) for row in speed.rows] == [
@@ -181,6 +183,7 @@ def test_the_step_measures_the_weights_in_the_ledger(tmp_path):
     assert {(row.backend, row.batch_size) for row in speed.rows} == {(n, size) for n in timed for size in (2, 8)}
     refused = {refusal.backend for refusal in speed.refused}
     may = {"cuda", "cuda-half", "cuda-compact", "mixed", "vectors", "openvino-bf16"}
+    may |= {"openvino-int8"}  # on one thread OpenVINO 2026.4 answers small batches of so narrow a network with zeros
     assert LACKING <= refused <= may | LACKING and not refused & timed
     assert refused | timed == {name for name, each in every().items() if not each.KIND.asked}
     assert speed.cold.keys() == timed

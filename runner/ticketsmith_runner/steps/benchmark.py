@@ -63,8 +63,7 @@ def benchmark(
     parts = len(backends) + len(sizes)
     admitted = admit(backends, subject, sizes, lambda done: tell(done, parts))
     kinds = {name: backends[name].KIND for name in admitted.forwards}
-    baselines = [name for name, kind in kinds.items() if kind.baseline]
-    if not baselines:
+    if not any(kind.baseline for kind in kinds.values()):
         reasons = "; ".join(f"{refusal.backend}: {refusal.reason}" for refusal in admitted.refused)
         raise TicketSmithError(
             f"no dense back-end to compare with ({reasons})", "repair one: without a baseline there is no ratio"
@@ -72,7 +71,7 @@ def benchmark(
     rows: list[SpeedRow] = []
     for done, size in enumerate(sizes, start=len(backends) + 1):
         latencies = _latencies(admitted.forwards, batches(subject.inputs, size), options, clock)
-        rows += speed_rows(size, latencies, baselines)
+        rows += speed_rows(size, latencies, kinds)
         tell(done, parts)
     return _speed(subject, admitted, kinds, rows, sizes)
 
