@@ -26,6 +26,7 @@ from ..backends.admission import Admission, admit
 from ..backends.ranking import choose, speed_rows
 from ..context import Artifacts, Context
 from ..inputs import Inputs, batches
+from ..quantized import judged
 from ..replicate import subject_of
 from ..subject import Subject
 from ..timing import Clock, Rounds, measure
@@ -40,11 +41,12 @@ def run(
     backends: Mapping[str, Backend] | None = None,
     clock: Clock = time.perf_counter,
 ) -> Artifacts:
-    """Volatile `speed.json`: latencies, throughput and ratio to dense per back-end and batch size."""
+    """Volatile `speed.json`: latencies, throughput and ratios to dense, by back-end and batch size; int8 is judged."""
     options = context.spec.benchmark
     with _threads(options.threads):
         chosen, tell = backends or _wanted(options.backends), partial(context.tell_part, step)
-        speed = benchmark(subject_of(step, context), options, chosen, clock, tell)
+        subject = subject_of(step, context)
+        speed = judged(benchmark(subject, options, chosen, clock, tell), chosen, subject, step, context)
     return Artifacts(volatile={"speed.json": canonical(speed.model_dump(mode="json"))})
 
 
