@@ -9,8 +9,10 @@ competed. The other nets are pruned by magnitude, layer by layer, untrained. Out
 against the masked network before it is timed; dense runtimes serve the dense network.
 
 A row is the chosen back-end against the best of PyTorch, ONNX Runtime and OpenVINO, all fp32 and in this process;
-ratio of median latencies over interleaved rounds with its 95 % bootstrap interval. `half` is the ratio to the best
-dense one in 16 bits, `own` that to our own dense loops. `--all` adds every other back-end, torch.compile included.
+ratio of median latencies over interleaved rounds with its 95 % bootstrap interval. `int8` is the ratio to the best
+dense one in int8 (ONNX Runtime's two quantizers, and NNCF), `any` that to the best of any precision, `half` that to the
+best in 16 bits, `own` that to our own dense loops. Int8 is calibrated on training examples, or on what it is timed on
+where these are noise. `--all` adds every other back-end, torch.compile included.
 `--avx2` makes our code for AVX2 alone, as on a machine without AVX-512; the opponents keep theirs.
 """
 
@@ -150,13 +152,15 @@ def measured(net: str, subject: Subject, everything: bool) -> Iterator[dict[str,
     speed = benchmark(subject, OPTIONS, backends, time.perf_counter)
     for chosen in speed.choices:
         rows = [row for row in speed.rows if row.batch_size == chosen.batch_size]
-        half = [row.p50 for row in rows if backends[row.backend].KIND.dense and row.backend in speed.precisions]
+        half = [row.p50 for row in rows if "16" in (kind := backends[row.backend].KIND).precision and kind.dense]
         own = [row.p50 for row in rows if row.backend == "own-dense"]
         for row in [chosen, *(row for row in rows if everything and row != chosen)]:
             yield {
                 "net": net, "batch": row.batch_size, "sparsity": round(subject.sparsity, 3),
                 "backend": speed.kernels(row), "against": speed.opponent(row.batch_size),
                 "ratio": row.ratio, "low": row.low, "high": row.high,
+                "int8": row.int8.ratio if row.int8 else None, "int8_against": row.int8.to if row.int8 else None,
+                "any": row.any.ratio if row.any else None, "any_against": row.any.to if row.any else None,
                 "half": min(half) / row.p50 if half else None, "own": min(own) / row.p50 if own else None,
                 "chosen": row == chosen, "microseconds": 1e6 * row.p50,
             }  # fmt: skip
@@ -164,7 +168,7 @@ def measured(net: str, subject: Subject, everything: bool) -> Iterator[dict[str,
 
 def line(row: dict[str, object]) -> str:
     interval = "{ratio:.2f}x [{low:.2f}, {high:.2f}]".format(**row)
-    others = ", ".join(f"{row[key]:.2f}x of {key}" for key in ("half", "own") if row[key])
+    others = ", ".join(f"{row[key]:.2f}x of {key}" for key in ("int8", "any", "half", "own") if row[key])
     return "{net:15} {sparsity:6.1%} batch {batch:3} {backend:20} {microseconds:9.1f} us  ".format(**row) + (
         f"{interval:20} of {row['against']:11} {others}"
     )

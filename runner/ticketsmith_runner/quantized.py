@@ -51,7 +51,7 @@ def waiting(speed: Speed) -> Iterator[str]:
 
 
 def _records(backend: Backend, subject: Subject, size: int, step: Benchmark, context: Context) -> Iterator[Records]:
-    """What the task says of each replicate in int8, on its test split. Raises NotApplicable."""
+    """Records of each replicate in int8, on its test split. Raises NotApplicable."""
     for train in (*step.earlier, step.dense):
         for r, number in enumerate(context.replicates(train)):
             dense, inputs = network(weights(train, context, r), context), context.inputs(number)
