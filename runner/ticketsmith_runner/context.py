@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # a gate knows a task by its card alone, and needs no torch
     from torch import Tensor, nn
 
     from .examples import Examples
-    from .splits import Split
+    from .splits import Numbers, Split
     from .start import Start
     from .tasks import Task
 
@@ -93,10 +93,14 @@ class Context:
         return self.task.inputs(self.examples.batch(self.split(replicate).test[: self.examples.most]))
 
     def calibration(self, replicate: int) -> Any:
-        """The same for some examples that the replicate was trained on, from all over them."""
+        """The same for some examples that the replicate was trained on."""
+        return self.task.inputs(self.examples.batch(self.calibrating(replicate)))
+
+    def calibrating(self, replicate: int) -> "Numbers":
+        """Numbers of examples that int8 is calibrated on, from all over those that the replicate was trained on."""
         train = self.split(replicate).train
         few = min(len(train), self.examples.most, CALIBRATION)
-        return self.task.inputs(self.examples.batch(train[: few * (len(train) // few) : len(train) // few]))
+        return train[: few * (len(train) // few) : len(train) // few]
 
     def replicates(self, step: Step) -> range:
         """Numbers of the step's replicates, counted over all cohorts."""

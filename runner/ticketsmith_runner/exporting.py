@@ -117,7 +117,7 @@ class _Listed(nn.Module):
 
 def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "torch.onnx.ONNXProgram":
     try:
-        with silent(), torch.inference_mode(False), torch.no_grad():
+        with silent(), _layer_by_layer(), torch.inference_mode(False), torch.no_grad():
             sample = changed(batches(inputs, size)[0], torch.clone)
             given = tuple(tensors(sample))
             program = torch.onnx.export(
@@ -145,6 +145,17 @@ def _any_size(program: "torch.export.ExportedProgram | None") -> bool:
     """The export holds for every batch size: no branch was taken because of it."""
     ranges = program.range_constraints.values() if program else []
     return all(bool(sizes.lower <= LEAST) and bool(sizes.upper > FINITE) for sizes in ranges)
+
+
+@contextmanager
+def _layer_by_layer() -> Iterator[None]:
+    """No Transformer layer of torch is one operation, which no other runtime has."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 @contextmanager

@@ -5,8 +5,10 @@ The gate is the ticket's: paired with dense in fp32 by replicate and by example,
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
+from torch import nn
 
 from ticketsmith.errors import Diverged, UsageError
 from ticketsmith.lottery.results import Quantized, Speed
@@ -17,10 +19,12 @@ from .arms import Arm, arm
 from .backends import Backend
 from .context import Context
 from .evaluate import Evaluation, Records, of_test, score_of
+from .inputs import CHUNK
 from .judgement import seen
 from .replicate import network, weights
 from .roles import TEST
-from .standing_in import standing_in
+from .splits import Split
+from .standing_in import alike, asked, standing_in
 from .steps.gate import ruling, score
 from .subject import Subject
 
@@ -54,12 +58,31 @@ def _records(backend: Backend, subject: Subject, size: int, step: Benchmark, con
     """Records of each replicate in int8, on its test split. Raises NotApplicable."""
     for train in (*step.earlier, step.dense):
         for r, number in enumerate(context.replicates(train)):
-            dense, inputs = network(weights(train, context, r), context), context.inputs(number)
-            own = replace(subject, dense=dense, inputs=inputs, calibration=context.calibration(number), alike=subject)
             measure = Evaluation(context.task, context.examples, context.spec.seed, number)
-            split = context.split(number)
-            model = standing_in(dense, backend.build(own), inputs, size)
+            split, dense = context.split(number), network(weights(train, context, r), context)
+            subject = _own(dense, subject, measure, split, context)
+            model = standing_in(dense, backend.build(subject), subject.inputs, size)
             yield measure.records(model, replace(split, validation=split.validation[:0]))
+
+
+def _own(dense: nn.Module, like: Subject, measure: Evaluation, split: Split, context: Context) -> Subject:
+    """A replicate with the arguments that the task's functions call its network with: a text's, without the last token.
+
+    Where these are of the same kind as the other one's, that is where the export comes from.
+    """
+    tested, trained = split.test[:CHUNK], context.calibrating(measure.replicate)
+    inputs, calibration = (
+        asked(dense, partial(measure.columns, numbers=numbers, recorded=True)) for numbers in (tested, trained)
+    )
+    return Subject(
+        replicate=measure.replicate,
+        dense=dense,
+        masked=dense,
+        masks={},
+        inputs=inputs,
+        calibration=calibration,
+        alike=like if alike(inputs, like.inputs) else None,
+    )
 
 
 def _judged(name: str, dense: Arm, records: Iterator[Records], context: Context) -> Quantized:

@@ -149,3 +149,12 @@ def test_other_weights_come_into_a_network_with_a_shared_one_too():
 
     for network in (first, other):
         compare(served(export(network))(tokens), network(tokens))
+
+
+def test_a_layer_of_torchs_own_transformer_is_exported_in_its_parts():
+    """In eval mode, without gradients, it is one operation of torch's, which no other runtime has."""
+    layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True, norm_first=True)
+    network = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False).eval().requires_grad_(False)
+    inputs = torch.randn(4, 5, 8)
+
+    compare(served(exported(network, inputs))(inputs), network(inputs))

@@ -13,7 +13,7 @@ from ticketsmith_runner.backends import Forward, Kind, every
 from ticketsmith_runner.inputs import call
 from ticketsmith_runner.quantized import judged, waiting
 from ticketsmith_runner.replicate import network, subject_of
-from ticketsmith_runner.standing_in import standing_in
+from ticketsmith_runner.standing_in import asked, standing_in
 from ticketsmith_runner.tensors import member
 
 from .test_benchmark import committed
@@ -202,7 +202,7 @@ def test_nothing_of_the_network_itself_is_taken_for_the_back_ends():
     with pytest.raises(NotApplicable, match="parts of the network"):
         model[0](inputs)
     for args, kwargs in [((inputs, inputs), {}), ((), {"input": inputs}), ((inputs.double(),), {}), ((inputs.T,), {})]:
-        with pytest.raises(NotApplicable, match="other arguments"):
+        with pytest.raises(NotApplicable, match="arguments"):
             model(*args, **kwargs)
 
 
@@ -215,3 +215,18 @@ def test_numbers_that_no_back_end_gives_are_not_taken_from_fp32():
 
     with pytest.raises(NotApplicable, match="no numbers by example"):
         model(inputs)
+
+
+def test_what_a_task_asks_of_its_network_is_found_out_by_asking():
+    """A text's loss leaves out the last token: what int8 is built for is not what `inputs` gives."""
+    network = nn.Sequential(nn.Embedding(11, 4), nn.Linear(4, 11))
+    tokens = torch.randint(0, 11, (6, 9))
+
+    def loss(model):
+        return [model(tokens[first : first + 4, :-1]) for first in (0, 4)]
+
+    assert torch.equal(asked(network, loss), tokens[:, :-1])
+    with pytest.raises(NotApplicable, match="as a whole"):
+        asked(network, lambda model: model[1](model[0](tokens)))
+    with pytest.raises(NotApplicable, match="now with"):
+        asked(network, lambda model: (model(tokens), model(tokens[:, 1:])))
