@@ -2,6 +2,7 @@
 
 import pytest
 
+from ticketsmith.lottery.results import Speed
 from ticketsmith.lottery.steps import Gate
 from ticketsmith.report.decision import decide, remarks
 from ticketsmith.report.limits import limits
@@ -140,6 +141,22 @@ def test_int8_that_is_slower_than_fp32_is_not_the_best_of_any_precision(build):
 
 def test_int8_that_may_be_as_fast_is_no_answer(build):
     assert "quantize" not in decide(build(int8=(0.95, 0.85, 1.05)).findings).sentence
+
+
+def test_a_speed_of_a_version_without_int8_is_read_and_told_as_before(build):
+    findings = build().findings
+    old = findings.speed.model_dump(mode="json")
+    rows = [old["headline"], *old["rows"], *old["choices"]]
+    for record, fields in [(old, ("quantized", "unjudged")), *((row, ("int8", "any")) for row in rows)]:
+        for field in fields:
+            del record[field]
+
+    read = findings.model_copy(update={"speed": Speed.model_validate(old)})
+
+    assert remarks(read)[2] == (
+        "It saves time: 1.84x the throughput of torch, the best dense one in fp32, at batch 256."
+    )
+    assert [row.variant for row in scorecard(read)] == ["Dense Baseline", "Winning Ticket", "Random Re-init"]
 
 
 def test_dense_in_int8_has_its_line_in_the_scorecard(build):
