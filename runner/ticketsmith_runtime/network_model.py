@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import execution
+from .folding import folded
 from .kernels._isa import widest
 from .llvm import Machine
 from .making import MAKING
@@ -66,7 +67,8 @@ class NetworkModel:
     def _make(self, backend: str) -> Answer:
         if backend == SPARSE and self.isa is not None:
             return execution.Execution(self.network, self.machine)
-        return lambda *inputs: evaluate(self.network, inputs, np.float32)
+        network = folded(self.network)
+        return lambda *inputs: evaluate(network, inputs, np.float32)
 
     def explain(self) -> str:
         """Say what the network is made of, and which back-end answers which batch."""
