@@ -1,5 +1,7 @@
 """The choice of a back-end for a ticket: a rule over rows, without any time."""
 
+import pytest
+
 from ticketsmith.lottery.results import SpeedRow
 from ticketsmith_runner.backends import Kind
 from ticketsmith_runner.backends.ranking import choose, speed_rows
@@ -90,13 +92,13 @@ def test_rows_are_relative_to_the_best_dense_backends_of_fp32_of_int8_and_of_all
     rows = speed_rows(8, {name: [[[each]] * 3] for name, each in seconds.items()}, kinds)
 
     assert {row.backend: (row.ratio, row.throughput) for row in rows} == {
-        name: (2.0 / each, 8 / each) for name, each in seconds.items()
+        name: (pytest.approx(2.0 / each), 8 / each) for name, each in seconds.items()
     }
     assert {row.backend: (row.int8.to, row.int8.ratio) for row in rows} == {
-        name: ("int8", 1.25 / each) for name, each in seconds.items()
+        name: ("int8", pytest.approx(1.25 / each)) for name, each in seconds.items()
     }
     assert {row.backend: (row.any.to, row.any.ratio) for row in rows} == {
-        name: ("half", 1.0 / each) for name, each in seconds.items()
+        name: ("half", pytest.approx(1.0 / each)) for name, each in seconds.items()
     }
 
 
