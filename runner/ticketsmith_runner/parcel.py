@@ -53,6 +53,8 @@ class Parcel:
     models: "bytes | dict[int, bytes] | None"
     """The dense network's export, for all batch sizes or by batch size: it takes seconds. None: there is none."""
     flat: list[bool]
+    quantized: dict[str, bytes]
+    """Its models in int8."""
     operators: Network | None
     """The ticket traced, which takes seconds too."""
 
@@ -69,6 +71,7 @@ class Parcel:
             masks=parts["masks"],
             export=self._export(),
             operators=self.operators,
+            quantized=self.quantized,
             **{name: tree.whole(parts[name]) for name, tree in self.trees.items()},
         )
 
@@ -100,6 +103,7 @@ def parcel(subject: Subject, make: Callable[[], nn.Module], batch_sizes: Collect
         trees={name: tree for name, (tree, _) in trees.items()},
         models=models,
         flat=flat,
+        quantized=subject.quantized,
         operators=_operators(subject),
     )
 

@@ -1,7 +1,7 @@
 """A dense network and its ticket as back-ends want them, each form made once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
@@ -43,6 +43,8 @@ class Subject(Networks):
     inputs: Inputs
     calibration: Inputs | None = None
     """Examples that the ranges of int8 are taken from, which are none of `inputs`. None: there are no others."""
+    quantized: dict[str, bytes] = field(default_factory=dict)
+    """Models in int8 that were made for all batch sizes, by name: to make one takes seconds."""
     alike: "Subject | None" = None
     """Another replicate, whose export serves for this one too."""
     export: Models | None = None

@@ -35,7 +35,7 @@ def dynamic(subject: Subject) -> Forward:
         narrow = {"op_types_to_quantize": PRODUCTS, "reduce_range": saturates()}
         quantize_dynamic(given, made, weight_type=QuantType.QInt8, per_channel=True, **narrow)
 
-    return _by_onnxruntime(subject, quantize)
+    return _by_onnxruntime(subject, "dynamic", quantize)
 
 
 def static(subject: Subject) -> Forward:
@@ -48,24 +48,37 @@ def static(subject: Subject) -> Forward:
         narrow = {"per_channel": True, "reduce_range": saturates()}
         quantize_static(given, made, _Reader(subject, size), quant_format=QuantFormat.QDQ, **types, **narrow)
 
-    return _by_onnxruntime(subject, quantize)
+    return _by_onnxruntime(subject, "static", quantize)
 
 
 def nncf(subject: Subject) -> Forward:
     """OpenVINO, by its own quantizer. Raises NotApplicable."""
     runtime = openvino.core()
-    try:
-        with silent():
-            import nncf as library
-    except ImportError as missing:
-        raise NotApplicable(f"{missing.name} is not installed") from None
 
     def quantize(model: bytes, size: int) -> Any:
-        examples = list(_calibration(subject, size))
-        with silent():
-            return library.quantize(runtime.read_model(model), library.Dataset(examples), subset_size=len(examples))
+        if not (kept := _kept(subject, "nncf")):
+            kept, subject.quantized["nncf.weights"] = _by_nncf(runtime.read_model(model), subject, size)
+            subject.quantized["nncf"] = kept
+        return runtime.read_model(kept, subject.quantized["nncf.weights"])
 
     return openvino.served(subject.models.changed(quantize, _reshaped), "f32")
+
+
+def _by_nncf(model: Any, subject: Subject, size: int) -> tuple[bytes, bytes]:
+    """The model in int8 as OpenVINO writes it: what it is made of, and its weights. Raises NotApplicable."""
+    from openvino import serialize
+
+    examples = list(_calibration(subject, size))
+    try:
+        with silent(), TemporaryDirectory() as folder:
+            import nncf as library
+
+            made = library.quantize(model, library.Dataset(examples), subset_size=len(examples))
+            whole, weights = Path(folder, "model.xml"), Path(folder, "model.bin")
+            serialize(made, whole, weights)
+            return whole.read_bytes(), weights.read_bytes()
+    except ImportError as missing:
+        raise NotApplicable(f"{missing.name} is not installed") from None
 
 
 def saturates() -> bool:
@@ -74,12 +87,15 @@ def saturates() -> bool:
     return machine.has("avx2") and not (machine.has("avx512vnni") or machine.has("avxvnni"))
 
 
-def _by_onnxruntime(subject: Subject, quantize: Any) -> Forward:
+def _by_onnxruntime(subject: Subject, name: str, quantize: Any) -> Forward:
     """Raises NotApplicable, also where nothing was quantized."""
     onnxruntime.library()
 
     def change(model: bytes, size: int) -> "ModelProto":
         import onnx
+
+        if kept := _kept(subject, name):
+            return onnx.load_from_string(kept)
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
         with TemporaryDirectory() as folder, silent():
@@ -90,9 +106,15 @@ def _by_onnxruntime(subject: Subject, quantize: Any) -> Forward:
             quantized = onnx.load(made)
         if not QUANTIZED & {node.op_type for node in quantized.graph.node}:
             raise NotApplicable("nothing of this network is quantized: it stays in fp32")
+        subject.quantized[name] = bytes(quantized.SerializeToString())
         return quantized
 
     return onnxruntime.served(subject.models.changed(change, fixed))
+
+
+def _kept(subject: Subject, name: str) -> bytes | None:
+    """The model that was made before, by another process perhaps; none where each batch size has its own."""
+    return subject.quantized.get(name) if subject.models.whole else None
 
 
 class _Reader:
