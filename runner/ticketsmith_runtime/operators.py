@@ -29,6 +29,10 @@ def size(found: Any) -> bool:
     return (whole(found) and found >= 0) or (isinstance(found, str) and BATCH.fullmatch(found) is not None)
 
 
+def end(found: Any) -> bool:
+    return whole(found) or size(found)
+
+
 def number(found: Any) -> bool:
     return type(found) in (int, float, bool) and abs(found) < 1e300
 
@@ -42,7 +46,7 @@ def kind(found: Any) -> bool:
 
 
 def equation(found: Any) -> bool:
-    return isinstance(found, str) and re.fullmatch(r"[a-z]*(,[a-z]*)*->[a-z]*", found) is not None
+    return isinstance(found, str) and re.fullmatch(r"[a-zA-Z]*(,[a-zA-Z]*)*->[a-zA-Z]*", found) is not None
 
 
 def some(each: Kind, count: int | None = None) -> Kind:
@@ -61,7 +65,7 @@ def natural(found: Any) -> bool:
 WHOLES, SIZES, STEPS, BORDERS = some(whole), some(size), some(positive, 2), some(natural, 2)
 WINDOWS: dict[str, Kind] = {"kernel": STEPS, "stride": STEPS, "padding": BORDERS, "ceil": flag}
 NORM: dict[str, Kind] = {"axes": positive, "eps": number}
-PART: dict[str, Kind] = {"axis": whole, "start": whole, "stop": size, "step": positive}
+PART: dict[str, Kind] = {"axis": whole, "start": whole, "stop": end, "step": positive}
 REDUCED: dict[str, Kind] = {"axes": WHOLES, "keep": flag}
 
 

@@ -1,5 +1,6 @@
 """Networks of torch as the ticket runtime's: every operator, against torch, by numpy and by sparse code."""
 
+import json
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from ticketsmith_runner.applicable import NotApplicable
 from ticketsmith_runner.inputs import Inputs, call, outputs, rows, tensors
 from ticketsmith_runner.lowering import network
+from ticketsmith_runtime import network_form
 from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.folding import folded
 from ticketsmith_runtime.network import Network, evaluate
@@ -243,7 +245,7 @@ CASES: dict[str, tuple[Callable[..., Any], Inputs, list[nn.Module]]] = {
     "products": (
         lambda x, y: [
             x @ y.mT,
-            torch.einsum("bij,bkj->bik", x, y),
+            torch.einsum("B i j, B k j -> B i k", x, y),
             torch.bmm(x, y.mT),
             torch.baddbmm(x @ y.mT, x, y.mT),
         ],
@@ -288,8 +290,15 @@ def made(
     return module, masks
 
 
+def packed(lowered: Network) -> Network:
+    """The network through the door of a package."""
+    manifest = json.loads(json.dumps(network_form.described(lowered)))
+    return network_form.filled(network_form.skeleton(manifest)[0], network_form.tensors(lowered))
+
+
 def assert_equal(lowered: Network, module: nn.Module, inputs: Inputs) -> None:
-    """At several batch sizes, in float64, by AVX2 and by whatever the machine has."""
+    """At several batch sizes, in float64, by AVX2 and by whatever the machine has; as it comes out of a package."""
+    lowered = packed(lowered)
     for size in (1, 2, 3):
         few = rows(inputs, slice(size))
         expected = [each.numpy() for each in outputs(call(module, few))]
