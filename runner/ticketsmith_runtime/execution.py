@@ -31,11 +31,11 @@ class Execution:
         self.network, self._machine = (network := folded(network)), machine
         isa = widest(machine)
         self._loop = Loop(isa, machine) if isa and any(node.operator == "conv" for node in network.nodes) else None
-        self.rectified = _rectified(network)
+        self._bent = _bent(network)
         self._steps = {n: self._step(n, node, isa) for n, node in enumerate(network.nodes)}
-        for before, relu in self.rectified.items():
+        for before, after in self._bent.items():
             if self._steps[before] is not None:
-                self._steps[relu] = lambda x: x
+                self._steps[after] = lambda x: x
         self._last = network.last_uses()
         self._known: dict[int, dict[int, Numbers]] = {}
 
@@ -91,11 +91,11 @@ class Execution:
         bias = self.network.constant(node.reads[2]) if weight and len(node.reads) > 2 else None
         if weight is None or isa is None or (len(node.reads) > 2 and bias is None):
             return None
-        relu = n in self.rectified
+        after = self.network.nodes[self._bent[n]].operator if n in self._bent else ""
         if node.operator == "conv":
             assert self._loop is not None
-            return Planes(weight, bias, node.attributes, self._loop, relu)
-        return Rows(weight, bias, isa, self._machine, relu) if sparse(weight) else None
+            return Planes(weight, bias, node.attributes, self._loop, after)
+        return Rows(weight, bias, isa, self._machine, after) if sparse(weight) else None
 
 
 def fixed(network: Network, batch: int) -> dict[int, Numbers]:
@@ -107,13 +107,17 @@ def fixed(network: Network, batch: int) -> dict[int, Numbers]:
     return {value: array for value, array in known.items() if value >= network.first}
 
 
-def _rectified(network: Network) -> dict[int, int]:
-    """Nodes with weights whose only reader is a ReLU, and that one: one step does both."""
+BENDS = {"relu": ("linear", "conv"), "gelu": ("linear",)}
+"""Functions that sparse code knows, and after which operators."""
+
+
+def _bent(network: Network) -> dict[int, int]:
+    """Nodes with weights whose only reader is a function that their code can do as well, and that one."""
     readers = Counter(read for node in network.nodes for read in {*node.reads}) + Counter(network.outputs)
     found = {}
     for n, node in enumerate(network.nodes):
         before = node.reads[0] - network.first if node.reads else -1
-        alone = node.operator == "relu" and before >= 0 and readers[node.reads[0]] == 1
-        if alone and network.nodes[before].operator in ("linear", "conv"):
+        alone = before >= 0 and readers[node.reads[0]] == 1
+        if alone and network.nodes[before].operator in BENDS.get(node.operator, ()):
             found[before] = n
     return found

@@ -34,9 +34,10 @@ def sparse(weight: Constant) -> bool:
 class Rows:
     """A Linear, (..., F) -> (..., O): many rows in tiles, few of them one by one. Code is made when it is needed."""
 
-    def __init__(self, weight: Constant, bias: Constant | None, isa: Isa, machine: Machine, relu: bool = False) -> None:
+    def __init__(self, weight: Constant, bias: Constant | None, isa: Isa, machine: Machine, after: str = "") -> None:
         assert weight.alive is not None
-        self._layer = Layer(weight_OI=weight.array, alive_OI=weight.alive, bias_O=_shift(weight, bias), relu=relu)
+        bends = {"relu": after == "relu", "gelu": after == "gelu"}
+        self._layer = Layer(weight_OI=weight.array, alive_OI=weight.alive, bias_O=_shift(weight, bias), **bends)
         self._isa, self._machine = isa, machine
         self._made: dict[bool, Program] = {}
 
@@ -69,12 +70,12 @@ class Planes:
     """A convolution, (B, C, H, W) -> (B, O, rows, columns)."""
 
     def __init__(
-        self, weight: Constant, bias: Constant | None, geometry: Mapping[str, Any], loop: Loop, relu: bool = False
+        self, weight: Constant, bias: Constant | None, geometry: Mapping[str, Any], loop: Loop, after: str = ""
     ) -> None:
         alive = np.ones(weight.array.shape, bool) if weight.alive is None else weight.alive
         shift = _shift(weight, bias)
         layer = Convolution(weight_OCHW=weight.array, alive_OCHW=alive, bias_O=shift, **geometry)
-        self._places = Places(layer, loop, relu)
+        self._places = Places(layer, loop, relu=after == "relu")
         self.bytes = 0, 8 * weight.kept
 
     def __call__(self, x: Numbers) -> Numbers:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from ticketsmith_runner.applicable import NotApplicable
 from ticketsmith_runner.inputs import Inputs, call, outputs, rows, tensors
 from ticketsmith_runner.lowering import network
-from ticketsmith_runtime import network_form
+from ticketsmith_runtime import network_form, numerics
 from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.folding import folded
 from ticketsmith_runtime.network import Network, evaluate
@@ -324,6 +324,21 @@ def test_an_operator_does_what_torch_does(case: str) -> None:
 
     assert not lowered.single
     assert_equal(lowered, module, CASES[case][1])
+
+
+@pytest.mark.parametrize("case", ["activations", "more activations", "norms", "a norm without gains"])
+def test_what_is_computed_in_blocks_is_the_same(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numerics, "BLOCK", 5)
+
+    assert_equal(lowered_case(case)[0], lowered_case(case)[1], CASES[case][1])
+
+
+def test_blocks_of_what_is_not_compact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A convolution puts out a part of its memory, channel by channel."""
+    monkeypatch.setattr(numerics, "BLOCK", 5)
+    module, masks = made(lambda x, conv: [F.silu(conv(x)), F.gelu(conv(x).mT)], [nn.Conv2d(2, 3, 3, padding=1)])
+
+    assert_equal(network(module, masks, floats(2, 5, 4)), module, floats(2, 5, 4))
 
 
 def test_every_operator_is_in_a_case() -> None:
