@@ -33,7 +33,8 @@ class model(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         future = torch.full((tokens.shape[1],) * 2, -torch.inf, device=tokens.device).triu(1)
-        return self.head(self.blocks(self.token(tokens) + self.place.weight[: tokens.shape[1]], mask=future))
+        places = self.token(tokens) + self.place.weight[: tokens.shape[1]]
+        return self.head(self.blocks(places, mask=future, is_causal=True))
 
 
 def loss(model: nn.Module, batch: Any) -> Tensor:

@@ -63,11 +63,11 @@ class Execution:
     def _run(self, given: Sequence[Numbers]) -> list[Numbers]:
         network, batch = self.network, len(given[0])
         values: list[Any] = [*given, *(each.array for each in network.constants), *[None] * len(network.nodes)]
-        fixed = self._fixed(batch)
+        known = self.fixed(batch)
         for n, node in enumerate(network.nodes):
             place = network.first + n
-            if place in fixed:
-                values[place] = fixed[place]
+            if place in known:
+                values[place] = known[place]
                 continue
             values[place] = self._computed(n, node, values, batch)
             for read in node.reads:
@@ -83,7 +83,11 @@ class Execution:
         except (ValueError, IndexError, TypeError) as error:
             raise ValueError(f"node {n} ({node.operator}) cannot compute: {error}") from None
 
-    def _fixed(self, batch: int) -> dict[int, Numbers]:
+    def code(self, n: int) -> Step | None:
+        """The sparse code of a node; None: numpy computes it."""
+        return self._steps[n]
+
+    def fixed(self, batch: int) -> dict[int, Numbers]:
         """Values that depend on the number of samples and nothing else."""
         if batch not in self._known:
             self.network.shapes(batch)  # a value that no memory holds ends here
