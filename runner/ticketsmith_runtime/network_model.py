@@ -3,12 +3,13 @@
 B: samples.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import execution
+from .generation import Decoder, Draw, decoder, stream
 from .kernels._isa import widest
 from .llvm import Machine
 from .making import MAKING
@@ -31,6 +32,7 @@ class NetworkModel:
         self.network = ticket.graph
         self.isa = widest(self.machine)
         self._made: dict[str, Answer] = {}
+        self._decoder: Decoder | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or what a pickle brings to another process, is the ticket: code is made anew, for that machine."""
@@ -67,6 +69,34 @@ class NetworkModel:
         if backend == SPARSE and self.isa is not None:
             return execution.Execution(self.network, self.machine)
         return lambda *inputs: evaluate(self.network, inputs, np.float32)
+
+    @property
+    def decoder(self) -> Decoder:
+        """The network a few tokens at a time. Raises Unsuited, a ValueError, if it cannot say what comes next."""
+        with MAKING:
+            if self._decoder is None:
+                self._decoder = decoder(execution.Execution(self.network, self.machine))
+            return self._decoder
+
+    def stream(
+        self,
+        prompt: Sequence[int],
+        max_new_tokens: int | None = None,
+        *,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        seed: int = 0,
+    ) -> Iterator[int]:
+        """New tokens after a prompt, as they are found: as many as asked for, or until all positions are filled.
+
+        Temperature 0 takes the likeliest; otherwise the same seed draws the same tokens. Raises ValueError.
+        """
+        draw = Draw(temperature=temperature, top_k=top_k, seed=seed)
+        return stream(self.decoder, prompt, max_new_tokens, draw)
+
+    def generate(self, prompt: Sequence[int], max_new_tokens: int | None = None, **draw: Any) -> list[int]:
+        """All tokens of `stream`, which takes the same arguments."""
+        return list(self.stream(prompt, max_new_tokens, **draw))
 
     def explain(self) -> str:
         """Say what the network is made of, and which back-end answers which batch."""

@@ -60,14 +60,8 @@ class Incremental:
 
         Raises ValueError for tokens that do not fit the state or the network.
         """
-        tokens_Bn = np.asarray(tokens)
-        if tokens_Bn.dtype.kind not in "iu" or tokens_Bn.ndim != 2 or tokens_Bn.shape[0] != state.batch:
-            raise ValueError(f"tokens are {tokens_Bn.dtype} {tokens_Bn.shape}, not whole numbers ({state.batch}, n)")
-        if not 0 < tokens_Bn.shape[1] <= self.length - state.length:
-            raise ValueError(
-                f"{tokens_Bn.shape[1]} tokens after {state.length}: the network knows {self.length} positions"
-            )
-        logits = self._program(state.batch)(tokens_Bn.astype(np.int64, copy=False), state, last)
+        tokens_Bn = fitting(tokens, state.batch, state.length, self.length)
+        logits = self._program(state.batch)(tokens_Bn, state, last)
         state.length += tokens_Bn.shape[1]
         return logits
 
@@ -75,6 +69,18 @@ class Incremental:
         if batch not in self._programs:
             self._programs[batch] = _Program(self._execution, batch)
         return self._programs[batch]
+
+
+def fitting(tokens: Any, batch: int, before: int, length: int) -> Tokens:
+    """New tokens. Raises ValueError if they are none, or more than there are positions."""
+    array = np.asarray(tokens)
+    if array.dtype.kind not in "iu" or array.ndim != 2 or len(array) != batch:
+        raise ValueError(f"tokens are {array.dtype} {array.shape}, not whole numbers ({batch}, n)")
+    if not 0 < array.shape[1] <= length - before:
+        raise ValueError(f"{array.shape[1]} tokens after {before}: the network knows {length} positions")
+    if (least := array.min(initial=0)) < 0:
+        raise ValueError(f"token {least} is less than 0")
+    return array.astype(np.int64, copy=False)
 
 
 @dataclass(frozen=True)
