@@ -12,6 +12,7 @@ from ticketsmith.task import BITS, Splits
 METRIC = BITS
 DEFAULTS = {"replicates": 5, "training": {"steps": 600, "batch_size": 32, "optimizer": "adamw", "learning_rate": 3e-3}}
 LENGTH, CHARACTERS, PASSAGE = 32, 128, 4  # of a window, of the alphabet, and windows of a passage
+VOCABULARY = [*map(chr, range(CHARACTERS))]
 
 
 def data(root: Path) -> Splits:

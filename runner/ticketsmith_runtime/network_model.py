@@ -4,7 +4,7 @@ B: samples.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -78,6 +78,17 @@ class NetworkModel:
                 self._decoder = decoder(execution.Execution(self.network, self.machine))
             return self._decoder
 
+    @overload
+    def stream(
+        self,
+        prompt: str,
+        max_new_tokens: int | None = None,
+        *,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        seed: int = 0,
+    ) -> Iterator[str]: ...
+    @overload
     def stream(
         self,
         prompt: Sequence[int],
@@ -86,17 +97,37 @@ class NetworkModel:
         temperature: float = 0.0,
         top_k: int | None = None,
         seed: int = 0,
-    ) -> Iterator[int]:
-        """New tokens after a prompt, as they are found: as many as asked for, or until all positions are filled.
+    ) -> Iterator[int]: ...
+    def stream(
+        self,
+        prompt: str | Sequence[int],
+        max_new_tokens: int | None = None,
+        *,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        seed: int = 0,
+    ) -> Iterator[Any]:
+        """What comes after a prompt, token by token: as many as asked for, or until all positions are filled.
 
-        Temperature 0 takes the likeliest; otherwise the same seed draws the same tokens. Raises ValueError.
+        Text for text, if the package has a vocabulary; numbers for numbers. Temperature 0 takes the likeliest;
+        otherwise the same seed draws the same tokens. Raises ValueError.
         """
         draw = Draw(temperature=temperature, top_k=top_k, seed=seed)
-        return stream(self.decoder, prompt, max_new_tokens, draw)
+        if not isinstance(prompt, str):
+            return stream(self.decoder, prompt, max_new_tokens, draw)
+        if (words := self.ticket.vocabulary) is None:
+            raise ValueError("the package has no vocabulary: give the numbers of tokens")
+        found = stream(self.decoder, words.encode(prompt), max_new_tokens, draw)
+        return (words.decode([token]) for token in found)
 
-    def generate(self, prompt: Sequence[int], max_new_tokens: int | None = None, **draw: Any) -> list[int]:
-        """All tokens of `stream`, which takes the same arguments."""
-        return list(self.stream(prompt, max_new_tokens, **draw))
+    @overload
+    def generate(self, prompt: str, max_new_tokens: int | None = None, **draw: Any) -> str: ...
+    @overload
+    def generate(self, prompt: Sequence[int], max_new_tokens: int | None = None, **draw: Any) -> list[int]: ...
+    def generate(self, prompt: str | Sequence[int], max_new_tokens: int | None = None, **draw: Any) -> Any:
+        """All of `stream`, which takes the same arguments."""
+        found: list[Any] = list(self.stream(prompt, max_new_tokens, **draw))
+        return "".join(found) if isinstance(prompt, str) else found
 
     def explain(self) -> str:
         """Say what the network is made of, and which back-end answers which batch."""

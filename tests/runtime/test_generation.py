@@ -9,12 +9,14 @@ import threading
 import numpy as np
 import pytest
 
+from ticketsmith_runtime import load
 from ticketsmith_runtime.anew import Anew
 from ticketsmith_runtime.generation import Draw
 from ticketsmith_runtime.network import evaluate
 from ticketsmith_runtime.network_model import NetworkModel
-from ticketsmith_runtime.package import Ticket
+from ticketsmith_runtime.package import Ticket, write
 from ticketsmith_runtime.sequence import Incremental
+from ticketsmith_runtime.vocabulary import Vocabulary
 
 from .machines import WITH_AVX2, WITH_AVX512, WITH_NEITHER
 from .tokens import LENGTH, WORDS, decoder
@@ -149,6 +151,38 @@ def test_logits_that_are_no_numbers_are_an_error():
 def test_a_network_that_looks_at_what_comes_later_is_refused():
     with pytest.raises(ValueError, match=r"depend on later tokens: node 2 \(mean\): it mixes positions"):
         NetworkModel(Ticket(graph=decoder("mean"))).generate([1])
+
+
+WORDED = ["a", "b", "ab", " ", "\n", "é", "abc"]
+
+
+@pytest.fixture
+def worded(tmp_path):
+    write(tmp_path / "a.ticket", Ticket(graph=decoder(), vocabulary=Vocabulary(WORDED)))
+    return load(tmp_path / "a.ticket")
+
+
+def test_text_is_answered_with_text(worded):
+    numbers = worded.generate([2, 3, 0])
+
+    assert worded.generate("ab a") == "".join(WORDED[n] for n in numbers) == "".join(worded.stream("ab a"))
+
+
+def test_the_longest_word_that_fits_is_taken():
+    words = Vocabulary(WORDED)
+
+    assert words.encode("abcab\néba") == [6, 2, 4, 5, 1, 0]
+    assert words.decode(words.encode("abcab\néba")) == "abcab\néba"
+    assert words.encode("") == []
+
+
+def test_text_that_nobody_knows_is_named(worded, model):
+    with pytest.raises(ValueError, match="'x', character 2 of the text, is in no token"):
+        worded.generate("abx")
+    with pytest.raises(ValueError, match="at least one token"):
+        worded.generate("")
+    with pytest.raises(ValueError, match="no vocabulary: give the numbers"):
+        model.generate("ab")
 
 
 def test_a_network_of_no_tokens_is_refused(model):

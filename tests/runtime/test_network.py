@@ -171,6 +171,29 @@ HOSTILE = {
 }
 
 
+VOCABULARIES = {
+    "words that are none": (list("abcdefghij") + [1], "a list of strings"),
+    "an empty word": (list("abcdefghij") + [""], "none of them empty"),
+    "a word that is there twice": (list("abcdefghijj"), "'j' twice"),
+    "words for another number of tokens": (list("abcdefghij"), "does not fit outputs [1, 11]"),
+    "a word that is no text": ([*"abcdefghij", "\ud800"], "surrogates not allowed"),
+    "one text": ("abcdefghijk", "no list of strings"),
+    "too many words": ([f"{n}" for n in range((1 << 16) + 1)], "1 to 65,536 strings"),
+    "words of all memory": (["x" * n for n in range(1, 1500)], "524,288 characters together"),
+}
+
+
+@pytest.mark.parametrize("what", VOCABULARIES)
+def test_a_vocabulary_is_checked(folder, what):
+    words, says = VOCABULARIES[what]
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["digest"]
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "vocabulary": words}))
+
+    with pytest.raises(BadPackage, match=re.escape(says)):
+        read(folder)
+
+
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_manifest_is_checked_word_for_word(folder, what):
     change, says = HOSTILE[what]
