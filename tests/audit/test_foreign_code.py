@@ -81,6 +81,7 @@ GIVEN = {  # what makes a command go as far as it can without a cluster; a new o
     "benchmark": [RUN, "--batch", "1", "--rounds", "1"],
     "pack": [RUN, "-o", "again.ticket"],
     "verify": ["."],
+    "generate": [".", "1 2"],
     "reproduce": ["lth-lenet", "--dry-run"],
     "rewind-point": [*flags(SMALL), "--after", "0", "--store", "more"],
     "fetch": [RUN, "--store", "./runs", "--to", "there"],
