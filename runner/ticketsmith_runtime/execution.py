@@ -162,13 +162,13 @@ class _Rows:
         assert weight.alive is not None
         shift: NDArray[Any] = np.zeros(len(weight.array), np.float32) if bias is None else bias.array
         self._layer = Layer(weight_OI=weight.array, alive_OI=weight.alive, bias_O=shift, relu=relu)
-        self._isa, self._machine = isa, machine
+        self._isa, self._machine, self._few = isa, machine, isa.few
         self._made: dict[bool, Program] = {}
 
     def __call__(self, read: Sequence[Numbers]) -> Numbers:
         x = read[0]
         rows = np.ascontiguousarray(x, np.float32).reshape(math.prod(x.shape[:-1]), x.shape[-1])
-        return self._program(len(rows) < self._isa.few)(rows).reshape(*x.shape[:-1], len(self._layer.bias_O))
+        return self._program(len(rows) < self._few)(rows).reshape(*x.shape[:-1], len(self._layer.bias_O))
 
     @property
     def bytes(self) -> tuple[int, int]:
