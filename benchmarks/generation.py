@@ -10,8 +10,8 @@ OpenVINO run one export that appends to the cache they are given, as exports of 
 it would have to be built here.
 
 Rounds are interleaved in one process for each number of threads; medians over rounds. `first` is the time to the first
-token, prompt included; `each` the median time of the further ones. Memory is counted, not measured: weights and cache as they
-are stored.
+token, prompt included; `each` the median time of the further ones. Memory is counted, not measured:
+weights and cache as they are stored.
 """
 
 import argparse

@@ -19,11 +19,14 @@ from .network import Constant, Network, Node, by_sample, checked, computed
 from .numerics import Numbers
 from .places import Convolution, Loop, Places
 from .program import Program
+from .shares import TILE, Pool
 
 DENSEST = 0.5
 """Share of kept weights above which numpy's dense product is no slower."""
 SMALL_CODE = 500_000
 """Bytes of a layer as instructions, which a second-level cache holds beside data."""
+WIDE = 1_000_000
+"""Kept weights of a layer whose sums for one row take longer than to wake another thread."""
 KNOWN = 8
 """Numbers of samples that constants are remembered for."""
 
@@ -33,8 +36,9 @@ Step = Callable[[Sequence[Numbers]], Numbers]
 class Execution:
     """Inputs in, outputs out. May be called by any number of threads at once. Raises ValueError for wrong inputs."""
 
-    def __init__(self, network: Network, machine: Machine) -> None:
-        self.network, self._machine = network, machine
+    def __init__(self, network: Network, machine: Machine, threads: int = 1) -> None:
+        """`threads` share the units, or the rows, of large Linears."""
+        self.network, self._machine, self._pool = network, machine, Pool(threads)
         isa = widest(machine)
         self._loop = Loop(isa, machine) if isa and any(node.operator == "conv" for node in network.nodes) else None
         self.rectified = _rectified(network)
@@ -105,7 +109,7 @@ class Execution:
         if node.operator == "conv":
             assert self._loop is not None
             return _Plane(node, weight, bias, self._loop, relu)
-        return _Rows(weight, bias, isa, self._machine, relu) if _sparse(weight) else None
+        return _Rows(weight, bias, isa, self._machine, relu, self._pool) if _sparse(weight) else None
 
     def _constant(self, value: int) -> Constant | None:
         place = value - len(self.network.inputs)
@@ -158,31 +162,50 @@ class _Plane:
 class _Rows:
     """A Linear over rows: many of them in tiles, few of them one by one."""
 
-    def __init__(self, weight: Constant, bias: Constant | None, isa: Isa, machine: Machine, relu: bool) -> None:
+    def __init__(
+        self, weight: Constant, bias: Constant | None, isa: Isa, machine: Machine, relu: bool, pool: Pool
+    ) -> None:
         assert weight.alive is not None
         shift: NDArray[Any] = np.zeros(len(weight.array), np.float32) if bias is None else bias.array
         self._layer = Layer(weight_OI=weight.array, alive_OI=weight.alive, bias_O=shift, relu=relu)
         self._isa, self._machine, self._few = isa, machine, isa.few
-        self._made: dict[bool, Program] = {}
+        self._made: dict[bool, list[Program]] = {}
+        self._pool = pool
 
     def __call__(self, read: Sequence[Numbers]) -> Numbers:
         x = read[0]
         rows = np.ascontiguousarray(x, np.float32).reshape(math.prod(x.shape[:-1]), x.shape[-1])
-        return self._program(len(rows) < self._few)(rows).reshape(*x.shape[:-1], len(self._layer.bias_O))
+        return self._sums(rows).reshape(*x.shape[:-1], len(self._layer.bias_O))
+
+    def _sums(self, rows: Numbers) -> Numbers:
+        programs = self._programs(few := len(rows) < self._few)
+        if few and len(programs) > 1:
+            return np.concatenate(list(self._pool.map(lambda program: program(rows), programs)), 1)
+        if few or self._pool.threads == 1 or len(rows) * self._layer.kept < WIDE * self._few:
+            return programs[0](rows)
+        share = -(-len(rows) // (self._pool.threads * TILE)) * TILE
+        return np.concatenate(list(self._pool.map(programs[0], np.split(rows, range(share, len(rows), share)))))
 
     @property
     def bytes(self) -> tuple[int, int]:
         """Bytes of code and of weights."""
-        sizes = [size for made in self._made.values() for size in made.sizes]
+        sizes = [size for programs in self._made.values() for made in programs for size in made.sizes]
         return sum(code for code, _ in sizes), sum(data for _, data in sizes)
 
-    def _program(self, few: bool) -> Program:
+    def _programs(self, few: bool) -> list[Program]:
+        """One for all units; or, for few rows of a large layer, one for a share of them for each thread."""
         if few not in self._made:
-            self._made[few] = self._single() if few else self._tiled()
+            self._made[few] = [self._single(part) for part in self._parts()] if few else [self._tiled()]
         return self._made[few]
 
-    def _single(self) -> Program:
-        return samples.single([self._layer], self._machine, "pell" if self._isa is AVX512 else "windows")
+    def _parts(self) -> list[Layer]:
+        if self._pool.threads == 1 or self._layer.kept < WIDE:
+            return [self._layer]
+        shares = np.array_split(np.arange(len(self._layer.bias_O)), self._pool.threads)
+        return [self._layer.with_units(share) for share in shares if len(share)]
+
+    def _single(self, layer: Layer) -> Program:
+        return samples.single([layer], self._machine, "pell" if self._isa is AVX512 else "windows")
 
     def _tiled(self) -> Program:
         small = self._isa.weight_bytes * self._layer.kept < SMALL_CODE

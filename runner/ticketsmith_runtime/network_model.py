@@ -75,7 +75,7 @@ class NetworkModel:
         """The network a few tokens at a time. Raises Unsuited, a ValueError, if it cannot say what comes next."""
         with MAKING:
             if self._decoder is None:
-                self._decoder = decoder(execution.Execution(self.network, self.machine))
+                self._decoder = decoder(execution.Execution(self.network, self.machine, self._threads))
             return self._decoder
 
     @overload

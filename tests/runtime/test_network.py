@@ -9,7 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from ticketsmith_runtime import load
+from ticketsmith_runtime import execution, load
+from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.network import Constant, Input, Network, Node, evaluate
 from ticketsmith_runtime.network_model import NetworkModel
 from ticketsmith_runtime.package import MANIFEST, WEIGHTS, BadPackage, Measured, Ticket, read, write
@@ -88,6 +89,17 @@ def test_a_copy_answers_and_so_do_several_threads(package, tokens):
         worker.join()
 
     assert all(np.array_equal(each, found[0]) for each in found)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 40])
+def test_threads_share_units_and_rows(network, monkeypatch, rows):
+    monkeypatch.setattr(execution, "WIDE", 20)
+    tokens = np.random.default_rng(1).integers(0, 11, (rows, 6))
+
+    alone, shared = (execution.Execution(network, Machine.host(), threads)(tokens) for threads in (1, 3))
+
+    for ours, theirs in zip(shared, alone, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
 def test_a_sample_does_not_depend_on_its_batch(package, tokens):
