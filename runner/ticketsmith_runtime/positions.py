@@ -20,6 +20,10 @@ HIDDEN = -1e4
 """A score that is this low, or lower, has no share: exp() of it is nothing in float32."""
 
 
+LONGEST = 1 << 15
+"""Positions: a mask has as many squared."""
+
+
 @dataclass(frozen=True)
 class Along:
     """A value with the sequence in it."""
@@ -106,6 +110,8 @@ def followed(network: Network, batch: int, fixed: Mapping[int, Numbers]) -> dict
         refuse("its input is not one sequence of tokens")
     if (length := network.inputs[0].shape[0]) < 2:
         refuse("its sequence has one position")
+    if length > LONGEST:
+        refuse(f"its sequence has more than {LONGEST:,} positions")
     shapes, needed = network.shapes(batch), _needed(network)
     alongs: dict[int, Along] = {0: Along(1)}
     found: dict[int, Place] = {}

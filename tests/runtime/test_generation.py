@@ -12,9 +12,11 @@ import pytest
 from ticketsmith_runtime import load
 from ticketsmith_runtime.anew import Anew
 from ticketsmith_runtime.generation import Draw
+from ticketsmith_runtime.graph import Unsuited
 from ticketsmith_runtime.network import evaluate
 from ticketsmith_runtime.network_model import NetworkModel
 from ticketsmith_runtime.package import Ticket, write
+from ticketsmith_runtime.positions import followed
 from ticketsmith_runtime.sequence import Incremental
 from ticketsmith_runtime.vocabulary import Vocabulary
 
@@ -183,6 +185,23 @@ def test_text_that_nobody_knows_is_named(worded, model):
         worded.generate("")
     with pytest.raises(ValueError, match="no vocabulary: give the numbers"):
         model.generate("ab")
+
+
+@pytest.mark.parametrize(
+    ("mix", "says"),
+    [
+        ("attention", "with a cache of keys and values, 9 positions at most"),
+        ("sum", "by whole windows: node 2 (cumsum): it mixes positions"),
+        ("mean", "it does not say what comes next: its logits depend on later tokens: node 2 (mean)"),
+    ],
+)
+def test_explain_says_how_tokens_are_generated(mix, says):
+    assert says in NetworkModel(Ticket(graph=decoder(mix))).explain()
+
+
+def test_more_positions_than_a_mask_has_memory_for_are_refused():
+    with pytest.raises(Unsuited, match="more than 32,768 positions"):
+        followed(decoder(length=(1 << 15) + 1), 1, {})
 
 
 def test_a_network_of_no_tokens_is_refused(model):
