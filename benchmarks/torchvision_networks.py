@@ -63,7 +63,7 @@ def examined(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def child(*arguments: str) -> dict[str, Any]:
-    """What this script says in a process of its own; or why it says nothing."""
+    """The answer of this script in a process of its own; or why there is none."""
     quiet = {**os.environ, "HF_HUB_OFFLINE": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     argv = [sys.executable, __file__, *arguments]
     try:

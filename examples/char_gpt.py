@@ -12,6 +12,7 @@ from ticketsmith.task import BITS, Splits
 METRIC = BITS
 DEFAULTS = {"replicates": 5, "training": {"steps": 600, "batch_size": 32, "optimizer": "adamw", "learning_rate": 3e-3}}
 LENGTH, CHARACTERS, PASSAGE = 32, 128, 4  # of a window, of the alphabet, and windows of a passage
+VOCABULARY = [*map(chr, range(CHARACTERS))]
 
 
 def data(root: Path) -> Splits:
@@ -33,7 +34,8 @@ class model(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         future = torch.full((tokens.shape[1],) * 2, -torch.inf, device=tokens.device).triu(1)
-        return self.head(self.blocks(self.token(tokens) + self.place.weight[: tokens.shape[1]], mask=future))
+        places = self.token(tokens) + self.place.weight[: tokens.shape[1]]
+        return self.head(self.blocks(places, mask=future, is_causal=True))
 
 
 def loss(model: nn.Module, batch: Any) -> Tensor:

@@ -1,6 +1,6 @@
 """A run's ticket as a package that the ticket runtime loads, with what was measured and where it comes from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ticketsmith_runtime import network as operators
 from ticketsmith_runtime.graph import Graph, evaluate
 from ticketsmith_runtime.network import Network
 from ticketsmith_runtime.package import Measured, Ticket, write
+from ticketsmith_runtime.vocabulary import Vocabulary
 
 from .applicable import NotApplicable
 from .backends.admission import Unequal, compare
@@ -42,6 +43,7 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
         raise UsageError(f"this network cannot be packed: {reason}", fix) from None
     ticket = Ticket(
         graph=found,
+        vocabulary=worded(found, context.task.vocabulary),
         measured=[
             Measured(batch=row.batch_size, backend=speed.kernels(row), seconds=row.p50, ratio=row.ratio)
             for row in speed.choices
@@ -62,6 +64,20 @@ def _found(subject: Subject) -> Graph | Network:
         return checked(subject.graph, subject.masked)
     except NotApplicable:
         return checked_network(subject.network, subject.masked, subject.inputs)
+
+
+def worded(found: Graph | Network, words: Sequence[str] | None) -> Vocabulary | None:
+    """The task's vocabulary. Raises UsageError if it is none, or another network's."""
+    if words is None:
+        return None
+    try:
+        vocabulary = Vocabulary(list(words))
+        if not isinstance(found, Network):
+            raise ValueError("a vocabulary belongs to a network that reads tokens")
+        vocabulary.fits(found)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"VOCABULARY of the task: {error}", "mend it; `ticketsmith task check` tries it") from None
+    return vocabulary
 
 
 def checked(traced: Graph, network: nn.Module) -> Graph:

@@ -59,6 +59,10 @@ class Task:
     def sample(self) -> Callable[[nn.Module, torch.Generator], Sequence[str | Tensor]] | None:
         return getattr(self.code, "sample", None)
 
+    @property
+    def vocabulary(self) -> Sequence[str] | None:
+        return getattr(self.code, "VOCABULARY", None)
+
     def model(self, options: Mapping[str, Any], seed: int = 0) -> nn.Module:
         """The untrained network, theta_0 of one stream. Raises UsageError if it is none."""
         with self.told("model"), seeded(seed):

@@ -1,12 +1,16 @@
 """`python -m ticketsmith_runtime verify my.ticket`: hashes and numbers. `explain`: what would run here, and why.
+`generate my.ticket "It is a truth"`: what comes next, token by token; speed on the error stream.
 
-Exit codes: 0; 2 for wrong usage; 5 if the package is damaged; 70 if a back-end gives other numbers than the weights.
+Exit codes: 0; 2 for wrong usage, or a prompt that the network cannot go on with; 5 if the package is damaged; 70 if a
+back-end gives other numbers than the weights; 130 if it was interrupted.
 """
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .graph import Graph
 from .model import Model, load
@@ -15,18 +19,19 @@ from .package import BadPackage
 from .seal import UNSEALED
 from .verification import Unequal, verify
 
-UNEQUAL, DAMAGED = 70, 5  # 1 is what Python ends with when it dies
+UNEQUAL, DAMAGED, WRONG, INTERRUPTED = 70, 5, 2, 130  # 1 is what Python ends with when it dies
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what `argv` says."""
-    parser = argparse.ArgumentParser(prog="ticketsmith_runtime", description=__doc__)
-    parser.add_argument("command", choices=("verify", "explain"))
-    parser.add_argument("package", type=Path, help="folder or zip")
-    options = parser.parse_args(argv)
+    options = _parser().parse_args(argv)
     try:
+        if options.command == "generate":
+            return _generated(options)
         model = load(options.package)
         print("\n".join(_verified(model)) if options.command == "verify" else model.explain())
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BadPackage as error:
         print(f"error: {options.package}: {error}\n  fix: pack it again with `ticketsmith pack`", file=sys.stderr)
         return DAMAGED
@@ -34,6 +39,62 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {options.package}: {error}\n  fix: report it, with `explain`", file=sys.stderr)
         return UNEQUAL
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ticketsmith_runtime", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("verify", "explain", "generate"):
+        commands.add_parser(name).add_argument("package", type=Path, help="folder or zip")
+    generate = commands.choices["generate"]
+    generate.add_argument("prompt", help="text, or numbers of tokens where the package has no vocabulary")
+    generate.add_argument("--temperature", type=float, default=0.0)
+    for option, least in (("--max-new-tokens", None), ("--top-k", None), ("--seed", 0), ("--threads", 1)):
+        generate.add_argument(option, type=int, default=least)
+    return parser
+
+
+def _generated(options: argparse.Namespace) -> int:
+    """Write tokens as they are found. Returns the exit code."""
+    model = load(options.package, options.threads)
+    draw = {"temperature": options.temperature, "top_k": options.top_k, "seed": options.seed}
+    times = [time.perf_counter()]
+    try:
+        if not isinstance(model, NetworkModel):
+            raise ValueError("this package holds no network of tokens")
+        words = model.ticket.vocabulary
+        prompt: Any = options.prompt if words else _numbers(options.prompt)
+        for token in model.stream(prompt, options.max_new_tokens, **draw):
+            times.append(time.perf_counter())
+            print(_shown(token) if words else f"{token} ", end="", flush=True)
+    except BadPackage:
+        raise
+    except ValueError as error:
+        fix = "`explain` says what the package is; give another prompt, or other numbers"
+        print(f"error: {options.package}: {error}\n  fix: {fix}", file=sys.stderr)
+        return WRONG
+    print()
+    print(_speed(times), file=sys.stderr)
+    return 0
+
+
+def _numbers(prompt: str) -> list[int]:
+    if not all(word.isdecimal() for word in prompt.split()):
+        raise ValueError("the package has no vocabulary: a prompt is the numbers of tokens, with blanks between")
+    return [int(word) for word in prompt.split()]
+
+
+def _shown(text: str) -> str:
+    """Text for a terminal, which takes other control characters for commands."""
+    return "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def _speed(times: Sequence[float]) -> str:
+    first, more = 1000 * (times[1] - times[0]), len(times) - 2
+    each = f", then {1000 * (times[-1] - times[1]) / more:.2f} ms each" if more else ""
+    return f"{more + 1} tokens: the first after {first:.1f} ms{each}"
 
 
 def _verified(model: Model | NetworkModel) -> list[str]:

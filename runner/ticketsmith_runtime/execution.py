@@ -16,6 +16,7 @@ from .llvm import Machine
 from .network import Network, Node, by_sample, checked, computed
 from .numerics import Numbers
 from .places import Loop
+from .shares import Pool
 
 KNOWN = 8
 """Numbers of samples that constants are remembered for."""
@@ -27,8 +28,9 @@ Step = Callable[[Numbers], Numbers]
 class Execution:
     """Inputs in, outputs out. May be called by any number of threads at once. Raises ValueError for wrong inputs."""
 
-    def __init__(self, network: Network, machine: Machine) -> None:
-        self.network, self._machine = (network := folded(network)), machine
+    def __init__(self, network: Network, machine: Machine, threads: int = 1) -> None:
+        """`threads` share the units, or the rows, of large Linears."""
+        self.network, self._machine, self._pool = (network := folded(network)), machine, Pool(threads)
         isa = widest(machine)
         self._loop = Loop(isa, machine) if isa and any(node.operator == "conv" for node in network.nodes) else None
         self._bent = _bent(network)
@@ -57,11 +59,11 @@ class Execution:
     def _run(self, given: Sequence[Numbers]) -> list[Numbers]:
         network, batch = self.network, len(given[0])
         values: list[Any] = [*given, *(each.array for each in network.constants), *[None] * len(network.nodes)]
-        fixed = self._fixed(batch)
+        known = self.fixed(batch)
         for n, node in enumerate(network.nodes):
             place = network.first + n
-            if place in fixed:
-                values[place] = fixed[place]
+            if place in known:
+                values[place] = known[place]
                 continue
             values[place] = self._computed(n, node, values, batch)
             for read in node.reads:
@@ -77,7 +79,11 @@ class Execution:
         except (ValueError, IndexError, TypeError) as error:
             raise ValueError(f"node {n} ({node.operator}) cannot compute: {error}") from None
 
-    def _fixed(self, batch: int) -> dict[int, Numbers]:
+    def code(self, n: int) -> Step | None:
+        """The sparse code of a node; None: numpy computes it."""
+        return self._steps[n]
+
+    def fixed(self, batch: int) -> dict[int, Numbers]:
         """Values that depend on the number of samples and nothing else."""
         if batch not in self._known:
             self.network.shapes(batch)  # a value that no memory holds ends here
@@ -95,7 +101,7 @@ class Execution:
         if node.operator == "conv":
             assert self._loop is not None
             return Planes(weight, bias, node.attributes, self._loop, after)
-        return Rows(weight, bias, isa, self._machine, after) if sparse(weight) else None
+        return Rows(weight, bias, isa, self._machine, after, self._pool) if sparse(weight) else None
 
 
 def fixed(network: Network, batch: int) -> dict[int, Numbers]:

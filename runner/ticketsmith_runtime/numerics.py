@@ -89,6 +89,11 @@ def elu(x: Numbers, alpha: float) -> Numbers:
 @by_rows
 def layer_norm(x: Numbers, *gains: Numbers, axes: int, eps: float) -> Numbers:
     """Mean 0 and variance 1 over the last axes (Ba et al., arXiv 1607.06450); then the gain and the shift."""
+    if axes == 1:  # as it mostly is: without the detours of `mean`, which take as long as the rest for a row
+        share = x.dtype.type(1 / x.shape[-1])
+        centred = x - np.add.reduce(x, axis=-1, keepdims=True) * share
+        variance = np.vecdot(centred, centred)[..., None] * share
+        return _scaled(centred / np.sqrt(variance + x.dtype.type(eps)), gains)
     last = tuple(range(-axes, 0))
     centred = x - x.mean(last, keepdims=True)
     variance = np.square(centred).mean(last, keepdims=True)
@@ -98,6 +103,9 @@ def layer_norm(x: Numbers, *gains: Numbers, axes: int, eps: float) -> Numbers:
 @by_rows
 def rms_norm(x: Numbers, *gains: Numbers, axes: int, eps: float) -> Numbers:
     """Mean square 1 over the last axes (Zhang & Sennrich, arXiv 1910.07467); then the gain."""
+    if axes == 1:
+        mean = np.vecdot(x, x)[..., None] * x.dtype.type(1 / x.shape[-1])
+        return _scaled(x / np.sqrt(mean + x.dtype.type(eps)), gains)
     return _scaled(x / np.sqrt(np.square(x).mean(tuple(range(-axes, 0)), keepdims=True) + eps), gains)
 
 

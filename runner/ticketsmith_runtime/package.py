@@ -13,13 +13,14 @@ from typing import Any
 
 import safetensors.numpy
 
-from . import graph_form, network_form
+from . import graph_form, network_form, vocabulary
 from . import manifest as words
 from .archive import MANIFEST, WEIGHTS, BadPackage, Folder, Zip, bad
 from .graph import Graph
 from .network import Network
 from .seal import has_seal, sealed
 from .tensors import checked, digest
+from .vocabulary import Vocabulary
 
 __all__ = ["MANIFEST", "WEIGHTS", "BadPackage", "Measured", "Ticket", "read", "write"]
 
@@ -53,6 +54,8 @@ class Ticket:
     """Run, spec, data, version, replicate, sparsity, verdict."""
     sealed: bool = True
     """Did the manifest carry its digest? One that was written before there were digests did not."""
+    vocabulary: Vocabulary | None = None
+    """Text for the tokens of a network."""
 
 
 def write(path: Path, ticket: Ticket) -> None:
@@ -66,6 +69,7 @@ def write(path: Path, ticket: Ticket) -> None:
         "measured": [vars(row) for row in ticket.measured],
         "machine": ticket.machine,
         "provenance": ticket.provenance,
+        **({"vocabulary": ticket.vocabulary.words} if ticket.vocabulary else {}),
     }
     with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as archive:
         for name, content in ((MANIFEST, _json(sealed(manifest))), (WEIGHTS, safetensors.numpy.save(tensors))):
@@ -79,6 +83,7 @@ def read(path: Path) -> Ticket:
     seal = has_seal(manifest)
     form = FORMS[manifest["format"]]
     empty, expected = form.skeleton(manifest)
+    words_of = vocabulary.read(manifest, empty)
     tensors = checked(source, expected, manifest.get("tensors"))
     return Ticket(
         graph=form.filled(empty, tensors),
@@ -86,6 +91,7 @@ def read(path: Path) -> Ticket:
         machine=words.mapping(manifest, "machine"),
         provenance=words.mapping(manifest, "provenance"),
         sealed=seal,
+        vocabulary=words_of,
     )
 
 

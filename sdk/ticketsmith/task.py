@@ -48,6 +48,8 @@ class Task(Protocol):
     """The measure that the gate judges."""
     DEFAULTS: Mapping[str, Any]
     """Spec fields that differ from those of the package: the protocol of the task."""
+    VOCABULARY: Sequence[str]
+    """The text of each token, for a network of tokens: a package of it answers text with text."""
 
     def data(self, root: Path) -> Splits | Mapping[str, Any]:
         """The examples below `root`; or data sets by the names `train`, `test` and, where wanted, `validation`."""

@@ -73,6 +73,22 @@ def notes(found: Examination) -> str:
     return "\n".join(finding.text for finding in found.notes)
 
 
+VOCABULARIES = {
+    "VOCABULARY = ['no', 'yes']": "",
+    "VOCABULARY = 'ny'": "",
+    "VOCABULARY = ['no', 'perhaps', 'yes']": "VOCABULARY has 3 strings, and the network puts out (16, 2)",
+    "VOCABULARY = ['no', 'no']": "a vocabulary has 'no' twice",
+    "VOCABULARY = [0, 1]": "a list of strings",
+    "VOCABULARY = 7": "not iterable",
+}
+
+
+@pytest.mark.parametrize("line", VOCABULARIES)
+def test_a_vocabulary_has_a_string_for_each_output(examined: Examined, line: str) -> None:
+    found = problems(examined(vocabulary=line))
+    assert VOCABULARIES[line] in found and bool(found) == bool(VOCABULARIES[line])
+
+
 # --- a task that is right ---------------------------------------------------------------------------------------------
 
 

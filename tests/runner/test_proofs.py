@@ -1,12 +1,18 @@
 """The three proofs in `examples/`, at toy size through the whole method: photos, text, and bits with noise."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from ticketsmith.lottery.results import Samples
+from ticketsmith.lottery.steps import Benchmark, Gate
+from ticketsmith_runner.packing import pack
+from ticketsmith_runtime import load
+from ticketsmith_runtime.sequence import Incremental
 
 from ..kinds.own import EXAMPLES, Own
 
@@ -75,6 +81,25 @@ def test_the_benchmark_names_what_does_not_apply_and_why(proof: Any, name: str, 
 @pytest.mark.parametrize("name", SIZES)
 def test_the_benchmark_times_what_applies(proof: Any, name: str) -> None:
     assert "pytorch" in {row.backend for row in proof(name).timed().rows}
+
+
+def test_a_packed_text_model_goes_on_with_a_text(proof: Any, tmp_path: Path) -> None:
+    run = proof("char_gpt")
+    run.timed()
+    step = next(step for step in run.steps.values() if isinstance(step, Benchmark))
+    gate = next(step for step in run.steps.values() if isinstance(step, Gate))
+    pack(step, gate, run.context, tmp_path / "a.ticket")
+    model = load(tmp_path / "a.ticket")
+
+    written = model.generate("12 plus", 9)
+
+    assert isinstance(model.decoder, Incremental)
+    assert [*map(ord, written)] == model.generate([*b"12 plus"], 9)
+    tokens = [*b"12 plus"]
+    for _ in range(9):
+        window = np.array([tokens + [0] * (32 - len(tokens))])
+        tokens.append(int(model(window)[0, len(tokens) - 1].argmax()))
+    assert written == bytes(tokens[7:]).decode()
 
 
 def test_windows_of_one_passage_lie_in_one_split(proof: Any) -> None:

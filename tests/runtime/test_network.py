@@ -9,7 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from ticketsmith_runtime import load
+from ticketsmith_runtime import layers, load
+from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.network import Constant, Input, Network, Node, evaluate
 from ticketsmith_runtime.network_model import NetworkModel
 from ticketsmith_runtime.package import MANIFEST, WEIGHTS, BadPackage, Measured, Ticket, read, write
@@ -88,6 +89,17 @@ def test_a_copy_answers_and_so_do_several_threads(package, tokens):
         worker.join()
 
     assert all(np.array_equal(each, found[0]) for each in found)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 40])
+def test_threads_share_units_and_rows(network, monkeypatch, rows):
+    monkeypatch.setattr(layers, "WIDE", 20)
+    tokens = np.random.default_rng(1).integers(0, 11, (rows, 6))
+
+    alone, shared = (execution.Execution(network, Machine.host(), threads)(tokens) for threads in (1, 3))
+
+    for ours, theirs in zip(shared, alone, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
 def test_a_sample_does_not_depend_on_its_batch(package, tokens):
@@ -169,6 +181,29 @@ HOSTILE = {
     "a format that is not known": (_set("format", "ticketsmith-ticket/3"), "format is none that is known"),
     "the format of convolutions": (_set("format", "ticketsmith-ticket/1"), "inputs is no list of 3|no whole number"),
 }
+
+
+VOCABULARIES = {
+    "words that are none": (list("abcdefghij") + [1], "a list of strings"),
+    "an empty word": (list("abcdefghij") + [""], "none of them empty"),
+    "a word that is there twice": (list("abcdefghijj"), "'j' twice"),
+    "words for another number of tokens": (list("abcdefghij"), "does not fit outputs [1, 11]"),
+    "a word that is no text": ([*"abcdefghij", "\ud800"], "surrogates not allowed"),
+    "one text": ("abcdefghijk", "no list of strings"),
+    "too many words": ([f"{n}" for n in range((1 << 16) + 1)], "1 to 65,536 strings"),
+    "words of all memory": (["x" * n for n in range(1, 1500)], "524,288 characters together"),
+}
+
+
+@pytest.mark.parametrize("what", VOCABULARIES)
+def test_a_vocabulary_is_checked(folder, what):
+    words, says = VOCABULARIES[what]
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["digest"]
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "vocabulary": words}))
+
+    with pytest.raises(BadPackage, match=re.escape(says)):
+        read(folder)
 
 
 @pytest.mark.parametrize("what", HOSTILE)

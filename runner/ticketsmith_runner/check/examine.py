@@ -41,6 +41,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "record": (functions.columns,),
     "inputs": (functions.arguments,),
     "sample": (functions.sampled,),
+    "vocabulary": (functions.worded,),
     "streams": (streams.theta, streams.noise, streams.examples),
     "weights": (weights.prunable, weights.tied, weights.frozen, weights.unused),
     "splits": (splits.twins, splits.groups, splits.outcomes),

@@ -8,7 +8,20 @@ import typer
 
 from .. import __version__
 from ..errors import Retryable, TicketSmithError, UsageError
-from . import artifacts, doctor, packages, remote, reproduce, results, rewinding, run, submit, tasks, templates
+from . import (
+    artifacts,
+    doctor,
+    generate,
+    packages,
+    remote,
+    reproduce,
+    results,
+    rewinding,
+    run,
+    submit,
+    tasks,
+    templates,
+)
 
 INTERRUPTED = 130
 
@@ -26,6 +39,7 @@ app.command()(results.gate)
 app.command()(results.benchmark)
 app.command()(packages.pack)
 app.command()(packages.verify)
+app.command()(generate.generate)
 app.command()(reproduce.reproduce)
 app.command()(rewinding.rewind_point)
 app.add_typer(submit.app, name="submit")

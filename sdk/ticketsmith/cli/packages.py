@@ -60,12 +60,17 @@ def pack(
     return 0
 
 
-def verify(package: Package) -> int:
-    """Check every digest of a package, and that every program gives what the weights say. Exit code 5: damaged."""
+def needed() -> None:
+    """Raises UsageError if what the runtime is made of is not installed."""
     if missing := [name for name in RUNTIME if find_spec(name) is None]:
         from ..errors import UsageError
 
         raise UsageError(f"not installed: {', '.join(missing)}", "`pip install 'ticketsmith[runtime]'`")
+
+
+def verify(package: Package) -> int:
+    """Check every digest of a package, and that every program gives what the weights say. Exit code 5: damaged."""
+    needed()
     # -P: what lies beside an unpacked package is not imported
     argv = [sys.executable, "-P", "-m", "ticketsmith_runtime", "verify", str(package)]
     done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)

@@ -1,0 +1,64 @@
+"""Tokens as text: a string for each, which a package may hold. Characters need no more."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .archive import MANIFEST, BadPackage, bad
+from .network import Network
+
+WORDS, LETTERS = 1 << 16, 1 << 19
+"""At most, so that a manifest is never larger than what is read of one."""
+
+
+class Vocabulary:
+    """Strings, all different, by the numbers of their tokens. Raises ValueError if they are none."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        if not all(isinstance(word, str) and word for word in words):
+            raise ValueError("a vocabulary is a list of strings, none of them empty")
+        if not 0 < len(words) <= WORDS or sum(map(len, words)) > LETTERS:
+            raise ValueError(f"a vocabulary has 1 to {WORDS:,} strings of {LETTERS:,} characters together")
+        "".join(words).encode()  # half a surrogate is a string of Python, and no text
+        self.words, self._numbers = list(words), {word: number for number, word in enumerate(words)}
+        if len(self._numbers) < len(words):
+            twice = next(word for number, word in enumerate(words) if self._numbers[word] != number)
+            raise ValueError(f"a vocabulary has {twice!r} twice")
+        self._longest = max(map(len, words))
+
+    def encode(self, text: str) -> list[int]:
+        """Tokens of a text from left to right, the longest that fits each time. Raises ValueError if none fits."""
+        found, place = [], 0
+        while place < len(text):
+            fitting = (text[place : place + size] for size in range(self._longest, 0, -1))
+            word = next((part for part in fitting if part in self._numbers), None)
+            if word is None:
+                raise ValueError(f"{text[place]!r}, character {place} of the text, is in no token of the vocabulary")
+            found.append(self._numbers[word])
+            place += len(word)
+        return found
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of tokens."""
+        return "".join(self.words[token] for token in tokens)
+
+    def fits(self, network: Network) -> None:
+        """Raises ValueError unless a network takes these tokens and puts out a logit for each."""
+        shape = network.shapes(1)[network.outputs[0]]
+        if len(network.inputs) != 1 or network.inputs[0].type != "int":
+            raise ValueError("a vocabulary belongs to a network that reads tokens alone")
+        if not shape or shape[-1] != len(self.words):
+            raise ValueError(f"a vocabulary of {len(self.words)} strings does not fit outputs {list(shape)}")
+
+
+def read(manifest: Mapping[str, Any], network: Any) -> Vocabulary | None:
+    """The vocabulary of a package, if it has one. Raises BadPackage."""
+    if "vocabulary" not in manifest:
+        return None
+    if not isinstance(words := manifest["vocabulary"], list) or not isinstance(network, Network):
+        bad(MANIFEST, "vocabulary is no list of strings for a network of tokens")
+    try:
+        found = Vocabulary(words)
+        found.fits(network)
+    except ValueError as error:
+        raise BadPackage(f"{MANIFEST}: {error}") from None
+    return found
