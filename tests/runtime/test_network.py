@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from ticketsmith_runtime import layers, load
+from ticketsmith_runtime import execution, layers, load
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.network import Constant, Input, Network, Node, evaluate
 from ticketsmith_runtime.network_model import NetworkModel
