@@ -109,7 +109,7 @@ class NetworkModel:
         top_k: int | None = None,
         seed: int = 0,
     ) -> Iterator[Any]:
-        """What comes after a prompt, token by token: as many as asked for, or until all positions are filled.
+        """Go on with a prompt, token by token: as many as asked for, or until all positions are filled.
 
         Text for text, if the package has a vocabulary; numbers for numbers. Temperature 0 takes the likeliest;
         otherwise the same seed draws the same tokens. Raises ValueError.
