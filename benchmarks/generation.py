@@ -56,7 +56,7 @@ class Block(nn.Module):
         return [each.view(b, t, self.heads, -1).transpose(1, 2) for each in self.all(self.first(x)).split(width, 2)]
 
     def rest(self, x: Tensor, y: Tensor) -> Tensor:
-        """The part after attention."""
+        """The part of a block that follows attention."""
         x = x + self.out(y.transpose(1, 2).reshape(x.shape))
         return x + self.down(F.gelu(self.up(self.second(x)), approximate="tanh"))
 

@@ -9,10 +9,11 @@ competed. The other nets are pruned by magnitude, layer by layer, untrained. Out
 against the masked network before it is timed; dense runtimes serve the dense network.
 
 A row is the chosen back-end against the best of PyTorch, ONNX Runtime and OpenVINO, all fp32; ratio of median latencies
-over interleaved rounds in four fresh processes, with a 95 % interval over processes. `half` is the ratio to the best
-dense one in 16 bits, `own` that to our own dense loops. `--all` adds every other back-end, torch.compile included.
-`--avx2` makes our code for AVX2 alone, as on a machine without AVX-512; the opponents keep theirs, for which ONNX
-Runtime, mostly the best of them, has no switch.
+over interleaved rounds in four fresh processes, with a 95 % interval over processes. `int8` is the ratio to the best
+dense one in int8 (ONNX Runtime's two quantizers, and NNCF), `any` that to the best of any precision, `half` that to the
+best in 16 bits, `own` that to our own dense loops. Int8 is calibrated on training examples, or on what it is timed on
+where these are noise. `--all` adds every other back-end, torch.compile included. `--avx2` makes our code for AVX2
+alone, as on a machine without AVX-512; the opponents keep theirs: ONNX Runtime, mostly the best, has no switch for it.
 """
 
 import argparse
@@ -122,11 +123,11 @@ def searched(net: str, root: str) -> Iterator[tuple[Subject, Callable[[], nn.Mod
         code = str(Path(ticketsmith_tasks.__file__).parents[1])
         context = Context(spec=spec, card=cards.read(ledger), ledger=ledger, code=code, data_root=root)
         levels = [networks(step, context) for step in of_levels(context)]
-        last = np.arange(context.examples.count - 1024, context.examples.count)
-        inputs = context.task.inputs(context.examples.batch(last))
+        first, last = np.arange(256), np.arange(context.examples.count - 1024, context.examples.count)
+        calibration, inputs = (context.task.inputs(context.examples.batch(numbers)) for numbers in (first, last))
         for sparsity in SPARSITIES:
             chosen = min(levels, key=lambda level: abs(level.sparsity - sparsity))
-            yield Subject(**vars(chosen), inputs=inputs), context.network
+            yield Subject(**vars(chosen), inputs=inputs, calibration=calibration), context.network
 
 
 def of_levels(context: Context) -> list[Benchmark]:
@@ -166,13 +167,15 @@ def measured(
     speed = benchmark(subject, OPTIONS, backends, make=make)
     for chosen in speed.choices:
         rows = [row for row in speed.rows if row.batch_size == chosen.batch_size]
-        half = [row.p50 for row in rows if backends[row.backend].KIND.dense and row.backend in speed.precisions]
+        half = [row.p50 for row in rows if "16" in (kind := backends[row.backend].KIND).precision and kind.dense]
         own = [row.p50 for row in rows if row.backend == "own-dense"]
         for row in [chosen, *(row for row in rows if everything and row != chosen)]:
             yield {
                 "net": net, "batch": row.batch_size, "sparsity": round(subject.sparsity, 3),
                 "backend": speed.kernels(row), "against": speed.opponent(row.batch_size),
                 "ratio": row.ratio, "low": row.low, "high": row.high,
+                "int8": row.int8.ratio if row.int8 else None, "int8_against": row.int8.to if row.int8 else None,
+                "any": row.any.ratio if row.any else None, "any_against": row.any.to if row.any else None,
                 "half": min(half) / row.p50 if half else None, "own": min(own) / row.p50 if own else None,
                 "chosen": row == chosen, "microseconds": 1e6 * row.p50,
             }  # fmt: skip
@@ -180,7 +183,7 @@ def measured(
 
 def line(row: dict[str, object]) -> str:
     interval = "{ratio:.2f}x [{low:.2f}, {high:.2f}]".format(**row)
-    others = ", ".join(f"{row[key]:.2f}x of {key}" for key in ("half", "own") if row[key])
+    others = ", ".join(f"{row[key]:.2f}x of {key}" for key in ("int8", "any", "half", "own") if row[key])
     return "{net:15} {sparsity:6.1%} batch {batch:3} {backend:20} {microseconds:9.1f} us  ".format(**row) + (
         f"{interval:20} of {row['against']:11} {others}"
     )

@@ -5,7 +5,7 @@ A rule takes the lowering, the node of torch's program and its arguments by name
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -83,6 +83,11 @@ def _real(node: fx.Node) -> bool:
     return any(isinstance(each, torch.Tensor) and each.is_floating_point() for each in operands)
 
 
+def operand(node: fx.Node, place: int) -> Any:
+    """The tensor that torch has traced for an argument: its shape and type."""
+    return cast(fx.Node, node.args[place]).meta["val"]
+
+
 def same(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
     return next(iter(a.values()))
 
@@ -91,7 +96,7 @@ def viewed(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
     return net.put("view", next(iter(a.values())), to=net.shape(node))
 
 
-def cast(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
+def converted(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
     return net.put("cast", a["self"], type=_type(node))
 
 
@@ -184,7 +189,7 @@ def reduced(operator: str) -> Rule:
     def rule(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
         axes = a.get("dim")
         axes = [axes] if isinstance(axes, int) else axes
-        axes = axes or list(range(node.args[0].meta["val"].dim()))  # type: ignore[union-attr]
+        axes = axes or list(range(operand(node, 0).dim()))
         found = net.put(operator, a["self"], axes=axes, keep=bool(a.get("keepdim", False)))
         return net.put("cast", found, type="int") if operator == "sum" and _type(node) == "int" else found
 
@@ -192,7 +197,7 @@ def reduced(operator: str) -> Rule:
 
 
 def variance(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
-    shape, axes = node.args[0].meta["val"].shape, a["dim"]  # type: ignore[union-attr]
+    shape, axes = operand(node, 0).shape, a["dim"]
     axes = list(range(len(shape))) if axes is None else axes
     correction = 1 if a.get("correction") is None else a["correction"]
     count = math.prod(int(shape[axis]) for axis in axes)
@@ -226,9 +231,9 @@ def masked(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
 def multiplied(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
     """A product with a weight is a Linear, whichever side the weight is on."""
     x, y = (a.get("self", a.get("mat1")), a.get("other", a.get("mat2")))
-    if (weight := net.constant(y)) is not None and weight.array.ndim == 2:
+    if y in net.fixed and operand(node, 1).dim() == 2:
         return net.put("linear", x, net.put("permute", y, axes=[1, 0]))
-    ranks = [each.meta["val"].dim() for each in node.args[:2]]  # type: ignore[union-attr]
+    ranks = [operand(node, place).dim() for place in range(2)]
     if min(ranks) >= 2:
         return net.put("matmul", x, y)
     letters = "abcdefgh"[: max(ranks) - 1]
@@ -239,8 +244,7 @@ def multiplied(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
 def added_product(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
     if a.get("beta", 1) != 1 or a.get("alpha", 1) != 1:
         raise NotApplicable("it weighs a product and a sum")
-    weight = net.constant(a.get("mat2"))
-    if weight is not None and net.constant(a["self"]) is not None and len(node.args[0].meta["val"].shape) == 1:  # type: ignore[union-attr]
+    if {a.get("mat2"), a["self"]} <= net.fixed and operand(node, 0).dim() == 1:
         return net.put("linear", a["mat1"], net.put("permute", a["mat2"], axes=[1, 0]), a["self"])
     x, y = a.get("mat1", a.get("batch1")), a.get("mat2", a.get("batch2"))
     return net.put("add", net.put("matmul", x, y), a["self"])
@@ -255,7 +259,7 @@ def _given(*values: Any) -> list[Any]:
 
 
 def attended(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
-    query, key = (each.meta["val"].shape for each in node.args[:2])  # type: ignore[union-attr]
+    query, key = (operand(node, place).shape for place in range(2))
     k, v = a["key"], a["value"]
     if a["enable_gqa"] and (times := int(query[-3]) // int(key[-3])) > 1:
         k, v = (_repeated(net, each, given, times) for each, given in zip((k, v), node.args[1:3], strict=True))
@@ -282,7 +286,7 @@ def convolved(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
     x, weight = a["input"], a["weight"]
     if lines:
         x, weight = (_with_row(net, each, given) for each, given in ((x, node.args[0]), (weight, node.args[1])))
-    kernel = [int(size) for size in ([1] if lines else [])] + [int(size) for size in node.args[1].meta["val"].shape[2:]]  # type: ignore[union-attr]
+    kernel = [int(size) for size in ([1] if lines else [])] + [int(size) for size in operand(node, 1).shape[2:]]
     padding = a["padding"]
     if isinstance(padding, str):
         padding = (
@@ -294,7 +298,17 @@ def convolved(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
             raise NotApplicable("it pads one side more than the other")
     padding = _pair(padding, lines, 0) if len(padding) < 2 or not lines else list(padding)
     if "transpose" in str(node.target) or a.get("transposed"):
-        x, weight, padding = _turned(net, x, weight, kernel, a["groups"], stride, padding, dilation, more)
+        x, weight, padding = _turned(
+            net,
+            x,
+            weight,
+            [*operand(node, 1).shape[:2], *kernel],
+            a["groups"],
+            stride,
+            padding,
+            dilation,
+            more,
+        )
         stride = [1, 1]
     y = net.put(
         "conv", x, weight, *_given(a["bias"]), stride=stride, padding=padding, dilation=dilation, groups=a["groups"]
@@ -303,14 +317,11 @@ def convolved(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
 
 
 def _turned(
-    net: "Lowering", x: Any, weight: Any, kernel: list[int], groups: int, stride: list[int], padding: list[int],
+    net: "Lowering", x: Any, weight: Any, shape: list[int], groups: int, stride: list[int], padding: list[int],
     dilation: list[int], more: list[int],
 ) -> tuple[Any, Any, list[int]]:  # fmt: skip
     """(I, O / groups, rows, columns) -> (O, I / groups, rows, columns), both axes of the kernel backwards."""
-    found = net.constant(weight)
-    if found is None:
-        raise NotApplicable("it convolves, transposed, with what it computes")
-    reads, units = found.array.shape[:2]
+    reads, units, *kernel = map(int, shape)
     weight = net.put("view", weight, to=[groups, reads // groups, units, *kernel])
     weight = net.put("flip", net.put("permute", weight, axes=[0, 2, 1, 3, 4]), axes=[3, 4])
     weight = net.put("view", weight, to=[groups * units, reads // groups, *kernel])
@@ -335,19 +346,12 @@ def _pair(found: Any, lines: bool, start: int) -> list[int]:
 
 
 def batch_norm(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
-    """Into the convolution before it, if that serves it alone; else a gain and a shift. In float64, rounded once."""
-    mean, var = net.constant(a["running_mean"]), net.constant(a["running_var"])
-    if mean is None or var is None:
-        raise NotApplicable("it normalizes by what it computes")
-    gain, shift = (None if each is None else net.constant(each) for each in (a["weight"], a["bias"]))
-    scale = (1.0 if gain is None else gain.array.astype(np.float64)) / np.sqrt(var.array.astype(np.float64) + a["eps"])
-    offset = (0.0 if shift is None else shift.array) - mean.array * scale
-    folded = net.scaled(node, int(a["input"]), scale, offset)
-    if folded is not None:
-        return [folded]
-    width = [len(scale), *(1,) * (node.args[0].meta["val"].dim() - 2)]  # type: ignore[union-attr]
-    gains = [net.add(Constant(each.astype(np.float32).reshape(width))) for each in (scale, offset)]
-    return [net.put("add", net.put("mul", a["input"], gains[0]), gains[1])]
+    channels = int(operand(node, 0).shape[1])
+    missing = [net.put("full", to=[channels], value=value) for value in (1.0, 0.0)]
+    gain, shift = (
+        given if given is not None else other for given, other in zip((a["weight"], a["bias"]), missing, strict=True)
+    )
+    return [net.put("batch_norm", a["input"], gain, shift, a["running_mean"], a["running_var"], eps=float(a["eps"]))]
 
 
 def normed(operator: str) -> Rule:
@@ -456,7 +460,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("ones", "ones_like", "new_ones"), filled(lambda a: 1)),
     **dict.fromkeys(("full", "full_like", "new_full"), filled(lambda a: a["fill_value"])),
     **dict.fromkeys(("conv1d", "conv2d", "convolution", "conv_transpose1d", "conv_transpose2d"), convolved),
-    **dict.fromkeys(("_to_copy", "to"), cast),
+    **dict.fromkeys(("_to_copy", "to"), converted),
     **dict.fromkeys(("split_with_sizes", "split", "chunk"), parts),
     **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "hardtanh", "relu6"), clamped),
     **dict.fromkeys(("mm", "bmm", "matmul"), multiplied),

@@ -19,9 +19,12 @@ if TYPE_CHECKING:  # a gate knows a task by its card alone, and needs no torch
     from torch import Tensor, nn
 
     from .examples import Examples
-    from .splits import Split
+    from .splits import Numbers, Split
     from .start import Start
     from .tasks import Task
+
+CALIBRATION = 256
+"""Examples that the ranges of int8 are taken from, at most."""
 
 S = TypeVar("S", bound=Step)
 T = TypeVar("T")
@@ -88,6 +91,16 @@ class Context:
         Of a test split that memory does not hold, as much as it does: they are for a measurement of time.
         """
         return self.task.inputs(self.examples.batch(self.split(replicate).test[: self.examples.most]))
+
+    def calibration(self, replicate: int) -> Any:
+        """The same for some examples that the replicate was trained on."""
+        return self.task.inputs(self.examples.batch(self.calibrating(replicate)))
+
+    def calibrating(self, replicate: int) -> "Numbers":
+        """Numbers of examples that int8 is calibrated on, from all over those that the replicate was trained on."""
+        train = self.split(replicate).train
+        few = min(len(train), self.examples.most, CALIBRATION)
+        return train[: few * (len(train) // few) : len(train) // few]
 
     def replicates(self, step: Step) -> range:
         """Numbers of the step's replicates, counted over all cohorts."""

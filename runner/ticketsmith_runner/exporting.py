@@ -3,12 +3,12 @@
 import logging
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,33 +24,91 @@ SAMPLE = 3
 LEAST = 2  # torch takes smaller sizes for constants, whatever a network does
 FINITE = 1 << 31
 REASON = 200  # characters of it
+BATCH = 32  # examples that a model for all batch sizes is run on while it is quantized
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
 class Models:
     """A network for the dense runtimes."""
 
-    at: Callable[[int], bytes]
+    at: Callable[[int], Any]
     """The model for a batch size, which stands in it as a number: runtimes are fastest with that."""
     flat: Sequence[bool]
     """Inputs that it takes as (B, features), by their place."""
+    whole: bytes | None = None
+    """The model for all batch sizes, where one export holds for them."""
 
     def arrays(self, inputs: Inputs) -> list[Any]:
         """A batch as numpy's arrays, one for each input, where it lies if it can be."""
         given = tensors(inputs)
         return [(x.flatten(1) if flat else x).numpy() for x, flat in zip(given, self.flat, strict=True)]
 
+    def changed(self, change: Callable[[bytes, int], T], fix: Callable[[T, int], Any]) -> "Models":
+        """The same after a change, which is made once if one model holds for all sizes: `fix` gives it each of them.
+
+        `change` hears in which batches the model can be run.
+        """
+        if self.whole is None:
+            return Models(cache(lambda size: fix(change(self.at(size), size), size)), self.flat)
+        changed = change(self.whole, BATCH)
+        return Models(lambda size: fix(changed, size), self.flat)
+
 
 def exported(network: nn.Module, inputs: Inputs) -> Models:
     """One export for all batch sizes, or one for each where the network depends on it. Raises NotApplicable."""
+    return exporter(network, inputs)(network)
+
+
+def exporter(network: nn.Module, inputs: Inputs) -> Callable[[nn.Module], Models]:
+    """An exporter of this network and of others that differ in their weights alone, which do without most of the time.
+
+    Raises NotApplicable.
+    """
     try:
-        whole = _export(network, inputs, SAMPLE, dynamic=True)
+        program = _export(network, inputs, SAMPLE, dynamic=True)
     except NotApplicable:
-        single = cache(lambda size: _export(network, inputs, size, dynamic=False).SerializeToString())
-        single(1)
-        return Models(single, [False] * len(tensors(inputs)))
+        return lambda other: _one_by_one(other, inputs)
+    named = program.model.graph.initializers.keys()
+
+    def models(other: nn.Module) -> Models:
+        weights = {f"network.{name}": value for name, value in other.state_dict().items()}
+        if other is network:
+            return _of_any_size(_optimized(program))
+        if any(value.is_floating_point() and name not in named for name, value in weights.items()):
+            return exported(other, inputs)  # a weight that two layers share has one name
+        return _of_any_size(_optimized(program, weights))
+
+    return models
+
+
+def _one_by_one(network: nn.Module, inputs: Inputs) -> Models:
+    single = cache(lambda size: _optimized(_export(network, inputs, size, dynamic=False)).SerializeToString())
+    single(1)
+    return Models(single, [False] * len(tensors(inputs)))
+
+
+def _of_any_size(whole: "ModelProto") -> Models:
     flat = [unflattened(whole, place) for place in range(len(whole.graph.input))]
-    return Models(lambda size: fixed(whole, size), flat)
+    return Models(lambda size: fixed(whole, size), flat, bytes(whole.SerializeToString()))
+
+
+def any_size(whole: bytes, flat: Sequence[bool]) -> Models:
+    """The models of an export for all batch sizes that was made elsewhere."""
+    import onnx
+
+    model = onnx.load_from_string(whole)
+    return Models(lambda size: fixed(model, size), flat, whole)
+
+
+def _optimized(program: "torch.onnx.ONNXProgram", weights: Mapping[str, Tensor] | None = None) -> "ModelProto":
+    """The model as runtimes get it, with other weights where they are given: constants are folded, norms fused."""
+    made = torch.onnx.ONNXProgram(program.model.clone(), program.exported_program)
+    with silent():
+        made.apply_weights({**(weights or {})})
+        made.optimize()
+    return made.model_proto
 
 
 class _Listed(nn.Module):
@@ -65,9 +123,9 @@ class _Listed(nn.Module):
         return tuple(outputs(call(self.network, changed(self.form, lambda _: next(remaining)))))
 
 
-def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "ModelProto":
+def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "torch.onnx.ONNXProgram":
     try:
-        with _silent(), torch.inference_mode(False), torch.no_grad():
+        with silent(), _layer_by_layer(), torch.inference_mode(False), torch.no_grad():
             sample = changed(batches(inputs, size)[0], torch.clone)
             given = tuple(tensors(sample))
             program = torch.onnx.export(
@@ -76,6 +134,7 @@ def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "Mo
                 dynamo=True,
                 verbose=False,
                 external_data=False,
+                optimize=False,  # which comes after the weights
                 input_names=[f"inputs{place or ''}" for place in range(len(given))],
                 dynamic_shapes=(tuple({0: torch.export.Dim.DYNAMIC} for _ in given),) if dynamic else None,
             )
@@ -87,7 +146,7 @@ def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "Mo
     assert program is not None
     if dynamic and not _any_size(program.exported_program):
         raise NotApplicable("what it computes depends on the batch size")
-    return program.model_proto
+    return program
 
 
 def _any_size(program: "torch.export.ExportedProgram | None") -> bool:
@@ -97,8 +156,19 @@ def _any_size(program: "torch.export.ExportedProgram | None") -> bool:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    """An exporter that fails prints what it had until then."""
+def _layer_by_layer() -> Iterator[None]:
+    """No Transformer layer of torch is one operation, which no other runtime has."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Exporters and quantizers say nothing: one that fails prints what it had until then, another one draws bars."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -5,17 +5,16 @@ B: samples.
 
 import operator
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from ticketsmith_runtime.network import Constant, Input, Network, Node, computed
+from ticketsmith_runtime.folding import by_batch, numbered
+from ticketsmith_runtime.network import Constant, Input, Network, Node
 from ticketsmith_runtime.numerics import Numbers
-from ticketsmith_runtime.operators import BATCH
 
 from .applicable import NotApplicable
 from .aten import RULES, WHOLE
@@ -23,10 +22,6 @@ from .inputs import Inputs, batches, call, changed, outputs, tensors
 
 SAMPLES = 3
 """Samples that a network is traced with: torch takes the sizes 0 and 1 for constants."""
-SMALL = 1 << 16
-"""Numbers of a constant that may be larger than what it is made of."""
-MOVES = {"view", "permute", "slice", "select", "flip", "roll"}
-"""Operators that keep every number of a weight what it is, so that its mask goes the same way."""
 TYPES = {torch.bool: "bool", torch.int64: "int", torch.int32: "int"}
 
 
@@ -78,7 +73,7 @@ def _exported(module: nn.Module, inputs: Inputs, size: int) -> Any:
 
 
 class _Lowering:
-    """What has been found so far: each value has a number, those of constants and nodes side by side."""
+    """Inputs, constants and nodes found so far; the number of each is that of its value."""
 
     def __init__(self, program: Any, masks: Mapping["Place", Tensor]) -> None:
         self.program, self.masks = program, masks
@@ -86,6 +81,8 @@ class _Lowering:
         self.values: dict[fx.Node, Any] = {}
         self.known: dict[Place, _Value] = {}
         """Numbers of the constants, by where a tensor lies: one that is shared is stored once."""
+        self.fixed: set[int] = set()
+        """Numbers of the values that depend on constants alone."""
         self.made: dict[str, _Value] = {}
 
     def lowered(self, single: bool) -> Network:
@@ -99,7 +96,7 @@ class _Lowering:
             elif node.op == "call_function":
                 self.values[node] = self.called(node)
         puts_out = next(node for node in self.program.graph.nodes if node.op == "output").args[0]
-        return self.numbered([self.values[node] for node in puts_out], single)
+        return numbered(self.found, [int(self.values[node]) for node in puts_out], single)
 
     def placed(self, node: fx.Node, stored: Mapping[str, str]) -> "_Value":
         if node.name not in stored:
@@ -111,7 +108,9 @@ class _Lowering:
         if _place(tensor) not in self.known:
             mask = self.masks.get(_place(tensor))
             array = _numpy(tensor if mask is None else tensor * mask)
-            self.known[_place(tensor)] = self.add(Constant(array, None if mask is None else mask.numpy()))
+            self.known[_place(tensor)] = self.add(
+                Constant(array, None if mask is None else mask.numpy(), name.removeprefix("network."))
+            )
         return self.known[_place(tensor)]
 
     def called(self, node: fx.Node) -> Any:
@@ -165,6 +164,8 @@ class _Lowering:
     def add(self, each: Input | Constant | Node) -> "_Value":
         """The number of an input, a constant or a node that is new."""
         self.found.append(each)
+        if isinstance(each, Constant):
+            self.fixed.add(len(self.found) - 1)
         return _Value(len(self.found) - 1)
 
     def number(self, value: Any, real: bool) -> "_Value":
@@ -175,64 +176,15 @@ class _Lowering:
         return self.add(Constant(np.asarray(value, kind)))
 
     def put(self, name: str, *reads: Any, **attributes: Any) -> "_Value":
-        """A node; or a constant, where it would read nothing but constants."""
+        """The value of a node; that of an earlier one, if both are the same of constants."""
         node = Node(operator=name, reads=[int(read) for read in reads], attributes=attributes)
-        if (folded := self.folded(node)) is None:
+        if not all(read in self.fixed for read in node.reads) or by_batch(list(attributes.values())):
             return self.add(node)
-        key = repr((name, node.reads, attributes))  # what is made of a weight twice is stored once, too
+        key = repr((name, node.reads, attributes))  # what is made of a weight twice is one value
         if key not in self.made:
-            self.made[key] = self.add(folded)
+            self.made[key] = self.add(node)
+            self.fixed.add(self.made[key])
         return self.made[key]
-
-    def folded(self, node: Node) -> Constant | None:
-        read = [self.found[each] for each in node.reads]
-        known = [each for each in read if isinstance(each, Constant)]
-        if len(known) < len(read) or _sized_by_batch(list(node.attributes.values())):
-            return None
-        if node.operator in MOVES and known[0].alive is not None:
-            return Constant(computed(node, [known[0].array], 0), computed(node, [known[0].alive], 0))
-        array = computed(node, [each.array for each in known], 0)
-        return Constant(array) if array.size <= max([SMALL, *(each.array.size for each in known)]) else None
-
-    def scaled(self, node: fx.Node, value: int, scale_O: Numbers, offset_O: Numbers) -> "_Value | None":
-        """The convolution that `node` reads, with a gain and a shift in its weights; None if it serves others too."""
-        conv, source = self.found[value], node.args[0]
-        assert isinstance(source, fx.Node)
-        weight = self.constant(conv.reads[1]) if isinstance(conv, Node) and conv.operator == "conv" else None
-        if weight is None or len(source.users) > 1:
-            return None
-        assert isinstance(conv, Node)
-        bias = self.constant(conv.reads[2]) if len(conv.reads) > 2 else None
-        array = (weight.array * scale_O.reshape(-1, 1, 1, 1)).astype(np.float32)
-        shift = ((0.0 if bias is None else bias.array) * scale_O + offset_O).astype(np.float32)
-        reads = [conv.reads[0], self.add(Constant(array, weight.alive)), self.add(Constant(shift))]
-        self.found[value] = replace(conv, reads=reads)
-        return _Value(value)
-
-    def constant(self, value: int | None) -> Constant | None:
-        """What stands in a constant; None for anything else."""
-        found = None if value is None else self.found[value]
-        return found if isinstance(found, Constant) else None
-
-    def numbered(self, puts_out: Sequence[int], single: bool) -> Network:
-        """The network without what nothing needs."""
-        needed, ahead = set[int](), list(map(int, puts_out))
-        while ahead:
-            if (value := ahead.pop()) not in needed:
-                needed.add(value)
-                ahead += node.reads if isinstance(node := self.found[value], Node) else []
-        kept = [(value, each) for value, each in enumerate(self.found) if value in needed or isinstance(each, Input)]
-        inputs = [(value, each) for value, each in kept if isinstance(each, Input)]
-        constants = [(value, each) for value, each in kept if isinstance(each, Constant)]
-        nodes = [(value, each) for value, each in kept if isinstance(each, Node)]
-        order = {value: place for place, (value, _) in enumerate([*inputs, *constants, *nodes])}
-        return Network(
-            inputs=[each for _, each in inputs],
-            constants=[each for _, each in constants],
-            nodes=[replace(each, reads=[order[read] for read in each.reads]) for _, each in nodes],
-            outputs=[order[int(value)] for value in puts_out],
-            single=single,
-        )
 
 
 class _Value(int):
@@ -241,12 +193,6 @@ class _Value(int):
 
 def _place(tensor: Tensor) -> Place:
     return tensor.data_ptr(), tensor.shape, tensor.stride()
-
-
-def _sized_by_batch(found: Any) -> bool:
-    if isinstance(found, list):
-        return any(map(_sized_by_batch, found))
-    return isinstance(found, str) and BATCH.fullmatch(found) is not None
 
 
 def _numpy(tensor: Tensor) -> Numbers:

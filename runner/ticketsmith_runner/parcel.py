@@ -1,17 +1,42 @@
 """A subject on its way to another process: values, and what makes a network for them, whose class may not travel."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
+from ticketsmith_runtime.network import Network
+
 from .applicable import NotApplicable
-from .exporting import Models
+from .exporting import Models, any_size
+from .inputs import Inputs
 from .network import restore, state
 from .subject import Subject
 from .tensors import pack, unpack
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """Arguments of a network, their tensors apart."""
+
+    form: TreeSpec
+    others: dict[int, Any]
+    """What else stands in them, by its place."""
+
+    @classmethod
+    def of(cls, inputs: Inputs) -> "tuple[Tree, dict[str, Tensor]]":
+        """The tree, and its tensors by their place."""
+        leaves, form = tree_flatten(inputs)
+        tensors = {str(place): leaf for place, leaf in enumerate(leaves) if isinstance(leaf, Tensor)}
+        others = {place: leaf for place, leaf in enumerate(leaves) if not isinstance(leaf, Tensor)}
+        return cls(form=form, others=others), tensors
+
+    def whole(self, tensors: Mapping[str, Tensor]) -> Any:
+        """The arguments again."""
+        leaves = self.others | {int(place): tensor for place, tensor in tensors.items()}
+        return tree_unflatten([leaves[place] for place in range(len(leaves))], self.form)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,29 +47,32 @@ class Parcel:
     """An untrained network."""
     replicate: int
     tensors: bytes
-    """Of dense, masked, masks and inputs, by names that begin with the word."""
-    others: dict[int, Any]
-    """What else stands in the inputs, by its place."""
-    form: TreeSpec
-    """That of the inputs."""
-    models: dict[int, bytes]
-    """The dense network's export by batch size, which takes seconds; none where there is none."""
+    """Tensors of dense, masked, masks, inputs and calibration, by names that begin with the word."""
+    trees: dict[str, Tree]
+    """Inputs, and the examples of calibration if there are any."""
+    models: "bytes | dict[int, bytes] | None"
+    """The dense network's export, for all batch sizes or by batch size: it takes seconds. None: there is none."""
     flat: list[bool]
+    quantized: dict[str, bytes]
+    """Its models in int8."""
+    operators: Network | None
+    """The ticket traced, which takes seconds too."""
 
     def subject(self) -> Subject:
         """The subject, made anew."""
-        parts: dict[str, dict[str, Tensor]] = {"dense": {}, "masked": {}, "masks": {}, "inputs": {}}
+        parts: dict[str, dict[str, Tensor]] = {"dense": {}, "masked": {}, "masks": {}, "inputs": {}, "calibration": {}}
         for name, tensor in unpack(self.tensors).items():
             part, _, rest = name.partition("/")
             parts[part][rest] = tensor
-        leaves = self.others | {int(place): tensor for place, tensor in parts["inputs"].items()}
         return Subject(
             replicate=self.replicate,
             dense=self._network(parts["dense"]),
             masked=self._network(parts["masked"]),
             masks=parts["masks"],
-            inputs=tree_unflatten([leaves[place] for place in range(len(leaves))], self.form),
-            export=Models(self.models.__getitem__, self.flat) if self.models else None,
+            export=self._export(),
+            operators=self.operators,
+            quantized=self.quantized,
+            **{name: tree.whole(parts[name]) for name, tree in self.trees.items()},
         )
 
     def _network(self, values: dict[str, Tensor]) -> nn.Module:
@@ -52,24 +80,50 @@ class Parcel:
         restore(network, values)
         return network.requires_grad_(False).eval()
 
+    def _export(self) -> Models | None:
+        if isinstance(self.models, bytes):
+            return any_size(self.models, self.flat)
+        return Models(self.models.__getitem__, self.flat) if self.models else None
+
 
 def parcel(subject: Subject, make: Callable[[], nn.Module], batch_sizes: Collection[int]) -> Parcel:
     """A subject's parcel, with the models of some batch sizes."""
-    leaves, form = tree_flatten(subject.inputs)
-    inputs = {str(place): leaf for place, leaf in enumerate(leaves) if isinstance(leaf, Tensor)}
-    parts = {"dense": state(subject.dense), "masked": state(subject.masked), "masks": subject.masks, "inputs": inputs}
-    try:
-        models, flat = {size: subject.models.at(size) for size in batch_sizes}, list(subject.models.flat)
-    except NotApplicable:  # the process will find out for itself
-        models, flat = {}, []
+    trees = {"inputs": Tree.of(subject.inputs)}
+    if subject.calibration is not None:
+        trees["calibration"] = Tree.of(subject.calibration)
+    parts = {"dense": state(subject.dense), "masked": state(subject.masked), "masks": subject.masks}
+    parts |= {name: tensors for name, (_, tensors) in trees.items()}
+    models, flat = _models(subject, batch_sizes)
     return Parcel(
         make=make,
         replicate=subject.replicate,
         tensors=pack(
             {f"{part}/{name}": each.clone() for part, values in parts.items() for name, each in values.items()}
         ),
-        others={place: leaf for place, leaf in enumerate(leaves) if not isinstance(leaf, Tensor)},
-        form=form,
+        trees={name: tree for name, (tree, _) in trees.items()},
         models=models,
         flat=flat,
+        quantized=subject.quantized,
+        operators=_operators(subject),
     )
+
+
+def _models(subject: Subject, batch_sizes: Collection[int]) -> tuple[Any, list[bool]]:
+    """The export of the dense network; where there is none, the process finds that out for itself."""
+    try:
+        found = subject.models
+        return found.whole or {size: found.at(size) for size in batch_sizes}, list(found.flat)
+    except NotApplicable:
+        return None, []
+
+
+def _operators(subject: Subject) -> Network | None:
+    """None too for a graph of convolutions, which nobody runs operator by operator."""
+    try:
+        _ = subject.graph
+    except NotApplicable:
+        try:
+            return subject.network
+        except NotApplicable:
+            pass
+    return None

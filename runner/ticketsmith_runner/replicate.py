@@ -15,9 +15,14 @@ from .tensors import member
 
 
 def subject_of(step: Benchmark, context: Context, replicate: int | None = None) -> Subject:
-    """A replicate by its number over all cohorts, or the one that the spec asks for, with its test split."""
+    """A replicate by its number over all cohorts, or the one that the spec asks for.
+
+    It is timed on its test split, and int8 is calibrated on examples that it was trained on.
+    """
     chosen = networks(step, context, context.spec.benchmark.replicate if replicate is None else replicate)
-    return Subject(**vars(chosen), inputs=context.inputs(chosen.replicate))
+    return Subject(
+        **vars(chosen), inputs=context.inputs(chosen.replicate), calibration=context.calibration(chosen.replicate)
+    )
 
 
 def networks(step: Benchmark, context: Context, replicate: int | None = None) -> Networks:
@@ -28,14 +33,14 @@ def networks(step: Benchmark, context: Context, replicate: int | None = None) ->
     metrics = TrainMetrics.model_validate_json(context.ledger.read(step.ticket, "metrics.json"))
     r = median_replicate(metrics) if replicate is None else _place(metrics.replicates, replicate)
     masks = member(context.tensors(step.mask, "mask.safetensors"), r)
-    ticket = _weights(step.ticket, context, r)
+    ticket = weights(step.ticket, context, r)
     if strays := [name for name, mask in masks.items() if ticket[name][~mask].any()]:
         raise IntegrityError(
             f"{step.ticket.key}: weights outside the mask of {step.mask.key} are not zero: {', '.join(strays)}",
             "the ticket was not trained under this mask: move its level away and run the same command again",
         )
-    dense = _network(_weights(step.dense, context, r), context)
-    return Networks(replicate=metrics.replicates[r], dense=dense, masked=_network(ticket, context), masks=masks)
+    dense = network(weights(step.dense, context, r), context)
+    return Networks(replicate=metrics.replicates[r], dense=dense, masked=network(ticket, context), masks=masks)
 
 
 def median_replicate(metrics: TrainMetrics) -> int:
@@ -56,11 +61,13 @@ def _place(replicates: list[int], wanted: int) -> int:
     return replicates.index(wanted)
 
 
-def _weights(step: Train, context: Context, r: int) -> dict[str, Tensor]:
+def weights(step: Train, context: Context, r: int) -> dict[str, Tensor]:
+    """The weights of a training's replicate, by its place in the cohort."""
     return member(context.tensors(step, "weights.safetensors"), r)
 
 
-def _network(state: dict[str, Tensor], context: Context) -> nn.Module:
-    network = context.network()
-    restore(network, state)
-    return network.eval()
+def network(state: dict[str, Tensor], context: Context) -> nn.Module:
+    """The task's network with these weights, in eval mode."""
+    made = context.network()
+    restore(made, state)
+    return made.eval()

@@ -1,6 +1,7 @@
 """A dense network and its ticket as back-ends want them, each form made once."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
@@ -10,7 +11,7 @@ from ticketsmith_runtime.network import Network
 
 from . import compaction, lowering, tracing
 from .applicable import NotApplicable, Once
-from .exporting import Models, exported
+from .exporting import Models, exporter
 from .inputs import Inputs, floats
 
 
@@ -40,8 +41,16 @@ class Subject(Networks):
     """
 
     inputs: Inputs
+    calibration: Inputs | None = None
+    """Examples that the ranges of int8 are taken from, which are none of `inputs`. None: there are no others."""
+    quantized: dict[str, bytes] = field(default_factory=dict)
+    """Models in int8 that were made for all batch sizes, by name: to make one takes seconds."""
+    alike: "Subject | None" = None
+    """Another replicate, whose export serves for this one too."""
     export: Models | None = None
     """The export of the dense network, where another process has made it."""
+    operators: Network | None = None
+    """The ticket operator by operator, where another process has traced it."""
 
     @Once
     def graph(self) -> Graph:
@@ -51,7 +60,7 @@ class Subject(Networks):
     @Once
     def network(self) -> Network:
         """The ticket, operator by operator, whatever its forward pass is."""
-        return lowering.network(self.masked, self.masks, self.inputs)
+        return self.operators or lowering.network(self.masked, self.masks, self.inputs)
 
     @Once
     def compacted(self) -> Graph:
@@ -75,4 +84,9 @@ class Subject(Networks):
     @Once
     def models(self) -> Models:
         """The dense network for other runtimes, by torch's exporter."""
-        return self.export or exported(self.dense, self.inputs)
+        return self.export or self.exporter(self.dense)
+
+    @Once
+    def exporter(self) -> Callable[[nn.Module], Models]:
+        """An exporter of this network, with these weights or others."""
+        return self.alike.exporter if self.alike else exporter(self.dense, self.inputs)

@@ -48,4 +48,4 @@ def _reason(model: "Model", batch: int) -> str:
         return (
             f"which needs less time, called as often as needed, than {row.backend} measured {row.ratio:.2f}x of dense"
         )
-    return f"measured {row.ratio:.2f}x of the best dense back-end on {model.ticket.machine.get('cpu', 'some CPU')}"
+    return f"measured {row.ratio:.2f}x of the best dense fp32 back-end on {model.ticket.machine.get('cpu', 'some CPU')}"

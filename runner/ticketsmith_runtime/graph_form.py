@@ -41,7 +41,7 @@ def _described(node: Node) -> dict[str, Any]:
 
 
 def tensors(graph: Graph) -> dict[str, NDArray[Any]]:
-    """Of each convolution the kept values, the mask as bits and the biases."""
+    """Kept values, masks as bits and biases of the convolutions."""
     found: dict[str, NDArray[Any]] = {}
     for n, layer in _layers(graph).items():
         found |= masked(str(n), layer.weight_OI, layer.alive_OI)

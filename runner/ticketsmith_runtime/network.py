@@ -37,6 +37,8 @@ class Constant:
     """Zero outside the mask."""
     alive: NDArray[np.bool_] | None = None
     """Weights that the mask keeps; None: no mask."""
+    name: str | None = None
+    """The parameter or buffer that it is in the network that was trained; None: it was computed."""
 
     @property
     def kept(self) -> int:
@@ -108,6 +110,11 @@ class Network:
         used = {read: n for n, node in enumerate(self.nodes) for read in node.reads}
         return {value: n for value, n in used.items() if value not in self.outputs}
 
+    def constant(self, value: int) -> Constant | None:
+        """The constant that a value is; None for an input, or what a node puts out."""
+        place = value - len(self.inputs)
+        return self.constants[place] if 0 <= place < len(self.constants) else None
+
     def counted(self) -> Iterator[tuple[int, int]]:
         """Weights under a mask, and those that it keeps, of each constant that has one."""
         for each in self.constants:
@@ -144,7 +151,7 @@ def _evaluated(network: Network, given: Sequence[Numbers], real: type) -> list[N
 
 
 def computed(node: Node, arrays: Sequence[Numbers], batch: int, real: type = np.float32) -> Numbers:
-    """What one node puts out, floats as wide as `real` says: division makes float64 of whole numbers."""
+    """The value that one node puts out, floats as wide as `real` says: division makes float64 of whole numbers."""
     return _real(np.asarray(OPERATORS[node.operator].run(*arrays, **node.sized(batch))), real)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from .operators import LARGEST, OPERATORS, TYPES
 from .tensors import NUMBERS, masked, unmasked
 
 FORMAT = "ticketsmith-ticket/2"
-AXES, INPUTS, MOST = 16, 64, 100_000
-"""At most: of a value; of a network; nodes and constants."""
+AXES, INPUTS, MOST, LONGEST = 16, 64, 100_000, 1000
+"""At most: of a value; of a network; nodes and constants; characters of a name."""
 
 
 def described(network: Network) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def described(network: Network) -> dict[str, Any]:
 
 def _described(constant: Constant) -> dict[str, Any]:
     kept = None if constant.alive is None else constant.kept
-    return {"shape": list(constant.array.shape), "type": _type(constant.array), "kept": kept}
+    return {"name": constant.name, "shape": list(constant.array.shape), "type": _type(constant.array), "kept": kept}
 
 
 def _type(array: NDArray[Any]) -> str:
@@ -39,7 +40,7 @@ def _type(array: NDArray[Any]) -> str:
 
 
 def tensors(network: Network) -> dict[str, NDArray[Any]]:
-    """Of each constant the numbers, or the kept ones and the mask as bits."""
+    """Numbers of each constant, or the kept ones and the mask as bits."""
     found: dict[str, NDArray[Any]] = {}
     for n, each in enumerate(network.constants):
         if each.alive is None:
@@ -79,12 +80,11 @@ def filled(empty: Network, tensors: Mapping[str, NDArray[Any]]) -> Network:
     constants = []
     for n, each in enumerate(empty.constants):
         if each.alive is None:
-            constants.append(Constant(tensors[f"{n}{NUMBERS}"].reshape(each.array.shape)))
+            constants.append(replace(each, array=tensors[f"{n}{NUMBERS}"].reshape(each.array.shape)))
         else:
-            constants.append(Constant(*unmasked(str(n), each.array.shape, tensors)))
-    return Network(
-        inputs=empty.inputs, constants=constants, nodes=empty.nodes, outputs=empty.outputs, single=empty.single
-    )
+            array, alive = unmasked(str(n), each.array.shape, tensors)
+            constants.append(replace(each, array=array, alive=alive))
+    return replace(empty, constants=constants)
 
 
 def _input(entry: Any) -> tuple[tuple[int, ...], str]:
@@ -93,14 +93,17 @@ def _input(entry: Any) -> tuple[tuple[int, ...], str]:
 
 
 def _constant(entry: Any) -> Constant:
-    _object(entry, {"shape", "type", "kept"}, "a constant")
+    _object(entry, {"name", "shape", "type", "kept"}, "a constant")
     shape, kind, kept = _shape(entry["shape"]), _named(entry["type"]), entry["kept"]
     array: NDArray[Any] = np.broadcast_to(np.zeros((), TYPES[kind]), shape)
+    name = entry["name"]
+    if name is not None and not (isinstance(name, str) and len(name) < LONGEST):
+        bad(MANIFEST, "a constant has a name that is none")
     if kept is None:
-        return Constant(array)
+        return Constant(array, name=name)
     if kind != "float" or type(kept) is not int or not 0 <= kept <= array.size:
         bad(MANIFEST, f"a constant of {array.size} numbers of {kind} keeps {kept}")
-    return Constant(array, np.broadcast_to(np.False_, shape))
+    return Constant(array, np.broadcast_to(np.False_, shape), name)
 
 
 def _node(entry: Any) -> Node:

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import execution
 from .anew import Anew
+from .folding import folded
 from .generation import Decoder, Draw, decoder, stream
 from .graph import Unsuited
 from .kernels._isa import widest
@@ -70,7 +71,8 @@ class NetworkModel:
     def _make(self, backend: str) -> Answer:
         if backend == SPARSE and self.isa is not None:
             return execution.Execution(self.network, self.machine)
-        return lambda *inputs: evaluate(self.network, inputs, np.float32)
+        network = folded(self.network)
+        return lambda *inputs: evaluate(network, inputs, np.float32)
 
     @property
     def decoder(self) -> Decoder:
@@ -109,7 +111,7 @@ class NetworkModel:
         top_k: int | None = None,
         seed: int = 0,
     ) -> Iterator[Any]:
-        """Go on with a prompt, token by token: as many as asked for, or until all positions are filled.
+        """Tokens after a prompt, one by one: as many as asked for, or until all positions are filled.
 
         Text for text, if the package has a vocabulary; numbers for numbers. Temperature 0 takes the likeliest;
         otherwise the same seed draws the same tokens. Raises ValueError.

@@ -1,4 +1,4 @@
-"""What operators compute, by numpy, in the type of what they read: float32 to answer, float64 to be held against.
+"""Computations of operators, by numpy, in the type of what they read: float32 to answer, float64 to be held against.
 
 B: batch.  C: channels.  H, W: rows and columns of a plane.
 """
@@ -14,6 +14,42 @@ from numpy.typing import NDArray
 from . import sizes
 
 Numbers = NDArray[Any]
+
+
+BLOCK = 1 << 15
+"""Numbers that a computation of several passes takes at once: they stay in the cache."""
+
+
+def in_blocks(run: Callable[..., Numbers]) -> Callable[..., Numbers]:
+    """The same function of each number, block by block in the order of memory."""
+
+    def blocked(x: Numbers, **attributes: Any) -> Numbers:
+        if x.size <= BLOCK:
+            return run(x, **attributes)
+        y = np.empty_like(x)
+        given, put = x.ravel(order="K"), y.ravel(order="K")  # y is compact, so that this is no copy
+        for start in range(0, x.size, BLOCK):
+            put[start : start + BLOCK] = run(given[start : start + BLOCK], **attributes)
+        return y
+
+    return blocked
+
+
+def by_rows(run: Callable[..., Numbers]) -> Callable[..., Numbers]:
+    """The same function of the last axes, some rows of them at a time."""
+
+    def blocked(x: Numbers, *gains: Numbers, axes: int, **attributes: Any) -> Numbers:
+        width = math.prod(x.shape[x.ndim - axes :])
+        if x.size <= BLOCK or not width:
+            return run(x, *gains, axes=axes, **attributes)
+        given = np.ascontiguousarray(x).reshape(-1, *x.shape[x.ndim - axes :])
+        y = np.empty_like(given)
+        rows = max(1, BLOCK // width)
+        for start in range(0, len(given), rows):
+            y[start : start + rows] = run(given[start : start + rows], *gains, axes=axes, **attributes)
+        return y.reshape(x.shape)
+
+    return blocked
 
 
 def sigmoid(x: Numbers) -> Numbers:
@@ -50,6 +86,7 @@ def elu(x: Numbers, alpha: float) -> Numbers:
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))).astype(x.dtype)
 
 
+@by_rows
 def layer_norm(x: Numbers, *gains: Numbers, axes: int, eps: float) -> Numbers:
     """Mean 0 and variance 1 over the last axes (Ba et al., arXiv 1607.06450); then the gain and the shift."""
     if axes == 1:  # as it mostly is: without the detours of `mean`, which take as long as the rest for a row
@@ -63,12 +100,22 @@ def layer_norm(x: Numbers, *gains: Numbers, axes: int, eps: float) -> Numbers:
     return _scaled(centred / np.sqrt(variance + eps), gains)
 
 
+@by_rows
 def rms_norm(x: Numbers, *gains: Numbers, axes: int, eps: float) -> Numbers:
     """Mean square 1 over the last axes (Zhang & Sennrich, arXiv 1910.07467); then the gain."""
     if axes == 1:
         mean = np.vecdot(x, x)[..., None] * x.dtype.type(1 / x.shape[-1])
         return _scaled(x / np.sqrt(mean + x.dtype.type(eps)), gains)
     return _scaled(x / np.sqrt(np.square(x).mean(tuple(range(-axes, 0)), keepdims=True) + eps), gains)
+
+
+def batch_norm(x: Numbers, gain: Numbers, shift: Numbers, mean: Numbers, variance: Numbers, eps: float) -> Numbers:
+    """Channels by the mean and variance that training found (Ioffe & Szegedy, arXiv 1502.03167)."""
+    scale = gain.astype(np.float64) / np.sqrt(variance.astype(np.float64) + eps)
+    wide = (-1, *(1,) * (x.ndim - 2))
+    return np.asarray(
+        x * scale.astype(x.dtype).reshape(wide) + (shift - mean * scale).astype(x.dtype).reshape(wide), x.dtype
+    )
 
 
 def group_norm(x: Numbers, *gains: Numbers, groups: int, eps: float) -> Numbers:
@@ -88,8 +135,19 @@ def _scaled(x: Numbers, gains: Sequence[Numbers]) -> Numbers:
 def attention(q: Numbers, k: Numbers, v: Numbers, *mask: Numbers, causal: bool, scale: float) -> Numbers:
     """softmax(q k' scale + mask) v (Vaswani et al., arXiv 1706.03762). `causal`: a query sees no later key.
 
-    A mask of bool says who is seen; a query that sees nobody gets zeros, as in torch.
+    A mask of bool says who is seen; a query that sees nobody gets zeros, as in torch. One sample after the other: the
+    scores of one stay in the cache.
     """
+    if q.ndim < 4 or not q.shape[:-3] == k.shape[:-3] == v.shape[:-3] or 0 in q.shape:
+        return _attended(q, k, v, *mask, causal=causal, scale=scale)
+    wide = [np.broadcast_to(each, (*q.shape[:-3], *each.shape[-3:])) for each in mask]
+    y = np.empty((*q.shape[:-1], v.shape[-1]), v.dtype)
+    for place in np.ndindex(*q.shape[:-3]):
+        y[place] = _attended(q[place], k[place], v[place], *(m[place] for m in wide), causal=causal, scale=scale)
+    return y
+
+
+def _attended(q: Numbers, k: Numbers, v: Numbers, *mask: Numbers, causal: bool, scale: float) -> Numbers:
     scores = (q * q.dtype.type(scale)) @ np.swapaxes(k, -1, -2)
     if causal:
         scores = np.where(np.tri(*scores.shape[-2:], dtype=np.bool_), scores, -np.inf)

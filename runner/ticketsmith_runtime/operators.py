@@ -29,6 +29,10 @@ def size(found: Any) -> bool:
     return (whole(found) and found >= 0) or (isinstance(found, str) and BATCH.fullmatch(found) is not None)
 
 
+def end(found: Any) -> bool:
+    return whole(found) or size(found)
+
+
 def number(found: Any) -> bool:
     return type(found) in (int, float, bool) and abs(found) < 1e300
 
@@ -42,7 +46,7 @@ def kind(found: Any) -> bool:
 
 
 def equation(found: Any) -> bool:
-    return isinstance(found, str) and re.fullmatch(r"[a-z]*(,[a-z]*)*->[a-z]*", found) is not None
+    return isinstance(found, str) and re.fullmatch(r"[a-zA-Z]*(,[a-zA-Z]*)*->[a-zA-Z]*", found) is not None
 
 
 def some(each: Kind, count: int | None = None) -> Kind:
@@ -61,7 +65,7 @@ def natural(found: Any) -> bool:
 WHOLES, SIZES, STEPS, BORDERS = some(whole), some(size), some(positive, 2), some(natural, 2)
 WINDOWS: dict[str, Kind] = {"kernel": STEPS, "stride": STEPS, "padding": BORDERS, "ceil": flag}
 NORM: dict[str, Kind] = {"axes": positive, "eps": number}
-PART: dict[str, Kind] = {"axis": whole, "start": whole, "stop": size, "step": positive}
+PART: dict[str, Kind] = {"axis": whole, "start": whole, "stop": end, "step": positive}
 REDUCED: dict[str, Kind] = {"axes": WHOLES, "keep": flag}
 
 
@@ -107,12 +111,12 @@ OPERATORS: dict[str, Operator] = {
     "attention": Operator(numerics.attention, sizes.attention, (3, 4), {"causal": flag, "scale": number}),
     # Number by number.
     "relu": one(lambda x: np.maximum(x, 0)),
-    "gelu": one(gelu),
-    "gelu_tanh": one(numerics.gelu_tanh),
-    "sigmoid": one(numerics.sigmoid),
-    "silu": one(lambda x: x * numerics.sigmoid(x)),
-    "hardsigmoid": one(lambda x: np.clip(x + 3, 0, 6) / 6),
-    "hardswish": one(lambda x: x * np.clip(x + 3, 0, 6) / 6),
+    "gelu": one(numerics.in_blocks(gelu)),
+    "gelu_tanh": one(numerics.in_blocks(numerics.gelu_tanh)),
+    "sigmoid": one(numerics.in_blocks(numerics.sigmoid)),
+    "silu": one(numerics.in_blocks(lambda x: x * numerics.sigmoid(x))),
+    "hardsigmoid": one(numerics.in_blocks(lambda x: np.clip(x + 3, 0, 6) / 6)),
+    "hardswish": one(numerics.in_blocks(lambda x: x * np.clip(x + 3, 0, 6) / 6)),
     "softplus": one(numerics.softplus, beta=number, threshold=number),
     "elu": one(numerics.elu, alpha=number),
     "leaky_relu": one(lambda x, slope: np.where(x > 0, x, x * slope).astype(x.dtype), slope=number),
@@ -162,6 +166,7 @@ OPERATORS: dict[str, Operator] = {
     "layer_norm": Operator(numerics.layer_norm, sizes.normalized, (1, 3), NORM),
     "rms_norm": Operator(numerics.rms_norm, sizes.normalized, (1, 2), NORM),
     "group_norm": Operator(numerics.group_norm, sizes.grouped, (1, 3), {"groups": positive, "eps": number}),
+    "batch_norm": Operator(numerics.batch_norm, sizes.channelled, (5, 5), {"eps": number}),
     "sum": reduced(np.sum),
     "mean": reduced(np.mean),
     "amax": reduced(np.max),

@@ -39,7 +39,7 @@ class Measured:
     seconds: float
     """Median latency of a call."""
     ratio: float
-    """To the best dense back-end; 1 where that is the one chosen."""
+    """To the best dense fp32 back-end; 1 where that is the one chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,8 @@ from .numerics import Numbers
 
 BLOCKS = (8, 4, 2, 1)
 """Registers of places that are summed side by side, for as long as so many are left."""
+TOGETHER = 4096
+"""Places of all samples, up to which they are one line."""
 PASSED = "ptr %x, ptr %y, ptr %bias, ptr %begins, ptr %stream, i64 %units, i64 %pitch, float %floor"
 
 
@@ -37,7 +39,7 @@ class Loop:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Convolution:
-    """What a mask left of a convolution's weights."""
+    """A convolution, and the weights that a mask left of it."""
 
     weight_OCHW: NDArray[np.float32]
     alive_OCHW: NDArray[np.bool_]
@@ -64,30 +66,39 @@ class Places:
         self._own = threading.local()
 
     def __call__(self, x: Numbers) -> Numbers:
-        """The outputs, as a view of memory of their own."""
-        plan = self._plans.get(x.shape) or self._plans.setdefault(x.shape, self._plan(*x.shape))
-        source = self._filled(x, plan)
-        units, pitch = len(self._bias), plan.pitch + self._loop.lanes
-        y = np.empty(units * pitch, np.float32)
-        addresses = (each.ctypes.data for each in (source, y, self._bias, self._begins, plan.stream))
-        self._loop.run(*addresses, units, pitch, plan.places, self._floor)
-        b, (rows, columns) = len(x), plan.outputs
-        y_OBHW = y.reshape(units, pitch)[:, : plan.pitch].reshape(units, b, *plan.plane)
-        return y_OBHW[:, :, :rows, :columns].transpose(1, 0, 2, 3)
+        """The outputs, as a view of memory of their own. Samples that are large go one by one: a cache holds them."""
+        b, *shape = x.shape
+        together = b if b * x.shape[2] * x.shape[3] <= TOGETHER else 1
+        plan = self._planned(together, *shape)
+        units, pitch, (rows, columns) = len(self._bias), plan.pitch + self._loop.lanes, plan.outputs
+        y = np.empty((-(-b // max(together, 1)), units, pitch), np.float32)
+        source = self._source(plan, shape[0])
+        for n, out in enumerate(y):
+            self._fill(source, x[n * together : (n + 1) * together], plan)
+            addresses = (each.ctypes.data for each in (source, out, self._bias, self._begins, plan.stream))
+            self._loop.run(*addresses, units, pitch, plan.places, self._floor)
+        y_NOBHW = y[:, :, : plan.pitch].reshape(len(y), units, together, *plan.plane)
+        order = (0, 2, 1, 3, 4) if together == 1 else (2, 0, 1, 3, 4)  # one of the first two axes has one entry
+        return y_NOBHW[..., :rows, :columns].transpose(order).reshape(b, units, rows, columns)
 
-    def _filled(self, x: Numbers, plan: "_Plan") -> NDArray[np.float32]:
-        """The planes with their borders. What is no place of the input is zero, and stays it."""
-        own: dict[str, NDArray[np.float32]] = self._own.__dict__
-        key = str(x.shape)
+    def _source(self, plan: "_Plan", channels: int) -> NDArray[np.float32]:
+        """Memory of this thread for the planes with their borders, in which what is no place of the input is zero."""
+        own: dict[str, Any] = self._own.__dict__
+        if own.get("plan") is not plan:
+            size = len(plan.remainders) * channels * plan.pitch
+            own |= {"plan": plan, "planes": np.zeros(size + (1 + BLOCKS[0]) * self._loop.lanes, np.float32)}
+        planes: NDArray[np.float32] = own["planes"]
+        return planes
+
+    def _fill(self, source: NDArray[np.float32], x: Numbers, plan: "_Plan") -> None:
         size = len(plan.remainders) * x.shape[1] * plan.pitch
-        if key not in own:
-            own.clear()
-            own[key] = np.zeros(size + (1 + BLOCKS[0]) * self._loop.lanes, np.float32)
-        planes = own[key][:size].reshape(len(plan.remainders), x.shape[1], len(x), *plan.plane)
+        planes = source[:size].reshape(len(plan.remainders), x.shape[1], len(x), *plan.plane)
         for plane, (rows, columns) in zip(planes, plan.remainders, strict=True):
-            taken = x[:, :, rows.taken, columns.taken]
-            plane[:, :, rows.put, columns.put] = taken.transpose(1, 0, 2, 3)
-        return own[key]
+            plane[:, :, rows.put, columns.put] = x[:, :, rows.taken, columns.taken].transpose(1, 0, 2, 3)
+
+    def _planned(self, *shape: int) -> "_Plan":
+        plan = self._plans.get(shape)
+        return plan or self._plans.setdefault(shape, self._plan(*shape))
 
     def _plan(self, b: int, c: int, h: int, w: int) -> "_Plan":
         layer, kernel = self._layer, self._layer.weight_OCHW.shape[2:]

@@ -197,7 +197,7 @@ class _Step:
             "permute": self._permuted,
             "slice": self._sliced,
         }
-        self._compute = kinds.get(self.node.operator, self._computed) if code is None else lambda read, _: code(read)
+        self._compute = kinds.get(self.node.operator, self._computed) if code is None else lambda read, _: code(read[0])
 
     def __call__(self, read: list[Numbers], span: _Span, whole: _Span, state: State) -> Numbers:
         for cut in self.place.cuts:

@@ -224,6 +224,11 @@ def normalized(x: Shape, *gains: Shape, axes: int = 1, **_: object) -> Shape:
     return x
 
 
+def channelled(x: Shape, *gains: Shape, eps: float) -> Shape:
+    """The shape of the first, whose second axis the others have."""
+    return grouped(x, *gains, groups=1, eps=eps)
+
+
 def grouped(x: Shape, *gains: Shape, groups: int, eps: float) -> Shape:
     """The shape of the first, whose second axis the gains have."""
     if len(x) < 2 or x[1] % groups or any(each != x[1:2] for each in gains):
@@ -246,7 +251,7 @@ def _positive(shape: Shape) -> Shape:
 def places(
     x: Shape, kernel: Shape, stride: Sequence[int], padding: Sequence[int], ceil: bool = False
 ) -> tuple[int, ...]:
-    """How often a window fits. With `ceil` the last may hang over, unless it begins beyond the border: as in torch."""
+    """Times that a window fits. With `ceil` the last may hang over, unless it begins beyond the border: as in torch."""
     found = []
     for size, reach, step, border in zip(x, kernel, stride, padding, strict=True):
         room = size + 2 * border - reach

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ticketsmith_runner.backends import Forward, Kind, NotApplicable, every
-from ticketsmith_runner.backends.admission import TOLERANCE, TOLERANCES, Unequal, admit, compare
+from ticketsmith_runner.backends.admission import LOOSE, TOLERANCE, TOLERANCES, Unequal, admit, compare, near
 from ticketsmith_runner.subject import Subject
 from ticketsmith_runtime.chain import Layer
 from ticketsmith_runtime.kernels._isa import AVX2
@@ -60,7 +61,11 @@ def held(name: str, forward: Forward, subject: Subject, inputs: Tensor) -> None:
     kind = every()[name].KIND
     reference = subject.dense if kind.dense else subject.masked
     with torch.inference_mode():
-        compare(forward(inputs), reference(inputs), TOLERANCES.get(kind.precision, TOLERANCE))
+        if kind.precision == "int8":  # it knows the range of the subject's examples alone
+            known = subject.inputs[torch.arange(len(inputs)) % len(subject.inputs)]
+            near(forward(known), reference(known))
+        else:
+            compare(forward(inputs), reference(inputs), TOLERANCES.get(kind.precision, TOLERANCE))
 
 
 @pytest.fixture(
@@ -224,7 +229,10 @@ def test_what_is_not_a_chain_still_runs_dense_and_masked_with_a_reason_for_the_r
     assert [name for name in admitted.forwards if name != "openvino-bf16"] == [
         "masked",
         "onnxruntime",
+        "onnxruntime-dynamic",
+        "onnxruntime-static",
         "openvino",
+        "openvino-int8",
         "operators",
         "pytorch",
     ]
@@ -328,6 +336,70 @@ def test_large_logits_may_differ_in_proportion():
     assert compare(torch.tensor([[100.0, 0.00012]]), torch.tensor([[100.0, 0.0]])) == pytest.approx(0.00012)
     with pytest.raises(Unequal, match=r"0\.00012 of its scale"):
         compare(torch.tensor([[1.0, 0.00012]]), torch.tensor([[1.0, 0.0]]))
+
+
+def test_int8_is_near_its_network_and_no_nearer_than_another_one_is():
+    generator = torch.Generator().manual_seed(0)
+    reference = torch.randn(100, 5, generator=generator)
+
+    assert near(reference * (1 + 0.9 * LOOSE), reference) > 0
+    for wrong in (torch.zeros(100, 5), torch.randn(100, 5, generator=generator), reference.flip(0), 2 * reference):
+        with pytest.raises(Unequal, match="of their size from the reference"):
+            near(wrong, reference)
+    with pytest.raises(Unequal, match="have shape"):
+        near(reference[:, :4], reference)
+    with pytest.raises(Unequal, match="not finite"):
+        near(reference.where(reference < 2, torch.inf), reference)
+
+
+@pytest.mark.parametrize(
+    ("forward", "reason"),
+    [
+        (lambda dense, x: dense(x), None),
+        (lambda dense, x: dense(x) + 0.01, None),
+        (lambda dense, x: dense(x).flip(1), "of their size from the reference"),
+        (lambda dense, x: dense(x) if len(x) < 4 else dense(x).roll(1, 0), "at batch size 4"),
+        (lambda dense, x: dense(x) * (1 if len({*x[:, 0].tolist()}) == len(x) else 2), "depend on its neighbours"),
+    ],
+    ids=["same", "near", "another", "wrong size", "neighbours"],
+)
+def test_int8_that_is_another_network_is_refused(chain, subject_for, fake, forward, reason):
+    subject = subject_for(*chain([6, 5, 3], 1.0), torch.randn(20, 6))
+    kind = Kind(dense=True, precision="int8")
+
+    admitted = admit({"int8": fake(lambda d, m, masks: lambda x: forward(d, x), KIND=kind)}, subject, [2, 4])
+
+    assert [reason in refusal.reason for refusal in admitted.refused] == ([True] if reason else [])
+
+
+def test_int8_is_calibrated_on_examples_that_it_is_not_tested_on(chain, subject_for):
+    """Ranges of small numbers cut off large ones; of all back-ends that take ranges beforehand."""
+    subject = subject_for(*chain([6, 5, 3], 1.0), torch.randn(40, 6))
+    wrong = replace(subject, calibration=0.01 * subject.inputs, quantized={})
+
+    for name in ("onnxruntime-static", "openvino-int8"):
+        held(name, every()[name].build(subject), subject, subject.inputs)
+        with pytest.raises(Unequal), torch.inference_mode():
+            near(every()[name].build(wrong)(subject.inputs), subject.dense(subject.inputs))
+
+
+@pytest.mark.parametrize(
+    ("features", "seven"),
+    [("+avx2", True), ("+avx2,+avx512f", True), ("+avx2,+avx512vnni", False), ("+avx2,+avxvnni", False), ("", False)],
+)
+def test_on_old_processors_weights_get_seven_bits(monkeypatch, features, seven):
+    """Sums of two products of 8 bits are cut off at 16, where there is no VNNI: ONNX Runtime's own advice."""
+    monkeypatch.setattr(Machine, "host", lambda: Machine("some", features))
+    assert importlib.import_module("ticketsmith_runner.backends.int8").saturates() == seven
+
+
+def test_a_network_without_products_stays_in_fp32_with_a_reason(subject_for):
+    network = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten()).eval().requires_grad_(False)
+    subject = subject_for(network, network, {}, torch.randn(5, 1, 4, 4))
+
+    with pytest.raises(NotApplicable, match="it stays in fp32"):
+        every()["onnxruntime-dynamic"].build(subject)
+    held("onnxruntime-static", every()["onnxruntime-static"].build(subject), subject, subject.inputs)
 
 
 def test_a_runtime_that_fails_takes_no_other_with_it(chain, subject_for, fake):

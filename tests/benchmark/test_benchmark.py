@@ -16,8 +16,10 @@ from ticketsmith.stores.local import LocalStore
 from ticketsmith_runner.applicable import NotApplicable
 from ticketsmith_runner.backends import Kind, every
 from ticketsmith_runner.context import Context
+from ticketsmith_runner.evaluate import Evaluation, stack_ragged
 from ticketsmith_runner.network import prunable
 from ticketsmith_runner.replicate import median_replicate
+from ticketsmith_runner.replicate import network as network_of
 from ticketsmith_runner.steps.benchmark import benchmark, run
 from ticketsmith_runner.subject import Subject
 from ticketsmith_runner.tensors import member, pack, stack
@@ -105,6 +107,8 @@ def test_a_faster_ticket_has_an_exact_ratio_by_a_fake_clock(measured, clock):
         "ratio": 4.0,
         "low": 4.0,
         "high": 4.0,
+        "int8": None,
+        "any": {"to": "dense", "ratio": 4.0, "low": 4.0, "high": 4.0},
     }
     assert speed.max_abs_difference == {"ticket": 0.0}
     assert [(row.backend, row.batch_size) for row in speed.rows] == [
@@ -168,9 +172,9 @@ def test_nothing_is_measured_where_every_replicate_diverged():
 
 
 def test_the_step_measures_the_weights_in_the_ledger(tmp_path):
-    context, step = _committed(tmp_path)
+    context, step = committed(tmp_path)
 
-    speed = _speed(run(step, context))
+    speed = speed_of(run(step, context))
 
     r, network = MEDIAN, context.network()
     masks = member(context.tensors(step.mask, "mask.safetensors"), r)
@@ -181,6 +185,7 @@ def test_the_step_measures_the_weights_in_the_ledger(tmp_path):
     assert {(row.backend, row.batch_size) for row in speed.rows} == {(n, size) for n in timed for size in (2, 8)}
     refused = {refusal.backend for refusal in speed.refused}
     may = {"operators", "cuda", "cuda-half", "cuda-compact", "mixed", "vectors", "openvino-bf16"}
+    may |= {"openvino-int8"}  # on one thread OpenVINO 2026.4 answers small batches of so narrow a network with zeros
     assert LACKING <= refused <= may | LACKING and not refused & timed
     assert refused | timed == {name for name, each in every().items() if not each.KIND.asked}
     assert speed.cold.keys() == timed
@@ -191,16 +196,16 @@ def test_the_step_measures_the_weights_in_the_ledger(tmp_path):
 
 def test_without_avx512_the_step_refuses_what_needs_it_and_times_the_rest(tmp_path, monkeypatch):
     monkeypatch.setattr(Machine, "host", lambda: WITH_AVX2)
-    context, step = _committed(tmp_path)
+    context, step = committed(tmp_path)
 
-    speed = _speed(run(step, context))
+    speed = speed_of(run(step, context))
 
     assert "has no AVX-512" in {each.backend: each.reason for each in speed.refused}["pell"]
     assert {row.backend for row in speed.rows} >= {"codegen", "datadriven", "own-dense", "windows"}
 
 
 def test_the_step_gives_back_ends_the_two_networks_of_that_replicate(tmp_path, fake, clock):
-    context, step = _committed(tmp_path)
+    context, step = committed(tmp_path)
     seen = {}
 
     def look(dense, masked, masks):
@@ -220,33 +225,33 @@ def test_the_step_gives_back_ends_the_two_networks_of_that_replicate(tmp_path, f
 
 
 def test_a_ticket_with_weights_outside_its_mask_is_not_measured(tmp_path):
-    context, step = _committed(tmp_path, strays=True)
+    context, step = committed(tmp_path, strays=True)
 
     with pytest.raises(IntegrityError, match="outside the mask"):
         run(step, context)
 
 
 def test_a_replicate_may_be_named(tmp_path):
-    context, step = _committed(tmp_path)
+    context, step = committed(tmp_path)
 
-    assert _speed(run(step, _with(context, replicate=1))).replicate == 1
+    assert speed_of(run(step, with_options(context, replicate=1))).replicate == 1
     with pytest.raises(UsageError, match=r"no replicate 7"):
-        run(step, _with(context, replicate=7))
+        run(step, with_options(context, replicate=7))
 
 
 def test_named_back_ends_are_timed_beside_all_dense_ones(tmp_path):
-    context, step = _committed(tmp_path)
+    context, step = committed(tmp_path)
 
-    speed = _speed(run(step, _with(context, backends=("compact",))))
+    speed = speed_of(run(step, with_options(context, backends=("compact",))))
 
     timed, dense = {row.backend for row in speed.rows}, {name for name, each in every().items() if each.KIND.dense}
     assert "compact" in timed and timed - {"compact"} < dense
 
 
 def test_what_takes_long_or_rounds_is_timed_where_it_is_asked_for(tmp_path):
-    context, step = _committed(tmp_path)
+    context, step = committed(tmp_path)
 
-    speed = _speed(run(step, _with(context, backends=("pell19",))))
+    speed = speed_of(run(step, with_options(context, backends=("pell19",))))
 
     if WIDE:
         assert "pell19" in {row.backend for row in speed.rows}
@@ -266,9 +271,9 @@ def test_who_computes_in_another_precision_is_said_with_it(subject, clock, fake)
 
 
 def test_threads_are_those_of_every_back_end(tmp_path):
-    context, step = _committed(tmp_path)
+    context, step = committed(tmp_path)
 
-    speed = _speed(run(step, _with(context, threads=2)))
+    speed = speed_of(run(step, with_options(context, threads=2)))
 
     assert speed.machine.threads == 2
     usual = {"codegen", "datadriven", "pell", "windows", "pytorch", "onnxruntime", "openvino"}
@@ -276,7 +281,7 @@ def test_threads_are_those_of_every_back_end(tmp_path):
 
 
 def test_the_number_of_threads_is_put_back(tmp_path, fake, clock):
-    context, step = _committed(tmp_path)
+    context, step = committed(tmp_path)
     before = torch.get_num_threads()
 
     run(
@@ -289,12 +294,12 @@ def test_the_number_of_threads_is_put_back(tmp_path, fake, clock):
     assert torch.get_num_threads() == before
 
 
-def _with(context, **options):
+def with_options(context, **options):
     benchmark = context.spec.benchmark.model_copy(update=options)
     return replace(context, spec=context.spec.model_copy(update={"benchmark": benchmark}))
 
 
-def _speed(artifacts):
+def speed_of(artifacts):
     assert not artifacts.files
     return Speed.model_validate(json.loads(artifacts.volatile["speed.json"]))
 
@@ -316,7 +321,7 @@ def _metrics(losses, diverged):
     )
 
 
-def _committed(folder, strays=False):
+def committed(folder, strays=False):
     """A run whose training was not done but drawn, three replicates, and the step that measures it."""
     context = Context(
         spec=SPEC.model_copy(update={"benchmark": OPTIONS.model_copy(update={"seconds": 1e-5})}),
@@ -336,7 +341,12 @@ def _committed(folder, strays=False):
     mask = Prune(cohort=0, level=1, arm="ticket", trained=trained)
     winner = Train(cohort=0, level=1, arm="ticket", start=0, stop=2, mask=mask)
     metrics = _metrics([[loss] for loss in LOSSES], [None] * len(LOSSES)).model_dump_json().encode()
-    context.ledger.commit(trained, {"weights.safetensors": pack(dense)})
+    records = []
+    for r in range(len(LOSSES)):
+        measure = Evaluation(context.task, context.examples, SPEC.seed, r)
+        records.append(measure.records(network_of(member(dense, r), context), context.split(r)))
+    files = {"weights.safetensors": pack(dense), "records.safetensors": pack(stack_ragged(records))}
+    context.ledger.commit(trained, files | {"metrics.json": metrics})
     context.ledger.commit(mask, {"mask.safetensors": pack(masks)})
     context.ledger.commit(winner, {"weights.safetensors": pack(ticket), "metrics.json": metrics})
     return context, Benchmark(

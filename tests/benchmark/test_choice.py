@@ -1,10 +1,12 @@
 """The choice of a back-end for a ticket: a rule over rows, without any time."""
 
+import pytest
+
 from ticketsmith.lottery.results import SpeedRow
 from ticketsmith_runner.backends import Kind
 from ticketsmith_runner.backends.ranking import choose, speed_rows
 
-DENSE = Kind(dense=True)
+DENSE, INT8 = Kind(dense=True), Kind(dense=True, precision="int8")
 KINDS = {
     "dense": DENSE,
     "eager": DENSE,
@@ -83,13 +85,25 @@ def test_our_own_dense_loops_are_neither_beaten_nor_chosen():
     assert choose(rows[:2], KINDS).backend == "dense"
 
 
-def test_rows_are_relative_to_the_best_dense_backend():
-    latencies = {"eager": [[[4.0]] * 3], "compiled": [[[2.0]] * 3], "ticket": [[[1.0]] * 3]}
+def test_rows_are_relative_to_the_best_dense_backends_of_fp32_of_int8_and_of_all():
+    seconds = {"eager": 4.0, "compiled": 2.0, "half": 1.0, "int8": 1.25, "slow-int8": 5.0, "own": 0.125, "fast": 0.5}
+    kinds = KINDS | {"int8": INT8, "slow-int8": INT8}
 
-    rows = speed_rows(8, latencies, ["eager", "compiled"])
+    rows = speed_rows(8, {name: [[[each]] * 3] for name, each in seconds.items()}, kinds)
 
     assert {row.backend: (row.ratio, row.throughput) for row in rows} == {
-        "eager": (0.5, 2.0),
-        "compiled": (1.0, 4.0),
-        "ticket": (2.0, 8.0),
+        name: (pytest.approx(2.0 / each), 8 / each) for name, each in seconds.items()
     }
+    assert {row.backend: (row.int8.to, row.int8.ratio) for row in rows} == {
+        name: ("int8", pytest.approx(1.25 / each)) for name, each in seconds.items()
+    }
+    assert {row.backend: (row.any.to, row.any.ratio) for row in rows} == {
+        name: ("half", pytest.approx(1.0 / each)) for name, each in seconds.items()
+    }
+
+
+def test_without_int8_there_is_no_ratio_to_it_and_fp32_is_the_best_of_all():
+    (row, _) = speed_rows(8, {"dense": [[[2.0], [4.0]]], "fast": [[[1.0], [1.0]]]}, KINDS)[::-1]
+
+    assert row.int8 is None
+    assert row.any.model_dump() == {"to": "dense", "ratio": row.ratio, "low": row.low, "high": row.high}

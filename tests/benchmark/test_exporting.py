@@ -11,7 +11,7 @@ from ticketsmith_runner.applicable import NotApplicable
 from ticketsmith_runner.backends.admission import compare
 from ticketsmith_runner.backends.onnx_model import model
 from ticketsmith_runner.backends.onnxruntime import served
-from ticketsmith_runner.exporting import exported
+from ticketsmith_runner.exporting import exported, exporter
 from ticketsmith_runner.tracing import graph
 from ticketsmith_tasks.mlp import chain
 
@@ -115,4 +115,46 @@ def test_an_input_that_is_read_otherwise_too_stays_as_it_is():
     network, inputs = Twice().eval(), torch.randn(5, 4, 2)
 
     assert list(exported(network, inputs).flat) == [False]
+    compare(served(exported(network, inputs))(inputs), network(inputs))
+
+
+def test_an_export_serves_other_weights_of_the_same_network(residual):
+    """Norms are fused and constants folded after the weights are there."""
+    first, _, _ = residual(1.0, seed=0)
+    other, _, _ = residual(1.0, seed=1)
+    inputs = torch.randn(4, 3, 12, 12)
+    export = exporter(first, inputs)
+
+    for network in (first, other, first):
+        compare(served(export(network))(inputs), network(inputs))
+
+
+class Tied(nn.Module):
+    """A weight that two layers share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.head = nn.Embedding(11, 8), nn.Linear(8, 11, bias=False)
+        self.head.weight = self.embed.weight
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.embed(tokens))
+        return logits
+
+
+def test_other_weights_come_into_a_network_with_a_shared_one_too():
+    first, other = (Tied().eval().requires_grad_(False) for _ in range(2))
+    tokens = torch.randint(0, 11, (4, 5))
+    export = exporter(first, tokens)
+
+    for network in (first, other):
+        compare(served(export(network))(tokens), network(tokens))
+
+
+def test_a_layer_of_torchs_own_transformer_is_exported_in_its_parts():
+    """In eval mode, without gradients, it is one operation of torch's, which no other runtime has."""
+    layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True, norm_first=True)
+    network = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False).eval().requires_grad_(False)
+    inputs = torch.randn(4, 5, 8)
+
     compare(served(exported(network, inputs))(inputs), network(inputs))

@@ -1,5 +1,6 @@
 """Networks of torch as the ticket runtime's: every operator, against torch, by numpy and by sparse code."""
 
+import json
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -13,7 +14,9 @@ from torch.nn import functional as F
 from ticketsmith_runner.applicable import NotApplicable
 from ticketsmith_runner.inputs import Inputs, call, outputs, rows, tensors
 from ticketsmith_runner.lowering import network
+from ticketsmith_runtime import network_form, numerics
 from ticketsmith_runtime.execution import Execution
+from ticketsmith_runtime.folding import folded
 from ticketsmith_runtime.network import Network, evaluate
 from ticketsmith_runtime.operators import OPERATORS
 
@@ -242,7 +245,7 @@ CASES: dict[str, tuple[Callable[..., Any], Inputs, list[nn.Module]]] = {
     "products": (
         lambda x, y: [
             x @ y.mT,
-            torch.einsum("bij,bkj->bik", x, y),
+            torch.einsum("B i j, B k j -> B i k", x, y),
             torch.bmm(x, y.mT),
             torch.baddbmm(x @ y.mT, x, y.mT),
         ],
@@ -287,8 +290,15 @@ def made(
     return module, masks
 
 
+def packed(lowered: Network) -> Network:
+    """The network through the door of a package."""
+    manifest = json.loads(json.dumps(network_form.described(lowered)))
+    return network_form.filled(network_form.skeleton(manifest)[0], network_form.tensors(lowered))
+
+
 def assert_equal(lowered: Network, module: nn.Module, inputs: Inputs) -> None:
-    """At several batch sizes, in float64, by AVX2 and by whatever the machine has."""
+    """At several batch sizes, in float64, by AVX2 and by whatever the machine has; as it comes out of a package."""
+    lowered = packed(lowered)
     for size in (1, 2, 3):
         few = rows(inputs, slice(size))
         expected = [each.numpy() for each in outputs(call(module, few))]
@@ -314,6 +324,21 @@ def test_an_operator_does_what_torch_does(case: str) -> None:
 
     assert not lowered.single
     assert_equal(lowered, module, CASES[case][1])
+
+
+@pytest.mark.parametrize("case", ["activations", "more activations", "norms", "a norm without gains"])
+def test_what_is_computed_in_blocks_is_the_same(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numerics, "BLOCK", 5)
+
+    assert_equal(lowered_case(case)[0], lowered_case(case)[1], CASES[case][1])
+
+
+def test_blocks_of_what_is_not_compact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A convolution puts out a part of its memory, channel by channel."""
+    monkeypatch.setattr(numerics, "BLOCK", 5)
+    module, masks = made(lambda x, conv: [F.silu(conv(x)), F.gelu(conv(x).mT)], [nn.Conv2d(2, 3, 3, padding=1)])
+
+    assert_equal(network(module, masks, floats(2, 5, 4)), module, floats(2, 5, 4))
 
 
 def test_every_operator_is_in_a_case() -> None:
@@ -348,8 +373,8 @@ def test_a_convolution_of_any_geometry(layer: nn.Module) -> None:
 
     assert_equal(lowered, module, floats(4, 11, 13))
     kept = int(masks["layers.0.weight"].sum())
-    assert [found for _, found in lowered.counted()] == [kept] * 2
-    assert [node.operator for node in lowered.nodes if node.operator in ("mul", "add")] == []
+    assert [found for _, found in lowered.counted()] == [kept]
+    assert [node.operator for node in folded(lowered).nodes if "norm" in node.operator] == []
 
 
 @pytest.mark.parametrize(
@@ -400,6 +425,15 @@ def test_a_network_that_its_batch_changes_is_run_sample_by_sample() -> None:
 
     assert lowered.single
     np.testing.assert_allclose(Execution(lowered, HOST)(floats(5).numpy())[0], floats(5) + 3)
+
+
+def test_a_normalization_of_what_others_read_too_stays() -> None:
+    layers = [nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5)]
+    module, masks = made(lambda x, conv, norm: norm(y := conv(x)) + y, layers)
+    lowered = network(module, masks, floats(3, 6, 6))
+
+    assert_equal(lowered, module, floats(3, 6, 6))
+    assert "batch_norm" in {node.operator for node in folded(lowered).nodes}
 
 
 def test_an_operator_that_nobody_knows_is_named() -> None:

@@ -1,5 +1,6 @@
 """A benchmark whose rounds are shared by fresh processes: they time the same network, from values alone."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -74,11 +75,21 @@ def test_a_parcel_holds_the_same_networks_and_inputs():
 
 
 def test_the_export_travels_with_it(plain):
+    """Whole, so that int8 can be made of it there."""
     again = parcel(plain, _plain, [1, 4]).subject()
 
+    assert again.export and again.export.whole == plain.models.whole
     assert again.models.at(4) == plain.models.at(4)
-    with pytest.raises(KeyError):
-        again.models.at(2)
+    assert again.models.flat == plain.models.flat
+
+
+def test_calibration_travels_and_so_does_a_network_that_is_traced(plain):
+    examples = {"x": torch.ones(2, 3), "more": (torch.zeros(2), "word")}
+    again = parcel(replace(plain, calibration=examples), _plain, [1]).subject()
+
+    assert torch.equal(again.calibration["x"], examples["x"]) and again.calibration["more"][1] == "word"
+    assert parcel(plain, _plain, [1]).subject().calibration is None
+    assert parcel(plain, _plain, [1]).operators is None  # its graph is of convolutions
 
 
 def test_a_share_times_its_rounds_of_every_back_end(plain):

@@ -80,12 +80,19 @@ def test_a_call_is_made_at_least_once(clock):
 
 def test_one_time_slice_of_another_process_decides_no_sample(clock):
     """The first call of each round waits for one, which is longer than a sample; the others take a second each."""
-    waits = cycle([100.0, 1.0, 1.0, 1.0, 1.0])
+    waits = cycle([30.0, 1.0, 1.0, 1.0, 1.0])
 
     def call():
         clock.now += next(waits)
 
-    assert measure({"": call}, rounds=3, seconds=4.0, clock=clock) == {"": [[100.0, 1.0, 1.0, 1.0, 1.0]] * 3}
+    assert measure({"": call}, rounds=3, seconds=4.0, clock=clock) == {"": [[30.0, 1.0, 1.0, 1.0, 1.0]] * 3}
+
+
+def test_a_call_that_is_slow_by_itself_is_made_once(clock):
+    def call():
+        clock.now += 50.0
+
+    assert measure({"": call}, rounds=2, seconds=4.0, clock=clock) == {"": [[50.0]] * 2}
 
 
 def test_a_machine_that_slows_down_for_a_round_changes_no_ratio():

@@ -4,7 +4,7 @@ import pytest
 
 from ticketsmith.lottery.controls import CONTROLS
 from ticketsmith.lottery.imp import imp
-from ticketsmith.lottery.steps import Gate, Prune, Rewind, Step, Train
+from ticketsmith.lottery.steps import Benchmark, Gate, Prune, Rewind, Step, Train
 from ticketsmith.specs import read_spec
 
 
@@ -109,3 +109,12 @@ def test_an_early_stop_is_the_same_list_cut_at_a_round(last: int) -> None:
 
 def test_only_gates_know_what_dense_is_compared_with() -> None:
     assert all(step.dense.level == 0 for step in steps() if isinstance(step, Gate))
+
+
+def test_dense_in_int8_is_judged_over_the_dense_trainings_of_every_cohort() -> None:
+    every = list(imp(read_spec(None, {}), cohorts=3))
+
+    (measured,) = (step for step in every if isinstance(step, Benchmark))
+    trained = [step for step in every if isinstance(step, Train) and step.arm == "dense"]
+    assert [*measured.earlier, measured.dense] == trained
+    assert set(trained) <= set(measured.parents)

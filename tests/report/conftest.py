@@ -54,6 +54,10 @@ class Fake:
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Fields of every ticket's difference that differ from those of its status."""
     ratio: tuple[float, float, float] = (1.84, 1.71, 1.93)
+    int8: tuple[float, float, float] | None = None
+    """Ratio of what was chosen to dense in int8; None: that was not timed."""
+    int8_status: str | None = "PASS"
+    """The gate's verdict on it; None: it was not judged."""
     reckons: bool = True
     """Whether verdicts say what calibration error chance alone gives; those of older versions do not."""
     diverged: Mapping[tuple[str, int], int] = field(default_factory=dict)
@@ -108,7 +112,7 @@ def _files(step: Step, fake: Fake, spec: Experiment) -> tuple[dict[str, bytes], 
     if isinstance(step, Gate):
         return {"verdict.json": _dump(_verdict(step, fake, spec))}, {}
     if isinstance(step, Benchmark):
-        return {}, {"speed.json": _dump(_speed(fake))}
+        return {}, {"speed.json": _dump(with_int8(_speed(fake), fake) if fake.int8 else _speed(fake))}
     return {"made.txt": step.key.encode()}, {}
 
 
@@ -268,3 +272,32 @@ def _speed(fake: Fake) -> results.Speed:
         chosen=row.backend,
         headline=row,
     )
+
+
+def with_int8(speed: results.Speed, fake: Fake) -> results.Speed:
+    """The same with dense in int8 beside it."""
+    assert fake.int8
+    middle, low, high = fake.int8
+    to = results.Ratio(to="small", ratio=middle, low=low, high=high)
+    fp32 = results.Ratio(to="torch", ratio=speed.headline.ratio, low=speed.headline.low, high=speed.headline.high)
+    best = to if middle < speed.headline.ratio else fp32
+    chosen = speed.headline.model_copy(update={"int8": to, "any": best})
+    quick = {"p50": chosen.p50 * middle, "backend": "small", "ratio": chosen.ratio / middle}
+    small = chosen.model_copy(update=quick | {"low": 0.9 * quick["ratio"], "high": 1.1 * quick["ratio"]})
+    rows = [row for row in speed.rows if row.backend != chosen.backend]
+    added = {"rows": [*rows, small, chosen], "headline": chosen, "precisions": {"small": "int8"}}
+    if fake.int8_status is None:
+        return speed.model_copy(update=added | {"unjudged": f"it asks for parts {fake.words}"})
+    changes = CHANGES[fake.int8_status]
+    scores = _scores(fake.metric, changes["mean"])
+    errors = {"se_replicates": 0.0011, "se_items": 0.0009, "se": 0.0011, "examples": 1797}
+    kind = "share" if fake.metric == ACCURACY else "amount"
+    judged = results.Quantized(
+        backend="small",
+        status=fake.int8_status,  # type: ignore[arg-type]
+        reason=f"{fake.int8_status}: {fake.words}",
+        replicates=list(range(5)),
+        score=summary(scores, abs(turned(fake.metric, 0.003))),
+        difference=results.Difference(**_turned(fake.metric, errors | changes), kind=kind),
+    )
+    return speed.model_copy(update=added | {"quantized": [judged]})

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ticketsmith.lottery.results import Speed
 from ticketsmith.lottery.steps import Gate
 from ticketsmith.report.decision import decide, remarks
 from ticketsmith.report.limits import limits
@@ -91,6 +92,95 @@ def test_what_is_faster_is_said_with_whom_it_had_to_beat(build):
     assert [each.replace("\N{NO-BREAK SPACE}", " ") for each in said] == [
         "It saves time: 1.84x the throughput of torch, the best dense one in fp32, at batch 256."
     ]
+
+
+def spoken(words: str) -> str:
+    return words.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_where_int8_is_faster_and_passes_the_answer_is_to_quantize(build):
+    findings = build(int8=(0.5, 0.4, 0.6)).findings
+
+    assert spoken(decide(findings).sentence).endswith("(n = 5); but int8 dense is faster: quantize instead.")
+    assert remarks(findings)[2] == (
+        "It saves time: 1.84x the throughput of torch, the best dense one in fp32, at batch 256. Int8 dense is faster: "
+        "quantize instead (small, 2.00x as fast, and passes the gate)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("FAIL", "and fails the gate"),
+        ("UNDECIDED", "and the gate is undecided about it"),
+        (None, "and was not judged"),
+    ],
+)
+def test_int8_that_does_not_pass_is_no_answer(build, status, words):
+    findings = build(int8=(0.5, 0.4, 0.6), int8_status=status).findings
+
+    assert "quantize" not in decide(findings).sentence
+    assert remarks(findings)[2].endswith(f"Dense in int8 is faster (small, 2.00x as fast, {words}).")
+
+
+def test_a_ticket_that_beats_int8_has_beaten_dense_of_any_precision(build):
+    findings = build(int8=(1.2, 1.1, 1.3)).findings
+
+    assert "quantize" not in decide(findings).sentence
+    assert remarks(findings)[2] == (
+        "It saves time: 1.84x the throughput of torch, the best dense one in fp32, and 1.20x that of small (int8), the "
+        "best of any precision, at batch 256."
+    )
+
+
+def test_int8_that_is_slower_than_fp32_is_not_the_best_of_any_precision(build):
+    assert remarks(build(int8=(2.5, 2.4, 2.6)).findings)[2] == (
+        "It saves time: 1.84x the throughput of torch, the best dense one of any precision, at batch 256."
+    )
+
+
+def test_int8_that_may_be_as_fast_is_no_answer(build):
+    assert "quantize" not in decide(build(int8=(0.95, 0.85, 1.05)).findings).sentence
+
+
+def test_a_speed_of_a_version_without_int8_is_read_and_told_as_before(build):
+    findings = build().findings
+    old = findings.speed.model_dump(mode="json")
+    rows = [old["headline"], *old["rows"], *old["choices"]]
+    for record, fields in [(old, ("quantized", "unjudged")), *((row, ("int8", "any")) for row in rows)]:
+        for field in fields:
+            del record[field]
+
+    read = findings.model_copy(update={"speed": Speed.model_validate(old)})
+
+    assert remarks(read)[2] == (
+        "It saves time: 1.84x the throughput of torch, the best dense one in fp32, at batch 256."
+    )
+    assert [row.variant for row in scorecard(read)] == ["Dense Baseline", "Winning Ticket", "Random Re-init"]
+
+
+def test_dense_in_int8_has_its_line_in_the_scorecard(build):
+    def line(**fields):
+        return [spoken(cell) for cell in scorecard(build(**fields).findings)[1].model_dump().values()]
+
+    assert line(int8=(0.5, 0.4, 0.6), int8_status="FAIL") == [
+        "Dense in int8", "0.0 %", "96.16 % [95.86, 96.46]", "FAIL", "3.68x"
+    ]  # fmt: skip
+    assert line(int8=(0.5, 0.4, 0.6), int8_status=None) == [
+        "Dense in int8",
+        "0.0 %",
+        "-",
+        "not judged",
+        "3.68x",
+    ]
+
+
+def test_what_int8_was_not_asked_is_a_limit(build):
+    said = limits(build(int8=(0.5, 0.4, 0.6), int8_status=None, words="plain").findings)
+
+    assert "In int8 dense alone was timed: what a ticket gains from it was not measured." in said
+    assert "Dense in int8 was not judged: it asks for parts plain." in said
+    assert not any("int8" in each for each in limits(build().findings))
 
 
 def test_beside_a_pass_stand_its_look_and_the_collapses_that_it_leaves_possible(build):

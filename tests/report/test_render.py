@@ -164,3 +164,15 @@ def test_every_arm_has_its_line_in_the_table_and_its_colour():
     assert all(
         f"{look}.{arm} " in style for arm in ("ticket", *CONTROLS) for look in (".line", ".mark", ".band", ".tie")
     )
+
+
+@pytest.mark.parametrize("status", ["PASS", "FAIL", None])
+def test_the_report_shows_int8_beside_the_ticket(build, status):
+    findings = build(int8=(0.5, 0.4, 0.6), int8_status=status).findings
+    page, text = html.render(findings).decode(), markdown.render(findings).decode()
+
+    for shown in (page, text):
+        assert "Dense in int8" in shown and "To int8" in shown and "To any" in shown
+        assert (f"{status}: plain words" in shown) == (status is not None)
+        assert ("quantize instead" in shown) == (status == "PASS")
+    assert json.loads(document.render(findings))["findings"]["speed"]["headline"]["any"]["to"] == "small"

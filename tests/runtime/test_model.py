@@ -84,7 +84,7 @@ def test_what_was_measured_without_avx512_runs_with_it(chain):
 def test_explain_says_why(chain):
     said = _model(chain, ROWS, machine=WITH_AVX512).explain()
 
-    assert "batch 1: pell, measured 3.00x of the best dense back-end on A" in said
+    assert "batch 1: pell, measured 3.00x of the best dense fp32 back-end on A" in said
     assert "layer 0: 20 ->" in said
     assert "pell, layer 0: about" in said and "KiB of weights" in said
     assert "by size, since nothing was measured" in _model(chain).explain()

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from ticketsmith_runtime import execution, load
+from ticketsmith_runtime import execution, layers, load
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.network import Constant, Input, Network, Node, evaluate
 from ticketsmith_runtime.network_model import NetworkModel
@@ -93,7 +93,7 @@ def test_a_copy_answers_and_so_do_several_threads(package, tokens):
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 40])
 def test_threads_share_units_and_rows(network, monkeypatch, rows):
-    monkeypatch.setattr(execution, "WIDE", 20)
+    monkeypatch.setattr(layers, "WIDE", 20)
     tokens = np.random.default_rng(1).integers(0, 11, (rows, 6))
 
     alone, shared = (execution.Execution(network, Machine.host(), threads)(tokens) for threads in (1, 3))

@@ -24,7 +24,7 @@ class Kind:
     control: bool = False
     """It is there to be compared with alone: never chosen, and nothing that is to be beaten."""
     precision: str = "float32"
-    """Ratios are to the best opponent of fp32; those of other precisions are rows of their own."""
+    """Ratios are to the best opponent of fp32; beside them stand those to the best of int8, and of any precision."""
     asked: bool = False
     """It is built only where it is asked for by name."""
 

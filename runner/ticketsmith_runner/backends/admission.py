@@ -20,12 +20,17 @@ from ticketsmith.lottery.results import Refusal
 
 from ..inputs import CHUNK, Inputs, batches, call, changed, chunks, count, outputs, rows, tensors
 from ..subject import Subject
-from . import Backend, Forward, NotApplicable
+from . import Backend, Forward, Kind, NotApplicable
 
 TOLERANCE = 1e-4
 """Tolerance of outputs, as a share of an example's largest one, or of 1: fp32 rounds in proportion to its sums."""
 TOLERANCES = {"bfloat16": 0.1, "float16": 0.02}
 """Tolerance of other precisions, whose decisions may differ: they are named, and no ratio is to them."""
+LOOSE = 0.25
+"""Distance of int8 from fp32: root mean squares of differences over those of outputs, both over all examples at once.
+
+Networks that were tried are within 0.08; wrong ones are at 1 or beyond. Predictions may differ: that is for the gate.
+"""
 TAILS = (3, 17)
 """Batches that no tile is made for."""
 EXACT = 256
@@ -70,7 +75,8 @@ def admit(
     """Build each back-end and check it on all inputs of the subject, at every batch size that is to be timed.
 
     One that runs the dense network has to equal it, any other one the masked network: in fp32, and in float64 on some
-    examples. What runs the ticket is tried on tails and on NaN as well. `tell` hears how many have been tried.
+    examples; one in int8 has to be near it. What runs the ticket is tried on tails and on NaN as well. `tell` hears how
+    many have been tried.
     """
     forwards, differences, refused, cold = {}, {}, [], {}
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
@@ -81,7 +87,7 @@ def admit(
         for tried, (name, backend) in enumerate(backends.items()):
             tell(tried)
             kind = backend.KIND
-            check = _Check(references[kind.dense], TOLERANCES.get(kind.precision, TOLERANCE))
+            check = _checked(kind, references[kind.dense])
             try:
                 began = time.perf_counter()
                 forward = _built(backend, subject)
@@ -101,6 +107,12 @@ def admit(
             if not kind.dense:
                 differences[name] = difference
     return Admission(forwards=forwards, differences=differences, refused=refused, cold=cold)
+
+
+def _checked(kind: Kind, reference: "_Reference") -> "_Check":
+    if kind.precision == "int8":
+        return _Near(reference, LOOSE)
+    return _Check(reference, TOLERANCES.get(kind.precision, TOLERANCE))
 
 
 def _built(backend: Backend, subject: Subject) -> Forward:
@@ -194,6 +206,52 @@ class _Check:
                 raise Unequal("a sample that is no number gets outputs that are")
 
 
+@dataclass(frozen=True)
+class _Near(_Check):
+    """The check of int8, whose numbers are others: they are judged by the gate, once it is the same network."""
+
+    def whole(self, forward: Forward, size: int) -> float:
+        """Examples in batches of one size, and beside other neighbours. Raises Unequal, also if the network draws."""
+        if self.reference.random:
+            raise Unequal("the network draws random numbers, and here others")
+        parts = batches(self.reference.inputs, size)[:CALLS]
+        answers = self.reference.joined(forward, parts)
+        examples = min(count(self.reference.inputs), size * len(parts))
+        try:
+            found = near(_first(answers, examples), _first(self.reference.at(size), examples), self.tolerance)
+        except Unequal as reason:
+            raise Unequal(f"at batch size {size}: {reason}") from None
+        self.moved(forward, parts[0], size // 2)
+        return found
+
+    def moved(self, forward: Forward, batch: Inputs, half: int) -> None:
+        """The first half of a batch beside copies of itself. Raises Unequal if it is another one's business."""
+        if not half:
+            return
+        beside = changed(batch, lambda x: torch.cat([x[:half], x[: len(x) - half].flip(0)]))
+        ours, theirs = (_first(self.reference.answer(forward, each), half) for each in (beside, batch))
+        try:
+            near(ours, theirs, self.tolerance)
+        except Unequal as reason:
+            raise Unequal(f"an example's outputs depend on its neighbours: {reason}") from None
+
+
+def near(answer: Any, reference: Any, tolerance: float = LOOSE) -> float:
+    """The largest absolute difference of any output. Raises Unequal for one that is farther off than the tolerance."""
+    ours, theirs = _paired(answer, reference)
+    return max(_distance(*pair, tolerance) for pair in zip(ours, theirs, strict=True))
+
+
+def _distance(values: Tensor, reference: Tensor, tolerance: float) -> float:
+    _same_form(values, reference)
+    differences = values.double() - reference.double()
+    size = reference.double().square().mean().sqrt().clamp(min=torch.finfo(torch.float32).tiny)
+    apart = float(differences.square().mean().sqrt() / size)
+    if not apart <= tolerance:
+        raise Unequal(f"outputs are {apart:.3g} of their size from the reference, {tolerance:g} is allowed")
+    return float(differences.abs().max())
+
+
 def _first(answers: list[Tensor], examples: int) -> list[Tensor]:
     return [leaf[:examples] for leaf in answers]
 
@@ -207,17 +265,25 @@ def _spoilt(values: Tensor) -> Tensor:
 
 def compare(answer: Any, reference: Any, tolerance: float = TOLERANCE) -> float:
     """The largest absolute difference of any output. Raises Unequal, also if one decides otherwise in no tie."""
+    return max(_compare(*pair, tolerance) for pair in zip(*_paired(answer, reference), strict=True))
+
+
+def _paired(answer: Any, reference: Any) -> tuple[list[Tensor], list[Tensor]]:
     ours, theirs = outputs(answer), outputs(reference)
     if len(ours) != len(theirs) or not theirs:
         raise Unequal(f"it has {len(ours)} outputs of floats by example, expected {len(theirs) or 'one at least'}")
-    return max(_compare(*pair, tolerance) for pair in zip(ours, theirs, strict=True))
+    return ours, theirs
 
 
-def _compare(values: Tensor, reference: Tensor, tolerance: float) -> float:
+def _same_form(values: Tensor, reference: Tensor) -> None:
     if values.shape != reference.shape:
         raise Unequal(f"outputs have shape {tuple(values.shape)}, expected {tuple(reference.shape)}")
     if not bool(values.isfinite().all()):
         raise Unequal("outputs are not finite")
+
+
+def _compare(values: Tensor, reference: Tensor, tolerance: float) -> float:
+    _same_form(values, reference)
     values_NF, reference_NF = values.reshape(len(values), -1), reference.reshape(len(reference), -1)
     allowed_N = tolerance * reference_NF.double().abs().amax(1).clamp(min=1)
     differences_N = (values_NF.double() - reference_NF.double()).abs().amax(1)

@@ -14,13 +14,13 @@ ERRORS = 3  # of ONNX Runtime's levels of severity: warnings are for those who w
 
 def dense(subject: Subject) -> Forward:
     """The network as torch exports it. Raises NotApplicable."""
-    _library()
+    library()
     return served(subject.models)
 
 
 def compact(subject: Subject) -> Forward:
     """The compacted ticket, for tickets of units or channels. Raises NotApplicable."""
-    _library()
+    library()
     from .onnx_model import models
 
     return served(models(subject.compacted))
@@ -28,13 +28,13 @@ def compact(subject: Subject) -> Forward:
 
 def served(models: Models) -> Forward:
     """A session for each batch size. Raises NotApplicable."""
-    library = _library()
-    options = library.SessionOptions()
+    runtime = library()
+    options = runtime.SessionOptions()
     options.log_severity_level = ERRORS
     options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
 
     def bind(model: bytes, inputs: Arrays) -> tuple[Bound, Arrays]:
-        session = library.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         names = [value.name for value in session.get_inputs()]
         outputs = [aligned(values) for values in session.run(None, dict(zip(names, inputs, strict=True)))]
         binding = session.io_binding()
@@ -47,7 +47,8 @@ def served(models: Models) -> Forward:
     return bound(models, bind)
 
 
-def _library() -> Any:
+def library() -> Any:
+    """Raises NotApplicable where it is not installed."""
     try:
         import onnxruntime
     except ImportError as missing:

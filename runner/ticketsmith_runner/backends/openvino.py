@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from ..exporting import Models
 from ..subject import Subject
 from . import Forward, NotApplicable
 from .bound import Arrays, Bound, aligned, bound
@@ -14,13 +15,20 @@ OPTIONS = {"NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}
 
 def dense(subject: Subject, precision: str) -> Forward:
     """The network as torch exports it, in a precision by OpenVINO's name for it. Raises NotApplicable."""
-    core = _core()
+    core()
+    return served(subject.models, precision)
+
+
+def served(models: Models, precision: str) -> Forward:
+    """A request for each batch size. What a model has in int8 stays in it, whatever the precision of the rest."""
+    runtime = core()
     options = OPTIONS | {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
 
-    def bind(model: bytes, inputs: Arrays) -> tuple[Bound, Arrays]:
+    def bind(model: Any, inputs: Arrays) -> tuple[Bound, Arrays]:
         from openvino import Tensor
 
-        request = core.compile_model(core.read_model(model), "CPU", options).create_infer_request()
+        read = runtime.read_model(model) if isinstance(model, bytes) else model
+        request = runtime.compile_model(read, "CPU", options).create_infer_request()
         for place, memory in enumerate(inputs):
             request.set_input_tensor(place, Tensor(memory, shared_memory=True))
         request.infer()
@@ -29,7 +37,7 @@ def dense(subject: Subject, precision: str) -> Forward:
             request.set_output_tensor(place, Tensor(memory, shared_memory=True))
         return lambda: request.infer(), outputs
 
-    return bound(subject.models, bind)
+    return bound(models, bind)
 
 
 def dense_bf16(subject: Subject) -> Forward:
@@ -41,12 +49,13 @@ def dense_bf16(subject: Subject) -> Forward:
 
 def capabilities() -> list[str]:
     """OpenVINO's words for what this processor is good at. Raises NotApplicable."""
-    words: list[str] = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    words: list[str] = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return words
 
 
 @cache
-def _core() -> Any:
+def core() -> Any:
+    """OpenVINO itself. Raises NotApplicable where it is not installed."""
     try:
         import openvino
     except ImportError as missing:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ticketsmith.lottery.results import SpeedRow
+from ticketsmith.lottery.results import Ratio, SpeedRow
 
 from ..timing import Rounds, percentiles, ratio
 from . import Kind
@@ -11,13 +11,30 @@ LEAST_GAIN = 1.02
 """Several back-ends compete, and the fastest of them may owe that to luck: less is not a gain."""
 
 
-def speed_rows(size: int, latencies: Mapping[str, Sequence[Rounds]], baselines: Collection[str]) -> list[SpeedRow]:
+def speed_rows(size: int, latencies: Mapping[str, Sequence[Rounds]], kinds: Mapping[str, Kind]) -> list[SpeedRow]:
     """One row per back-end at one batch size, from its rounds in each process.
 
-    The best of the baselines, by median latency, is the measure of all.
+    Each is held against the best opponents by median latency: of fp32, of int8, of any precision.
     """
-    baseline = latencies[min(baselines, key=lambda name: percentiles(latencies[name])[0])]
-    return [_row(name, size, each, baseline) for name, each in latencies.items()]
+    opponents = [name for name in latencies if kinds[name].opponent]
+    fp32 = _best([name for name in opponents if kinds[name].baseline], latencies)
+    int8 = _best([name for name in opponents if kinds[name].precision == "int8"], latencies)
+    whole = _best(opponents, latencies)
+    assert fp32 and whole, "the caller has a baseline"
+    rows = []
+    for name, rounds in latencies.items():
+        to = {best: _ratio(best, latencies[best], rounds) for best in dict.fromkeys((fp32, whole, int8 or fp32))}
+        rows.append(_row(name, size, rounds, to[fp32], int8=to[int8] if int8 else None, any=to[whole]))
+    return rows
+
+
+def _best(names: Collection[str], latencies: Mapping[str, Sequence[Rounds]]) -> str | None:
+    return min(names, key=lambda name: percentiles(latencies[name])[0], default=None)
+
+
+def _ratio(to: str, opponent: Sequence[Rounds], latencies: Sequence[Rounds]) -> Ratio:
+    middle, low, high = ratio(opponent, latencies)
+    return Ratio(to=to, ratio=middle, low=low, high=high)
 
 
 def choose(rows: list[SpeedRow], kinds: Mapping[str, Kind]) -> SpeedRow:
@@ -33,9 +50,8 @@ def choose(rows: list[SpeedRow], kinds: Mapping[str, Kind]) -> SpeedRow:
     return min((row for row in rows if kinds[row.backend].baseline), key=lambda row: row.p50)
 
 
-def _row(name: str, size: int, latencies: Sequence[Rounds], baseline: Sequence[Rounds]) -> SpeedRow:
+def _row(name: str, size: int, latencies: Sequence[Rounds], to: Ratio, **others: Ratio | None) -> SpeedRow:
     p50, p95, p99 = percentiles(latencies)
-    middle, low, high = ratio(baseline, latencies)
     return SpeedRow(
         backend=name,
         batch_size=size,
@@ -43,7 +59,8 @@ def _row(name: str, size: int, latencies: Sequence[Rounds], baseline: Sequence[R
         p95=p95,
         p99=p99,
         throughput=size / p50,
-        ratio=middle,
-        low=low,
-        high=high,
+        ratio=to.ratio,
+        low=to.low,
+        high=to.high,
+        **others,
     )

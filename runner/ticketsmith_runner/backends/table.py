@@ -7,7 +7,7 @@ import torch
 
 from ..inputs import caller
 from ..subject import Subject
-from . import Backend, Forward, Kind, compiled, cuda_semi24, mixed, onnxruntime, openvino, own_dense, vectors
+from . import Backend, Forward, Kind, compiled, cuda_semi24, int8, mixed, onnxruntime, openvino, own_dense, vectors
 from .cuda import captured
 from .ticket import operators, single, tiled
 
@@ -20,7 +20,7 @@ class Row:
     build: Callable[[Subject], Forward]
 
 
-TICKET, DENSE = Kind(), Kind(dense=True)
+TICKET, DENSE, INT8 = Kind(), Kind(dense=True), Kind(dense=True, precision="int8")
 HALF, DENSE_HALF = Kind(precision="float16", asked=True), Kind(dense=True, precision="float16")
 
 BACKENDS: dict[str, Backend] = {
@@ -29,6 +29,9 @@ BACKENDS: dict[str, Backend] = {
     "compiled": compiled,
     "onnxruntime": Row(DENSE, onnxruntime.dense),
     "openvino": Row(DENSE, lambda s: openvino.dense(s, "f32")),
+    "onnxruntime-dynamic": Row(INT8, int8.dynamic),
+    "onnxruntime-static": Row(INT8, int8.static),
+    "openvino-int8": Row(INT8, int8.nncf),
     "openvino-bf16": Row(Kind(dense=True, precision="bfloat16"), openvino.dense_bf16),
     "own-dense": own_dense,
     "cuda": Row(DENSE, lambda s: captured(lambda: s.dense, torch.float32)),

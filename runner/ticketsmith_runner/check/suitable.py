@@ -55,7 +55,7 @@ def _unsuited(name: str, subject: Subject) -> str:
             _gpu()
         elif name == "compiled":
             _compiler()
-        elif name in ("onnxruntime", "openvino", "openvino-bf16"):
+        elif name.startswith(("onnxruntime", "openvino")):
             _library(name.partition("-")[0])
         elif look := KERNELS.get(name):
             look(subject)

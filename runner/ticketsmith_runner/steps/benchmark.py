@@ -28,6 +28,7 @@ from ..backends.shares import Latencies, Share, shares, timed
 from ..context import Artifacts, Context
 from ..fresh import processes
 from ..parcel import parcel
+from ..quantized import judged
 from ..replicate import subject_of
 from ..subject import Subject
 from ..timing import Clock
@@ -42,12 +43,13 @@ def run(
     backends: Mapping[str, Backend] | None = None,
     clock: Clock = time.perf_counter,
 ) -> Artifacts:
-    """Volatile `speed.json`: latencies, throughput and ratio to dense per back-end and batch size."""
+    """Volatile `speed.json`: latencies, throughput and ratios to dense, by back-end and batch size; int8 is judged."""
     options = context.spec.benchmark
     make = None if backends else replace(context, workers=None, progress=None).network
     with _threads(options.threads):
         chosen, tell = backends or _wanted(options.backends), partial(context.tell_part, step)
-        speed = benchmark(subject_of(step, context), options, chosen, clock, tell, make)
+        subject = subject_of(step, context)
+        speed = judged(benchmark(subject, options, chosen, clock, tell, make), chosen, subject, step, context)
     return Artifacts(volatile={"speed.json": canonical(speed.model_dump(mode="json"))})
 
 
@@ -85,12 +87,12 @@ def benchmark(
                 admitted.forwards, subject.inputs, options, rounds, clock, lambda done: tell(before + done, of)
             )
             measured.append(here)
-    baselines = _baselines(admitted, backends)
+    _baselines(admitted, backends)
+    kinds = {name: backends[name].KIND for name in admitted.forwards}
     rows: list[SpeedRow] = []
     for size in sizes:
         of_size = {name: [each[size][name] for each in measured] for name in admitted.forwards}
-        rows += speed_rows(size, of_size, baselines)
-    kinds = {name: backends[name].KIND for name in admitted.forwards}
+        rows += speed_rows(size, of_size, kinds)
     return _speed(subject, admitted, kinds, rows, len(measured))
 
 

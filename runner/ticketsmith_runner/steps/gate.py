@@ -38,8 +38,8 @@ def verdict(step: Gate, spec: Experiment, ledger: Ledger, metric: Metric) -> Ver
     """The judgement of an arm over every cohort up to this one."""
     case = seen(*_arms(step, ledger), spec, metric)
     density = Density.model_validate_json(ledger.read(step.mask, "density.json"))
-    score, loss = case.bounds(case.confidence)
-    status, reason, broken = _ruling(case)
+    difference, loss = case.bounds(case.confidence)
+    status, reason, broken = ruling(case)
     dense, candidate = case.dense.metrics, case.candidate.metrics
     return Verdict(
         arm=step.arm,
@@ -57,15 +57,15 @@ def verdict(step: Gate, spec: Experiment, ledger: Ledger, metric: Metric) -> Ver
         replicates=candidate.replicates,
         test_score=candidate.test_score,
         dense_test_score=dense.test_score,
-        score=_mean(case, case.candidate),
-        dense_score=_mean(case, case.dense),
+        score=score(case, case.candidate),
+        dense_score=score(case, case.dense),
         early_stop_step=summary(candidate.early_stop_step),
         dense_early_stop_step=summary(dense.early_stop_step),
-        difference=score,
+        difference=difference,
         loss_difference=loss,
         behaviour=behaviour(case.dense.columns, case.candidate.columns),
         dividend=_dividend(step, case, ledger),
-        replicates_needed=_needed(case, score) if status == "UNDECIDED" else None,
+        replicates_needed=_needed(case, difference) if status == "UNDECIDED" else None,
         collapses=case.collapses,
         broken=broken,
         alone=case.alone,
@@ -84,7 +84,7 @@ def _arms(step: Gate, ledger: Ledger) -> tuple[Arm, Arm]:
     return dense, candidate
 
 
-def _ruling(case: Seen) -> tuple[Status, str, bool]:
+def ruling(case: Seen) -> tuple[Status, str, bool]:
     """Status and reason; and whether quality is lost even where every level of the scan is counted."""
     if gone := [said for said in (case.dense.divergence(), case.candidate.divergence()) if said]:
         return "FAIL", "; ".join(gone), True
@@ -96,18 +96,18 @@ def _ruling(case: Seen) -> tuple[Status, str, bool]:
     return status, reason, status == "FAIL" and case.judged(of_all)[0] == "FAIL"
 
 
-def _mean(case: Seen, arm: Arm) -> Summary:
+def score(case: Seen, arm: Arm) -> Summary:
     """The score of an arm, with its interval."""
     return (share if case.kind == "share" else amount)(mean(arm, case.metric))
 
 
-def _needed(case: Seen, score: Difference) -> int | None:
+def _needed(case: Seen, change: Difference) -> int | None:
     """The replicates that are likely to settle the score, where it is what is open."""
     margin, confidence, metric = case.margin, case.confidence, case.metric
-    if judge(score, margin, confidence, metric)[0] != "UNDECIDED":
+    if judge(change, margin, confidence, metric)[0] != "UNDECIDED":
         return None
     replicates, whole, floor = len(case.dense.metrics.replicates), case.spec.replicates, case.floor(confidence)
-    return needed(score, _spread(case), replicates, margin, confidence, metric, floor, whole=whole)
+    return needed(change, _spread(case), replicates, margin, confidence, metric, floor, whole=whole)
 
 
 def _spread(case: Seen) -> Spread:

@@ -51,31 +51,40 @@ def pack(layer: Layer, isa: Isa, tiles: int, rows: int) -> Packed:
 
     A shorter row of a group ends in zeros at an input that it reads anyway: no NaN comes from where it does not look.
     """
-    heads: list[int] = []
+    heads: list[NDArray[np.int64]] = []
     weights, offsets = [np.zeros(0, np.float32)], [np.zeros(0, np.uint16)]
     for stretch in _stretches(layer, isa, tiles):
-        heads.append(stretch.start * isa.bytes)
+        heads.append(np.array([stretch.start * isa.bytes]))
         lengths_O = layer.alive_OI[:, stretch.start : stretch.stop].sum(1)
         order = np.argsort(-lengths_O, kind="stable")[: np.count_nonzero(lengths_O)]
         whole = len(order) // rows * rows
         for groups in (order[:whole].reshape(-1, rows), order[whole:].reshape(-1, 1)):
-            heads.append(len(groups))
-            for group in groups:
-                values_NR, inputs_NR = _entries(layer, group, stretch)
-                heads += [len(values_NR), *(group * isa.bytes).tolist()]
-                weights.append(values_NR.ravel())
-                offsets.append((inputs_NR * (isa.bytes // UNIT)).astype(np.uint16).ravel())
-    return Packed(np.array(heads, np.uint32), np.concatenate(weights), np.concatenate(offsets))
+            longest_G = lengths_O[groups[:, 0]]
+            heads += [np.array([len(groups)]), np.column_stack([longest_G, groups * isa.bytes]).ravel()]
+            values, inputs = _entries(layer, groups, longest_G, stretch)
+            weights.append(values)
+            offsets.append((inputs * (isa.bytes // UNIT)).astype(np.uint16))
+    return Packed(np.concatenate(heads).astype(np.uint32), np.concatenate(weights), np.concatenate(offsets))
 
 
-def _entries(layer: Layer, rows: NDArray[np.int64], stretch: range) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """(longest row, rows) each: weights, and their inputs counted from the beginning of the stretch."""
-    kept = [np.flatnonzero(layer.alive_OI[row, stretch.start : stretch.stop]) for row in rows]
-    longest = max(map(len, kept))
-    weights, inputs = np.zeros((longest, len(rows)), np.float32), np.zeros((longest, len(rows)), np.int64)
-    for j, (row, found) in enumerate(zip(rows, kept, strict=True)):
-        inputs[:, j] = np.pad(found, (0, longest - len(found)), mode="edge")
-        weights[: len(found), j] = layer.weight_OI[row, stretch.start + found]
+def _entries(
+    layer: Layer, groups: NDArray[np.int64], longest_G: NDArray[np.int64], stretch: range
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Weights, and their inputs counted from the beginning of the stretch: group by group, step by step, row by row."""
+    rows = groups.shape[1]
+    row_R = groups.ravel()
+    kept = layer.alive_OI[row_R, stretch.start : stretch.stop]
+    lengths_R, steps_R = kept.sum(1), np.repeat(longest_G, rows)
+    _, inputs_K = np.nonzero(kept)
+    values_K = layer.weight_OI[row_R, stretch.start : stretch.stop][kept]
+    place_E = np.repeat(np.arange(len(row_R)), steps_R)
+    step_E = np.arange(len(place_E)) - np.repeat(np.cumsum(steps_R) - steps_R, steps_R)
+    source_E = (np.cumsum(lengths_R) - lengths_R)[place_E] + np.minimum(step_E, lengths_R[place_E] - 1)
+    begin_R = np.repeat((np.cumsum(longest_G) - longest_G) * rows, rows) + np.arange(len(row_R)) % rows
+    to_E = begin_R[place_E] + step_E * rows
+    weights, inputs = np.zeros(len(place_E), np.float32), np.zeros(len(place_E), np.int64)
+    weights[to_E] = np.where(step_E < lengths_R[place_E], values_K[source_E], 0)
+    inputs[to_E] = inputs_K[source_E]
     return weights, inputs
 
 

@@ -92,6 +92,8 @@ def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
         "p99 ms",
         "samples/s",
         "ratio [95 %]",
+        "int8",
+        "any",
         "first s",
         box=None,
         pad_edge=False,
@@ -101,14 +103,21 @@ def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
         ratio = f"{row.ratio:.2f}x [{row.low:.2f}, {row.high:.2f}]"
         first = f"{speed.cold[row.backend]:.2f}" if row.backend in speed.cold else ""
         name = label(speed, row.backend)
-        table.add_row(name, str(row.batch_size), *milliseconds, f"{row.throughput:,.0f}", ratio, first)
+        others = (f"{best.ratio:.2f}x" if best else "" for best in (row.int8, row.any))
+        table.add_row(name, str(row.batch_size), *milliseconds, f"{row.throughput:,.0f}", ratio, *others, first)
     console = console_of()
     console.print(Fitted(table))
     for refusal in speed.refused:
         console.print(f"{refusal.backend}: not timed, {refusal.reason}", markup=False)
     for row in speed.choices:
-        best = speed.opponent(row.batch_size)
-        typer.echo(f"batch {row.batch_size}: {speed.kernels(row)}, {row.ratio:.2f}x; the best dense one is {best}")
+        best = f"the best dense fp32 one is {speed.opponent(row.batch_size)}"
+        if row.any and row.any.to in speed.precisions:
+            best += f"; of any precision it is {label(speed, row.any.to)}, {row.any.ratio:.2f}x"
+        typer.echo(f"batch {row.batch_size}: {speed.kernels(row)}, {row.ratio:.2f}x; {best}")
+    for each in speed.quantized:
+        typer.echo(f"dense in int8, {each.backend}: {each.status}, {each.reason}")
+    if speed.unjudged:
+        typer.echo(f"dense in int8: not judged, {speed.unjudged}")
     typer.echo(f"chosen: {speed.chosen}; {speed.sparsity:.1%} sparse, replicate {speed.replicate}, {_where(speed)}")
 
 

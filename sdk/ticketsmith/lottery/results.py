@@ -240,6 +240,16 @@ class Machine(Record):
     """UTC, ISO 8601."""
 
 
+class Ratio(Record):
+    """Median throughput over that of a dense back-end at the same batch size, interleaved round by round."""
+
+    to: str
+    ratio: float
+    low: float
+    high: float
+    """95 % bootstrap interval over rounds."""
+
+
 class SpeedRow(Record):
     """One back-end at one batch size. Latencies in seconds per call, throughput in examples per second."""
 
@@ -250,10 +260,14 @@ class SpeedRow(Record):
     p99: float
     throughput: float
     ratio: float
-    """Throughput over that of the best dense back-end at this batch size: of medians, interleaved round by round."""
+    """Median throughput over that of the best dense fp32 back-end at this batch size, interleaved round by round."""
     low: float
     high: float
     """95 % interval of the ratio over processes, or over rounds where one process had them all."""
+    int8: Ratio | None = None
+    """The same to the best dense one in int8. Null: none was timed, as in versions that had none."""
+    any: Ratio | None = None
+    """The same to the best dense one of any precision, fp32 among them. Null in versions that did not say it."""
 
 
 class Refusal(Record):
@@ -263,8 +277,22 @@ class Refusal(Record):
     reason: str
 
 
+class Quantized(Record):
+    """The dense network in int8 by one back-end, judged against itself in fp32 by the gate that judges tickets."""
+
+    backend: str
+    status: Status
+    reason: str
+    replicates: list[int]
+    score: Summary
+    difference: Difference
+
+
 class Speed(Record):
-    """`speed.json` of a benchmark step. Only back-ends whose outputs equal the masked model's are in `rows`."""
+    """`speed.json` of a benchmark step. Only back-ends whose outputs equal those of their network are in `rows`.
+
+    Those in int8 are near it; what that does to the score is in `quantized`.
+    """
 
     machine: Machine
     replicate: int
@@ -286,6 +314,11 @@ class Speed(Record):
     """Seconds until a back-end's first outputs, everything built for it included; no part of any other time."""
     precisions: dict[str, str] = {}
     """Precisions of the back-ends that compute in another one than float32."""
+    quantized: list[Quantized] = []
+    """Verdicts of dense int8, the fastest at the headline's batch size first: until one passes, or the rest is slower
+    than the ticket."""
+    unjudged: str | None = None
+    """The reason why dense int8 has no verdict, where it was timed."""
     controls: list[str] = []
     """Back-ends that are there to be compared with alone."""
     plans: dict[str, dict[str, list[str]]] = {}
@@ -297,6 +330,6 @@ class Speed(Record):
         return "+".join(plan[str(row.batch_size)]) if plan else row.backend
 
     def opponent(self, batch_size: int) -> str:
-        """The best dense back-end at a batch size: the one that ratios are to."""
+        """The best dense fp32 back-end at a batch size: the one that ratios are to."""
         rows = (row for row in self.rows if row.batch_size == batch_size)
         return next(row.backend for row in rows if row.ratio == row.low == row.high == 1)

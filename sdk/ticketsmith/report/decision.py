@@ -9,7 +9,8 @@ from .bound import Bound, against, exceeds, favouring
 from .evidence import few, look, more, tails, tried
 from .findings import Findings
 from .numbers import bounds, change, level_of, removed, times, unit
-from .speed import gain, reduced
+from .opponents import faster, in_fp32, of_another_precision, quantize
+from .speed import gain, label
 from .zones import zones
 
 ONE = "One replicate: the verdict is about these two networks, and rests on test examples alone."
@@ -38,7 +39,8 @@ def decide(findings: Findings) -> Decision:
     if verdict is None:
         return _unjudged(findings)
     if verdict.status == "PASS":
-        return Decision(word="ADOPT", sparsity=verdict.sparsity, why=_passed(verdict, findings.metric))
+        instead = f"; but {words}" if (words := quantize(findings.speed)) else ""
+        return Decision(word="ADOPT", sparsity=verdict.sparsity, why=_passed(verdict, findings.metric) + instead)
     if verdict.status == "INVALID":
         return Decision(word="INVALID", sparsity=verdict.sparsity, why=verdict.reason)
     if verdict.status == "FAIL":
@@ -76,14 +78,16 @@ def _passing_controls(findings: Findings) -> list[str]:
 
 
 def _time(speed: Speed) -> str:
-    if not gain(speed):
-        return "It saves weights, not time: no speed-up was measured."
+    """Time against fp32, and against the best dense one of any precision."""
     row = speed.headline
-    best = speed.opponent(row.batch_size)
-    half = reduced(speed)
-    other = f" (and {times(half[1])} that of {half[0]})" if half else ""
-    at = f"at batch {row.batch_size}"
-    return f"It saves time: {times(row.ratio)} the throughput of {best}, the best dense one in fp32{other}, {at}."
+    if not gain(speed):
+        return "It saves weights, not time: no speed-up was measured." + faster(speed)
+    said = f"It saves time: {times(row.ratio)} the throughput of {in_fp32(speed)}"
+    best, at = of_another_precision(speed), f", at batch {row.batch_size}."
+    if best is None or best.high < 1:
+        return said + at + faster(speed)
+    beside = f"{times(best.ratio)} that of {label(speed, best.to)}, the best of any precision"
+    return f"{said}, and {beside}{at}"
 
 
 def _unjudged(findings: Findings) -> Decision:

@@ -4,7 +4,8 @@ from ..lottery.results import Record
 from .bound import against
 from .findings import Findings
 from .numbers import NONE, capital, change, level_of, removed, times, unit
-from .speed import NO_GAIN, NOT_MEASURED, conditions, gain
+from .opponents import of_another_precision
+from .speed import NO_GAIN, NOT_MEASURED, conditions, gain, label
 
 
 class Figure(Record):
@@ -46,13 +47,15 @@ def _weights(findings: Findings) -> Figure:
 
 
 def _speed(findings: Findings) -> Figure:
-    speed, name = findings.speed, "Throughput against dense"
+    speed, name = findings.speed, "Throughput against dense fp32"
     if speed is None:
         return Figure(name=name, value=NOT_MEASURED, basis="the benchmark has not run")
     row = speed.headline
     value = times(row.ratio) if gain(speed) else NO_GAIN
     interval = f"measured {times(row.ratio)}, 95\N{NO-BREAK SPACE}% interval [{row.low:.2f}, {row.high:.2f}]"
-    return Figure(name=name, value=value, basis=f"{interval}, {conditions(speed)}")
+    best = of_another_precision(speed)
+    beside = f"; {times(best.ratio)} of {label(speed, best.to)}, the best dense one of any precision" if best else ""
+    return Figure(name=name, value=value, basis=f"{interval}, {conditions(speed)}{beside}")
 
 
 def _replicates(findings: Findings) -> Figure:

@@ -16,12 +16,13 @@ from .grid import grid
 from .limits import limits
 from .numbers import capital, level_of, percent, removed, unit
 from .reproduce import COMMAND, provenance, yaml
-from .speed import conditions, repetitions, timings
+from .speed import conditions, in_int8, repetitions, timings
 from .table import Table
 from .zones import RULE, zones
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
 LOOKS = {"ADOPT": "pass", "DO NOT ADOPT": "fail", "INCONCLUSIVE": "undecided", "INVALID": "invalid"}
+INT8 = "Int8 changes numbers: this is the dense network against itself in fp32, over the ticket's replicates, by the ticket's gate."
 LONG = 24  # characters from which a cell of words may wrap
 BADGES = {"PASS", "FAIL", "UNDECIDED", "INVALID", "baseline", scorecard.NOT_JUDGED}
 
@@ -139,12 +140,13 @@ def _speed(findings: Findings) -> str:
         return '<p class="note">Not measured.</p>'
     refused = [f"{each.backend} was refused: {each.reason}" for each in speed.refused]
     note = (
-        f"Ratios are over the best dense back-end at the same batch size, with 95\N{NO-BREAK SPACE}% intervals over "
+        f"Ratios are over the best dense fp32 back-end at the same batch size, with 95\N{NO-BREAK SPACE}% intervals over "
         f"{repetitions(speed)}; the filled bar was chosen. Headline: {conditions(speed)}, at {removed(speed.sparsity)} of the weights removed."
     )
     pictures = f'<div class="panels">{"".join(bars(speed))}</div><p class="note">{escape(note)}</p>'
     every = f"<details><summary>Every back-end and batch size</summary>{_table(timings(speed))}</details>"
-    return pictures + every + _list(refused)
+    int8 = _noted(in_int8(speed, findings.metric), INT8) if speed.quantized else ""
+    return pictures + int8 + every + _list(refused)
 
 
 def _samples(findings: Findings) -> str:

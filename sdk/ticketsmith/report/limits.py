@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from ..lottery.results import Speed
 from .arms import ARMS
 from .findings import Findings
 
@@ -40,8 +41,18 @@ def _speed(findings: Findings) -> list[str]:
     return [
         f"Speed was measured on one machine and for one replicate ({speed.replicate}).",
         "Another CPU, another batch size or a busy host may give another ratio. Controls were not timed.",
+        *_in_int8(speed),
         *_tuned(speed.machine.environment),
     ]
+
+
+def _in_int8(speed: Speed) -> list[str]:
+    if speed.headline.int8 is None:
+        return []
+    said = ["In int8 dense alone was timed: what a ticket gains from it was not measured."]
+    if speed.unjudged:
+        said.append(f"Dense in int8 was not judged: {speed.unjudged.rstrip('.')}.")
+    return said
 
 
 def _tuned(environment: dict[str, str]) -> list[str]:

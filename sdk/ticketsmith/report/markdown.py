@@ -11,7 +11,7 @@ from .figures import figures
 from .findings import Findings
 from .limits import limits
 from .reproduce import COMMAND, provenance, yaml
-from .speed import timings
+from .speed import in_int8, timings
 from .table import Table
 from .zones import RULE, zones
 
@@ -81,6 +81,8 @@ def _speed(findings: Findings) -> Iterator[str]:
     assert findings.speed is not None
     yield "### Speed\n"
     yield from _table(timings(findings.speed))
+    if findings.speed.quantized:
+        yield from _table(in_int8(findings.speed, findings.metric))
     yield from (f"- {plain(each.backend)} was refused: {plain(each.reason)}" for each in findings.speed.refused)
     yield ""
 

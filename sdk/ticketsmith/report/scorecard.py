@@ -3,11 +3,13 @@
 from ..lottery.results import Record
 from .arms import ARMS
 from .findings import Findings
-from .numbers import NONE, removed, scored
+from .numbers import NONE, removed, scored, times
+from .opponents import quantized, row_of
 from .speed import REFERENCE, relative
 from .table import Table
 
 NOT_JUDGED = "not judged"
+IN_INT8 = "Dense in int8"
 
 
 class Row(Record):
@@ -30,7 +32,7 @@ def scorecard(findings: Findings) -> list[Row]:
         status=_dense(findings),
         throughput=REFERENCE,
     )
-    return [baseline, *(_row(findings, arm) for arm in ("ticket", *findings.spec.controls))]
+    return [baseline, *_in_int8(findings), *(_row(findings, arm) for arm in ("ticket", *findings.spec.controls))]
 
 
 def table(findings: Findings) -> Table:
@@ -59,6 +61,24 @@ def _dense(findings: Findings) -> str:
     if any(each.arm == "dense" for each in findings.diverged):
         return "diverged"  # the score is that of the weights before, which may be untrained
     return "baseline" if findings.dense_score else "not trained"
+
+
+def _in_int8(findings: Findings) -> list[Row]:
+    """Dense in int8, where it was timed: its verdict is one by the ticket's gate, over the same replicates."""
+    speed = findings.speed
+    if speed is None or speed.headline.int8 is None:
+        return []
+    judged = quantized(speed)
+    backend = judged.backend if judged else speed.headline.int8.to
+    return [
+        Row(
+            variant=IN_INT8,
+            sparsity=removed(0),
+            score=scored(findings.metric, judged.score) if judged else NONE,
+            status=judged.status if judged else NOT_JUDGED,
+            throughput=times(row_of(speed, backend).ratio),  # whose is said below: a terminal has 80 columns
+        )
+    ]
 
 
 def _row(findings: Findings, arm: str) -> Row:

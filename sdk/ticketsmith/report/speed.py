@@ -1,7 +1,8 @@
 """A measured speed in words: a gain only where the whole interval lies above 1."""
 
+from ..lottery.metric import Metric
 from ..lottery.results import Speed
-from .numbers import NONE, milliseconds, times
+from .numbers import NONE, bounds, change, headed, milliseconds, scored, times
 from .table import Table
 
 REFERENCE = "1.0x (reference)"
@@ -10,12 +11,12 @@ NOT_MEASURED = "not measured"
 
 
 def gain(speed: Speed) -> bool:
-    """Tell whether the chosen back-end is surely faster than the best dense one. A dense one never is: at most 1."""
+    """Tell whether the chosen back-end is surely faster than the best dense fp32 one, which a dense one never is."""
     return speed.headline.low > 1
 
 
 def relative(speed: Speed | None) -> str:
-    """The scorecard's throughput of the ticket, over the best dense back-end."""
+    """The scorecard's throughput of the ticket, over the best dense fp32 back-end."""
     if speed is None:
         return NOT_MEASURED
     return f"{times(speed.headline.ratio)} ({speed.chosen})" if gain(speed) else NO_GAIN
@@ -35,14 +36,6 @@ def repetitions(speed: Speed) -> str:
     return f"{speed.processes} processes, each with interleaved rounds"
 
 
-def reduced(speed: Speed) -> tuple[str, float] | None:
-    """The best dense back-end of another precision in the headline's batch, and how often as fast the chosen one is."""
-    size, dense = speed.headline.batch_size, speed.precisions.keys() - speed.max_abs_difference.keys()
-    rows = [row for row in speed.rows if row.batch_size == size and row.backend in dense]
-    best = min(rows, key=lambda row: row.p50, default=None)
-    return (label(speed, best.backend), best.p50 / speed.headline.p50) if best else None
-
-
 def label(speed: Speed, backend: str) -> str:
     """A back-end with what sets it apart from the others."""
     marks = [speed.precisions.get(backend, ""), "control" if backend in speed.controls else ""]
@@ -51,7 +44,7 @@ def label(speed: Speed, backend: str) -> str:
 
 
 def timings(speed: Speed) -> Table:
-    """Every back-end at every batch size, in the order it was measured."""
+    """Every back-end at every batch size, in the order it was measured; ratios to the best dense ones."""
     return Table(
         heads=[
             "Back-end",
@@ -60,11 +53,13 @@ def timings(speed: Speed) -> Table:
             "p95 ms",
             "p99 ms",
             "Examples / s",
-            "Ratio to dense",
+            "To fp32",
+            "To int8",
+            "To any",
             "Largest error",
             "First answer s",
         ],
-        numeric=[False, True, True, True, True, True, True, True, True],
+        numeric=[False, *[True] * 10],
         rows=[
             [
                 label(speed, row.backend),
@@ -72,12 +67,30 @@ def timings(speed: Speed) -> Table:
                 *(milliseconds(each) for each in (row.p50, row.p95, row.p99)),
                 f"{row.throughput:,.0f}",
                 f"{times(row.ratio)} [{row.low:.2f}, {row.high:.2f}]",
+                *(times(best.ratio) if best else NONE for best in (row.int8, row.any)),
                 _error(speed.max_abs_difference.get(row.backend)),
                 f"{speed.cold[row.backend]:.2f}" if row.backend in speed.cold else NONE,
             ]
             for row in speed.rows
         ],
     )
+
+
+def in_int8(speed: Speed, metric: Metric) -> Table:
+    """A row for each verdict on dense in int8, against dense in fp32."""
+    heads = ["Dense in int8", f"Test {metric.name}", headed("Change", metric.change_unit), "One-sided bounds"]
+    rows = [
+        [
+            each.backend,
+            scored(metric, each.score),
+            change(metric, each.difference.mean),
+            bounds(metric, each.difference),
+            each.status,
+            each.reason,
+        ]
+        for each in speed.quantized
+    ]
+    return Table(heads=[*heads, "Verdict", "Reason"], numeric=[False, True, True, True, False, False], rows=rows)
 
 
 def _error(largest: float | None) -> str:

@@ -35,7 +35,7 @@ class model(nn.Module):
 
     def forward(self, x_BT: Tensor) -> Tensor:
         later = torch.full((x_BT.shape[1], x_BT.shape[1]), -torch.inf).triu(1)
-        return self.head(self.body(self.characters(x_BT) + self.places.weight[: len(later)], mask=later))
+        return self.head(self.body(self.characters(x_BT) + self.places.weight[: len(later)], later, is_causal=True))
 
 
 def loss(model: nn.Module, batch: tuple[Tensor]) -> Tensor:  # (B,), nats for each character

@@ -1,0 +1,60 @@
+"""The best dense network of any precision against what was chosen. Where int8 is faster and good enough, it is said."""
+
+from ..lottery.results import Quantized, Ratio, Speed, SpeedRow
+from .numbers import times
+
+STANDS = {
+    "PASS": "and passes the gate",
+    "FAIL": "and fails the gate",
+    "UNDECIDED": "and the gate is undecided about it",
+    "INVALID": "and nothing is shown of its quality",
+}
+
+
+def quantized(speed: Speed) -> Quantized | None:
+    """The verdict on dense in int8 that counts: that which passes or, where none does, that on the fastest."""
+    return next((each for each in speed.quantized if each.status == "PASS"), next(iter(speed.quantized), None))
+
+
+def row_of(speed: Speed, backend: str) -> SpeedRow:
+    """A back-end in the headline's batch."""
+    size = speed.headline.batch_size
+    return next(row for row in speed.rows if (row.backend, row.batch_size) == (backend, size))
+
+
+def quantize(speed: Speed | None) -> str:
+    """`int8 dense is faster: quantize instead`, where it surely is and passes the gate; else nothing."""
+    best = speed.headline.int8 if speed else None
+    judged = quantized(speed) if speed else None
+    if best is None or judged is None or judged.status != "PASS" or best.high >= 1:
+        return ""
+    assert speed is not None
+    faster = judged.backend == best.to or row_of(speed, judged.backend).p50 < speed.headline.p50
+    return "int8 dense is faster: quantize instead" if faster else ""
+
+
+def in_fp32(speed: Speed) -> str:
+    """`onnxruntime, the best dense one in fp32`, and of any precision where it is that as well."""
+    best, size = speed.headline.any, speed.headline.batch_size
+    of = "of any precision" if best and best.to == speed.opponent(size) else "in fp32"
+    return f"{speed.opponent(size)}, the best dense one {of}"
+
+
+def of_another_precision(speed: Speed) -> Ratio | None:
+    """The ratio to the best dense one of any precision, where that is none of fp32."""
+    best = speed.headline.any
+    return best if best and best.to in speed.precisions else None
+
+
+def faster(speed: Speed) -> str:
+    """A sentence on the best dense one of another precision, where it is surely faster than what was chosen."""
+    best = of_another_precision(speed)
+    if best is None or best.high >= 1:
+        return ""
+    judged, precision = quantized(speed), speed.precisions[best.to]
+    if judged and quantize(speed):
+        ratio = speed.headline.p50 / row_of(speed, judged.backend).p50
+        return f" Int8 dense is faster: quantize instead ({judged.backend}, {times(ratio)} as fast, {STANDS['PASS']})."
+    said = next((f", {STANDS[each.status]}" for each in speed.quantized if each.backend == best.to), "")
+    said = said or (", and was not judged" if precision == "int8" else "")
+    return f" Dense in {precision} is faster ({best.to}, {times(1 / best.ratio)} as fast{said})."
