@@ -209,8 +209,15 @@ def _stage(q: Question, along: Along) -> str:
         seen, other = _full(q, q.reads[0].array), q.reads[2 if q.reads[1].along else 1].array
         hides = other is not None and bool((other <= HIDDEN).all())
         return "masked" if hides and causal(seen if q.reads[1].along else ~seen) else ""
-    stays = name == "cast" or (name == "add" and stages == {"masked"}) or (name == "mul" and stages == {"shares"})
+    stays = name == "mul" and stages == {"shares"}
+    stays |= name == "cast" and q.attributes["type"] == "float"
+    stays |= name == "add" and stages == {"masked"} and _gentle(q)
     return next(iter(stages)) if stays and len(stages) == 1 and len(q.moving) == 1 else ""
+
+
+def _gentle(q: Question) -> bool:
+    """Tell whether nothing is added that brings hidden scores back."""
+    return all(each.array is not None and bool((each.array < -HIDDEN / 2).all()) for each in q.reads if not each.along)
 
 
 def _full(q: Question, mask: Numbers) -> Numbers:

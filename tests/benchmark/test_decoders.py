@@ -204,8 +204,8 @@ class Mixes(nn.Module):
         return self.head(self.mix(self.token(tokens)))
 
 
-def written_out(mask: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda x: (x @ x.mT + mask).softmax(-1) @ x
+def written_out(mask: Tensor, more: Tensor | None = None) -> Callable[[Tensor], Tensor]:
+    return lambda x: (x @ x.mT + mask + (0 if more is None else more)).softmax(-1) @ x
 
 
 earlier = torch.ones(LENGTH, LENGTH).tril().bool()
@@ -240,6 +240,10 @@ MIXED = {
     "scores that are hidden a little": (written_out(torch.where(earlier, 0.0, -50.0)), "(softmax): it looks"),
     "scores that are moved afterwards": (
         lambda x: ((x @ x.mT + torch.where(earlier, 0.0, -torch.inf)).exp()).softmax(-1) @ x,
+        "(softmax): it looks",
+    ),
+    "scores that are brought back": (
+        written_out(torch.where(earlier, 0.0, -1e5), torch.where(earlier, 0.0, 1e5)),
         "(softmax): it looks",
     ),
     "scores as values": (lambda x: F.pad((x @ x.mT), (0, WIDTH - LENGTH)), "(pad): it moves positions"),
