@@ -10,6 +10,7 @@ from .foreign import keep_out
 keep_out(__name__)  # before numpy is looked for
 
 from .model import Model, load  # noqa: E402
+from .network_model import NetworkModel  # noqa: E402
 from .package import BadPackage  # noqa: E402
 
-__all__ = ["BadPackage", "Model", "load"]
+__all__ = ["BadPackage", "Model", "NetworkModel", "load"]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from numpy.typing import NDArray
 
 from ticketsmith_runtime import batches, samples
@@ -47,6 +48,7 @@ def operators(subject: Subject) -> Forward:
     foreign(subject)
     instructions()
     execution, threads = Execution(subject.network, Machine.host()), torch.get_num_threads()
+    threadpool_limits(threads, user_api="blas")  # numpy would take every core for what has no mask
     run = Shared(execution, threads, tile=1) if threads > 1 else execution
     return Forward(lambda arrays: run(*arrays), lambda inputs: [each.numpy() for each in tensors(inputs)])
 
