@@ -197,4 +197,4 @@ def _place(tensor: Tensor) -> Place:
 
 def _numpy(tensor: Tensor) -> Numbers:
     array = tensor.detach()
-    return np.ascontiguousarray((array.float() if array.is_floating_point() else array).numpy())
+    return np.asarray((array.float() if array.is_floating_point() else array).numpy(), order="C")

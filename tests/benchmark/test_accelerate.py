@@ -34,9 +34,10 @@ class Looks(nn.Module):
         self.body = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
         self.head = nn.Linear(16, 11, bias=False)
         self.head.weight = self.embed.weight
+        self.register_buffer("scale", torch.tensor(2.0), persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.head(self.body(self.embed(tokens))) * self.head.weight.abs().mean()
+        return self.head(self.body(self.embed(tokens) * self.scale)) * self.head.weight.abs().mean()
 
 
 @pytest.mark.parametrize("machine", [None, WITH_AVX2, WITH_NEITHER], ids=["here", "avx2", "neither"])
