@@ -109,9 +109,15 @@ class _Lowering:
             mask = self.masks.get(_place(tensor))
             array = _numpy(tensor if mask is None else tensor * mask)
             self.known[_place(tensor)] = self.add(
-                Constant(array, None if mask is None else mask.numpy(), name.removeprefix("network."))
+                Constant(array, None if mask is None else mask.numpy(), self.owned(node.name))
             )
         return self.known[_place(tensor)]
+
+    def owned(self, placeholder: str) -> str | None:
+        """The name of a parameter or buffer in the network; none for a tensor that its forward pass makes."""
+        signature = self.program.graph_signature
+        name = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}.get(placeholder)
+        return name and name.removeprefix("network.")
 
     def called(self, node: fx.Node) -> Any:
         if node.target is operator.getitem:
