@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .applicable import NotApplicable
-from .inputs import Inputs, batches, call, changed, outputs, tensors
+from .inputs import Inputs, Listed, batches, changed, tensors
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TypeProto
@@ -111,25 +111,13 @@ def _optimized(program: "torch.onnx.ONNXProgram", weights: Mapping[str, Tensor] 
     return made.model_proto
 
 
-class _Listed(nn.Module):
-    """A network with a list of tensors in and out."""
-
-    def __init__(self, network: nn.Module, inputs: Inputs) -> None:
-        super().__init__()
-        self.network, self.form = network, inputs
-
-    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
-        remaining = iter(given)
-        return tuple(outputs(call(self.network, changed(self.form, lambda _: next(remaining)))))
-
-
 def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "torch.onnx.ONNXProgram":
     try:
         with silent(), _layer_by_layer(), torch.inference_mode(False), torch.no_grad():
             sample = changed(batches(inputs, size)[0], torch.clone)
             given = tuple(tensors(sample))
             program = torch.onnx.export(
-                _Listed(network, sample).eval(),
+                Listed(network, sample).eval(),
                 given,
                 dynamo=True,
                 verbose=False,

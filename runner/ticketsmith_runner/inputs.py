@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from .applicable import NotApplicable
@@ -76,6 +76,18 @@ def _named(inputs: Inputs) -> str:
     if not isinstance(inputs, Tensor):
         return f"{len(tensors(inputs))} inputs{' by name' if isinstance(inputs, dict) else ''}"
     return "tokens" if inputs.dtype in (torch.int32, torch.int64) else str(inputs.dtype).removeprefix("torch.")
+
+
+class Listed(nn.Module):
+    """A network with a list of tensors in and a tuple of them out, as tracers want it."""
+
+    def __init__(self, network: nn.Module, inputs: Inputs) -> None:
+        super().__init__()
+        self.network, self.form = network, inputs
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        remaining = iter(given)
+        return tuple(outputs(call(self.network, changed(self.form, lambda _: next(remaining)))))
 
 
 def outputs(answer: Any) -> list[Tensor]:

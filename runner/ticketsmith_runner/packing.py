@@ -1,5 +1,6 @@
 """A run's ticket as a package that the ticket runtime loads, with what was measured and where it comes from."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from ticketsmith_runtime.network import Network
 from ticketsmith_runtime.package import Measured, Ticket, write
 from ticketsmith_runtime.vocabulary import Vocabulary
 
+from . import lowering
 from .applicable import NotApplicable
 from .backends.admission import Unequal, compare
 from .backends.onnx_model import model
@@ -27,6 +29,7 @@ from .replicate import subject_of
 from .subject import Subject
 
 PROBES = 4  # samples
+ACCELERATE = "ticketsmith_runtime.torch.accelerate"
 
 
 def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | None = None) -> None:
@@ -36,11 +39,7 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
     """
     speed = Speed.model_validate_json(context.ledger.read(step, "speed.json"))
     subject = subject_of(step, context, speed.replicate)
-    try:
-        found = _found(subject)
-    except NotApplicable as reason:
-        fix = "report the operator; `ticketsmith_runtime.torch.accelerate` runs any network with torch at its side"
-        raise UsageError(f"this network cannot be packed: {reason}", fix) from None
+    found = _found(subject)
     ticket = Ticket(
         graph=found,
         vocabulary=worded(found, context.task.vocabulary),
@@ -59,11 +58,16 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
 
 
 def _found(subject: Subject) -> Graph | Network:
-    """A graph of convolutions, for which there is the fastest code, or else any operators. Raises NotApplicable."""
+    """A graph of convolutions, for which there is the fastest code; any operators; or else weights alone."""
     try:
         return checked(subject.graph, subject.masked)
     except NotApplicable:
+        pass
+    try:
         return checked_network(subject.network, subject.masked, subject.inputs)
+    except NotApplicable as reason:
+        print(f"weights alone are packed, for {ACCELERATE}: {reason}", file=sys.stderr)
+        return lowering.weights(subject.masked, subject.masks)
 
 
 def worded(found: Graph | Network, words: Sequence[str] | None) -> Vocabulary | None:

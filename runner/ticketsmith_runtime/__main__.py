@@ -25,6 +25,12 @@ UNEQUAL, DAMAGED, WRONG, INTERRUPTED = 70, 5, 2, 130  # 1 is what Python ends wi
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what `argv` says."""
     options = _parser().parse_args(argv)
+    if not options.package.exists():
+        print(
+            f"error: {options.package}: there is no such file\n  fix: give what `ticketsmith pack` wrote",
+            file=sys.stderr,
+        )
+        return WRONG
     try:
         if options.command == "generate":
             return _generated(options)

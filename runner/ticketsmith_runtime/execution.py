@@ -11,11 +11,11 @@ import numpy as np
 
 from .folding import folded
 from .kernels._isa import Isa, widest
-from .layers import Planes, Rows, sparse
+from .layers import Rows, planes, sparse
 from .llvm import Machine
 from .network import Network, Node, by_sample, checked, computed
 from .numerics import Numbers
-from .places import Loop
+from .places import Loop, Places
 from .shares import Pool
 
 KNOWN = 8
@@ -46,14 +46,9 @@ class Execution:
         return by_sample(self.network, checked(self.network, inputs), self._run)
 
     @property
-    def sparse(self) -> int:
-        """Nodes that sparse code computes."""
-        return sum(isinstance(step, (Rows, Planes)) for step in self._steps.values())
-
-    @property
     def bytes(self) -> tuple[int, int]:
         """Bytes of generated code, as estimated, and of the weights that it reads."""
-        sizes = [step.bytes for step in self._steps.values() if isinstance(step, (Rows, Planes))]
+        sizes = [step.bytes for step in self._steps.values() if isinstance(step, (Rows, Places))]
         return sum(code for code, _ in sizes), sum(data for _, data in sizes)
 
     def _run(self, given: Sequence[Numbers]) -> list[Numbers]:
@@ -85,12 +80,12 @@ class Execution:
 
     def fixed(self, batch: int) -> dict[int, Numbers]:
         """Values that depend on the number of samples and nothing else."""
-        if batch not in self._known:
+        known = self._known.get(batch)
+        if known is None:
             self.network.shapes(batch)  # a value that no memory holds ends here
-            if len(self._known) >= KNOWN:
-                self._known.clear()
-            self._known[batch] = fixed(self.network, batch)
-        return self._known[batch]
+            known = fixed(self.network, batch)
+            self._known = {**(self._known if len(self._known) < KNOWN else {}), batch: known}
+        return known
 
     def _step(self, n: int, node: Node, isa: Isa | None) -> "Step | None":
         weight = self.network.constant(node.reads[1]) if node.operator in ("linear", "conv") else None
@@ -100,7 +95,7 @@ class Execution:
         after = self.network.nodes[self._bent[n]].operator if n in self._bent else ""
         if node.operator == "conv":
             assert self._loop is not None
-            return Planes(weight, bias, node.attributes, self._loop, after)
+            return planes(weight, bias, node.attributes, self._loop, after)
         return Rows(weight, bias, isa, self._machine, after, self._pool) if sparse(weight) else None
 
 

@@ -25,8 +25,6 @@ DENSEST = 0.5
 """Share of kept weights above which a dense product is no slower than one over rows."""
 SMALL_CODE = 500_000
 """Bytes of a layer as instructions, which a second-level cache holds beside data."""
-
-
 WIDE = 1_000_000
 """Kept weights of a layer whose sums for one row take longer than to wake another thread."""
 
@@ -98,21 +96,11 @@ class Rows:
         return batches.tiled([self._layer], ["codegen" if small else "datadriven"], self._isa, self._machine)
 
 
-class Planes:
-    """A convolution, (B, C, H, W) -> (B, O, rows, columns)."""
-
-    def __init__(
-        self, weight: Constant, bias: Constant | None, geometry: Mapping[str, Any], loop: Loop, after: str = ""
-    ) -> None:
-        alive = np.ones(weight.array.shape, bool) if weight.alive is None else weight.alive
-        shift = _shift(weight, bias)
-        layer = Convolution(weight_OCHW=weight.array, alive_OCHW=alive, bias_O=shift, **geometry)
-        self._places = Places(layer, loop, relu=after == "relu")
-        self.bytes = 0, 8 * weight.kept
-
-    def __call__(self, x: Numbers) -> Numbers:
-        """The outputs, float32."""
-        return self._places(x)
+def planes(weight: Constant, bias: Constant | None, geometry: Mapping[str, Any], loop: Loop, after: str = "") -> Places:
+    """A convolution, (B, C, H, W) -> (B, O, rows, columns), under its mask or without one."""
+    alive = np.ones(weight.array.shape, bool) if weight.alive is None else weight.alive
+    layer = Convolution(weight_OCHW=weight.array, alive_OCHW=alive, bias_O=_shift(weight, bias), **geometry)
+    return Places(layer, loop, relu=after == "relu")
 
 
 def _shift(weight: Constant, bias: Constant | None) -> NDArray[Any]:

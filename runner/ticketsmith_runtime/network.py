@@ -79,6 +79,11 @@ class Network:
     """Does it know one sample alone? Its sizes may then hold for no other number."""
 
     @property
+    def traced(self) -> bool:
+        """False for weights alone, of a network that could not be traced: torch has to run it."""
+        return bool(self.outputs)
+
+    @property
     def first(self) -> int:
         """Number of the value that the first node puts out."""
         return len(self.inputs) + len(self.constants)
@@ -101,7 +106,7 @@ class Network:
                 raise ValueError(f"node {n} ({node.operator}) does not fit what it reads: {error}") from None
             if math.prod(found[-1]) > WIDEST * max(batch, 1):
                 raise ValueError(f"node {n} ({node.operator}) puts out more than {WIDEST:,} numbers")
-        if not self.outputs or not all(0 <= output < len(found) for output in self.outputs):
+        if not all(0 <= output < len(found) for output in self.outputs):
             raise ValueError("it puts out values that are not there")
         return found
 

@@ -54,12 +54,14 @@ def skeleton(manifest: Mapping[str, Any]) -> tuple[Network, dict[str, tuple[int,
     """The network with zeros that take no memory for constants; and the sizes of its tensors, by name."""
     entries = entries_of(manifest, "constants", 0, MOST)
     network = Network(
-        inputs=[Input(*_input(entry)) for entry in entries_of(manifest, "inputs", 1, INPUTS)],
+        inputs=[Input(*_input(entry)) for entry in entries_of(manifest, "inputs", 0, INPUTS)],
         constants=[_constant(entry) for entry in entries],
-        nodes=[_node(entry) for entry in entries_of(manifest, "nodes", 1, MOST)],
-        outputs=[_place(each) for each in entries_of(manifest, "outputs", 1, INPUTS)],
+        nodes=[_node(entry) for entry in entries_of(manifest, "nodes", 0, MOST)],
+        outputs=[_place(each) for each in entries_of(manifest, "outputs", 0, INPUTS)],
         single=_flag(manifest.get("single")),
     )
+    if network.traced is not bool(network.inputs) or (network.nodes and not network.traced):
+        bad(MANIFEST, "inputs, nodes and outputs are there in part")
     try:
         for batch in (1,) if network.single else (1, 2):
             network.shapes(batch)

@@ -22,6 +22,8 @@ from .numerics import Numbers
 
 BLOCKS = (8, 4, 2, 1)
 """Registers of places that are summed side by side, for as long as so many are left."""
+KNOWN = 8
+"""Shapes of inputs that a layer remembers: each has the offsets of all weights."""
 TOGETHER = 4096
 """Places of all samples, up to which they are one line."""
 PASSED = "ptr %x, ptr %y, ptr %bias, ptr %begins, ptr %stream, i64 %units, i64 %pitch, float %floor"
@@ -65,6 +67,11 @@ class Places:
         self._plans: dict[tuple[int, ...], _Plan] = {}
         self._own = threading.local()
 
+    @property
+    def bytes(self) -> tuple[int, int]:
+        """Bytes of code of its own, and of offsets and weights for one shape of inputs."""
+        return 0, 8 * len(self._weight_K)
+
     def __call__(self, x: Numbers) -> Numbers:
         """The outputs, as a view of memory of their own. Samples that are large go one by one: a cache holds them."""
         b, *shape = x.shape
@@ -97,8 +104,10 @@ class Places:
             plane[:, :, rows.put, columns.put] = x[:, :, rows.taken, columns.taken].transpose(1, 0, 2, 3)
 
     def _planned(self, *shape: int) -> "_Plan":
-        plan = self._plans.get(shape)
-        return plan or self._plans.setdefault(shape, self._plan(*shape))
+        if (plan := self._plans.get(shape)) is None:
+            plan = self._plan(*shape)
+            self._plans = {**(self._plans if len(self._plans) < KNOWN else {}), shape: plan}
+        return plan
 
     def _plan(self, b: int, c: int, h: int, w: int) -> "_Plan":
         layer, kernel = self._layer, self._layer.weight_OCHW.shape[2:]

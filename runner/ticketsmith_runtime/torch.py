@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .kernels._isa import Isa, widest
-from .layers import Planes, Rows, sparse
+from .layers import Rows, planes, sparse
 from .llvm import Machine
 from .network import Constant, Network
 from .package import read
@@ -52,7 +52,7 @@ def _filled(module: nn.Module, weights: dict[str, Constant]) -> dict[int, Consta
         raise ValueError(f"the package is of another network: this one has no {', '.join(strange[:3])} of that shape")
     with torch.no_grad():
         for name, each in weights.items():
-            own[name].data = torch.from_numpy(each.array)
+            own[name].data = torch.from_numpy(each.array).to(own[name].dtype)
     return {id(own[name]): each for name, each in weights.items()}
 
 
@@ -67,7 +67,7 @@ def _made(layer: nn.Module, weight: Constant | None, isa: Isa, machine: Machine)
     if isinstance(layer.padding, str) or layer.padding_mode != "zeros":
         return None
     geometry = {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation, "groups": layer.groups}
-    return Sparse(layer, Planes(weight, bias, geometry, Loop(isa, machine)))
+    return Sparse(layer, planes(weight, bias, geometry, Loop(isa, machine)))
 
 
 class Sparse(nn.Module):

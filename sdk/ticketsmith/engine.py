@@ -53,7 +53,6 @@ BESIDE = {
     "ticketsmith.weights": "brings bytes, which are verified against the run id",
     "ticketsmith_runner.__main__": "begins and ends the process",
     "ticketsmith_runner.applicable": "for back-ends",
-    "ticketsmith_runner.aten": "for back-ends",
     "ticketsmith_runner.arguments": "where the spec and the store are",
     "ticketsmith_runner.backends": "measure time; what they compute is compared and thrown away",
     "ticketsmith_runner.certify": "compares numbers that are there with published ones",

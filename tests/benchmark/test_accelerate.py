@@ -7,9 +7,12 @@ from torch import Tensor, nn
 from torchvision.models import mobilenet_v3_small
 
 from ticketsmith_runner.lowering import network
+from ticketsmith_runner.packing import _found
+from ticketsmith_runtime import load
 from ticketsmith_runtime.graph import Graph
 from ticketsmith_runtime.package import BadPackage, Ticket, write
 from ticketsmith_runtime.torch import accelerate, layers
+from ticketsmith_runtime.verification import verify
 
 from ..runtime.machines import WITH_AVX2, WITH_NEITHER
 
@@ -85,6 +88,38 @@ def test_another_network_is_refused_unchanged(tmp_path):
     with pytest.raises(ValueError, match=r"another network: this one has no 2\.weight, 2\.bias"):
         accelerate(other, tmp_path / "a")
     assert torch.equal(other[0].weight, before)
+
+
+class Inverts(nn.Module):
+    """An operator that the runtime has not, and buffers of other types."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(16, 16), nn.Linear(16, 3)
+        self.register_buffer("bytes", torch.arange(3, dtype=torch.uint8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        square = self.first(x).view(-1, 4, 4) + 8 * torch.eye(4)
+        return self.last(torch.linalg.inv(square).flatten(1)) + self.bytes
+
+
+def test_a_network_that_cannot_be_traced_is_packed_for_torch(tmp_path, subject_for, capsys):
+    torch.manual_seed(0)
+    module, x = Inverts().eval().requires_grad_(False), torch.randn(5, 16)
+    masks = {name: torch.rand(w.shape) < 0.2 for name, w in module.named_parameters() if w.dim() > 1}
+    for name, mask in masks.items():
+        module.get_parameter(name).mul_(mask)
+
+    write(tmp_path / "a", Ticket(graph=_found(subject_for(module, module, masks, x))))
+    model = accelerate(Inverts(), tmp_path / "a")
+
+    assert "weights alone are packed" in capsys.readouterr().err and model.bytes.dtype == torch.uint8
+    np.testing.assert_allclose(model(x), module(x), atol=1e-5)
+    assert set(layers(model)) == {"first", "last"}
+    alone = load(tmp_path / "a")
+    assert "accelerate" in alone.explain() and verify(alone) == {} and alone.programs == []
+    with pytest.raises(ValueError, match="weights alone"):
+        alone(x.numpy())
 
 
 def test_a_graph_of_convolutions_is_loaded_instead(chain_ticket):

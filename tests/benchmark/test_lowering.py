@@ -441,6 +441,37 @@ def test_an_operator_that_nobody_knows_is_named() -> None:
         network(*made(lambda x: torch.linalg.inv(x), []), floats(4, 4))
 
 
+@pytest.mark.parametrize(
+    ("does", "says"),
+    [
+        (lambda x: x.round(decimals=1), "asks more of round"),
+        (lambda x: x + x.argmax(), "largest of all samples"),
+        (lambda x: torch.div(x, 0.3, rounding_mode="trunc"), "towards zero"),
+        (lambda x: F.scaled_dot_product_attention(x, x, x, dropout_p=0.5), "at random"),
+        (lambda x: F.interpolate(x[:, None], scale_factor=1.3), "fits no whole number"),
+    ],
+)
+def test_what_an_operator_does_beyond_its_line_is_refused(does: Callable[[Tensor], Any], says: str) -> None:
+    with pytest.raises(NotApplicable, match=says):
+        network(*made(does, []), floats(4, 4))
+
+
+def test_products_with_vectors_and_selu() -> None:
+    """A vector on either side, and an activation with a scale of its own."""
+    inputs, vectors = floats(4, 5), [nn.Embedding(1, 5)]
+    module, masks = made(lambda x, v: [x @ v.weight[0], v.weight[0] @ x.mT, F.selu(x)], vectors, 1.0)
+
+    assert_equal(network(module, masks, inputs), module, inputs)
+
+
+def test_bytes_are_whole_numbers() -> None:
+    images = torch.arange(0, 24, dtype=torch.uint8).view(3, 8)
+    lowered = network(*made(lambda n: n.float() / 255, []), images)
+
+    assert lowered.inputs[0].type == "int"
+    np.testing.assert_allclose(evaluate(lowered, [images.numpy()])[0], images / 255, atol=1e-7)
+
+
 def test_a_forward_pass_that_looks_at_numbers_is_refused() -> None:
     with pytest.raises(NotApplicable, match="cannot take it"):
         network(*made(lambda x: x if x.sum() > 0 else -x, []), floats(4))

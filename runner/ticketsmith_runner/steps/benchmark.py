@@ -73,7 +73,7 @@ def benchmark(
     measured: list[Latencies] = []
     with processes(len(ranges)) as fresh:
         admitted = admit(backends, subject, sizes, lambda done: tell(done, of))
-        _baselines(admitted, backends)
+        _compared(admitted, backends)
         if make and ranges:
             sent = parcel(subject, make, {1, *sizes})
             works = [Share(parcel=sent, backends=[*admitted.forwards], options=options, rounds=each) for each in ranges]
@@ -87,7 +87,7 @@ def benchmark(
                 admitted.forwards, subject.inputs, options, rounds, clock, lambda done: tell(before + done, of)
             )
             measured.append(here)
-    _baselines(admitted, backends)
+    _compared(admitted, backends)
     kinds = {name: backends[name].KIND for name in admitted.forwards}
     rows: list[SpeedRow] = []
     for size in sizes:
@@ -96,10 +96,10 @@ def benchmark(
     return _speed(subject, admitted, kinds, rows, len(measured))
 
 
-def _baselines(admitted: Admission, backends: Mapping[str, Backend]) -> list[str]:
-    """Dense back-ends that a ticket has to beat. Raises TicketSmithError if there are none."""
-    if found := [name for name in admitted.forwards if backends[name].KIND.baseline]:
-        return found
+def _compared(admitted: Admission, backends: Mapping[str, Backend]) -> None:
+    """Raises TicketSmithError if there is no dense back-end that a ticket has to beat."""
+    if any(backends[name].KIND.baseline for name in admitted.forwards):
+        return
     reasons = "; ".join(f"{refusal.backend}: {refusal.reason}" for refusal in admitted.refused)
     raise TicketSmithError(
         f"no dense back-end to compare with ({reasons})", "repair one: without a baseline there is no ratio"

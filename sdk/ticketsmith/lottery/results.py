@@ -247,7 +247,7 @@ class Ratio(Record):
     ratio: float
     low: float
     high: float
-    """95 % bootstrap interval over rounds."""
+    """95 % interval over processes, or over rounds where one process had them all."""
 
 
 class SpeedRow(Record):

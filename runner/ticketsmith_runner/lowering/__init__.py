@@ -10,34 +10,22 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from ticketsmith_runtime.folding import by_batch, numbered
 from ticketsmith_runtime.network import Constant, Input, Network, Node
 from ticketsmith_runtime.numerics import Numbers
 
-from .applicable import NotApplicable
-from .aten import RULES, WHOLE
-from .inputs import Inputs, batches, call, changed, outputs, tensors
+from ..applicable import NotApplicable
+from ..inputs import Inputs, Listed, batches, changed, tensors
+from .rules import kind
+from .table import RULES, WHOLE
 
 SAMPLES = 3
 """Samples that a network is traced with: torch takes the sizes 0 and 1 for constants."""
-TYPES = {torch.bool: "bool", torch.int64: "int", torch.int32: "int"}
-
 
 Place = tuple[int, torch.Size, tuple[int, ...]]
-
-
-class _Listed(nn.Module):
-    """A network of a list of tensors, its outputs in a tuple."""
-
-    def __init__(self, network: nn.Module, form: Inputs) -> None:
-        super().__init__()
-        self.network, self.form = network, form
-
-    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
-        remaining = iter(given)
-        return tuple(outputs(call(self.network, changed(self.form, lambda _: next(remaining)))))
 
 
 def network(module: nn.Module, masks: Mapping[str, Tensor], inputs: Inputs) -> Network:
@@ -47,9 +35,23 @@ def network(module: nn.Module, masks: Mapping[str, Tensor], inputs: Inputs) -> N
     """
     owned = {_place(weight): masks[name] for name, weight in module.named_parameters() if name in masks}
     try:
-        return _Lowering(_exported(module, inputs, SAMPLES), owned).lowered(single=False)
+        return Lowering(_exported(module, inputs, SAMPLES), owned).lowered(single=False)
     except NotApplicable:
-        return _Lowering(_exported(module, inputs, 1), owned).lowered(single=True)
+        return Lowering(_exported(module, inputs, 1), owned).lowered(single=True)
+
+
+def weights(module: nn.Module, masks: Mapping[str, Tensor]) -> Network:
+    """The weights of a network that cannot be traced, by name: for who runs it with torch."""
+    own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    constants = [
+        Constant(_numpy(each * masks[name]) if name in masks else _numpy(each), _mask(masks.get(name)), name)
+        for name, each in own.items()
+    ]
+    return Network(inputs=[], constants=constants, nodes=[], outputs=[])
+
+
+def _mask(mask: Tensor | None) -> "NDArray[np.bool_] | None":
+    return None if mask is None else mask.numpy()
 
 
 def _exported(module: nn.Module, inputs: Inputs, size: int) -> Any:
@@ -61,7 +63,7 @@ def _exported(module: nn.Module, inputs: Inputs, size: int) -> Any:
     try:
         with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
             warnings.simplefilter("ignore")
-            listed = _Listed(module, sample).eval()
+            listed = Listed(module, sample).eval()
             program = torch.export.export(listed, given, dynamic_shapes=shapes, strict=False)
             table: Any = torch.export.default_decompositions()
             for each in WHOLE:
@@ -72,7 +74,7 @@ def _exported(module: nn.Module, inputs: Inputs, size: int) -> Any:
         raise NotApplicable(f"torch.export cannot take it: {text[:200]}") from None
 
 
-class _Lowering:
+class Lowering:
     """Inputs, constants and nodes found so far; the number of each is that of its value."""
 
     def __init__(self, program: Any, masks: Mapping["Place", Tensor]) -> None:
@@ -101,16 +103,14 @@ class _Lowering:
     def placed(self, node: fx.Node, stored: Mapping[str, str]) -> "_Value":
         if node.name not in stored:
             value = node.meta["val"]
-            return self.add(Input(tuple(int(size) for size in value.shape[1:]), TYPES.get(value.dtype, "float")))
+            return self.add(Input(tuple(int(size) for size in value.shape[1:]), kind(value.dtype)))
         name = stored[node.name]
         tensor = self.program.state_dict.get(name)
         tensor = self.program.constants[name] if tensor is None else tensor
         if _place(tensor) not in self.known:
             mask = self.masks.get(_place(tensor))
             array = _numpy(tensor if mask is None else tensor * mask)
-            self.known[_place(tensor)] = self.add(
-                Constant(array, None if mask is None else mask.numpy(), self.owned(node.name))
-            )
+            self.known[_place(tensor)] = self.add(Constant(array, _mask(mask), self.owned(node.name)))
         return self.known[_place(tensor)]
 
     def owned(self, placeholder: str) -> str | None:
@@ -202,5 +202,6 @@ def _place(tensor: Tensor) -> Place:
 
 
 def _numpy(tensor: Tensor) -> Numbers:
-    array = tensor.detach()
-    return np.asarray((array.float() if array.is_floating_point() else array).numpy(), order="C")
+    """In one of the types that the runtime has."""
+    to = {"float": torch.float32, "int": torch.int64, "bool": torch.bool}[kind(tensor.dtype)]
+    return np.asarray(tensor.detach().to(to).numpy(), order="C")
