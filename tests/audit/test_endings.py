@@ -90,11 +90,13 @@ def test_a_runner_that_cannot_be_started_is_3(tmp_path: Path) -> None:
         assert child.stdout and child.stdout.read() == "é\n"
 
 
-def test_a_package_with_other_numbers_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_a_package_with_other_numbers_is_a_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     def unequal(model: Any) -> None:
         raise Unequal("mixed differs by 1.0")
 
     monkeypatch.setattr(runtime, "load", lambda package: None)
     monkeypatch.setattr(runtime, "verify", unequal)
-    assert runtime.main(["verify", "my.ticket"]) == 70
+    package = tmp_path / "my.ticket"
+    package.touch()
+    assert runtime.main(["verify", str(package)]) == 70
     assert "fix: report it" in capsys.readouterr().err
