@@ -118,12 +118,7 @@ def _models(subject: Subject, batch_sizes: Collection[int]) -> tuple[Any, list[b
 
 
 def _operators(subject: Subject) -> Network | None:
-    """None too for a graph of convolutions, which nobody runs operator by operator."""
     try:
-        _ = subject.graph
+        return subject.network
     except NotApplicable:
-        try:
-            return subject.network
-        except NotApplicable:
-            pass
-    return None
+        return None

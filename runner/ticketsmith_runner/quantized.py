@@ -1,18 +1,17 @@
-"""Dense in int8, judged as a ticket is: every replicate is quantized, and the task scores it on its test split.
+"""Dense and ticket in int8, judged as a ticket is: the task scores every replicate on its test split.
 
 The gate is the ticket's: paired with dense in fp32 by replicate and by example, the same margin, the same confidence.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from torch import nn
 
 from ticketsmith.errors import Diverged, UsageError
 from ticketsmith.lottery.results import Quantized, Speed
-from ticketsmith.lottery.steps import Benchmark
+from ticketsmith.lottery.steps import Benchmark, Prune, Train
 
 from .applicable import NotApplicable
 from .arms import Arm, arm
@@ -26,76 +25,68 @@ from .roles import TEST
 from .splits import Split
 from .standing_in import alike, asked, standing_in
 from .steps.gate import ruling, score
-from .subject import Subject
+from .subject import Networks, Subject
+from .tensors import member
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Replicates that were trained together."""
+
+    dense: Train
+    ticket: Train
+    mask: Prune
+
+
+def cohorts(step: Benchmark) -> list[Cohort]:
+    """All that the gate has seen, the step's own the last."""
+    before = [Cohort(gate.dense, gate.candidate, gate.mask) for gate in step.earlier]
+    return [*before, Cohort(step.dense, step.ticket, step.mask)]
 
 
 def judged(speed: Speed, backends: Mapping[str, Backend], subject: Subject, step: Benchmark, context: Context) -> Speed:
-    """The same with verdicts on int8, the fastest first; after a PASS, none on what is slower than that."""
+    """The same with verdicts on int8: the ticket, then dense, the fastest first; after a PASS, none on slower ones."""
     said: list[Quantized] = []
-    size = speed.headline.batch_size
-    try:
-        for name in waiting(speed):
-            dense = arm([*step.earlier, step.dense], context.ledger)
-            said.append(_judged(name, dense, _records(backends[name], subject, size, step, context), context))
-            if said[-1].status == "PASS":
-                break
-    except (NotApplicable, Diverged, UsageError) as error:
-        reason = error.__cause__ if isinstance(error.__cause__, NotApplicable) else error
-        return speed.model_copy(update={"quantized": said, "unjudged": str(reason)})
-    return speed.model_copy(update={"quantized": said})
+    reasons: list[str] = []
+    for ticket in (True, False):
+        named = {name for name in backends if backends[name].KIND.ticket is ticket}
+        try:
+            for name in waiting(speed, named):
+                said.append(_judged(name, backends[name], subject, speed.headline.batch_size, step, context))
+                if said[-1].status == "PASS":
+                    break
+        except (NotApplicable, Diverged, UsageError) as error:
+            reason = error.__cause__ if isinstance(error.__cause__, NotApplicable) else error
+            reasons.append(f"{'the ticket' if ticket else 'dense'}: {reason}")
+    return speed.model_copy(update={"quantized": said, "unjudged": "; ".join(reasons) or None})
 
 
-def waiting(speed: Speed) -> Iterator[str]:
-    """Back-ends in int8 in the headline's batch: the fastest, and then those that are faster than what was chosen."""
-    size = speed.headline.batch_size
-    rows = [row for row in speed.rows if row.batch_size == size and speed.precisions.get(row.backend) == "int8"]
+def waiting(speed: Speed, names: Collection[str]) -> Iterator[str]:
+    """Those in int8, in the headline's batch: the fastest, and then those that are faster than what was chosen."""
+    size, whole = speed.headline.batch_size, {name for name in names if speed.precisions.get(name) == "int8"}
+    rows = [row for row in speed.rows if row.batch_size == size and row.backend in whole]
     for place, row in enumerate(sorted(rows, key=lambda row: row.p50)):
         if not place or row.p50 < speed.headline.p50:
             yield row.backend
 
 
-def _records(backend: Backend, subject: Subject, size: int, step: Benchmark, context: Context) -> Iterator[Records]:
-    """Records of each replicate in int8, on its test split. Raises NotApplicable."""
-    for train in (*step.earlier, step.dense):
-        for r, number in enumerate(context.replicates(train)):
-            measure = Evaluation(context.task, context.examples, context.spec.seed, number)
-            split, dense = context.split(number), network(weights(train, context, r), context)
-            subject = _own(dense, subject, measure, split, context)
-            model = standing_in(dense, backend.build(subject), subject.inputs, size)
-            yield measure.records(model, replace(split, validation=split.validation[:0]))
-
-
-def _own(dense: nn.Module, like: Subject, measure: Evaluation, split: Split, context: Context) -> Subject:
-    """A replicate with the arguments that the task's functions call its network with: a text's, without the last token.
-
-    Where these are of the same kind as the other one's, that is where the export comes from.
-    """
-    tested, trained = split.test[:CHUNK], context.calibrating(measure.replicate)
-    inputs, calibration = (
-        asked(dense, partial(measure.columns, numbers=numbers, recorded=True)) for numbers in (tested, trained)
-    )
-    return Subject(
-        replicate=measure.replicate,
-        dense=dense,
-        masked=dense,
-        masks={},
-        inputs=inputs,
-        calibration=calibration,
-        alike=like if alike(inputs, like.inputs) else None,
-    )
-
-
-def _judged(name: str, dense: Arm, records: Iterator[Records], context: Context) -> Quantized:
-    found = list(records)
-    columns = {column: _replaced(dense, column, found) for column in dense.columns}
+def _judged(name: str, backend: Backend, subject: Subject, size: int, step: Benchmark, context: Context) -> Quantized:
+    """One back-end's verdict. Raises NotApplicable."""
+    ticket = backend.KIND.ticket
+    trained = arm([each.ticket if ticket else each.dense for each in cohorts(step)], context.ledger)
+    dense = arm([each.dense for each in cohorts(step)], context.ledger)
+    found = list(_records(backend, subject, size, step, context))
     scores = [score_of(each, context.metric) for each in found]
-    metrics = dense.metrics.model_copy(update={"test_score": scores})
+    metrics = trained.metrics.model_copy(update={"test_score": scores})
+    columns = {column: _replaced(trained, column, found) for column in trained.columns}
+    what = "the ticket" if ticket else "dense"
     case = seen(
-        dense, Arm(name=f"dense in int8 by {name}", metrics=metrics, columns=columns), context.spec, context.metric
+        dense, Arm(name=f"{what} in int8 by {name}", metrics=metrics, columns=columns), context.spec, context.metric
     )
     status, reason, _ = ruling(case)
     return Quantized(
         backend=name,
+        ticket=ticket,
         status=status,
         reason=reason,
         replicates=metrics.replicates,
@@ -104,10 +95,41 @@ def _judged(name: str, dense: Arm, records: Iterator[Records], context: Context)
     )
 
 
-def _replaced(dense: Arm, column: str, found: Sequence[Records]) -> np.ndarray:
-    """A column of dense, with other values on the test split."""
-    values = dense.columns[column].copy()
-    for row, role, records in zip(values, dense.columns["role"], found, strict=True):
+def _records(backend: Backend, subject: Subject, size: int, step: Benchmark, context: Context) -> Iterator[Records]:
+    """Records of each replicate in int8, on its test split. Raises NotApplicable."""
+    for cohort in cohorts(step):
+        for r, number in enumerate(context.replicates(cohort.dense)):
+            measure = Evaluation(context.task, context.examples, context.spec.seed, number)
+            split, networks = context.split(number), _networks(cohort, r, number, context)
+            own = _own(networks, subject, measure, split, context)
+            shown = networks.masked if backend.KIND.ticket else networks.dense
+            model = standing_in(shown, backend.build(own), own.inputs, size)
+            yield measure.records(model, replace(split, validation=split.validation[:0]))
+
+
+def _networks(cohort: Cohort, r: int, number: int, context: Context) -> Networks:
+    dense, ticket = (network(weights(each, context, r), context) for each in (cohort.dense, cohort.ticket))
+    masks = member(context.tensors(cohort.mask, "mask.safetensors"), r)
+    return Networks(replicate=number, dense=dense, masked=ticket, masks=masks)
+
+
+def _own(networks: Networks, like: Subject, measure: Evaluation, split: Split, context: Context) -> Subject:
+    """A replicate with the arguments that the task's functions call its network with: a text's, without the last token.
+
+    Where these are of the same kind as the other one's, that is where export and trace come from.
+    """
+    tested, trained = split.test[:CHUNK], context.calibrating(measure.replicate)
+    inputs, calibration = (
+        asked(networks.dense, partial(measure.columns, numbers=numbers, recorded=True)) for numbers in (tested, trained)
+    )
+    similar = like if alike(inputs, like.inputs) else None
+    return Subject(**vars(networks), inputs=inputs, calibration=calibration, alike=similar)
+
+
+def _replaced(trained: Arm, column: str, found: Sequence[Records]) -> np.ndarray:
+    """A column of records, with other values on the test split."""
+    values = trained.columns[column].copy()
+    for row, role, records in zip(values, trained.columns["role"], found, strict=True):
         if column in records:
             row[role == TEST] = of_test(records, column).numpy()
     return values

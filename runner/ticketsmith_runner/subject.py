@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ticketsmith_runtime import channels
 from ticketsmith_runtime.graph import Graph
+from ticketsmith_runtime.int8.quantization import quantized
 from ticketsmith_runtime.network import Network
 
 from . import compaction, lowering, tracing
@@ -46,7 +47,7 @@ class Subject(Networks):
     quantized: dict[str, bytes] = field(default_factory=dict)
     """Models in int8 that were made for all batch sizes, by name: to make one takes seconds."""
     alike: "Subject | None" = None
-    """Another replicate, whose export serves for this one too."""
+    """Another replicate, whose export, and whose trace, serves for this one too."""
     export: Models | None = None
     """The export of the dense network, where another process has made it."""
     operators: Network | None = None
@@ -60,7 +61,14 @@ class Subject(Networks):
     @Once
     def network(self) -> Network:
         """The ticket, operator by operator, whatever its forward pass is."""
+        if self.alike:
+            return lowering.refilled(self.alike.network, self.masked, self.masks)
         return self.operators or lowering.network(self.masked, self.masks, self.inputs)
+
+    @Once
+    def whole(self) -> Network:
+        """The ticket in int8."""
+        return quantized(self.network)
 
     @Once
     def compacted(self) -> Graph:

@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from .coded import AFTER, Coded, Layer
 from .folding import folded
-from .kernels._isa import Isa, widest
-from .layers import Rows, planes, sparse
 from .llvm import Machine
 from .network import Network, Node, by_sample, checked, computed
 from .numerics import Numbers
-from .places import Loop, Places
 from .shares import Pool
 
 KNOWN = 8
@@ -30,11 +28,9 @@ class Execution:
 
     def __init__(self, network: Network, machine: Machine, threads: int = 1) -> None:
         """`threads` share the units, or the rows, of large Linears."""
-        self.network, self._machine, self._pool = (network := folded(network)), machine, Pool(threads)
-        isa = widest(machine)
-        self._loop = Loop(isa, machine) if isa and any(node.operator == "conv" for node in network.nodes) else None
-        self._bent = _bent(network)
-        self._steps = {n: self._step(n, node, isa) for n, node in enumerate(network.nodes)}
+        self.network = network = folded(network)
+        self._coded, self._bent = Coded(machine, Pool(threads)), _bent(network)
+        self._steps = {n: self._step(n, node) for n, node in enumerate(network.nodes)}
         for before, after in self._bent.items():
             if self._steps[before] is not None:
                 self._steps[after] = lambda x: x
@@ -48,7 +44,7 @@ class Execution:
     @property
     def bytes(self) -> tuple[int, int]:
         """Bytes of generated code, as estimated, and of the weights that it reads."""
-        sizes = [step.bytes for step in self._steps.values() if isinstance(step, (Rows, Places))]
+        sizes = [step.bytes for step in self._steps.values() if isinstance(step, Layer)]
         return sum(code for code, _ in sizes), sum(data for _, data in sizes)
 
     def _run(self, given: Sequence[Numbers]) -> list[Numbers]:
@@ -87,16 +83,13 @@ class Execution:
             self._known = {**(self._known if len(self._known) < KNOWN else {}), batch: known}
         return known
 
-    def _step(self, n: int, node: Node, isa: Isa | None) -> "Step | None":
-        weight = self.network.constant(node.reads[1]) if node.operator in ("linear", "conv") else None
-        bias = self.network.constant(node.reads[2]) if weight and len(node.reads) > 2 else None
-        if weight is None or isa is None or (len(node.reads) > 2 and bias is None):
+    def _step(self, n: int, node: Node) -> "Step | None":
+        constants = [self.network.constant(read) for read in node.reads[1:]]
+        known = [each for each in constants if each is not None]
+        if len(known) < len(constants):
             return None
         after = self.network.nodes[self._bent[n]].operator if n in self._bent else ""
-        if node.operator == "conv":
-            assert self._loop is not None
-            return planes(weight, bias, node.attributes, self._loop, after)
-        return Rows(weight, bias, isa, self._machine, after, self._pool) if sparse(weight) else None
+        return self._coded.layer(node, known, after)
 
 
 def fixed(network: Network, batch: int) -> dict[int, Numbers]:
@@ -108,10 +101,6 @@ def fixed(network: Network, batch: int) -> dict[int, Numbers]:
     return {value: array for value, array in known.items() if value >= network.first}
 
 
-BENDS = {"relu": ("linear", "conv"), "gelu": ("linear",)}
-"""Functions that sparse code knows, and after which operators."""
-
-
 def _bent(network: Network) -> dict[int, int]:
     """Nodes with weights whose only reader is a function that their code can do as well, and that one."""
     readers = Counter(read for node in network.nodes for read in {*node.reads}) + Counter(network.outputs)
@@ -119,6 +108,6 @@ def _bent(network: Network) -> dict[int, int]:
     for n, node in enumerate(network.nodes):
         before = node.reads[0] - network.first if node.reads else -1
         alone = before >= 0 and readers[node.reads[0]] == 1
-        if alone and network.nodes[before].operator in BENDS.get(node.operator, ()):
+        if alone and network.nodes[before].operator in AFTER.get(node.operator, ()):
             found[before] = n
     return found

@@ -67,3 +67,26 @@ def code(lanes: int) -> Iterator[str]:
     yield f"  %y = fmul {kind} %h, %e\n  store {kind} %y, ptr %p, align 4"
     yield "  %next = add i64 %r, 1\n  %more = icmp ult i64 %next, %rows"
     yield "  br i1 %more, label %row, label %done\ndone:\n  ret void\n}"
+
+
+def plain(lanes: int) -> Iterator[str]:
+    """`@gelu`(values, rows) as numpy computes it, to the bit: nothing is fused."""
+    kind, flags = f"<{lanes} x float>", f"<{lanes} x i1>"
+    yield "define internal void @gelu(ptr %values, i64 %rows) {\nentry:\n  br label %row"
+    yield f"row:\n  %r = phi i64 [0, %entry], [%next, %row]\n  %p = getelementptr {kind}, ptr %values, i64 %r"
+    yield f"  %x = load {kind}, ptr %p, align 4\n  %s = fmul {kind} %x, {splat(math.sqrt(0.5), lanes)}"
+    for name, compared, before, edge in (("low", "olt", "%s", -EDGE), ("z", "ogt", "%low", EDGE)):
+        yield f"  %{name}f = fcmp {compared} {kind} {before}, {splat(edge, lanes)}"
+        yield f"  %{name} = select {flags} %{name}f, {kind} {splat(edge, lanes)}, {kind} {before}"
+    yield f"  %t = fmul {kind} %z, %z"
+    for side, terms in (("a", ABOVE), ("b", BELOW)):
+        last = splat(terms[-1], lanes)
+        for n, term in enumerate(reversed(terms[:-1])):
+            yield f"  %{side}m{n} = fmul {kind} {last}, %t"
+            yield f"  %{side}{n} = fadd {kind} %{side}m{n}, {splat(term, lanes)}"
+            last = f"%{side}{n}"
+    n = len(ABOVE) - 2
+    yield f"  %m = fmul {kind} %z, %a{n}\n  %q = fdiv {kind} %m, %b{n}\n  %e = fadd {kind} %q, {splat(1.0, lanes)}"
+    yield f"  %h = fmul {kind} %x, {splat(0.5, lanes)}\n  %y = fmul {kind} %h, %e"
+    yield f"  store {kind} %y, ptr %p, align 4\n  %next = add i64 %r, 1\n  %more = icmp ult i64 %next, %rows"
+    yield "  br i1 %more, label %row, label %done\ndone:\n  ret void\n}"

@@ -19,6 +19,10 @@ AXES, INPUTS, MOST, LONGEST = 16, 64, 100_000, 1000
 """At most: of a value; of a network; nodes and constants; characters of a name."""
 
 
+TYPES_OF_CONSTANTS: dict[str, type] = {**TYPES, "int8": np.int8}
+"""Types of constants: weights in steps are none of those that a value has."""
+
+
 def described(network: Network) -> dict[str, Any]:
     """`inputs`, `constants`, `nodes`, `outputs` and `single`."""
     return {
@@ -36,7 +40,7 @@ def _described(constant: Constant) -> dict[str, Any]:
 
 
 def _type(array: NDArray[Any]) -> str:
-    return {"f": "float", "i": "int", "b": "bool"}[array.dtype.kind]
+    return "int8" if array.dtype == np.int8 else {"f": "float", "i": "int", "b": "bool"}[array.dtype.kind]
 
 
 def tensors(network: Network) -> dict[str, NDArray[Any]]:
@@ -44,7 +48,7 @@ def tensors(network: Network) -> dict[str, NDArray[Any]]:
     found: dict[str, NDArray[Any]] = {}
     for n, each in enumerate(network.constants):
         if each.alive is None:
-            found[f"{n}{NUMBERS}"] = np.ascontiguousarray(each.array, TYPES[_type(each.array)]).reshape(-1)
+            found[f"{n}{NUMBERS}"] = np.ascontiguousarray(each.array, TYPES_OF_CONSTANTS[_type(each.array)]).reshape(-1)
         else:
             found |= masked(str(n), each.array, each.alive)
     return found
@@ -69,11 +73,11 @@ def skeleton(manifest: Mapping[str, Any]) -> tuple[Network, dict[str, tuple[int,
         raise BadPackage(f"{MANIFEST}: {error}") from None
     expected: dict[str, tuple[int, type]] = {}
     for n, (entry, constant) in enumerate(zip(entries, network.constants, strict=True)):
-        size = constant.array.size
+        size, kind = constant.array.size, TYPES_OF_CONSTANTS[entry["type"]]
         if entry["kept"] is None:
-            expected[f"{n}{NUMBERS}"] = (size, TYPES[entry["type"]])
+            expected[f"{n}{NUMBERS}"] = (size, kind)
         else:
-            expected |= {f"{n}.values": (entry["kept"], np.float32), f"{n}.mask": (-(-size // 8), np.uint8)}
+            expected |= {f"{n}.values": (entry["kept"], kind), f"{n}.mask": (-(-size // 8), np.uint8)}
     return network, expected
 
 
@@ -96,14 +100,14 @@ def _input(entry: Any) -> tuple[tuple[int, ...], str]:
 
 def _constant(entry: Any) -> Constant:
     _object(entry, {"name", "shape", "type", "kept"}, "a constant")
-    shape, kind, kept = _shape(entry["shape"]), _named(entry["type"]), entry["kept"]
-    array: NDArray[Any] = np.broadcast_to(np.zeros((), TYPES[kind]), shape)
+    shape, kind, kept = _shape(entry["shape"]), _named(entry["type"], TYPES_OF_CONSTANTS), entry["kept"]
+    array: NDArray[Any] = np.broadcast_to(np.zeros((), TYPES_OF_CONSTANTS[kind]), shape)
     name = entry["name"]
     if name is not None and not (isinstance(name, str) and len(name) < LONGEST):
         bad(MANIFEST, "a constant has a name that is none")
     if kept is None:
         return Constant(array, name=name)
-    if kind != "float" or type(kept) is not int or not 0 <= kept <= array.size:
+    if kind not in ("float", "int8") or type(kept) is not int or not 0 <= kept <= array.size:
         bad(MANIFEST, f"a constant of {array.size} numbers of {kind} keeps {kept}")
     return Constant(array, np.broadcast_to(np.False_, shape), name)
 
@@ -135,10 +139,10 @@ def _shape(found: Any) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _named(found: Any) -> str:
-    return (
-        found if isinstance(found, str) and found in TYPES else bad(MANIFEST, f"a type is none of {', '.join(TYPES)}")
-    )
+def _named(found: Any, types: Mapping[str, type] = TYPES) -> str:
+    if not isinstance(found, str) or found not in types:
+        bad(MANIFEST, f"a type is none of {', '.join(types)}")
+    return found
 
 
 def _place(found: Any) -> int:

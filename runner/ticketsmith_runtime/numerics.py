@@ -232,13 +232,22 @@ def _windows(
     needed = [span + far for span, far in zip(spans, reach, strict=True)]
     edges = [(low, max(0, need - low - size)) for low, need, size in zip(padding, needed, x.shape[-2:], strict=True)]
     if any(map(any, edges)):
-        x = np.pad(x, [(0, 0)] * (x.ndim - 2) + edges, constant_values=empty)
+        x = _bordered(x, edges, empty)
     taps = (
         x[..., below : below + spans[0] : stride[0], right : right + spans[1] : stride[1]]
         for below in range(0, reach[0] + 1, dilation[0])
         for right in range(0, reach[1] + 1, dilation[1])
     )
     return reduce(join, taps)
+
+
+def _bordered(x: Numbers, edges: Sequence[tuple[int, int]], value: float) -> Numbers:
+    """`np.pad` of the last two axes, which keeps the order of axes in memory: channels may come last."""
+    rows, columns = (size + sum(edge) for size, edge in zip(x.shape[-2:], edges, strict=True))
+    y = np.full_like(x, value, shape=(*x.shape[:-2], rows, columns))
+    (up, _), (left, _) = edges
+    y[..., up : up + x.shape[-2], left : left + x.shape[-1]] = x
+    return y
 
 
 def adaptive_avg_pool(x: Numbers, size: Sequence[int]) -> Numbers:

@@ -12,6 +12,7 @@ import numpy as np
 
 from . import numerics, sizes
 from .gelu import gelu
+from .int8 import numerics as int8
 
 Kind = Callable[[Any], bool]
 LARGEST = 1 << 31
@@ -64,6 +65,7 @@ def natural(found: Any) -> bool:
 
 WHOLES, SIZES, STEPS, BORDERS = some(whole), some(size), some(positive, 2), some(natural, 2)
 WINDOWS: dict[str, Kind] = {"kernel": STEPS, "stride": STEPS, "padding": BORDERS, "ceil": flag}
+CONV: dict[str, Kind] = {"stride": STEPS, "padding": BORDERS, "dilation": STEPS, "groups": positive}
 NORM: dict[str, Kind] = {"axes": positive, "eps": number}
 PART: dict[str, Kind] = {"axis": whole, "start": whole, "stop": end, "step": positive}
 REDUCED: dict[str, Kind] = {"axes": WHOLES, "keep": flag}
@@ -97,12 +99,10 @@ def reduced(run: Callable[..., Any]) -> Operator:
 OPERATORS: dict[str, Operator] = {
     # With weights: sparse code computes these where a mask left zeros.
     "linear": Operator(lambda x, w, *b: x @ w.T + b[0] if b else x @ w.T, sizes.linear, (2, 3)),
-    "conv": Operator(
-        numerics.conv,
-        sizes.conv,
-        (2, 3),
-        {"stride": STEPS, "padding": BORDERS, "dilation": STEPS, "groups": positive},
-    ),
+    "conv": Operator(numerics.conv, sizes.conv, (2, 3), CONV),
+    # The same in whole numbers: weights of 8 bits, and after them the step of each unit.
+    "linear8": Operator(int8.linear, sizes.linear8, (3, 4)),
+    "conv8": Operator(int8.conv, sizes.conv8, (3, 4), CONV),
     "embedding": Operator(lambda table, indices: table[indices], sizes.embedding, (2, 2)),
     "matmul": Operator(lambda x, y: x @ y, sizes.matmul, (2, 2)),
     "einsum": Operator(

@@ -403,6 +403,7 @@ RULES: dict[str, Callable[[Question], Place]] = {
     **dict.fromkeys(("cat", "slice_scatter", "gather"), _side_by_side),
     "softmax": _shares,
     "linear": _linear,
+    "linear8": _linear,
     "embedding": _embedded,
     "index": _indexed,
     "attention": _attended,

@@ -5,10 +5,13 @@ Each rule takes what its operator takes, with shapes in place of arrays, and rai
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 Shape = tuple[int, ...]
+LONGEST = (1 << 31) // (127 * 128)
+"""Inputs of a unit in int8 whose sum surely fits into 32 bits."""
 
 
 def broadcast(*shapes: Shape) -> Shape:
@@ -161,6 +164,22 @@ def linear(x: Shape, weight: Shape, *bias: Shape) -> Shape:
     if len(weight) != 2 or not x or x[-1] != weight[1] or any(each != weight[:1] for each in bias):
         raise ValueError(f"weights {weight} do not fit {x}")
     return *x[:-1], weight[0]
+
+
+def linear8(x: Shape, weight: Shape, scale: Shape, *bias: Shape) -> Shape:
+    """The same with a step for each unit. Raises ValueError for so many inputs that a sum might not fit 32 bits."""
+    return linear(x, weight, _scaled(weight, scale), *bias)
+
+
+def conv8(x: Shape, weight: Shape, scale: Shape, *bias: Shape, **geometry: Any) -> Shape:
+    """The same with a step for each unit."""
+    return conv(x, weight, _scaled(weight, scale), *bias, **geometry)
+
+
+def _scaled(weight: Shape, scale: Shape) -> Shape:
+    if math.prod(weight[1:]) > LONGEST:
+        raise ValueError(f"units of {math.prod(weight[1:]):,} inputs: {LONGEST:,} are the most in int8")
+    return scale
 
 
 def embedding(table: Shape, indices: Shape) -> Shape:

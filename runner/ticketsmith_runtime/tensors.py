@@ -45,7 +45,8 @@ def _sound(name: str, tensor: NDArray[Any]) -> bool:
 
 def masked(name: str, array: NDArray[Any], alive: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
     """Kept values row by row, and the mask as bits."""
-    return {f"{name}.values": array[alive].astype(np.float32), f"{name}.mask": np.packbits(alive)}
+    kind = np.int8 if array.dtype == np.int8 else np.float32
+    return {f"{name}.values": array[alive].astype(kind), f"{name}.mask": np.packbits(alive)}
 
 
 def unmasked(name: str, shape: tuple[int, ...], tensors: Mapping[str, NDArray[Any]]) -> tuple[Any, NDArray[np.bool_]]:
@@ -55,7 +56,7 @@ def unmasked(name: str, shape: tuple[int, ...], tensors: Mapping[str, NDArray[An
     if bits[count:].any() or int(bits.sum()) != len(values):
         bad(WEIGHTS, f"{name}.mask does not keep {len(values)} weights")
     alive = bits[:count].astype(bool).reshape(shape)
-    array = np.zeros(shape, np.float32)
+    array = np.zeros(shape, values.dtype)
     array[alive] = values
     return array, alive
 

@@ -341,14 +341,15 @@ def committed(folder, strays=False):
     mask = Prune(cohort=0, level=1, arm="ticket", trained=trained)
     winner = Train(cohort=0, level=1, arm="ticket", start=0, stop=2, mask=mask)
     metrics = _metrics([[loss] for loss in LOSSES], [None] * len(LOSSES)).model_dump_json().encode()
-    records = []
-    for r in range(len(LOSSES)):
-        measure = Evaluation(context.task, context.examples, SPEC.seed, r)
-        records.append(measure.records(network_of(member(dense, r), context), context.split(r)))
-    files = {"weights.safetensors": pack(dense), "records.safetensors": pack(stack_ragged(records))}
-    context.ledger.commit(trained, files | {"metrics.json": metrics})
-    context.ledger.commit(mask, {"mask.safetensors": pack(masks)})
-    context.ledger.commit(winner, {"weights.safetensors": pack(ticket), "metrics.json": metrics})
+    for step, stacked in ((trained, dense), (winner, ticket)):
+        records = []
+        for r in range(len(LOSSES)):
+            measure = Evaluation(context.task, context.examples, SPEC.seed, r)
+            records.append(measure.records(network_of(member(stacked, r), context), context.split(r)))
+        files = {"weights.safetensors": pack(stacked), "records.safetensors": pack(stack_ragged(records))}
+        context.ledger.commit(step, files | {"metrics.json": metrics})
+        if step is trained:
+            context.ledger.commit(mask, {"mask.safetensors": pack(masks)})
     return context, Benchmark(
         cohort=0, level=1, arm="ticket", variant=OPTIONS.digest, dense=trained, ticket=winner, mask=mask
     )

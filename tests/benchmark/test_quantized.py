@@ -1,6 +1,6 @@
-"""Dense in int8 has a verdict of its own: over every replicate, by the task's score and the ticket's gate."""
+"""Int8 has verdicts of its own: over every replicate, by the task's score and the ticket's gate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import pytest
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ticketsmith.lottery.results import Machine, Speed, SpeedRow
 from ticketsmith_runner.applicable import NotApplicable
+from ticketsmith_runner.arms import arm
 from ticketsmith_runner.backends import Forward, Kind, every
 from ticketsmith_runner.inputs import call
 from ticketsmith_runner.quantized import judged, waiting
@@ -64,9 +65,11 @@ SPEED = _speed({"dense": 3.0, "int8-a": 1.5, "int8-b": 0.5, "int8-c": 2.5, "tick
 
 
 def test_the_fastest_is_judged_and_then_those_that_are_faster_than_the_ticket():
-    assert list(waiting(SPEED)) == ["int8-b", "int8-a"]
-    assert list(waiting(_speed({"dense": 3.0, "int8-a": 1.5, "int8-b": 1.0, "ticket": 0.5}, "ticket"))) == ["int8-b"]
-    assert list(waiting(_speed({"dense": 1.0, "ticket": 0.5}, "ticket"))) == []
+    fast = _speed({"dense": 3.0, "int8-a": 1.5, "int8-b": 1.0, "ticket": 0.5}, "ticket")
+    assert list(waiting(SPEED, {"int8-a", "int8-b", "int8-c"})) == ["int8-b", "int8-a"]
+    assert list(waiting(SPEED, {"int8-a", "int8-c"})) == ["int8-a"]
+    assert list(waiting(fast, {"int8-a", "int8-b"})) == ["int8-b"]
+    assert list(waiting(_speed({"dense": 1.0, "ticket": 0.5}, "ticket"), {"dense", "ticket"})) == []
 
 
 @pytest.fixture
@@ -136,7 +139,38 @@ def test_where_int8_cannot_be_judged_the_reason_is_said(tmp_path, learned):
 
     speed, *_ = _judged(tmp_path, **{"int8-b": broken})
 
-    assert (speed.quantized, speed.unjudged) == ([], "not this one")
+    assert (speed.quantized, speed.unjudged) == ([], "dense: not this one")
+
+
+def test_a_ticket_is_judged_by_its_own_weights_whatever_dense_says(tmp_path, learned):
+    def broken(dense, inputs):
+        raise NotApplicable("not this one")
+
+    context, step = committed(tmp_path)
+    ticket = Int8(_same, Kind(precision="int8"))
+    seen = []
+    ticket.answer = lambda dense, inputs: seen.append(len(inputs)) or ticket.subjects[-1].masked(inputs)
+    speed = judged(SPEED, {"int8-a": ticket, "int8-b": Int8(broken)}, subject_of(step, context), step, context)
+
+    (verdict,) = speed.quantized
+    assert (verdict.backend, verdict.ticket, verdict.replicates) == ("int8-a", True, [0, 1, 2])
+    assert speed.unjudged == "dense: not this one"
+    for r, subject in enumerate(ticket.subjects):
+        trained = member(context.tensors(step.ticket, "weights.safetensors"), r)
+        assert all(torch.equal(each, trained[name]) for name, each in subject.masked.state_dict().items())
+        assert subject.masks.keys() == member(context.tensors(step.mask, "mask.safetensors"), r).keys()
+    assert seen
+
+
+def test_a_trace_of_one_replicate_serves_the_weights_of_another(tmp_path):
+    context, step = committed(tmp_path)
+    first = subject_of(step, context, 0)
+    other = subject_of(step, context, 2)
+    borrowed = replace(other, alike=first)
+    for mine, theirs in zip(borrowed.network.constants, other.network.constants, strict=True):
+        assert (mine.array == theirs.array).all()
+        assert mine.name == theirs.name
+        assert mine.alive is None or (mine.alive == theirs.alive).all()
 
 
 @pytest.mark.parametrize("name", [name for name, each in every().items() if each.KIND.precision == "int8"])
@@ -151,7 +185,9 @@ def test_a_quantizer_serves_every_replicate(tmp_path, learned, name):
     (verdict,) = speed.quantized
     assert verdict.replicates == [0, 1, 2]
     if name != "openvino-int8":  # which answers small batches of narrow networks with zeros
-        assert abs(verdict.difference.mean) < 0.02
+        trained = step.ticket if verdict.ticket else step.dense
+        rows = arm([trained], context.ledger).on_test("score")
+        assert verdict.score.mean == pytest.approx(sum(row.mean() for row in rows) / 3, abs=0.02)
 
 
 class Pair(NamedTuple):

@@ -57,6 +57,8 @@ class Fake:
     int8: tuple[float, float, float] | None = None
     """Ratio of what was chosen to dense in int8; None: that was not timed."""
     int8_status: str | None = "PASS"
+    int8_ticket: float | None = None
+    """Ratio of the ticket in int8 to dense in int8; None: it was not timed."""
     """The gate's verdict on it; None: it was not judged."""
     reckons: bool = True
     """Whether verdicts say what calibration error chance alone gives; those of older versions do not."""
@@ -300,4 +302,11 @@ def with_int8(speed: results.Speed, fake: Fake) -> results.Speed:
         score=summary(scores, abs(turned(fake.metric, 0.003))),
         difference=results.Difference(**_turned(fake.metric, errors | changes), kind=kind),
     )
-    return speed.model_copy(update=added | {"quantized": [judged]})
+    if fake.int8_ticket is None:
+        return speed.model_copy(update=added | {"quantized": [judged]})
+    ours = results.Ratio(to="small", ratio=fake.int8_ticket, low=0.95 * fake.int8_ticket, high=1.1 * fake.int8_ticket)
+    same = {"backend": "ticket-int8", "p50": small.p50 / fake.int8_ticket, "ratio": small.ratio * fake.int8_ticket}
+    ticket = small.model_copy(update=same | {"int8": ours, "any": ours})
+    added |= {"rows": [*added["rows"], ticket], "precisions": {"small": "int8", "ticket-int8": "int8"}}
+    verdict = judged.model_copy(update={"backend": "ticket-int8", "ticket": True})
+    return speed.model_copy(update=added | {"quantized": [verdict, judged]})

@@ -175,11 +175,32 @@ def test_dense_in_int8_has_its_line_in_the_scorecard(build):
     ]
 
 
+def test_a_ticket_in_int8_has_a_line_and_a_verdict_of_its_own(build):
+    findings = build(int8=(0.5, 0.4, 0.6), int8_ticket=2.0).findings
+    rows = {row.variant: row for row in scorecard(findings)}
+
+    assert [*rows][:4] == ["Dense Baseline", "Dense in int8", "Winning Ticket", "Ticket in int8"]
+    assert (rows["Ticket in int8"].status, rows["Ticket in int8"].throughput) == ("PASS", "7.36x")
+    assert "quantize instead" not in decide(findings).sentence  # a ticket that passes is faster still
+    assert remarks(findings)[2].endswith(
+        "In int8 the ticket is 2.00x as fast as small, the fastest dense one (int8), and passes the gate."
+    )
+    assert any("another network than the ticket" in each for each in limits(findings))
+
+
+@pytest.mark.parametrize("times", [0.9, 1.0])
+def test_a_ticket_in_int8_that_gains_nothing_is_no_answer(build, times):
+    findings = build(int8=(0.5, 0.4, 0.6), int8_ticket=times).findings
+
+    assert "quantize instead" in decide(findings).sentence
+    assert "In int8 the ticket" not in remarks(findings)[2]
+
+
 def test_what_int8_was_not_asked_is_a_limit(build):
     said = limits(build(int8=(0.5, 0.4, 0.6), int8_status=None, words="plain").findings)
 
     assert "In int8 dense alone was timed: what a ticket gains from it was not measured." in said
-    assert "Dense in int8 was not judged: it asks for parts plain." in said
+    assert "Not judged in int8: it asks for parts plain." in said
     assert not any("int8" in each for each in limits(build().findings))
 
 

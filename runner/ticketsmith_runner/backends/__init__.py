@@ -37,6 +37,11 @@ class Kind:
         return self.opponent and self.precision == "float32"
 
     @property
+    def judged(self) -> bool:
+        """Its numbers are others than the network's, so that a verdict of its own stands beside its speed."""
+        return self.precision == "int8"
+
+    @property
     def ticket(self) -> bool:
         return not self.dense and not self.control
 

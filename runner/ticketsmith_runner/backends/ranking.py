@@ -40,12 +40,15 @@ def _ratio(to: str, opponent: Sequence[Rounds], latencies: Sequence[Rounds]) -> 
 def choose(rows: list[SpeedRow], kinds: Mapping[str, Kind]) -> SpeedRow:
     """The fastest ticket among rows of one batch size that is surely faster than dense, else the best dense fp32 row.
 
+    A ticket in int8 is another network: the choice is never it.
+
     Sure is an interval above LEAST_GAIN and above that of the masked network in dense kernels: that is the same dense
     work, so whatever it seems to gain is noise.
     """
     same = [row.high for row in rows if kinds[row.backend].control and not kinds[row.backend].dense]
     floor = max([LEAST_GAIN, *same])
-    if faster := [row for row in rows if kinds[row.backend].ticket and row.low > floor]:
+    tickets = [row for row in rows if kinds[row.backend].ticket and not kinds[row.backend].judged]
+    if faster := [row for row in tickets if row.low > floor]:
         return max(faster, key=lambda row: row.ratio)
     return min((row for row in rows if kinds[row.backend].baseline), key=lambda row: row.p50)
 

@@ -9,7 +9,7 @@ from ..inputs import caller
 from ..subject import Subject
 from . import Backend, Forward, Kind, compiled, cuda_semi24, int8, mixed, onnxruntime, openvino, own_dense, vectors
 from .cuda import captured
-from .ticket import operators, single, tiled
+from .ticket import in_int8, operators, single, tiled
 
 
 @dataclass(frozen=True)
@@ -51,5 +51,6 @@ BACKENDS: dict[str, Backend] = {
     "vectors": vectors,
     "windows": Row(TICKET, lambda s: single(s.compacted, "windows")),
     "operators": Row(TICKET, operators),
+    "ticket-int8": Row(Kind(precision="int8"), in_int8),
     "cuda-semi24": cuda_semi24,
 }

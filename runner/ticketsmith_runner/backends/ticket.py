@@ -10,8 +10,11 @@ from threadpoolctl import threadpool_limits
 from ticketsmith_runtime import batches, samples
 from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.graph import Graph, Unsuited
+from ticketsmith_runtime.int8.instructions import best
+from ticketsmith_runtime.int8.quantization import precision
 from ticketsmith_runtime.kernels._isa import Isa, widest
 from ticketsmith_runtime.llvm import Machine
+from ticketsmith_runtime.network_model import Answer, sparse
 from ticketsmith_runtime.program import Program
 from ticketsmith_runtime.shares import Shared
 
@@ -47,10 +50,16 @@ def operators(subject: Subject) -> Forward:
     """For any network that is no chain of convolutions, for which there is better code. Raises NotApplicable."""
     foreign(subject)
     instructions()
-    execution, threads = Execution(subject.network, Machine.host()), torch.get_num_threads()
-    threadpool_limits(threads, user_api="blas")  # numpy would take every core for what has no mask
-    run = Shared(execution, threads, tile=1) if threads > 1 else execution
-    return Forward(lambda arrays: run(*arrays), lambda inputs: [each.numpy() for each in tensors(inputs)])
+    return _listed(Execution(subject.network, Machine.host()))
+
+
+def in_int8(subject: Subject) -> Forward:
+    """Weights of 8 bits, inputs of 7, for any network. Raises NotApplicable."""
+    if best(Machine.host()) is None:
+        raise NotApplicable(f"{Machine.host().cpu} has no AVX2")
+    if precision(subject.whole) == "float32":
+        raise NotApplicable("it has no Linear and no convolution that int8 is for")
+    return _listed(sparse(subject.whole, Machine.host()))
 
 
 def foreign(subject: Subject) -> None:
@@ -73,6 +82,14 @@ def flat(inputs: Inputs) -> NDArray[np.float32]:
     """A batch as the ticket runtime takes it, (B, features)."""
     array: NDArray[np.float32] = floats(inputs).flatten(1).numpy()
     return array
+
+
+def _listed(answer: Answer) -> Forward:
+    """Samples are shared out among threads."""
+    threads = torch.get_num_threads()
+    threadpool_limits(threads, user_api="blas")  # numpy would take every core for what has no mask
+    run = Shared(answer, threads, tile=1) if threads > 1 else answer
+    return Forward(lambda arrays: run(*arrays), lambda inputs: [each.numpy() for each in tensors(inputs)])
 
 
 def _forward(make: Callable[[], Program]) -> Forward:

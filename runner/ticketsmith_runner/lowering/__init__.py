@@ -6,6 +6,7 @@ B: samples.
 import operator
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -38,6 +39,19 @@ def network(module: nn.Module, masks: Mapping[str, Tensor], inputs: Inputs) -> N
         return Lowering(_exported(module, inputs, SAMPLES), owned).lowered(single=False)
     except NotApplicable:
         return Lowering(_exported(module, inputs, 1), owned).lowered(single=True)
+
+
+def refilled(known: Network, module: nn.Module, masks: Mapping[str, Tensor]) -> Network:
+    """The same network with another's weights, by name, so that it need not be traced again."""
+    own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+    def filled(each: Constant) -> Constant:
+        if each.name is None or each.name not in own:
+            return each
+        tensor, mask = own[each.name], masks.get(each.name)
+        return Constant(_numpy(tensor if mask is None else tensor * mask), _mask(mask), each.name)
+
+    return replace(known, constants=[filled(each) for each in known.constants])
 
 
 def weights(module: nn.Module, masks: Mapping[str, Tensor]) -> Network:

@@ -115,9 +115,9 @@ def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
             best += f"; of any precision it is {label(speed, row.any.to)}, {row.any.ratio:.2f}x"
         typer.echo(f"batch {row.batch_size}: {speed.kernels(row)}, {row.ratio:.2f}x; {best}")
     for each in speed.quantized:
-        typer.echo(f"dense in int8, {each.backend}: {each.status}, {each.reason}")
+        typer.echo(f"{'ticket' if each.ticket else 'dense'} in int8, {each.backend}: {each.status}, {each.reason}")
     if speed.unjudged:
-        typer.echo(f"dense in int8: not judged, {speed.unjudged}")
+        typer.echo(f"in int8, not judged: {speed.unjudged}")
     typer.echo(f"chosen: {speed.chosen}; {speed.sparsity:.1%} sparse, replicate {speed.replicate}, {_where(speed)}")
 
 

@@ -32,6 +32,7 @@ BACKENDS = (
     "openvino-bf16",
     "openvino-int8",
     "operators",
+    "ticket-int8",
     "own-dense",
     "pell",
     "pell19",

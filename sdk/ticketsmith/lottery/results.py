@@ -278,9 +278,10 @@ class Refusal(Record):
 
 
 class Quantized(Record):
-    """The dense network in int8 by one back-end, judged against itself in fp32 by the gate that judges tickets."""
+    """Dense or the ticket in int8 by one back-end, judged against dense in fp32 by the gate that judges tickets."""
 
     backend: str
+    ticket: bool = False
     status: Status
     reason: str
     replicates: list[int]
@@ -315,10 +316,10 @@ class Speed(Record):
     precisions: dict[str, str] = {}
     """Precisions of the back-ends that compute in another one than float32."""
     quantized: list[Quantized] = []
-    """Verdicts of dense int8, the fastest at the headline's batch size first: until one passes, or the rest is slower
-    than the ticket."""
+    """Verdicts of int8: of the ticket, and of dense, the fastest at the headline's batch size first, until one passes,
+    or the rest is slower than the ticket."""
     unjudged: str | None = None
-    """The reason why dense int8 has no verdict, where it was timed."""
+    """The reason why something in int8 that was timed has no verdict."""
     controls: list[str] = []
     """Back-ends that are there to be compared with alone."""
     plans: dict[str, dict[str, list[str]]] = {}

@@ -124,7 +124,7 @@ class Benchmark(Step):
     """Measure dense and ticket on this machine. Writes volatile `speed.json`.
 
     `variant` is the digest of the benchmark options: other options are another measurement of the same ticket.
-    `earlier` is the dense training of the cohorts before: dense in int8 is judged over all that the gate has.
+    `earlier` are the ticket's gates of the cohorts before: what is in int8 is judged over all that the gate has.
     """
 
     kind: ClassVar[str] = "benchmark"
@@ -132,7 +132,7 @@ class Benchmark(Step):
     dense: Train
     ticket: Train
     mask: Prune
-    earlier: tuple[Train, ...] = ()
+    earlier: tuple[Gate, ...] = ()
 
     @property
     def key(self) -> str:

@@ -9,7 +9,7 @@ from .bound import Bound, against, exceeds, favouring
 from .evidence import few, look, more, tails, tried
 from .findings import Findings
 from .numbers import bounds, change, level_of, removed, times, unit
-from .opponents import faster, in_fp32, of_another_precision, quantize
+from .opponents import faster, gained, in_fp32, of_another_precision, quantize
 from .speed import gain, label
 from .zones import zones
 
@@ -63,7 +63,7 @@ def remarks(findings: Findings) -> list[str]:
         said.append(ONE)
     if verdict.status == "PASS":
         said += [words] if (words := tails(findings.metric, verdict)) else []
-        said += [_time(findings.speed)] if findings.speed else []
+        said += [_time(findings.speed) + gained(findings.speed)] if findings.speed else []
         said += _passing_controls(findings)
     return said
 

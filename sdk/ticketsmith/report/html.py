@@ -22,7 +22,9 @@ from .zones import RULE, zones
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
 LOOKS = {"ADOPT": "pass", "DO NOT ADOPT": "fail", "INCONCLUSIVE": "undecided", "INVALID": "invalid"}
-INT8 = "Int8 changes numbers: this is the dense network against itself in fp32, over the ticket's replicates, by the ticket's gate."
+INT8 = (
+    "Int8 changes numbers: each row is held against dense in fp32, over the ticket's replicates, by the ticket's gate."
+)
 LONG = 24  # characters from which a cell of words may wrap
 BADGES = {"PASS", "FAIL", "UNDECIDED", "INVALID", "baseline", scorecard.NOT_JUDGED}
 

@@ -5,6 +5,7 @@ from collections import Counter
 from ..lottery.results import Speed
 from .arms import ARMS
 from .findings import Findings
+from .opponents import ticket_in_int8
 
 
 def limits(findings: Findings) -> list[str]:
@@ -50,8 +51,10 @@ def _in_int8(speed: Speed) -> list[str]:
     if speed.headline.int8 is None:
         return []
     said = ["In int8 dense alone was timed: what a ticket gains from it was not measured."]
+    if ticket_in_int8(speed):
+        said = ["The ticket in int8 is another network than the ticket: its verdict and its speed are its own."]
     if speed.unjudged:
-        said.append(f"Dense in int8 was not judged: {speed.unjudged.rstrip('.')}.")
+        said.append(f"Not judged in int8: {speed.unjudged.rstrip('.')}.")
     return said
 
 

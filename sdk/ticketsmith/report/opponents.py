@@ -3,6 +3,8 @@
 from ..lottery.results import Quantized, Ratio, Speed, SpeedRow
 from .numbers import times
 
+TICKET = "ticket-int8"
+"""The back-end of the ticket in int8."""
 STANDS = {
     "PASS": "and passes the gate",
     "FAIL": "and fails the gate",
@@ -13,7 +15,30 @@ STANDS = {
 
 def quantized(speed: Speed) -> Quantized | None:
     """The verdict on dense in int8 that counts: that which passes or, where none does, that on the fastest."""
-    return next((each for each in speed.quantized if each.status == "PASS"), next(iter(speed.quantized), None))
+    dense = [each for each in speed.quantized if not each.ticket]
+    return next((each for each in dense if each.status == "PASS"), next(iter(dense), None))
+
+
+def ticket_in_int8(speed: Speed) -> tuple[SpeedRow, Quantized | None] | None:
+    """The ticket in int8 in the headline's batch, with its verdict; None where it was not timed."""
+    judged = next((each for each in speed.quantized if each.ticket), None)
+    rows = [row for row in speed.rows if row.batch_size == speed.headline.batch_size]
+    found = next((row for row in rows if row.backend == TICKET), None)
+    return (found, judged) if found else None
+
+
+def gained(speed: Speed) -> str:
+    """A sentence on the ticket in int8, where it is surely faster than the best dense of any precision."""
+    if (found := ticket_in_int8(speed)) is None:
+        return ""
+    row, judged = found
+    best = row.any
+    if best is None or best.low <= 1:
+        return ""
+    stands = STANDS[judged.status] if judged else "and was not judged"
+    precision = speed.precisions.get(best.to, "fp32")
+    said = f"{times(best.ratio)} as fast as {best.to}, the fastest dense one ({precision})"
+    return f" In int8 the ticket is {said}, {stands}."
 
 
 def row_of(speed: Speed, backend: str) -> SpeedRow:
@@ -23,13 +48,17 @@ def row_of(speed: Speed, backend: str) -> SpeedRow:
 
 
 def quantize(speed: Speed | None) -> str:
-    """`int8 dense is faster: quantize instead`, where it surely is and passes the gate; else nothing."""
+    """`int8 dense is faster: quantize instead`, where it surely is, and passes the gate, and the ticket in int8 is no
+    better; else nothing."""
     best = speed.headline.int8 if speed else None
     judged = quantized(speed) if speed else None
     if best is None or judged is None or judged.status != "PASS" or best.high >= 1:
         return ""
     assert speed is not None
     faster = judged.backend == best.to or row_of(speed, judged.backend).p50 < speed.headline.p50
+    ours = ticket_in_int8(speed)
+    if ours and ours[1] and ours[1].status == "PASS" and ours[0].p50 < row_of(speed, judged.backend).p50:
+        return ""
     return "int8 dense is faster: quantize instead" if faster else ""
 
 

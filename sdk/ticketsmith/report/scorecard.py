@@ -4,12 +4,13 @@ from ..lottery.results import Record
 from .arms import ARMS
 from .findings import Findings
 from .numbers import NONE, removed, scored, times
-from .opponents import quantized, row_of
+from .opponents import quantized, row_of, ticket_in_int8
 from .speed import REFERENCE, relative
 from .table import Table
 
 NOT_JUDGED = "not judged"
 IN_INT8 = "Dense in int8"
+TICKET_IN_INT8 = "Ticket in int8"
 
 
 class Row(Record):
@@ -32,7 +33,8 @@ def scorecard(findings: Findings) -> list[Row]:
         status=_dense(findings),
         throughput=REFERENCE,
     )
-    return [baseline, *_in_int8(findings), *(_row(findings, arm) for arm in ("ticket", *findings.spec.controls))]
+    arms = [_row(findings, "ticket"), *_ticket_in_int8(findings), *(_row(findings, a) for a in findings.spec.controls)]
+    return [baseline, *_in_int8(findings), *arms]
 
 
 def table(findings: Findings) -> Table:
@@ -77,6 +79,23 @@ def _in_int8(findings: Findings) -> list[Row]:
             score=scored(findings.metric, judged.score) if judged else NONE,
             status=judged.status if judged else NOT_JUDGED,
             throughput=times(row_of(speed, backend).ratio),  # whose is said below: a terminal has 80 columns
+        )
+    ]
+
+
+def _ticket_in_int8(findings: Findings) -> list[Row]:
+    """The ticket in int8, where it was timed: an arm with a verdict of its own."""
+    found = ticket_in_int8(findings.speed) if findings.speed else None
+    if findings.speed is None or found is None:
+        return []
+    row, judged = found
+    return [
+        Row(
+            variant=TICKET_IN_INT8,
+            sparsity=removed(findings.speed.sparsity),
+            score=scored(findings.metric, judged.score) if judged else NONE,
+            status=judged.status if judged else NOT_JUDGED,
+            throughput=times(row.ratio),
         )
     ]
 

@@ -77,11 +77,11 @@ def timings(speed: Speed) -> Table:
 
 
 def in_int8(speed: Speed, metric: Metric) -> Table:
-    """A row for each verdict on dense in int8, against dense in fp32."""
-    heads = ["Dense in int8", f"Test {metric.name}", headed("Change", metric.change_unit), "One-sided bounds"]
+    """A row for each verdict on int8, against dense in fp32."""
+    heads = ["In int8", f"Test {metric.name}", headed("Change", metric.change_unit), "One-sided bounds"]
     rows = [
         [
-            each.backend,
+            f"ticket, {each.backend}" if each.ticket else f"dense, {each.backend}",
             scored(metric, each.score),
             change(metric, each.difference.mean),
             bounds(metric, each.difference),

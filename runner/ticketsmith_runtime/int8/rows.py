@@ -1,0 +1,62 @@
+"""A Linear in int8 within a network.
+
+M: rows.  F: inputs of one.  O: units.
+"""
+
+import math
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..numerics import Numbers
+from ..shares import Pool
+from .loop import Loop
+from .packed import Weights, packed
+
+BEHIND = 64
+"""Bytes behind the inputs of a row: a window may begin at the last one."""
+NEAR = 1 << 18
+"""Bytes of inputs that are made, and then read for each unit."""
+
+
+class Rows:
+    """(..., F) -> (..., O), float32. May be called by any number of threads at once."""
+
+    def __init__(self, weights: Weights, loop: Loop, after: str = "", pool: Pool | None = None) -> None:
+        self._units, self._features = weights.steps_OI.shape
+        self._packed = packed(weights, np.arange(self._features), loop.own)
+        self._loop, self._after, self._pool = loop, after, pool or Pool(1)
+        self._pitch = -(-self._features // BEHIND) * BEHIND + BEHIND
+        self._most = max(BEHIND, NEAR // self._pitch)
+        self._own = threading.local()
+
+    @property
+    def bytes(self) -> tuple[int, int]:
+        """Bytes of code of its own, and of weights with what says where they belong."""
+        return 0, self._packed.bytes
+
+    def __call__(self, x: Numbers) -> Numbers:
+        """The outputs."""
+        x_MF = np.ascontiguousarray(x, np.float32).reshape(math.prod(x.shape[:-1]), self._features)
+        y = np.empty((len(x_MF), self._packed.width), np.float32)
+        for start in range(0, len(x_MF), self._most):
+            part = slice(start, start + self._most)
+            self._sum(x_MF[part], y[part])
+        return np.ascontiguousarray(y[:, : self._units]).reshape(*x.shape[:-1], self._units)
+
+    def _sum(self, x_MF: NDArray[np.float32], y: NDArray[np.float32]) -> None:
+        rows, own = len(x_MF), self._scratch(len(x_MF))
+        q, scales = own["q"].ctypes.data, own["scales"][:rows]
+        self._loop.quantize(x_MF.ctypes.data, self._features, rows, q, self._pitch, scales.ctypes.data)
+        self._loop.sums(self._packed, self._after, q, own["offsets"][:rows], scales, y, self._pool)
+
+    def _scratch(self, rows: int) -> dict[str, Any]:
+        """Memory of this thread: inputs as bytes, where each row begins, and its (step, zero)."""
+        own: dict[str, Any] = self._own.__dict__
+        if len(own.get("offsets", ())) < rows:
+            own["q"] = np.zeros(rows * self._pitch, np.uint8)
+            own["offsets"] = (np.arange(rows) * self._pitch).astype(np.int32)
+            own["scales"] = np.zeros((rows, 2), np.int32)
+        return own
