@@ -291,6 +291,37 @@ def test_contents_that_look_like_a_secret_are_refused_and_not_shown(kind: str, h
     assert SECRETS[kind] not in said
 
 
+@pytest.mark.parametrize("name", ["tokenizer.json", "vocabulary/tokenizer.json"])
+def test_the_file_that_a_vocabulary_names_travels(name: str, here: Path, site: Path) -> None:
+    plant(here, {"flowers.py": FLOWERS + f"VOCABULARY = {name!r}\n", name: "{}"})
+    first = packed(here, site)
+    plant(here, {name: "[]"})
+
+    assert names(first) == sorted([*NAMES, name])
+    assert sources.digest(packed(here, site)) != sources.digest(first)
+
+
+@pytest.mark.parametrize(
+    "line", ["VOCABULARY = 'abc'", "VOCABULARY = ['a.json']", "VOCABULARY = [*map(chr, range(9))]"]
+)
+def test_a_vocabulary_of_strings_is_no_file(line: str, here: Path, site: Path) -> None:
+    plant(here, {"flowers.py": FLOWERS + line + "\nVOCABULARY += 'd'\n"})
+    assert names(packed(here, site)) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("tokenizr.json", "there is no {here}/tokenizr.json\n  fix: did you mean 'tokenizer.json'? correct VOCABULARY"),
+        ("../tokenizer.json", "which is not below the task's folder"),
+    ],
+)
+def test_a_tokenizer_that_is_not_there_is_named(name: str, says: str, here: Path, site: Path) -> None:
+    plant(here, {"flowers.py": FLOWERS + f"VOCABULARY = {name!r}\n", "tokenizer.json": "{}"})
+    said = problem(here, site)
+    assert f"VOCABULARY names {name!r}" in said and says.format(here=here) in said
+
+
 @pytest.mark.parametrize("name", [".env", "id_rsa", "tls.pem", "server.KEY", "credentials.json", "sub/.aws/config"])
 def test_a_file_with_the_name_of_a_secret_is_refused(name: str, here: Path, site: Path) -> None:
     plant(here, {f"vocabulary/{name}": "x"})

@@ -75,6 +75,30 @@ def literal(module: ast.Module, name: str) -> list[str] | None:
     >>> literal(ast.parse("FILES: list[str] = ['a', 'b/']"), "FILES")
     ['a', 'b/']
     """
+    value = _assigned(module, name)
+    if value is None:
+        return None
+    texts = ast.literal_eval(value)
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"line {value.lineno}: {name} is not a list of texts")
+    return list(texts)
+
+
+def text(module: ast.Module, name: str) -> str | None:
+    """The text that a module-level `name = "..."` holds; None if there is no such line, or it holds something else.
+
+    >>> text(ast.parse("A = 'a.json'"), "A"), text(ast.parse("A = ['a']"), "A"), text(ast.parse("A += 'a'"), "A")
+    ('a.json', None, None)
+    """
+    try:
+        value = _assigned(module, name)
+    except ValueError:
+        return None
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
+
+
+def _assigned(module: ast.Module, name: str) -> ast.expr | None:
+    """The expression that a module gives a name. Raises ValueError if something is added to it later."""
     value: ast.expr | None = None
     for node in module.body:
         match node:
@@ -84,9 +108,4 @@ def literal(module: ast.Module, name: str) -> list[str] | None:
                 value = node.value
             case ast.AugAssign(target=ast.Name(id=target)) if target == name:
                 raise ValueError(f"line {node.lineno}: {name} is added to")
-    if value is None:
-        return None
-    texts = ast.literal_eval(value)
-    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"line {value.lineno}: {name} is not a list of texts")
-    return list(texts)
+    return value

@@ -9,12 +9,15 @@ from stat import S_ISREG
 
 from ..errors import UsageError
 from ..transport import below, listed, secret_name, secrets, size
-from .imports import literal, tree
+from .imports import literal, text, tree
 from .modules import Module, installed_file
 from .tar import FILE_LIMIT, LIMIT, MOST_FILES
 
 LEFT_OUT = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".DS_Store"})
 """Things that a folder in `FILES` may hold that are no data."""
+
+TOKENIZER = ".json"
+"""Ending of a `VOCABULARY` that names a tokenizer's file, instead of holding the text of each token."""
 
 FIX = "take them out of FILES and of the imports; what is large is data, which `data(root)` reads below its root"
 
@@ -31,37 +34,43 @@ class Part:
 
 
 def data_files(task: Module) -> list[Part]:
-    """The files that the task's `FILES` names, those of its folders too. Raises UsageError for what is not there."""
+    """The files that the task's `FILES` names, those of its folders too, and the tokenizer's that `VOCABULARY` names.
+
+    Raises UsageError for what is not there.
+    """
     assert task.file is not None
+    source = tree(task.file)
     try:
-        names = literal(tree(task.file), "FILES") or []
+        named = [("FILES", name) for name in literal(source, "FILES") or []]
     except (ValueError, TypeError):
         raise UsageError(
             f"{task.file}: FILES has to be a list of names that stand there, as it is read and not executed",
             'for example FILES = ["labels.txt", "vocabulary/"]',
         ) from None
+    if (words := text(source, "VOCABULARY")) and words.endswith(TOKENIZER):
+        named.append(("VOCABULARY", words))
     folder, prefix = task.file.parent, task.member.rpartition("/")[0]
-    files = [file for name in names for file in _expanded(task.file, name)]
+    files = [file for who, name in named for file in _expanded(task.file, who, name)]
     return [Part("/".join(filter(None, [prefix, file.relative_to(folder).as_posix()])), file, folder) for file in files]
 
 
-def _expanded(task: Path, name: str) -> list[Path]:
+def _expanded(task: Path, who: str, name: str) -> list[Path]:
     path = task.parent / name
     plain = name.removesuffix("/").removeprefix("./")
     if not below(plain):
         raise UsageError(
-            f"{task}: FILES names {name!r}, which is not below the task's folder",
+            f"{task}: {who} names {name!r}, which is not below the task's folder",
             "move it beside the task, or let `data(root)` read it below the data root",
         )
     if not path.exists():
         near = get_close_matches(path.name, sorted(os.listdir(path.parent)) if path.parent.is_dir() else [], n=1)
         raise UsageError(
-            f"{task}: FILES names {name!r}, and there is no {path}",
-            f"{f'did you mean {near[0]!r}? ' if near else ''}correct FILES, relative to the task's file",
+            f"{task}: {who} names {name!r}, and there is no {path}",
+            f"{f'did you mean {near[0]!r}? ' if near else ''}correct {who}, relative to the task's file",
         )
     files = list(_walk(task.parent / plain)) if path.is_dir() else [task.parent / plain]
     if not files:
-        raise UsageError(f"{task}: FILES names {name!r}, an empty folder", "take it out of FILES")
+        raise UsageError(f"{task}: {who} names {name!r}, an empty folder", f"take it out of {who}")
     return files
 
 
