@@ -1,7 +1,7 @@
 """A run's ticket as a package that the ticket runtime loads, with what was measured and where it comes from."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from ticketsmith_runtime import network as operators
 from ticketsmith_runtime.graph import Graph, evaluate
 from ticketsmith_runtime.network import Network
 from ticketsmith_runtime.package import Measured, Ticket, write
+from ticketsmith_runtime.tokenizer import Tokenizer
 from ticketsmith_runtime.vocabulary import Vocabulary
+from ticketsmith_runtime.vocabulary import outputs as logits
 
 from . import lowering
 from .applicable import NotApplicable
@@ -27,6 +29,8 @@ from .context import Context
 from .inputs import Inputs, call, outputs, rows, tensors
 from .replicate import subject_of
 from .subject import Subject
+from .tasks import Task
+from .wording import FIX, vocabulary
 
 PROBES = 4  # samples
 ACCELERATE = "ticketsmith_runtime.torch.accelerate"
@@ -42,7 +46,7 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
     found = _found(subject)
     ticket = Ticket(
         graph=found,
-        vocabulary=worded(found, context.task.vocabulary),
+        vocabulary=worded(found, context.task),
         measured=[
             Measured(batch=row.batch_size, backend=speed.kernels(row), seconds=row.p50, ratio=row.ratio)
             for row in speed.choices
@@ -70,18 +74,15 @@ def _found(subject: Subject) -> Graph | Network:
         return lowering.weights(subject.masked, subject.masks)
 
 
-def worded(found: Graph | Network, words: Sequence[str] | None) -> Vocabulary | None:
-    """The task's vocabulary. Raises UsageError if it is none, or another network's."""
-    if words is None:
+def worded(found: Graph | Network, task: Task) -> Vocabulary | Tokenizer | None:
+    """The task's vocabulary, but for weights alone, which answer nothing. Raises UsageError if it does not fit."""
+    if (words := vocabulary(task)) is None or (isinstance(found, Network) and not found.traced):
         return None
     try:
-        vocabulary = Vocabulary(list(words))
-        if not isinstance(found, Network):
-            raise ValueError("a vocabulary belongs to a network that reads tokens")
-        vocabulary.fits(found)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"VOCABULARY of the task: {error}", "mend it; `ticketsmith task check` tries it") from None
-    return vocabulary
+        words.matches(logits(found))
+    except ValueError as error:
+        raise UsageError(f"VOCABULARY of task {task.module}: {error}", FIX) from None
+    return words
 
 
 def checked(traced: Graph, network: nn.Module) -> Graph:

@@ -1,22 +1,23 @@
 """`python -m ticketsmith_runtime verify my.ticket`: hashes and numbers. `explain`: what would run here, and why.
 `generate my.ticket "It is a truth"`: what comes next, token by token; speed on the error stream.
 
-Exit codes: 0; 2 for wrong usage, or a prompt that the network cannot go on with; 5 if the package is damaged; 70 if a
-back-end gives other numbers than the weights; 130 if it was interrupted.
+Exit codes: 0; 2 for wrong usage, a prompt that the network cannot go on with, or text where the library of a tokenizer
+is not installed; 5 if the package is damaged; 70 if a back-end gives other numbers than the weights; 130 if it was
+interrupted.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from .graph import Graph
 from .model import Model, load
 from .network_model import NetworkModel
 from .package import BadPackage
 from .seal import UNSEALED
+from .tokenizer import INSTALL, LIBRARY, UNTRIED, Tokenizer
 from .verification import Unequal, verify
 
 UNEQUAL, DAMAGED, WRONG, INTERRUPTED = 70, 5, 2, 130  # 1 is what Python ends with when it dies
@@ -41,6 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BadPackage as error:
         print(f"error: {options.package}: {error}\n  fix: pack it again with `ticketsmith pack`", file=sys.stderr)
         return DAMAGED
+    except ModuleNotFoundError as error:
+        if error.name != LIBRARY:
+            raise
+        print(f"error: {options.package}: {error}\n  fix: {INSTALL}", file=sys.stderr)
+        return WRONG
     except Unequal as error:
         print(f"error: {options.package}: {error}\n  fix: report it, with `explain`", file=sys.stderr)
         return UNEQUAL
@@ -71,10 +77,10 @@ def _generated(options: argparse.Namespace) -> int:
         if not isinstance(model, NetworkModel):
             raise ValueError("this package holds no network of tokens")
         words = model.ticket.vocabulary
-        prompt: Any = options.prompt if words else _numbers(options.prompt)
-        for token in model.stream(prompt, options.max_new_tokens, **draw):
-            times.append(time.perf_counter())
-            print(_shown(token) if words else f"{token} ", end="", flush=True)
+        prompt = words.encode(options.prompt) if words else _numbers(options.prompt)
+        found = _timed(model.stream(prompt, options.max_new_tokens, **draw), times)
+        for text in words.pieces(found, prompt) if words else (f"{token} " for token in found):
+            print(_shown(text), end="", flush=True)
     except BadPackage:
         raise
     except ValueError as error:
@@ -90,6 +96,12 @@ def _numbers(prompt: str) -> list[int]:
     if not all(word.isdecimal() for word in prompt.split()):
         raise ValueError("the package has no vocabulary: a prompt is the numbers of tokens, with blanks between")
     return [int(word) for word in prompt.split()]
+
+
+def _timed(tokens: Iterable[int], times: list[float]) -> Iterator[int]:
+    for token in tokens:
+        times.append(time.perf_counter())
+        yield token
 
 
 def _shown(text: str) -> str:
@@ -108,6 +120,7 @@ def _verified(model: Model | NetworkModel) -> list[str]:
     return [
         f"{_described(model)}: digests and sizes are right",
         *([] if model.ticket.sealed else [UNSEALED]),
+        *([UNTRIED] if isinstance(words := model.ticket.vocabulary, Tokenizer) and words.untried else []),
         *(f"{name}: equal to the weights within {worst:.1e} of the outputs" for name, worst in differences.items()),
     ]
 

@@ -4,10 +4,12 @@ import os
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
+MANIFEST, WEIGHTS, TOKENIZER = "manifest.json", "weights.safetensors", "tokenizer.json"
 READ = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -32,6 +34,9 @@ class Folder:
             raise BadPackage(f"{name}: {error.strerror}") from None
         return content if len(content) <= limit else bad(name, f"is larger than {limit:,} bytes")
 
+    def only(self, *names: str) -> None:
+        """Nothing: what else lies in a folder is left alone."""
+
 
 class Zip:
     """Read in place: no file of it is ever written to disk, whatever its names say."""
@@ -40,22 +45,34 @@ class Zip:
         self.path = path
 
     def read(self, name: str, limit: int) -> bytes:
-        """Raises BadPackage if it is not there, or longer, or not alone with the other one."""
+        """Raises BadPackage if it is not there once, or longer."""
+        with self._opened() as archive:
+            if archive.namelist().count(name) != 1:
+                bad(self.path.name, f"holds no {name}, or several")
+            with archive.open(name) as file:
+                content = file.read(limit + 1)
+        return content if len(content) <= limit else bad(name, f"is larger than {limit:,} bytes")
+
+    def only(self, *names: str) -> None:
+        """Raises BadPackage if it holds other files than these."""
+        with self._opened() as archive:
+            if sorted(archive.namelist()) != sorted(names):
+                bad(self.path.name, f"holds other files than {' and '.join(names)}")
+
+    @contextmanager
+    def _opened(self) -> Iterator[zipfile.ZipFile]:
+        """The archive. Raises BadPackage for whatever is wrong with it, then and later."""
         try:
             with _regular(self.path) as opened, zipfile.ZipFile(opened) as archive:
-                if sorted(archive.namelist()) != [MANIFEST, WEIGHTS]:
-                    bad(self.path.name, f"holds other files than {MANIFEST} and {WEIGHTS}")
                 if any(each.compress_type not in READ for each in archive.infolist()):
                     bad(self.path.name, "is compressed in a way that is not read")
-                with archive.open(name) as file:
-                    content = file.read(limit + 1)
+                yield archive
         except OSError as error:
             raise BadPackage(f"{self.path.name}: {error.strerror or error}") from None
         except BadPackage:
             raise
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
             raise BadPackage(f"{self.path.name}: {error}") from None
-        return content if len(content) <= limit else bad(name, f"is larger than {limit:,} bytes")
 
 
 def _regular(path: Path) -> BinaryIO:

@@ -120,16 +120,17 @@ class NetworkModel:
     ) -> Iterator[Any]:
         """Tokens after a prompt, one by one: as many as asked for, or until all positions are filled.
 
-        Text for text, if the package has a vocabulary; numbers for numbers. Temperature 0 takes the likeliest;
-        otherwise the same seed draws the same tokens. Raises ValueError.
+        Text for text, if the package has a vocabulary or a tokenizer, as its characters become whole; numbers for
+        numbers. Temperature 0 takes the likeliest; otherwise the same seed draws the same tokens. Raises ValueError;
+        ModuleNotFoundError for text where the library of a tokenizer is not installed.
         """
         draw = Draw(temperature=temperature, top_k=top_k, seed=seed)
         if not isinstance(prompt, str):
             return stream(self.decoder, prompt, max_new_tokens, draw)
         if (words := self.ticket.vocabulary) is None:
             raise ValueError("the package has no vocabulary: give the numbers of tokens")
-        found = stream(self.decoder, words.encode(prompt), max_new_tokens, draw)
-        return (words.decode([token]) for token in found)
+        tokens = words.encode(prompt)
+        return words.pieces(stream(self.decoder, tokens, max_new_tokens, draw), tokens)
 
     @overload
     def generate(self, prompt: str, max_new_tokens: int | None = None, **draw: Any) -> str: ...

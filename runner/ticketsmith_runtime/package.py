@@ -1,4 +1,5 @@
-"""A ticket package: manifest.json and weights.safetensors, in a folder or a zip. Data only: nothing in it is executed.
+"""A ticket package: manifest.json, weights.safetensors and perhaps tokenizer.json, in a folder or a zip. Data only:
+nothing in it is executed.
 
 Every byte is checked before it is used: names, sizes against the manifest before anything is read, digests, finite
 values. What fails is a BadPackage.
@@ -13,13 +14,14 @@ from typing import Any
 
 import safetensors.numpy
 
-from . import graph_form, network_form, vocabulary
+from . import graph_form, network_form, tokenizer, vocabulary
 from . import manifest as words
-from .archive import MANIFEST, WEIGHTS, BadPackage, Folder, Zip, bad
+from .archive import MANIFEST, TOKENIZER, WEIGHTS, BadPackage, Folder, Zip, bad
 from .graph import Graph
 from .network import Network
 from .seal import has_seal, sealed
 from .tensors import checked, digest
+from .tokenizer import Tokenizer
 from .vocabulary import Vocabulary
 
 __all__ = ["MANIFEST", "WEIGHTS", "BadPackage", "Measured", "Ticket", "read", "write"]
@@ -54,7 +56,7 @@ class Ticket:
     """Run, spec, data, version, replicate, sparsity, verdict."""
     sealed: bool = True
     """Did the manifest carry its digest? One that was written before there were digests did not."""
-    vocabulary: Vocabulary | None = None
+    vocabulary: Vocabulary | Tokenizer | None = None
     """Text for the tokens of a network."""
 
 
@@ -69,10 +71,15 @@ def write(path: Path, ticket: Ticket) -> None:
         "measured": [vars(row) for row in ticket.measured],
         "machine": ticket.machine,
         "provenance": ticket.provenance,
-        **({"vocabulary": ticket.vocabulary.words} if ticket.vocabulary else {}),
     }
+    files = {}
+    if isinstance(text := ticket.vocabulary, Vocabulary):
+        manifest["vocabulary"] = text.words
+    elif text is not None:
+        manifest["tokenizer"], files[TOKENIZER] = tokenizer.described(text), text.content
+    files |= {MANIFEST: _json(sealed(manifest)), WEIGHTS: safetensors.numpy.save(tensors)}
     with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as archive:
-        for name, content in ((MANIFEST, _json(sealed(manifest))), (WEIGHTS, safetensors.numpy.save(tensors))):
+        for name, content in sorted(files.items()):
             archive.writestr(zipfile.ZipInfo(name), content)  # its date is 1980, whatever day it is
 
 
@@ -83,7 +90,8 @@ def read(path: Path) -> Ticket:
     seal = has_seal(manifest)
     form = FORMS[manifest["format"]]
     empty, expected = form.skeleton(manifest)
-    words_of = vocabulary.read(manifest, empty)
+    source.only(MANIFEST, WEIGHTS, *([TOKENIZER] if "tokenizer" in manifest else []))
+    text = tokenizer.read(manifest, source, empty) or vocabulary.read(manifest, empty)
     tensors = checked(source, expected, manifest.get("tensors"))
     return Ticket(
         graph=form.filled(empty, tensors),
@@ -91,7 +99,7 @@ def read(path: Path) -> Ticket:
         machine=words.mapping(manifest, "machine"),
         provenance=words.mapping(manifest, "provenance"),
         sealed=seal,
-        vocabulary=words_of,
+        vocabulary=text,
     )
 
 

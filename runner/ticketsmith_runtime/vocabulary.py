@@ -1,6 +1,6 @@
 """Tokens as text: a string for each, which a package may hold. Characters need no more."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .archive import MANIFEST, BadPackage, bad
@@ -41,24 +41,32 @@ class Vocabulary:
         """The text of tokens."""
         return "".join(self.words[token] for token in tokens)
 
-    def fits(self, network: Network) -> None:
-        """Raises ValueError unless a network takes these tokens and puts out a logit for each."""
-        shape = network.shapes(1)[network.outputs[0]]
-        if len(network.inputs) != 1 or network.inputs[0].type != "int":
-            raise ValueError("a vocabulary belongs to a network that reads tokens alone")
-        if not shape or shape[-1] != len(self.words):
-            raise ValueError(f"a vocabulary of {len(self.words)} strings does not fit outputs {list(shape)}")
+    def pieces(self, tokens: Iterable[int], after: Sequence[int] = ()) -> Iterator[str]:
+        """The text of each token as it comes, whatever it comes after."""
+        return (self.words[token] for token in tokens)
+
+    def matches(self, outputs: Sequence[int]) -> None:
+        """Raises ValueError unless there is a logit for each token in outputs of this shape, and no other."""
+        if not outputs or outputs[-1] != len(self.words):
+            raise ValueError(f"a vocabulary of {len(self.words)} strings does not fit outputs {list(outputs)}")
+
+
+def outputs(network: Any) -> Sequence[int]:
+    """The shape of what a network makes of one sequence. Raises ValueError unless it reads tokens alone."""
+    if not isinstance(network, Network) or [each.type for each in network.inputs] != ["int"]:
+        raise ValueError("text belongs to a network that reads tokens alone")
+    return network.shapes(1)[network.outputs[0]]
 
 
 def read(manifest: Mapping[str, Any], network: Any) -> Vocabulary | None:
     """The vocabulary of a package, if it has one. Raises BadPackage."""
     if "vocabulary" not in manifest:
         return None
-    if not isinstance(words := manifest["vocabulary"], list) or not isinstance(network, Network):
-        bad(MANIFEST, "vocabulary is no list of strings for a network of tokens")
+    if not isinstance(words := manifest["vocabulary"], list):
+        bad(MANIFEST, "vocabulary is no list of strings")
     try:
         found = Vocabulary(words)
-        found.fits(network)
+        found.matches(outputs(network))
     except ValueError as error:
         raise BadPackage(f"{MANIFEST}: {error}") from None
     return found

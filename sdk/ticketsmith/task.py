@@ -48,8 +48,12 @@ class Task(Protocol):
     """The measure that the gate judges."""
     DEFAULTS: Mapping[str, Any]
     """Spec fields that differ from those of the package: the protocol of the task."""
-    VOCABULARY: Sequence[str]
-    """The text of each token, for a network of tokens: a package of it answers text with text."""
+    VOCABULARY: Sequence[str] | str
+    """The text of each token, for a network of tokens: a package of it answers text with text.
+
+    `VOCABULARY = "tokenizer.json"` names a file of Hugging Face's tokenizers beside the task's instead: it travels with
+    the task, and to pack it takes `pip install 'ticketsmith[tokens]'`. The network may have logits to spare.
+    """
 
     def data(self, root: Path) -> Splits | Mapping[str, Any]:
         """The examples below `root`; or data sets by the names `train`, `test` and, where wanted, `validation`."""

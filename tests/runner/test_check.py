@@ -11,6 +11,8 @@ from ticketsmith_runner.check.examine import examine
 from ticketsmith_runner.check.trial import Trial
 from ticketsmith_runner.tasks import Task
 
+from ..runtime.texts import wordwise
+
 HEAD = """
 import torch
 from torch import nn
@@ -51,8 +53,12 @@ Examined = Callable[..., Examination]
 def examined(tmp_path: Path) -> Examined:
     """A check of a small classifier, with some of its parts in other words."""
 
-    def check(asked: dict[str, Any] | None = None, compared: int = 1000, **changed: str) -> Examination:
+    def check(
+        asked: dict[str, Any] | None = None, compared: int = 1000, tokenizer: bytes = b"", **changed: str
+    ) -> Examination:
         (tmp_path / "task").mkdir()
+        if tokenizer:
+            (tmp_path / "task" / "tokenizer.json").write_bytes(tokenizer)
         parts = {**PARTS, **changed}
         (tmp_path / "task" / "own.py").write_text(HEAD + "\n".join(parts.values()))
         task = Task(str(tmp_path / "task"), "own")
@@ -76,7 +82,7 @@ def notes(found: Examination) -> str:
 VOCABULARIES = {
     "VOCABULARY = ['no', 'yes']": "",
     "VOCABULARY = 'ny'": "",
-    "VOCABULARY = ['no', 'perhaps', 'yes']": "VOCABULARY has 3 strings, and the network puts out (16, 2)",
+    "VOCABULARY = ['no', 'perhaps', 'yes']": "a vocabulary of 3 strings does not fit outputs [16, 2]",
     "VOCABULARY = ['no', 'no']": "a vocabulary has 'no' twice",
     "VOCABULARY = [0, 1]": "a list of strings",
     "VOCABULARY = 7": "not iterable",
@@ -87,6 +93,28 @@ VOCABULARIES = {
 def test_a_vocabulary_has_a_string_for_each_output(examined: Examined, line: str) -> None:
     found = problems(examined(vocabulary=line))
     assert VOCABULARIES[line] in found and bool(found) == bool(VOCABULARIES[line])
+
+
+TOKENIZERS = {
+    "two tokens": (wordwise("no", "yes"), ""),
+    "one token": (wordwise("no"), ""),
+    "three tokens": (wordwise("no", "perhaps", "yes"), "a tokenizer with a token 2 does not fit outputs [16, 2]"),
+    "no tokenizer": (b"no yes", "the tokenizer cannot be read"),
+    "no file": (b"", "VOCABULARY of task own is 'tokenizer.json', which is no file that travels with it"),
+}
+
+
+@pytest.mark.parametrize("what", TOKENIZERS)
+def test_a_tokenizer_has_no_more_tokens_than_there_are_outputs(examined: Examined, what: str) -> None:
+    content, says = TOKENIZERS[what]
+    found = problems(examined(vocabulary="VOCABULARY = 'tokenizer.json'", tokenizer=content))
+    assert says in found and bool(found) == bool(says)
+
+
+@pytest.mark.parametrize("name", ["/etc/tokenizer.json", "../task/tokenizer.json"])
+def test_a_tokenizer_lies_beside_its_task(examined: Examined, name: str) -> None:
+    line = f"VOCABULARY = {name!r}"
+    assert "no file that travels with it" in problems(examined(vocabulary=line, tokenizer=wordwise("no", "yes")))
 
 
 # --- a task that is right ---------------------------------------------------------------------------------------------

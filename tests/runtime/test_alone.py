@@ -8,7 +8,7 @@ import pytest
 from ticketsmith_runtime.graph import Graph
 from ticketsmith_runtime.package import Ticket, write
 
-HEAVY = ("torch", "numba", "scipy", "onnx", "pydantic", "ticketsmith", "ticketsmith_runner")
+HEAVY = ("torch", "numba", "scipy", "onnx", "pydantic", "ticketsmith", "ticketsmith_runner", "tokenizers")
 
 
 @pytest.fixture

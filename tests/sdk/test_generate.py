@@ -11,8 +11,10 @@ from ticketsmith_runtime import load
 from ticketsmith_runtime.chain import Layer
 from ticketsmith_runtime.graph import Graph
 from ticketsmith_runtime.package import Ticket, write
+from ticketsmith_runtime.tokenizer import Tokenizer
 from ticketsmith_runtime.vocabulary import Vocabulary
 
+from ..runtime.texts import bytewise
 from ..runtime.tokens import decoder
 from .conftest import OFFLINE, cli
 
@@ -25,6 +27,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder / "text.ticket", Ticket(graph=decoder(), vocabulary=Vocabulary(WORDS)))
     write(folder / "numbers.ticket", Ticket(graph=decoder()))
     write(folder / "later.ticket", Ticket(graph=decoder("mean")))
+    written = Tokenizer(bytewise(270))
+    write(folder / "tokenizer.ticket", Ticket(graph=decoder(words=270, length=40), vocabulary=written))
     return folder
 
 
@@ -39,6 +43,30 @@ def test_a_text_goes_on(folder: Path) -> None:
 
     assert (done.returncode, done.stdout) == (0, shown(model.generate("ab a")))
     assert "7 tokens: the first after" in done.stderr
+
+
+def test_a_tokenizer_tells_the_text(folder: Path) -> None:
+    model = load(folder / "tokenizer.ticket")
+
+    for seed in ("0", "1", "2"):
+        done = cli("generate", "tokenizer.ticket", "it is 😀", "--temperature=9", "--seed", seed, cwd=folder)
+
+        text = model.generate("it is 😀", temperature=9, seed=int(seed))
+        plain = "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text)
+        assert (done.returncode, done.stdout) == (0, plain + "\n"), done.stderr
+        asked = len(model.ticket.vocabulary.encode("it is 😀"))
+        assert f"{41 - asked} tokens: the first after" in done.stderr
+
+
+def test_a_tokenizer_without_its_library_is_2_with_a_fix(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "tokenizers.py").write_text("raise ModuleNotFoundError('not here', name='tokenizers')\n")
+    argv = [sys.executable, "-m", "ticketsmith", "generate", str(folder / "tokenizer.ticket"), "it is"]
+    environment = {**OFFLINE, "PYTHONPATH": str(tmp_path)}
+
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, env=environment)
+
+    assert done.returncode == 2 and not done.stdout and "Traceback" not in done.stderr
+    assert "tokenizers, which is not installed\n  fix: `pip install 'ticketsmith[tokens]'`" in done.stderr
 
 
 def test_options_reach_the_draw(folder: Path) -> None:
@@ -59,6 +87,7 @@ def test_without_a_vocabulary_tokens_are_numbers(folder: Path) -> None:
 WRONG = {
     "a letter that nobody knows": (["text.ticket", "x"], "'x', character 0 of the text"),
     "no text": (["text.ticket", ""], "at least one token"),
+    "half a character": (["tokenizer.ticket", "\udcff"], "surrogates not allowed"),
     "a text that is too long": (["text.ticket", "a" * 10], "the prompt has 10 tokens, the network knows 9 positions"),
     "too many tokens": (["text.ticket", "a", "--max-new-tokens", "10"], "1 to 9 can follow"),
     "text for a package of numbers": (["numbers.ticket", "ab"], "has no vocabulary"),

@@ -6,13 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ticketsmith_runtime.vocabulary import Vocabulary
-
 from ..evaluate import RESERVED, moved
 from ..inputs import call, outputs
 from ..samples import CHANNELS
 from ..seeds import seeded
 from ..splits import Numbers
+from ..wording import FIX, vocabulary
 from .findings import Sentence, note, problem, some
 from .trial import Trial, tensors
 
@@ -112,20 +111,16 @@ def sampled(trial: Trial) -> Iterator[Sentence]:
 
 
 def worded(trial: Trial) -> Iterator[Sentence]:
-    """A string for each token, as many as the network has outputs."""
-    if (words := trial.task.vocabulary) is None:
-        return
-    fix = "give VOCABULARY a string for each token, all different, as many as the network puts out logits"
-    try:
-        count = len(Vocabulary(list(words)).words)
-    except (TypeError, ValueError) as error:
-        yield problem(f"VOCABULARY: {error}", fix)
+    """A string for each token, as many as the network has outputs, or a tokenizer that has no more tokens."""
+    if (words := vocabulary(trial.task)) is None:
         return
     with seeded(0), torch.no_grad(), trial.task.told("inputs"):
         given = trial.task.inputs(moved(trial.batch, torch.device("cpu")))
         shape = tuple(outputs(call(trial.network.eval(), given))[0].shape)
-    if shape[-1:] != (count,):
-        yield problem(f"VOCABULARY has {count} strings, and the network puts out {shape}", fix)
+    try:
+        words.matches(shape)
+    except ValueError as error:
+        yield problem(f"VOCABULARY of task {trial.task.module}: {error}", FIX)
 
 
 def _column(trial: Trial, name: str, value: Any, fix: str, finite: bool = True) -> Iterator[Sentence]:

@@ -36,7 +36,7 @@ def generate(
     seed: Seed = 0,
     threads: Threads = 1,
 ) -> int:
-    """Go on with a text, token by token. Exit code 2: the network cannot, or knows no such prompt; 5: damaged."""
+    """Go on with a text, token by token. Exit code 2: it cannot, knows no such text, or lacks a library; 5: damaged."""
     needed()
     options = {"max-new-tokens": max_new_tokens, "temperature": temperature, "top-k": top_k, "seed": seed}
     words = [f"--{name}={value}" for name, value in {**options, "threads": threads}.items() if value is not None]
