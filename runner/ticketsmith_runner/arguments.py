@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
         commands.choices[name].add_argument("--level", type=int, required=True)
     commands.choices["pack"].add_argument("--to", type=Path, required=True, help="file that is not there yet")
     commands.choices["pack"].add_argument("--onnx", type=Path, help="another one, for the compacted network")
+    commands.choices["pack"].add_argument("--precision", choices=["fp32", "int8"], default="fp32")
     one = commands.choices["step"]
     one.add_argument("--arm", required=True)
     one.add_argument("--kinds", required=True, help="comma-separated, in order")

@@ -15,7 +15,9 @@ from ticketsmith.lottery.results import Speed, Verdict
 from ticketsmith.lottery.steps import Benchmark, Gate
 from ticketsmith_runtime import network as operators
 from ticketsmith_runtime.graph import Graph, evaluate
+from ticketsmith_runtime.int8.quantization import precision
 from ticketsmith_runtime.network import Network
+from ticketsmith_runtime.network_model import SPARSE
 from ticketsmith_runtime.package import Measured, Ticket, write
 from ticketsmith_runtime.tokenizer import Tokenizer
 from ticketsmith_runtime.vocabulary import Vocabulary
@@ -25,6 +27,7 @@ from . import lowering
 from .applicable import NotApplicable
 from .backends.admission import Unequal, compare
 from .backends.onnx_model import model
+from .backends.table import TICKET_IN_INT8 as TICKET
 from .context import Context
 from .inputs import Inputs, call, outputs, rows, tensors
 from .replicate import subject_of
@@ -36,29 +39,62 @@ PROBES = 4  # samples
 ACCELERATE = "ticketsmith_runtime.torch.accelerate"
 
 
-def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | None = None) -> None:
+def pack(
+    step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | None = None, whole: bool = False
+) -> None:
     """Write the replicate that `step` measured to `to`, a file that is not there yet. Raises TicketSmithError.
 
-    `onnx`: a file for the compacted network, for other runtimes; they multiply its zeros.
+    `onnx`: a file for the compacted network, for other runtimes; they multiply its zeros.  `whole`: in int8.
     """
     speed = Speed.model_validate_json(context.ledger.read(step, "speed.json"))
     subject = subject_of(step, context, speed.replicate)
-    found = _found(subject)
+    found = _whole(subject) if whole else _found(subject)
     ticket = Ticket(
         graph=found,
         vocabulary=worded(found, context.task),
-        measured=[
-            Measured(batch=row.batch_size, backend=speed.kernels(row), seconds=row.p50, ratio=row.ratio)
-            for row in speed.choices
-        ],
+        measured=list(_in_int8(speed) if whole else _chosen(speed)),
         machine=speed.machine.model_dump(mode="json"),
-        provenance=_provenance(step, gate, context, speed),
+        provenance=_provenance(step, gate, context, speed) | ({"int8": _said(speed)} if whole else {}),
     )
     with _writing(to, "-o"):
         write(to, ticket)
     if onnx:
         with _writing(onnx, "--onnx"), onnx.open("xb") as file:
             file.write(model(subject.compacted))
+
+
+def _chosen(speed: Speed) -> Iterator[Measured]:
+    for row in speed.choices:
+        yield Measured(batch=row.batch_size, backend=speed.kernels(row), seconds=row.p50, ratio=row.ratio)
+
+
+def _in_int8(speed: Speed) -> Iterator[Measured]:
+    for row in speed.rows:
+        if row.backend == TICKET:
+            yield Measured(batch=row.batch_size, backend=SPARSE, seconds=row.p50, ratio=row.ratio)
+
+
+def _said(speed: Speed) -> dict[str, Any]:
+    """The verdict on the ticket in int8, which is another network than the ticket."""
+    verdict = next((each for each in speed.quantized if each.ticket), None)
+    if verdict is None:
+        print(f"nobody has judged the ticket in int8: {speed.unjudged or 'it was not measured'}", file=sys.stderr)
+        return {"status": None}
+    if verdict.status != "PASS":
+        print(f"in int8 the gate says {verdict.status}: {verdict.reason}", file=sys.stderr)
+    return {"status": verdict.status, "reason": verdict.reason, "score": verdict.score.mean}
+
+
+def _whole(subject: Subject) -> Network:
+    """The ticket in int8. Raises UsageError if it has nothing that int8 is for."""
+    try:
+        checked_network(subject.network, subject.masked, subject.inputs)
+        if precision(subject.whole) != "float32":
+            return subject.whole
+        reason = "it has no Linear and no convolution of weights that are known"
+    except NotApplicable as found:
+        reason = str(found)
+    raise UsageError(f"the ticket cannot be packed in int8: {reason}", "leave --precision out")
 
 
 def _found(subject: Subject) -> Graph | Network:

@@ -121,8 +121,12 @@ def _verified(model: Model | NetworkModel) -> list[str]:
         f"{_described(model)}: digests and sizes are right",
         *([] if model.ticket.sealed else [UNSEALED]),
         *([UNTRIED] if isinstance(words := model.ticket.vocabulary, Tokenizer) and words.untried else []),
-        *(f"{name}: equal to the weights within {worst:.1e} of the outputs" for name, worst in differences.items()),
+        *(f"{name}: equal to the weights{_within(worst)}" for name, worst in differences.items()),
     ]
+
+
+def _within(worst: float) -> str:
+    return f" within {worst:.1e} of the outputs" if worst else ", bit for bit"
 
 
 def _described(model: Model | NetworkModel) -> str:

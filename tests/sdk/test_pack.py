@@ -115,3 +115,16 @@ def test_what_another_machine_measured_is_measured_here_beside_it(verdicts: Verd
     assert all(each.returncode == 0 and "another CPU" not in each.stdout for each in done), done[0].stderr
     assert done[0].stdout == done[1].stdout  # measured once
     assert Speed.model_validate_json(ledger.read(step, "speed.json")).machine.cpu == "another CPU"
+
+
+def test_a_package_in_int8_has_the_verdict_on_it(verdicts: Verdicts, package: Path) -> None:
+    to = package.parent / "int8.ticket"
+    done = cli("pack", verdicts.passed, "-o", str(to), "--precision", "int8", cwd=verdicts.folder)
+    assert done.returncode == 0, done.stderr
+
+    ticket = load(to).ticket
+    said = cli("verify", str(to), cwd=verdicts.folder).stdout
+    assert ticket.provenance["int8"]["status"] in ("PASS", "UNDECIDED")
+    assert {row.backend for row in ticket.measured} <= {"operators"} and ticket.measured
+    assert "operators: equal to the weights, bit for bit" in said
+    assert load(to)(np.zeros((3, 1, 8, 8))).shape == (3, 10)

@@ -23,6 +23,8 @@ class Row:
 TICKET, DENSE, INT8 = Kind(), Kind(dense=True), Kind(dense=True, precision="int8")
 HALF, DENSE_HALF = Kind(precision="float16", asked=True), Kind(dense=True, precision="float16")
 
+TICKET_IN_INT8 = "ticket-int8"
+
 BACKENDS: dict[str, Backend] = {
     # The dense network: opponents, and our own loops as a control.
     "pytorch": Row(DENSE, lambda s: Forward(caller(s.dense, s.inputs))),
@@ -51,6 +53,6 @@ BACKENDS: dict[str, Backend] = {
     "vectors": vectors,
     "windows": Row(TICKET, lambda s: single(s.compacted, "windows")),
     "operators": Row(TICKET, operators),
-    "ticket-int8": Row(Kind(precision="int8"), in_int8),
+    TICKET_IN_INT8: Row(Kind(precision="int8"), in_int8),
     "cuda-semi24": cuda_semi24,
 }

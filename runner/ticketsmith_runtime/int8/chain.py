@@ -116,10 +116,11 @@ def _ordered(found: Sequence[Link]) -> Iterator[Weights]:
 
 
 PARTS = 5
+"""Pieces of memory for each layer."""
 
 
 def _parts(layer: Packed, pitch: int, rows: int) -> list[NDArray[np.float32]]:
-    """Where rows begin, and what a layer reads, all as words of 32 bits."""
+    """Offsets of the rows, and all that a layer reads, as words of 32 bits."""
     offsets = (np.arange(rows) * pitch).astype(np.int32)
     parts = (offsets, layer.begins, layer.starts, layer.slots, layer.units)
     return [np.ascontiguousarray(part).view(np.float32).ravel() for part in parts]

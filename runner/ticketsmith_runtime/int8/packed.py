@@ -39,7 +39,7 @@ def whole(constants: Sequence[Constant]) -> Weights:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Packed:
-    """What `@layer` reads of a layer."""
+    """Memory that `@layer` reads of a layer."""
 
     begins: NDArray[np.int32]
     """(G + 1): the first step of each group, and the end."""

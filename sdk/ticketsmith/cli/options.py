@@ -10,6 +10,13 @@ import typer
 AUTO = "auto"
 
 
+class Precision(StrEnum):
+    """Numbers of a package's weights."""
+
+    fp32 = "fp32"
+    int8 = "int8"
+
+
 class Output(StrEnum):
     """The form of standard output."""
 

@@ -10,7 +10,7 @@ import typer
 
 from ..endings import chosen
 from .commands import command
-from .options import DataRoot, Replicate, RunId, StoreUrl, file
+from .options import DataRoot, Precision, Replicate, RunId, StoreUrl, file
 
 RUNTIME = ("llvmlite", "numpy", "safetensors")
 
@@ -24,6 +24,7 @@ Onnx = Annotated[
         metavar="FILE", callback=file, help="The compacted network too, for other runtimes, which gain little."
     ),
 ]
+Precise = Annotated[Precision, typer.Option(help="Numbers of its weights: what was trained, or steps of 8 bits.")]
 Package = Annotated[
     Path, typer.Argument(metavar="PACKAGE", help="What `pack` wrote: a zip, or the folder it unpacks to.")
 ]
@@ -36,6 +37,7 @@ def pack(
     data_root: DataRoot = "data",
     replicate: Replicate = None,
     onnx: Onnx = None,
+    precision: Precise = Precision.fp32,
 ) -> int:
     """Write the last round's ticket as a package that `ticketsmith_runtime` loads; measured if it was not here."""
     from ..executors.local import run as start
@@ -52,7 +54,7 @@ def pack(
     place = ["--cohort", str(step.cohort), "--level", str(step.level)]
     measured = ["step", *place, "--arm", step.arm, "--kinds", step.kind]
     export = ["--onnx", str(onnx)] if onnx else []
-    for part in (measured, ["pack", *place, "--to", str(to), *export]):
+    for part in (measured, ["pack", *place, "--to", str(to), "--precision", precision, *export]):
         if code := start(spec, part, store=opened.url, data_root=data_root, workers=1, listen=complain):
             return code
     typer.echo(f"{to}: {to.stat().st_size:,} bytes, level {step.level}")

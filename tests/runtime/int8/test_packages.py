@@ -1,0 +1,120 @@
+"""Packages in int8: what is written is read, and what is wrong is named; and they answer without a word from torch."""
+
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.runtime.int8.machines import HOST
+from tests.runtime.int8.test_same_bytes import drawn, made
+from tests.runtime.tokens import LENGTH, WORDS, decoder
+
+from ticketsmith_runtime import BadPackage, load, sizes
+from ticketsmith_runtime.archive import MANIFEST
+from ticketsmith_runtime.int8.quantization import precision, quantized
+from ticketsmith_runtime.model import Model
+from ticketsmith_runtime.network import Network, evaluate
+from ticketsmith_runtime.network_model import NetworkModel
+from ticketsmith_runtime.package import Ticket, write
+from ticketsmith_runtime.verification import verify
+
+
+def opened(path: Path) -> NetworkModel:
+    model = load(path)
+    assert not isinstance(model, Model)
+    return model
+
+
+@pytest.fixture(params=["chain", "residual"])
+def packed(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Network]:
+    net, _ = made(request.param, 0.8)
+    write(tmp_path / "my.ticket", Ticket(graph=net))
+    return tmp_path / "my.ticket", net
+
+
+def test_what_is_written_is_read_and_answers_the_same_bytes(packed: tuple[Path, Network]) -> None:
+    path, net = packed
+    model, x = opened(path), drawn(9, *net.inputs[0].shape)
+    assert np.array_equal(model(x), evaluate(net, [x], np.float32)[0], equal_nan=True)
+    assert verify(model) == {"numpy": 0.0, "operators": 0.0}
+    assert "in int8" in model.explain()
+    for ours, theirs in zip(model.network.constants, net.constants, strict=True):
+        assert ours.array.dtype == theirs.array.dtype
+        assert np.array_equal(ours.array, theirs.array)
+
+
+def test_a_package_is_a_third_of_the_weights(tmp_path: Path) -> None:
+    net = decoder(words=500, length=40)
+    for name, each in (("fp32", net), ("int8", quantized(net))):
+        write(tmp_path / name, Ticket(graph=each))
+    assert precision(quantized(net)) == "int8"
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert sizes["int8"] < sizes["fp32"]
+
+
+HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "an input in steps": (lambda m: m["inputs"][0].update(type="int8"), "a type is none of"),
+    "a layer without its steps": (lambda m: _first(m).update(reads=_first(m)["reads"][:2]), "that are not there"),
+    "steps of other units": (lambda m: _first(m)["reads"].__setitem__(2, _first(m)["reads"][1]), "do not fit"),
+    "weights of floats": (lambda m: m["constants"][_first(m)["reads"][1] - 1].update(type="float"), "values is int8"),
+    "weights of whole numbers": (lambda m: m["constants"][_first(m)["reads"][1] - 1].update(type="int"), "keeps"),
+}
+
+
+def _first(manifest: dict[str, Any]) -> dict[str, Any]:
+    node: dict[str, Any] = next(node for node in manifest["nodes"] if node["operator"].endswith("8"))
+    return node
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_manifest_is_checked(packed: tuple[Path, Network], tmp_path: Path, what: str) -> None:
+    change, says = HOSTILE[what]
+    folder = unpacked(packed[0], tmp_path, change)
+    with pytest.raises(BadPackage, match=re.escape(says)):
+        load(folder)
+
+
+def test_a_unit_whose_sum_might_not_fit_is_refused() -> None:
+    inputs = sizes.LONGEST + 1
+    with pytest.raises(ValueError, match="are the most in int8"):
+        sizes.linear8((1, inputs), (1, inputs), (1,))
+    geometry = {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1}
+    with pytest.raises(ValueError, match="are the most in int8"):
+        sizes.conv8((1, inputs, 1, 1), (1, inputs, 1, 1), (1,), **geometry)
+
+
+def unpacked(path: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    folder = tmp_path / "folder"
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(folder)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["digest"]
+    change(manifest)
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    return folder
+
+
+def test_a_machine_without_instructions_is_answered_by_numpy(packed: tuple[Path, Network]) -> None:
+    path, net = packed
+    bare = load(path, machine=HOST.without("avx2", "avx512f", "avx512vnni", "avxvnni"))
+    x = drawn(9, *net.inputs[0].shape)
+    assert np.array_equal(bare(x), evaluate(net, [x], np.float32)[0], equal_nan=True)
+
+
+def test_tokens_are_generated_in_int8(tmp_path: Path) -> None:
+    net = quantized(decoder())
+    write(tmp_path / "my.ticket", Ticket(graph=net))
+    model = opened(tmp_path / "my.ticket")
+    tokens = [1, 4, 2]
+    for found in model.stream(tokens.copy(), LENGTH - 3):
+        window = np.zeros((1, LENGTH), np.int64)
+        window[0, : len(tokens)] = tokens
+        logits = evaluate(net, [window], np.float32)[0][0, len(tokens) - 1]
+        assert found == logits.argmax()
+        tokens.append(found)
+    assert len(tokens) == LENGTH
+    assert set(tokens) <= set(range(WORDS))
