@@ -27,6 +27,9 @@ import numpy as np
 COLUMNS = ("name", "traced", "equal", "accelerated", "trace_s", "compile_s", "code_bytes", "peak_bytes", "reason")
 TIMED = ("resnet18", "mobilenet_v3_large", "vit_b_16")
 GOAL, SPARSITY, LARGE, PATIENCE = 1.8, 0.8, 100e6, 900
+INT8_GOAL = 3.0
+"""Of the ticket in int8, against the best dense fp32; and against the best dense int8:"""
+INT8_GOALS = {"resnet18": 1.7, "resnet50": 1.7, "vit_b_16": 1.8}
 BATCHES = (1, 3)
 TOLERANCE = 1e-4
 
@@ -196,6 +199,7 @@ def speeds(chosen: list[str]) -> Iterator[dict[str, Any]]:
 
     from ticketsmith.lottery.spec import BenchmarkOptions
     from ticketsmith_runner.backends import every
+    from ticketsmith_runner.backends.table import TICKET_IN_INT8
     from ticketsmith_runner.steps.benchmark import benchmark
     from ticketsmith_runner.subject import Subject
 
@@ -213,11 +217,19 @@ def speeds(chosen: list[str]) -> Iterator[dict[str, Any]]:
         options = BenchmarkOptions(batch_sizes=(1, 16), rounds=16, seconds=0.05)
         speed = benchmark(subject, options, backends, make=partial(_made, name))
         for row in speed.rows:
-            if row.backend == "operators":
-                dense = [each.backend for each in speed.rows if each.batch_size == row.batch_size and each.ratio == 1]
-                found = {"name": name, "batch": row.batch_size, "seconds": row.p50, "dense": dense[0]}
-                found |= {"ratio": row.ratio, "low": row.low, "high": row.high, "reached": row.ratio >= GOAL}
-                yield found | {key: best and best.ratio for key, best in (("int8", row.int8), ("any", row.any))}
+            if row.backend in ("operators", TICKET_IN_INT8):
+                precision = speed.precisions.get(row.backend, "float32")
+                found = {"name": name, "batch": row.batch_size, "precision": precision, "seconds": row.p50}
+                found |= {"dense": speed.opponent(row.batch_size), "ratio": row.ratio, "low": row.low, "high": row.high}
+                found |= {key: best and best.ratio for key, best in (("int8", row.int8), ("any", row.any))}
+                yield found | {"reached": _reached(name, precision, row.ratio, found["int8"])}
+
+
+def _reached(name: str, precision: str, ratio: float, int8: float | None) -> bool | None:
+    """Tell whether a row reaches its goals; None where it has none."""
+    if precision == "float32":
+        return ratio >= GOAL
+    return ratio >= INT8_GOAL and (int8 or 0) >= INT8_GOALS[name] if name in INT8_GOALS else None
 
 
 def _made(name: str) -> Any:
@@ -236,7 +248,9 @@ def shown(rows: Iterator[dict[str, Any]], output: str, speed: bool) -> None:
     if output == "json":
         print(json.dumps({"rows": found}, indent=2))
     elif speed:
-        print(f"{sum(row['reached'] for row in found)} of {len(found)} reach {GOAL}x of the best dense fp32")
+        goals = [row["reached"] for row in found if row["reached"] is not None]
+        said = f"{GOAL}x of the best dense fp32 and, in int8, {INT8_GOAL}x, and {INT8_GOALS} of the best dense int8"
+        print(f"{sum(goals)} of {len(goals)} reach their goals: {said}")
     else:
         counts = {key: sum(row[key] is True for row in found) for key in ("traced", "equal", "accelerated")}
         print(f"{len(found)} networks: " + ", ".join(f"{count} {key}" for key, count in counts.items()))
