@@ -37,6 +37,11 @@ class Layer:
         """Weights that the mask keeps."""
         return int(self.alive_OI.sum())
 
+    @property
+    def kept_weights(self) -> NDArray[np.float32]:
+        """Weights that the mask keeps, unit by unit: (K,)."""
+        return self.weight_OI[self.alive_OI].astype(np.float32, copy=False)
+
     def constants_O(self) -> NDArray[np.floating]:
         """Outputs of units that read nothing."""
         return self.bend(self.bias_O)
@@ -54,7 +59,9 @@ class Layer:
         )
 
     def with_inputs(self, kept_I: Kept | NDArray[np.int64]) -> "Layer":
-        return replace(self, weight_OI=self.weight_OI[:, kept_I], alive_OI=self.alive_OI[:, kept_I])
+        """The same with some inputs, or with inputs in another order. Rows stay rows in memory."""
+        at_I = np.flatnonzero(kept_I) if kept_I.dtype == bool else kept_I
+        return replace(self, weight_OI=self.weight_OI.take(at_I, 1), alive_OI=self.alive_OI.take(at_I, 1))
 
 
 def compact(layers: Sequence[Layer]) -> list[Layer]:

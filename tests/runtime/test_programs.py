@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from ticketsmith_runtime.batches import tiled
 from ticketsmith_runtime.chain import Layer, compact
 from ticketsmith_runtime.graph import Graph, evaluate
-from ticketsmith_runtime.kernels import pell, windows
+from ticketsmith_runtime.kernels import pell
+from ticketsmith_runtime.kernels._greedy import steps
 from ticketsmith_runtime.kernels._isa import AVX2, AVX512
+from ticketsmith_runtime.kernels._rows import rows
 from ticketsmith_runtime.program import Program
 from ticketsmith_runtime.samples import SINGLES, single
 
@@ -234,28 +236,11 @@ def test_weights_of_19_bits_are_the_nearest_ones():
     assert (np.abs(shared - weights)[kept] <= 2.0**-19 * np.abs(weights)[kept]).all()
 
 
-@given(
-    shape=st.tuples(st.integers(1, 40), st.integers(1, 60)),
-    density=st.sampled_from([0.0, 0.05, 0.3, 1.0]),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_steps_of_windows_have_every_weight_once(shape, density, seed):
-    alive_OI = np.random.default_rng(seed).random(shape) < density
-
-    steps = windows.schedule(alive_OI)
-
-    group_S = np.repeat(np.arange(len(steps.lengths_G)), steps.lengths_G)
-    step, lane = np.nonzero(steps.inputs_SU >= 0)
-    inputs = steps.inputs_SU[step, lane]
-    assert sorted(np.stack([8 * group_S[step] + lane, inputs], 1).tolist()) == np.argwhere(alive_OI).tolist()
-    assert ((inputs >= steps.starts_S[step]) & (inputs < steps.starts_S[step] + 8)).all()
-    assert all(row.any() for row in steps.inputs_SU >= 0)
-
-
 def test_vectors_fill_every_step_of_windows(chain):
     layer = chain([50, 48], 1.0)[0]
     layer.alive_OI[:] = (np.random.default_rng(0).random((3, 50)) < 0.2).repeat(16, 0)
 
     _, (arranged,) = pell.arrange([layer])
 
-    assert (windows.schedule(arranged.alive_OI).inputs_SU >= 0).all()
+    found = steps(rows(arranged.alive_OI), 8, 8)
+    assert len(found.slots_K) == 8 * len(found.starts_S)

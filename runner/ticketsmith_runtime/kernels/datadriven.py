@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..chain import Layer
 from ._blocks import even
 from ._isa import Function, Isa
+from ._rows import rows as rows_of
 
 CACHE = 32_768
 """Bytes of inputs that a stretch may take, over all tiles that are summed at once."""
@@ -53,39 +54,32 @@ def pack(layer: Layer, isa: Isa, tiles: int, rows: int) -> Packed:
     """
     heads: list[NDArray[np.int64]] = []
     weights, offsets = [np.zeros(0, np.float32)], [np.zeros(0, np.uint16)]
-    for stretch in _stretches(layer, isa, tiles):
+    stretches, kept, values_K = _stretches(layer, isa, tiles), rows_of(layer.alive_OI), layer.kept_weights
+    lengths_OT = kept.parts(np.array([0, *(stretch.stop for stretch in stretches)]))
+    begins_OT = (np.cumsum(lengths_OT) - lengths_OT.ravel()).reshape(lengths_OT.shape)
+    for stretch, lengths_O, begins_O in zip(stretches, lengths_OT.T, begins_OT.T, strict=True):
         heads.append(np.array([stretch.start * isa.bytes]))
-        lengths_O = layer.alive_OI[:, stretch.start : stretch.stop].sum(1)
         order = np.argsort(-lengths_O, kind="stable")[: np.count_nonzero(lengths_O)]
         whole = len(order) // rows * rows
         for groups in (order[:whole].reshape(-1, rows), order[whole:].reshape(-1, 1)):
             longest_G = lengths_O[groups[:, 0]]
             heads += [np.array([len(groups)]), np.column_stack([longest_G, groups * isa.bytes]).ravel()]
-            values, inputs = _entries(layer, groups, longest_G, stretch)
-            weights.append(values)
-            offsets.append((inputs * (isa.bytes // UNIT)).astype(np.uint16))
+            source_E, missing_E = _entries(begins_O[groups], lengths_O[groups], longest_G)
+            weights.append(values_K[source_E])
+            weights[-1][missing_E] = 0
+            offsets.append(((kept.inputs_K[source_E] - stretch.start) * (isa.bytes // UNIT)).astype(np.uint16))
     return Packed(np.concatenate(heads).astype(np.uint32), np.concatenate(weights), np.concatenate(offsets))
 
 
 def _entries(
-    layer: Layer, groups: NDArray[np.int64], longest_G: NDArray[np.int64], stretch: range
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Weights, and their inputs counted from the beginning of the stretch: group by group, step by step, row by row."""
-    rows = groups.shape[1]
-    row_R = groups.ravel()
-    kept = layer.alive_OI[row_R, stretch.start : stretch.stop]
-    lengths_R, steps_R = kept.sum(1), np.repeat(longest_G, rows)
-    _, inputs_K = np.nonzero(kept)
-    values_K = layer.weight_OI[row_R, stretch.start : stretch.stop][kept]
-    place_E = np.repeat(np.arange(len(row_R)), steps_R)
-    step_E = np.arange(len(place_E)) - np.repeat(np.cumsum(steps_R) - steps_R, steps_R)
-    source_E = (np.cumsum(lengths_R) - lengths_R)[place_E] + np.minimum(step_E, lengths_R[place_E] - 1)
-    begin_R = np.repeat((np.cumsum(longest_G) - longest_G) * rows, rows) + np.arange(len(row_R)) % rows
-    to_E = begin_R[place_E] + step_E * rows
-    weights, inputs = np.zeros(len(place_E), np.float32), np.zeros(len(place_E), np.int64)
-    weights[to_E] = np.where(step_E < lengths_R[place_E], values_K[source_E], 0)
-    inputs[to_E] = inputs_K[source_E]
-    return weights, inputs
+    begins_GR: NDArray[np.int64], lengths_GR: NDArray[np.int64], longest_G: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Number of each entry's weight, group by group, step by step, row by row; and the entries beyond a row's last."""
+    group_S = np.repeat(np.arange(len(longest_G)), longest_G)
+    step_S = np.arange(len(group_S)) - (np.cumsum(longest_G) - longest_G)[group_S]
+    beyond_SR = step_S[:, None] - (lengths_GR - 1)[group_S]
+    source_SR = (begins_GR + lengths_GR - 1)[group_S] + np.minimum(beyond_SR, 0)
+    return source_SR.ravel(), beyond_SR.ravel() > 0
 
 
 def _words(offsets: NDArray[np.uint16]) -> NDArray[np.float32]:

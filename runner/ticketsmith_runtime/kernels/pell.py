@@ -9,18 +9,21 @@ is asked for, they keep 19 bits and hold their index in the rest.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..chain import Layer
+from ._greedy import steps as greedy
 from ._isa import AVX512, Function
+from ._rows import Rows, rows
 
 UNITS = STEP = 16
 WINDOW = 32
 BITS, SHARED = 5, 6
 """Bits of a pick; and picks in a word of 32."""
-FAR = np.iinfo(np.int64).max
+SHIFTS = BITS * np.arange(SHARED, dtype=np.uint32)[:, None]
 SPILL = 2.5
 """Cost of a spilled slot, in slots: its window is loaded for it alone."""
 
@@ -61,57 +64,67 @@ class Group:
 
 def pack(layer: Layer) -> list[Group]:
     """A group per 16 units, each with the number of slots per step that costs it least."""
-    units, inputs = layer.weight_OI.shape
-    steps, groups = max(1, -(-inputs // WINDOW)) * 2, -(-units // UNITS)
-    lengths_O = np.zeros(groups * UNITS, np.int64)
-    lengths_O[:units] = layer.alive_OI.sum(1)
-    kept_ON = np.full((len(lengths_O), 1 + int(lengths_O.max())), FAR)
-    for kept_N, alive_I in zip(kept_ON, layer.alive_OI, strict=False):
-        kept_N[: int(alive_I.sum())] = np.flatnonzero(alive_I)
-    least, most = int(lengths_O[:units].min() / steps), int(lengths_O.max() / steps) + 3
-    fits = {per_step: _fit(kept_ON, steps, per_step) for per_step in range(max(1, least), min(most, STEP) + 1)}
-    spilled = {n: ((slot_ON < 0) & (kept_ON < FAR)).sum(1).reshape(groups, UNITS).max(1) for n, slot_ON in fits.items()}
-    packed = []
-    for g in range(groups):
-        best = min(fits, key=lambda n: n * steps + SPILL * spilled[n][g])
-        rows = slice(g * UNITS, (g + 1) * UNITS)
-        packed.append(_group(layer, g * UNITS, kept_ON[rows], fits[best][rows], best, best * steps))
-    return packed
+    kept = rows(layer.alive_OI)
+    steps, groups = max(1, -(-layer.weight_OI.shape[1] // WINDOW)) * 2, kept.groups(UNITS)
+    lengths_O = np.pad(kept.lengths_O, (0, groups * UNITS - len(kept.lengths_O)))
+    blocks_SO = np.ascontiguousarray(kept.parts(STEP * np.arange(steps + 1)).T.astype(np.int8))
+    blocks_SO = np.pad(blocks_SO, ((0, 0), (0, groups * UNITS - len(kept.lengths_O))))
+    least, most = int(kept.lengths_O.min() / steps), int(lengths_O.max() / steps) + 3
+    choices = np.arange(max(1, least), min(most, STEP) + 1)
+    spilled_CO = np.array([lengths_O - np.sum(_fit(blocks_SO, n), (0, 1), np.int64) for n in choices])
+    spilled_CG = spilled_CO.reshape(len(choices), groups, UNITS).max(2)
+    best_G = choices[np.argmin(choices[:, None] * steps + SPILL * spilled_CG, 0)]
+    return _groups(layer, kept, best_G, _slots(kept, blocks_SO, best_G), steps)
 
 
-def _fit(kept_ON: NDArray[np.int64], steps: int, per_step: int) -> NDArray[np.int64]:
-    """The slot of each weight, -1 where it is spilled. At each step a unit takes the oldest weights in the window."""
-    rows, slot_ON, at_O = np.arange(len(kept_ON)), np.full(kept_ON.shape, -1), np.zeros(len(kept_ON), np.int64)
-    for step in range(steps):
-        while (late_O := kept_ON[rows, at_O] < STEP * step).any():
-            at_O += late_O
-        for slot in range(per_step):
-            takes_O = kept_ON[rows, at_O] < STEP * step + WINDOW
-            slot_ON[rows[takes_O], at_O[takes_O]] = step * per_step + slot
-            at_O += takes_O
-    return slot_ON
+def _fit(blocks_SO: NDArray[np.int8], per_step: Any) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """Weights of each 16 inputs that are taken in time, and at the step before that; the rest is spilled.
+
+    At each step a unit takes the oldest weights in the window, `per_step` at most.
+    """
+    late_SO, early_SO = np.zeros_like(blocks_SO), np.zeros_like(blocks_SO)
+    for step, (left_O, late_O) in enumerate(zip(blocks_SO - early_SO, late_SO, strict=True)):
+        left_O -= early_SO[step]
+        np.minimum(left_O, per_step, out=late_O)
+        if step + 1 < len(blocks_SO):
+            np.minimum(blocks_SO[step + 1], per_step - late_O, out=early_SO[step + 1])
+    return late_SO, early_SO
 
 
-def _group(
-    layer: Layer, first: int, kept_UN: NDArray[np.int64], slot_UN: NDArray[np.int64], per_step: int, regular: int
-) -> Group:
-    places = [(u, int(kept_UN[u, n]), int(slot_UN[u, n])) for u, n in np.argwhere(slot_UN >= 0).tolist()]
-    windows: list[int] = []
-    left = [
-        [int(i) for i in kept_N[(slot_N < 0) & (kept_N < FAR)]] for kept_N, slot_N in zip(kept_UN, slot_UN, strict=True)
+def _slots(kept: Rows, blocks_SO: NDArray[np.int8], best_G: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The slot of each weight in its group, -1 where it is spilled: first those left from the step before."""
+    best_O, units, steps = np.repeat(best_G, UNITS).astype(np.int8), len(kept.begins_O) - 1, len(blocks_SO)
+    late_B, early_B, size_B = (
+        each[:, :units].T.astype(np.int64).ravel() for each in (*_fit(blocks_SO, best_O), blocks_SO)
+    )
+    before_B = np.append(0, late_B[:-1])
+    step_B, best_B = np.tile(np.arange(steps), units), np.repeat(best_O[:units].astype(np.int64), steps)
+    early_at_B, late_at_B = (step_B - 1) * best_B + before_B, step_B * best_B - early_B
+    rank_K = np.arange(len(kept.inputs_K)) - np.repeat(np.cumsum(size_B) - size_B, size_B)
+    early_K = rank_K < np.repeat(early_B, size_B)
+    slot_K = rank_K + np.where(early_K, np.repeat(early_at_B, size_B), np.repeat(late_at_B, size_B))
+    return np.where(rank_K < np.repeat(early_B + late_B, size_B), slot_K, -1)
+
+
+def _groups(layer: Layer, kept: Rows, best_G: NDArray[np.int64], slot_K: NDArray[np.int64], steps: int) -> list[Group]:
+    """All groups, in one piece of memory."""
+    spills_K, units_K = slot_K < 0, kept.units_K
+    spilled = greedy(kept.some(spills_K), UNITS, WINDOW, align=STEP)
+    regular_G = best_G * steps
+    ends_G = np.cumsum(regular_G + spilled.lengths_G)
+    begins_G, spilled_G = ends_G - regular_G - spilled.lengths_G, np.cumsum(spilled.lengths_G)
+    group_K, step_S = units_K // UNITS, spilled.slots_K // UNITS
+    windows_K = slot_K // best_G[group_K] * STEP
+    windows_K[spills_K] = spilled.starts_S[step_S]
+    at_K = begins_G[group_K] + slot_K
+    at_K[spills_K] = (ends_G - spilled_G)[group_K[spills_K]] + step_S
+    weights, picks = np.zeros((int(ends_G[-1]), UNITS), np.float32), np.zeros((int(ends_G[-1]), UNITS), np.uint8)
+    weights[at_K, units_K % UNITS] = layer.kept_weights
+    picks[at_K, units_K % UNITS] = kept.inputs_K - windows_K
+    return [
+        Group(int(best), weights[begin:end], picks[begin:end], spilled.starts_S[last - count : last].tolist())
+        for best, begin, end, last, count in zip(best_G, begins_G, ends_G, spilled_G, spilled.lengths_G, strict=True)
     ]
-    while any(left):
-        window = min(inputs[0] for inputs in left if inputs) // STEP * STEP
-        for u, inputs in enumerate(left):
-            if inputs and inputs[0] < window + WINDOW:
-                places.append((u, inputs.pop(0), regular + len(windows)))
-        windows.append(window)
-    weights = np.zeros((regular + len(windows), UNITS), np.float32)
-    picks = np.zeros(weights.shape, np.uint8)
-    for u, i, slot in places:
-        weights[slot, u] = layer.weight_OI[first + u, i]
-        picks[slot, u] = i - (slot // per_step * STEP if slot < regular else windows[slot - regular])
-    return Group(per_step, weights, picks, windows)
 
 
 def generate(name: str, layer: Layer, shared: bool = False) -> Function:
@@ -142,13 +155,11 @@ def _shared(group: Group) -> Group:
 
 def _turns(group: Group) -> Iterator[NDArray[np.uint32]]:
     """The picks of each turn of the loop, and of the spilled slots, SHARED slots to a word: (words, 16)."""
-    regular, slots = len(group.picks) - len(group.windows), 2 * group.per_step
-    turns = [group.picks[first : first + slots] for first in range(0, regular, slots)]
-    for picks in (*turns, group.picks[regular:]):
-        words = np.zeros((-(-len(picks) // SHARED), UNITS), np.uint32)
-        for n, pick_U in enumerate(picks.astype(np.uint32)):
-            words[n // SHARED] |= pick_U << (BITS * (n % SHARED))
-        yield words
+    regular = len(group.picks) - len(group.windows)
+    for picks, slots in ((group.picks[:regular], 2 * group.per_step), (group.picks[regular:], len(group.windows))):
+        turns = picks.reshape(-1, slots, UNITS) if slots else picks[None]
+        turns = np.pad(turns, ((0, 0), (0, -slots % SHARED), (0, 0))).reshape(-1, SHARED, UNITS)
+        yield np.bitwise_or.reduce(turns.astype(np.uint32) << SHIFTS, axis=1)
 
 
 def _code(label: str, g: int, group: Group, relu: bool, shared: bool) -> Iterator[str]:

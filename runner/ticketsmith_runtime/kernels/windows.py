@@ -9,13 +9,15 @@ drops what a lane without a weight picked.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..chain import Layer
+from ._greedy import Steps
+from ._greedy import steps as greedy
 from ._isa import AVX2, Function
+from ._rows import Rows, rows
 
 UNITS = WINDOW = 8
 BITS, TURN = 3, 10
@@ -28,52 +30,12 @@ AHEAD = 3072
 """Bytes from what is read to what is fetched: it comes faster than by the processor's own foresight."""
 LINE = 64
 """Bytes of a line of the cache."""
-FAR = np.iinfo(np.int64).max - WINDOW
-
-
-@dataclass(frozen=True, eq=False)
-class Steps:
-    """Steps of the groups of a layer: S of them, group after group."""
-
-    lengths_G: NDArray[np.int64]
-    starts_S: NDArray[np.int64]
-    inputs_SU: NDArray[np.int64]
-    """The input of each lane, -1 where there is none."""
-
-
-def schedule(alive_OI: NDArray[np.bool_]) -> Steps:
-    """As few steps as the order of units and inputs allows: every lane takes the first input that it waits for."""
-    waits_GUN = _waits(alive_OI)
-    groups = len(waits_GUN)
-    at_GU, lane_U, going = np.zeros((groups, UNITS), np.int64), np.arange(UNITS), np.arange(groups)
-    group_S, starts_S, inputs_SU = [going[:0]], [going[:0]], [at_GU[:0]]
-    while len(going):
-        next_GU = waits_GUN[going[:, None], lane_U, at_GU[going]]
-        begin_G = next_GU.min(1)
-        going, next_GU, begin_G = (each[begin_G < FAR] for each in (going, next_GU, begin_G))
-        takes_GU = next_GU < begin_G[:, None] + WINDOW
-        at_GU[going] += takes_GU
-        group_S.append(going)
-        starts_S.append(begin_G)
-        inputs_SU.append(np.where(takes_GU, next_GU, -1))
-    group = np.concatenate(group_S)
-    order = np.argsort(group, kind="stable")
-    return Steps(np.bincount(group, minlength=groups), *(np.concatenate(each)[order] for each in (starts_S, inputs_SU)))
-
-
-def _waits(alive_OI: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Inputs of each unit in their order, and FAR beyond the last: (groups, UNITS, longest + 1)."""
-    lengths_O = alive_OI.sum(1)
-    groups = -(-len(alive_OI) // UNITS)
-    waits_ON = np.full((groups * UNITS, 1 + int(lengths_O.max(initial=0))), FAR)
-    units, inputs = np.nonzero(alive_OI)
-    waits_ON[units, np.arange(len(units)) - np.repeat(np.cumsum(lengths_O) - lengths_O, lengths_O)] = inputs
-    return waits_ON.reshape(groups, UNITS, -1)
 
 
 def generate(name: str, layer: Layer) -> Function:
     """`name`(inputs, outputs, stream, 1): inputs are `pell.padded` floats, outputs whole groups of 8, in this order."""
-    steps, inputs = schedule(layer.alive_OI), layer.weight_OI.shape[1]
+    kept, inputs = rows(layer.alive_OI), layer.weight_OI.shape[1]
+    steps = greedy(kept, UNITS, WINDOW)
     turns_G = -(-steps.lengths_G // TURN)
     groups = len(turns_G)
     bias = np.zeros(groups * UNITS, np.float32)
@@ -85,24 +47,22 @@ def generate(name: str, layer: Layer) -> Function:
     lines += [f"leaq {bias.nbytes + heads.nbytes}(%rdx), %r8", *_look(name, inputs)]
     for label, careful in ((f".L{name}", False), (f".L{name}_careful", True)):
         lines += _groups(label, groups, place, layer.relu, careful)
-    parts = [bias, heads.view(np.float32).ravel(), _turns(layer, steps, turns_G, place)]
+    parts = [bias, heads.view(np.float32).ravel(), _turns(layer, kept, steps, turns_G, place)]
     return Function(name, lines, np.concatenate(parts), 6 * len(lines))
 
 
-def _turns(layer: Layer, steps: Steps, turns_G: NDArray[np.int64], place: int) -> NDArray[np.float32]:
+def _turns(layer: Layer, kept: Rows, steps: Steps, turns_G: NDArray[np.int64], place: int) -> NDArray[np.float32]:
     """Data of all turns: weights of the steps, a word of picks for every lane, and where the windows begin.
 
     Steps that a group lacks are left out at the beginning of its first turn. A weight that is kept and zero is -0.
     """
     turns, lacks_G = int(turns_G.sum()), turns_G * TURN - steps.lengths_G
-    group_S = np.repeat(np.arange(len(turns_G)), steps.lengths_G)
-    at_S = np.arange(len(group_S)) + np.cumsum(lacks_G)[group_S]
-    step, lane = np.nonzero(steps.inputs_SU >= 0)
-    inputs, at = steps.inputs_SU[step, lane], at_S[step]
-    kept = layer.weight_OI[UNITS * group_S[step] + lane, inputs].astype(np.float32)
+    at_S = np.arange(len(steps.starts_S)) + np.repeat(np.cumsum(lacks_G), steps.lengths_G)
+    step_K, lane_K = np.divmod(steps.slots_K, UNITS)
+    at_K, weight_K = at_S[step_K], layer.kept_weights
     weights, picks = np.zeros((turns * TURN, UNITS), np.float32), np.zeros((turns * TURN, UNITS), np.uint32)
-    weights[at, lane] = np.where(kept == 0, np.float32(-0.0), kept)
-    picks[at, lane] = (inputs - steps.starts_S[step]) << BITS * (at % TURN)
+    weights[at_K, lane_K] = np.where(weight_K == 0, np.float32(-0.0), weight_K)
+    picks[at_K, lane_K] = (kept.inputs_K - steps.starts_S[step_K]) << BITS * (at_K % TURN)
     starts = np.zeros((turns, _room(place) // place), f"u{place}")
     starts[at_S // TURN, at_S % TURN] = steps.starts_S
     words = np.bitwise_or.reduce(picks.reshape(turns, TURN, UNITS), 1)
