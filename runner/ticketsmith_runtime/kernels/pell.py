@@ -24,6 +24,8 @@ WINDOW = 32
 BITS, SHARED = 5, 6
 """Bits of a pick; and picks in a word of 32."""
 SHIFTS = BITS * np.arange(SHARED, dtype=np.uint32)[:, None]
+TURN = 12
+"""Spilled slots of a turn of their loop: whole words of picks, and every sum as often."""
 SPILL = 2.5
 """Cost of a spilled slot, in slots: its window is loaded for it alone."""
 
@@ -60,6 +62,11 @@ class Group:
     """(slots, 16), the input's place in the window."""
     windows: list[int]
     """First input of the window of each spilled slot."""
+
+    @property
+    def turns(self) -> int:
+        """Pairs of steps."""
+        return (len(self.weights) - len(self.windows)) // (2 * self.per_step)
 
 
 def pack(layer: Layer) -> list[Group]:
@@ -138,11 +145,22 @@ def generate(name: str, layer: Layer, shared: bool = False) -> Function:
     weights = np.concatenate([group.weights for group in groups]).ravel()
     words = [np.zeros((0, UNITS), np.uint32)] if shared else [each for group in groups for each in _turns(group)]
     picks = np.concatenate(words).ravel().view(np.float32)
-    lines = [".text", f".globl {name}", ".p2align 6", f"{name}:", f"leaq {4 * len(bias)}(%rdx), %r8"]
-    lines += [f"leaq {4 * (len(bias) + len(weights))}(%rdx), %r9", AVX512.zero(27)]
+    windows = [np.array(group.windows[: _turned(group)], np.int32) for group in groups]
+    parts = [bias, weights, picks, np.concatenate(windows).view(np.float32)]
+    begins = np.cumsum([part.nbytes for part in parts])
+    lines = [".text", f".globl {name}", ".p2align 6", f"{name}:", AVX512.zero(27)]
+    lines += [f"leaq {begin}(%rdx), %{register}" for register, begin in zip(("r8", "r9", "r11"), begins, strict=False)]
     for g, group in enumerate(groups):
-        lines += _code(f".L{name}_{g}", g, group, layer.relu, shared)
-    return Function(name, [*lines, "vzeroupper", "ret"], np.concatenate([bias, weights, picks]), 8 * len(lines))
+        lines += _code(name, g, group, layer.relu, shared)
+    lines += ["vzeroupper", "ret", *_spilled(f".L{name}_spilled", shared)]
+    for per_step, turns in {group.per_step: group.turns for group in groups}.items():
+        lines += _regular(f".L{name}_{per_step}", per_step, turns, shared)
+    return Function(name, lines, np.concatenate(parts), 8 * len(lines))
+
+
+def _turned(group: Group) -> int:
+    """Spilled slots that whole turns of the loop for them take."""
+    return len(group.windows) // TURN * TURN
 
 
 def _shared(group: Group) -> Group:
@@ -162,26 +180,42 @@ def _turns(group: Group) -> Iterator[NDArray[np.uint32]]:
         yield np.bitwise_or.reduce(turns.astype(np.uint32) << SHIFTS, axis=1)
 
 
-def _code(label: str, g: int, group: Group, relu: bool, shared: bool) -> Iterator[str]:
-    """Two steps per turn, since a window's upper half is the next one's lower half. Four sums hide the latency."""
+def _code(name: str, g: int, group: Group, relu: bool, shared: bool) -> Iterator[str]:
+    """A group: what all of its kind share is called. Four sums hide the latency."""
     yield from (f"vmovups {64 * g}(%rdx), %zmm0", *(f"vmovaps %zmm27, %zmm{a}" for a in (1, 2, 3)))
-    slots, spills = group.per_step, len(group.windows)
-    turns = (len(group.weights) - spills) // (2 * slots)
-    yield from ("movq %rdi, %r10", f"movl ${turns}, %eax", "vmovups (%r10), %zmm30", f"{label}:")
-    yield "vmovups 64(%r10), %zmm31"
+    yield f"call .L{name}_{group.per_step}"
+    if turned := _turned(group):
+        yield from (f"movl ${turned // TURN}, %ecx", f"call .L{name}_spilled")
     slot, advance = (_shared_slot, _advance_shared) if shared else (_slot, _advance)
-    yield from (line for n in range(slots) for line in slot(n, "%zmm31", "%zmm30"))
-    yield "vmovups 128(%r10), %zmm30"
-    yield from (line for n in range(slots, 2 * slots) for line in slot(n, "%zmm30", "%zmm31"))
-    yield from ("addq $128, %r10", *advance(2 * slots), "decl %eax", f"jnz {label}")
-    for n, window in enumerate(group.windows):
+    for n, window in enumerate(group.windows[turned:]):
         yield f"vmovups {4 * window}(%rdi), %zmm30"
         yield from slot(n, f"{4 * window + 64}(%rdi)", "%zmm30")
-    yield from advance(spills)
+    yield from advance(len(group.windows) - turned)
     yield from ("vaddps %zmm1, %zmm0, %zmm0", "vaddps %zmm3, %zmm2, %zmm2", "vaddps %zmm2, %zmm0, %zmm0")
     if relu:
         yield "vmaxps %zmm0, %zmm27, %zmm0"
     yield f"vmovups %zmm0, {64 * g}(%rsi)"
+
+
+def _regular(label: str, slots: int, turns: int, shared: bool) -> Iterator[str]:
+    """Two steps per turn, since a window's upper half is the next one's lower half."""
+    slot, advance = (_shared_slot, _advance_shared) if shared else (_slot, _advance)
+    yield from (".p2align 6", f"{label}:", "movq %rdi, %r10", f"movl ${turns}, %eax", "vmovups (%r10), %zmm30")
+    yield from (f"{label}_turn:", "vmovups 64(%r10), %zmm31")
+    yield from (line for n in range(slots) for line in slot(n, "%zmm31", "%zmm30"))
+    yield "vmovups 128(%r10), %zmm30"
+    yield from (line for n in range(slots, 2 * slots) for line in slot(n, "%zmm30", "%zmm31"))
+    yield from ("addq $128, %r10", *advance(2 * slots), "decl %eax", f"jnz {label}_turn", "ret")
+
+
+def _spilled(label: str, shared: bool) -> Iterator[str]:
+    """Turns of spilled slots; ecx: how many, r11: first inputs of their windows."""
+    slot, advance = (_shared_slot, _advance_shared) if shared else (_slot, _advance)
+    yield from (".p2align 6", f"{label}:")
+    for n in range(TURN):
+        yield from (f"movslq {4 * n}(%r11), %rax", "vmovups (%rdi,%rax,4), %zmm30")
+        yield from slot(n, "64(%rdi,%rax,4)", "%zmm30")
+    yield from (f"addq ${4 * TURN}, %r11", *advance(TURN), "decl %ecx", f"jnz {label}", "ret")
 
 
 def _slot(n: int, high: str, low: str) -> Iterator[str]:
