@@ -14,7 +14,8 @@ from ticketsmith_runtime.int8.instructions import best
 from ticketsmith_runtime.int8.quantization import precision
 from ticketsmith_runtime.kernels._isa import Isa, widest
 from ticketsmith_runtime.llvm import Machine
-from ticketsmith_runtime.network_model import Answer, sparse
+from ticketsmith_runtime.network_model import SPARSE, Answer, NetworkModel
+from ticketsmith_runtime.package import Ticket
 from ticketsmith_runtime.program import Program
 from ticketsmith_runtime.shares import Shared
 
@@ -59,7 +60,7 @@ def in_int8(subject: Subject) -> Forward:
         raise NotApplicable(f"{Machine.host().cpu} has no AVX2")
     if precision(subject.whole) == "float32":
         raise NotApplicable("it has no Linear and no convolution that int8 is for")
-    return _listed(sparse(subject.whole, Machine.host()))
+    return _listed(NetworkModel(Ticket(graph=subject.whole)).run(SPARSE))
 
 
 def foreign(subject: Subject) -> None:
