@@ -40,7 +40,7 @@ class Layer:
     @property
     def kept_weights(self) -> NDArray[np.float32]:
         """Weights that the mask keeps, unit by unit: (K,)."""
-        return self.weight_OI[self.alive_OI].astype(np.float32, copy=False)
+        return self.weight_OI.take(np.flatnonzero(self.alive_OI)).astype(np.float32, copy=False)
 
     def constants_O(self) -> NDArray[np.floating]:
         """Outputs of units that read nothing."""

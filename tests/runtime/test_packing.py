@@ -1,14 +1,20 @@
 """Fast packing has the results of a plain one, for any mask."""
 
 import hypothesis.strategies as st
+import llvmlite.binding as binding
 import numpy as np
+import pytest
 from hypothesis import given
 
 from ticketsmith_runtime.chain import Layer
 from ticketsmith_runtime.kernels import datadriven, pell
 from ticketsmith_runtime.kernels._greedy import steps
+from ticketsmith_runtime.kernels._instructions import data, multiply_adds, sums
 from ticketsmith_runtime.kernels._isa import AVX2, AVX512
 from ticketsmith_runtime.kernels._rows import rows
+from ticketsmith_runtime.llvm import assembly
+
+from .machines import WITH_AVX2, WITH_AVX512
 
 
 @st.composite
@@ -145,3 +151,47 @@ def test_data_of_the_loop_are_those_of_the_plain_algorithm(alive_OI, kind):
                     entries.append((float(weight), read * isa.bytes // 8))
 
     assert inputs and list(zip(packed.weights.tolist(), packed.offsets.tolist(), strict=True)) == entries
+
+
+KINDS = pytest.mark.parametrize(("isa", "machine"), [(AVX512, WITH_AVX512), (AVX2, WITH_AVX2)])
+
+
+@KINDS
+def test_multiply_adds_are_what_an_assembler_makes(isa, machine):
+    """For any register and place."""
+    units, places = (each.ravel() for each in np.meshgrid(np.arange(isa.registers - 2), np.arange(-32, 32)))
+    lines = [line for pair in zip(units, places, strict=True) for line in _multiply_add(isa, *pair)]
+
+    code, lengths = multiply_adds(isa, units, places)
+    assert _object(data(code[:, : lengths[0]].ravel()), machine) == _object(lines, machine)
+
+
+def _multiply_add(isa, register, place):
+    """A place of zero is written too, which an assembler leaves out unless it is told."""
+    if isa is AVX512:
+        return [f"{{disp8}} vfmadd231ps {4 * place}(%r8){{1to16}}, %zmm30, %zmm{register}"]
+    return [f"{{disp8}} vbroadcastss {4 * place}(%r8), %ymm15", f"vfmadd231ps %ymm14, %ymm15, %ymm{register}"]
+
+
+@KINDS
+@given(alive_OI=masks(), step=st.sampled_from([4, 32, 64, 100, 4096]))
+def test_code_of_sums_is_what_an_assembler_makes(isa, machine, alive_OI, step):
+    alive_IU, reach = alive_OI[: isa.registers - 2].T, 16
+    at_I = step * np.arange(len(alive_IU)) - 20 * step
+    lines, used = [], 0
+    for at, alive_U in zip(at_I, alive_IU, strict=True):
+        prefix = "" if at else "{disp8} "
+        lines.append(f"{prefix}vmovups {at}(%r10), %{isa.register}{isa.registers - 2}")
+        for unit in np.flatnonzero(alive_U):
+            if used and used % (2 * reach) == 0:
+                lines.append(f"addq ${8 * reach}, %r8")
+            lines += _multiply_add(isa, unit, used % (2 * reach) - reach)
+            used += 1
+
+    assert _object(data(sums(isa, alive_IU, at_I, reach)), machine) == _object(lines, machine)
+
+
+def _object(lines, machine) -> bytes:
+    target = binding.Target.from_default_triple()
+    made = target.create_target_machine(cpu=machine.cpu, features=machine.features)
+    return made.emit_object(binding.parse_assembly(assembly(lines)))

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..chain import Layer
 from ._blocks import chunks, even
+from ._instructions import data, sums
 from ._isa import Function, Isa, Reach
 
 BLOCK = 22_000
@@ -26,7 +27,7 @@ def generate(name: str, layer: Layer, isa: Isa, reach: Reach | None = None) -> F
     for group in even(len(layer.bias_O), isa.registers - 2):
         lines += writer.group(group)
     lines += ["popq %rbx", "vzeroupper", "ret", *writer.masks()]
-    return Function(name, lines, np.array(writer.stream, np.float32), writer.size)
+    return Function(name, lines, np.concatenate(writer.stream, dtype=np.float32), writer.size)
 
 
 class _Writer:
@@ -35,7 +36,7 @@ class _Writer:
     def __init__(self, name: str, layer: Layer, isa: Isa, reach: Reach) -> None:
         self.name, self.layer, self.isa, self.reach = name, layer, isa, reach
         self.at: list[int] = reach.at_I.tolist()
-        self.stream: list[float] = layer.bias_O.tolist()
+        self.stream = [layer.bias_O]
         self.blocks, self.size = 0, 0
 
     def group(self, units: range) -> Iterator[str]:
@@ -59,7 +60,7 @@ class _Writer:
         if reach.written is not None:
             yield f"leaq .L{self.name}_masks(%rip), %rbx"
         yield f"{label}:"
-        begin = 4 * len(self.stream)
+        begin = 4 * sum(map(len, self.stream))
         for j, o in enumerate(units):
             yield (
                 f"vbroadcastss {4 * o}(%rdx), %{r}{j}" if first else f"vmovups {(o - y) * reach.spread}(%r11), %{r}{j}"
@@ -74,24 +75,11 @@ class _Writer:
 
     def sums(self, units: range, inputs: list[int], x: int, begin: int) -> Iterator[str]:
         """Each input into the sums of the units that read it. r8 moves along the weights."""
-        r, (loaded, weight) = self.isa.register, (self.isa.registers - 2, self.isa.registers - 1)
-        window = 128 if self.isa.fused_broadcast else 32  # weights that a one-byte displacement reaches to either side
-        used = 0
-        yield f"leaq {begin + 4 * window}(%rdx), %r8"
-        for i in inputs:
-            yield f"vmovups {self.at[i] - x}(%r10), %{r}{loaded}"
-            for j in np.flatnonzero(self.layer.alive_OI[units.start : units.stop, i]).tolist():
-                if used == 2 * window:
-                    yield f"addq ${8 * window}, %r8"
-                    used = 0
-                at = f"{4 * (used - window)}(%r8)"
-                if self.isa.fused_broadcast:
-                    yield f"vfmadd231ps {at}{{1to{self.isa.lanes}}}, %{r}{loaded}, %{r}{j}"
-                else:
-                    yield f"vbroadcastss {at}, %{r}{weight}"
-                    yield f"vfmadd231ps %{r}{loaded}, %{r}{weight}, %{r}{j}"
-                used += 1
-                self.stream.append(float(self.layer.weight_OI[units.start + j, i]))
+        reach = 128 if self.isa.fused_broadcast else 32  # weights that a one-byte displacement reaches to either side
+        alive_IU = self.layer.alive_OI[units.start : units.stop, inputs].T
+        self.stream.append(self.layer.weight_OI[units.start : units.stop, inputs].T[alive_IU])
+        yield f"leaq {begin + 4 * reach}(%rdx), %r8"
+        yield from data(sums(self.isa, alive_IU, np.array([self.at[i] - x for i in inputs], np.int64), reach))
 
     def stores(self, places: dict[int, str]) -> Iterator[str]:
         """Each register to its place, but for lanes that are not written: those keep what is there."""

@@ -176,8 +176,9 @@ def _turns(group: Group) -> Iterator[NDArray[np.uint32]]:
     regular = len(group.picks) - len(group.windows)
     for picks, slots in ((group.picks[:regular], 2 * group.per_step), (group.picks[regular:], len(group.windows))):
         turns = picks.reshape(-1, slots, UNITS) if slots else picks[None]
-        turns = np.pad(turns, ((0, 0), (0, -slots % SHARED), (0, 0))).reshape(-1, SHARED, UNITS)
-        yield np.bitwise_or.reduce(turns.astype(np.uint32) << SHIFTS, axis=1)
+        words = np.zeros((len(turns), -(-slots // SHARED) * SHARED, UNITS), np.uint32)
+        words[:, :slots] = turns
+        yield np.bitwise_or.reduce(words.reshape(-1, SHARED, UNITS) << SHIFTS, axis=1)
 
 
 def _code(name: str, g: int, group: Group, relu: bool, shared: bool) -> Iterator[str]:
