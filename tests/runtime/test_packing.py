@@ -58,6 +58,12 @@ def test_steps_are_greedy(alive_OI, lanes, window, picks, align):
     assert lists == list(map(list, _greedy(alive_OI, lanes, window, picks, align)))
 
 
+@pytest.mark.parametrize("sizes", [(0, 8, 1, 1), (8, 8, 0, 1), (8, 8, 1, 16), (8, 8, 1, 3), (8, 0, 1, 1)])
+def test_a_schedule_that_would_never_end_is_an_error(sizes):
+    with pytest.raises(ValueError, match="no schedule for"):
+        steps(rows(np.ones((2, 3), bool)), *sizes)
+
+
 @given(masks())
 def test_rows_are_the_mask(alive_OI):
     found = rows(alive_OI)

@@ -36,8 +36,10 @@ def steps(rows: Rows, lanes: int, window: int, picks: int = 1, align: int = 1) -
     """A schedule for windows of `window` inputs, `picks` for each of `lanes` units; starts are multiples of `align`.
 
     `align` is a power of two, and no more than `window`. A weight's input lies so far from the beginning of its window:
-    `inputs_K - starts_S[slots_K // (lanes * picks)]`. Takes a few nanoseconds for each weight.
+    `inputs_K - starts_S[slots_K // (lanes * picks)]`. Takes a few nanoseconds for each weight. Raises ValueError.
     """
+    if min(lanes, picks) < 1 or not 1 <= align <= window or align & (align - 1):
+        raise ValueError(f"no schedule for {lanes} lanes, {picks} picks, windows of {window} inputs at {align}s")
     groups, kept = rows.groups(lanes), len(rows.inputs_K)
     begins_O = np.pad(rows.begins_O, (0, groups * lanes - len(rows.begins_O) + 1), mode="edge")
     next_O, lengths_G = begins_O[:-1].copy(), np.zeros(groups, np.int64)
