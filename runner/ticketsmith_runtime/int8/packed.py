@@ -1,6 +1,9 @@
 """A layer's weights as its steps read them.
 
-O: units.  I: inputs.  G: groups of units.  L: lanes of a group.  S: steps.
+A step has a window of consecutive bytes; each unit, in a lane of its group, picks its next few inputs from it. A lane
+that needs none multiplies by zero.
+
+O: units.  I: inputs.  G: groups of units.  L: lanes of a group.  S: steps.  K: weights that are not zero.
 """
 
 from collections.abc import Sequence
@@ -9,10 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels._greedy import Steps, steps
+from ..kernels._rows import Rows, rows
 from ..network import Constant
 from ..program import aligned
 from .instructions import Instructions
-from .schedule import Steps, schedule
+
+PICKS = 4
+"""Bytes that a lane of 32 bits takes in a step."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,24 +73,24 @@ class Packed:
 
 def packed(weights: Weights, places_I: NDArray[np.int64], own: Instructions) -> Packed:
     """Steps for the weights that are not zero. `places_I`: where each input is, in bytes; ascending."""
-    steps = schedule(weights.steps_OI != 0, places_I, own.lanes, own.window)
+    kept = rows(weights.steps_OI != 0)
+    placed = Rows(kept.begins_O, places_I[kept.inputs_K].astype(np.int32))
+    found = steps(placed, own.lanes, own.window, PICKS)
     return Packed(
-        begins=steps.begins,
-        starts=steps.starts_S,
-        slots=_slots(weights.steps_OI, places_I, steps, own.lanes),
+        begins=np.append(0, np.cumsum(found.lengths_G)).astype(np.int32),
+        starts=found.starts_S,
+        slots=_slots(weights.steps_OI[kept.units_K, kept.inputs_K], placed, found, own.lanes),
         units=_units(weights, own.lanes),
     )
 
 
-def _slots(steps_OI: NDArray[np.int8], places_I: NDArray[np.int64], steps: Steps, lanes: int) -> NDArray[np.uint8]:
-    count = len(steps.starts_S)
-    slots = aligned(2 * lanes * count).view(np.uint8).reshape(count, 2, lanes, 4)
-    step, lane, pick = np.nonzero(steps.inputs_SLP >= 0)
-    inputs = steps.inputs_SLP[step, lane, pick]
-    group_S = np.repeat(np.arange(len(steps.begins) - 1), np.diff(steps.begins))
-    slots[step, 0, lane, pick] = places_I[inputs] - steps.starts_S[step]
-    slots[step, 1, lane, pick] = steps_OI[group_S[step] * lanes + lane, inputs].view(np.uint8)
-    return slots.reshape(count, 8 * lanes)
+def _slots(values_K: NDArray[np.int8], placed: Rows, found: Steps, lanes: int) -> NDArray[np.uint8]:
+    count, size = len(found.starts_S), PICKS * lanes
+    slots = aligned(2 * size * count // 4).view(np.uint8).reshape(count, 2, size)
+    step_K, slot_K = np.divmod(found.slots_K, size)
+    slots[step_K, 0, slot_K] = placed.inputs_K - found.starts_S[step_K]
+    slots[step_K, 1, slot_K] = values_K.view(np.uint8)
+    return slots.reshape(count, 2 * size)
 
 
 def _units(weights: Weights, lanes: int) -> NDArray[np.int32]:
