@@ -3,17 +3,22 @@
 import math
 from collections.abc import Mapping
 
+from . import windows
 from .spec import Pruning, Training
 
 
 def rounds(pruning: Pruning) -> int:
-    """Rounds until the target: the smallest n with (1 - fraction)^n <= 1 - sparsity.
+    """Rounds until the target: the smallest n with (1 - fraction)^n <= 1 - sparsity, or what windows take.
 
     >>> rounds(Pruning(sparsity=0.8, fraction=0.2))
     8
     >>> rounds(Pruning(sparsity=0.36, fraction=0.2))
     2
+    >>> rounds(Pruning(granularity="window", sparsity=0.75, fraction=0.2))
+    6
     """
+    if pruning.granularity == "window":
+        return len(windows.numbers(pruning)) - 1
     left = 1 - pruning.sparsity
     return max(1, math.ceil(min(math.log(left) / math.log1p(-pruning.fraction), 1e18) - 1e-9))
 
@@ -25,7 +30,8 @@ def kept(sizes: Mapping[str, int], output: str, pruning: Pruning, level: int) ->
     (the paper prunes it half as fast); one that is the only layer keeps the full pace, or the last round would have to
     remove most of it. The last round lands exactly on the target over all layers together. With scope `global` only the
     sum is fixed: the same number under the key `""`. Raises ValueError if the target cannot be reached because the
-    output layer is not pruned.
+    output layer is not pruned. Windows keep a whole number each, so that the target is that of all layers but the
+    output layer, which keeps its own number.
 
     >>> lenet = {"1": 235200, "3": 30000, "5": 1000}
     >>> sum(kept(lenet, "5", Pruning(sparsity=0.8, fraction=0.2), 7).values()) / 266200  # the paper's 21.1 %
@@ -34,12 +40,17 @@ def kept(sizes: Mapping[str, int], output: str, pruning: Pruning, level: int) ->
     0.2
     >>> [kept({"1": 640}, "1", Pruning(sparsity=0.8, fraction=0.2), level)["1"] for level in (1, 7, 8)]
     [512, 135, 128]
+    >>> kept({"1": 640, "3": 160}, "3", Pruning(granularity="window", sparsity=0.75, fraction=0.2), 6)
+    {'1': 160, '3': 80}
     """
+    pace = {name: pruning.output_rate if name == output and len(sizes) > 1 else 1.0 for name in sizes}
+    if pruning.granularity == "window":
+        number = windows.numbers(pruning)[min(level, rounds(pruning))]
+        return {name: windows.share(windows.slowed(number, pace[name]), size) for name, size in sizes.items()}
     final = level >= rounds(pruning)
     target = round(sum(sizes.values()) * (1 - pruning.sparsity))
     if pruning.scope == "global":
         return {"": target if final else _survivors(sum(sizes.values()), pruning.fraction, level)}
-    pace = {name: pruning.output_rate if name == output and len(sizes) > 1 else 1.0 for name in sizes}
     now = level - 1 if final else level
     counts = {name: _survivors(size, pruning.fraction * pace[name], now) for name, size in sizes.items()}
     return _land(counts, pace, target) if final else counts
