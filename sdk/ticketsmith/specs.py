@@ -14,7 +14,8 @@ from .errors import IntegrityError, UsageError
 from .lottery.card import Card
 from .lottery.choices import BACKENDS, CRITERIA, GRANULARITIES, TRAINERS, guess
 from .lottery.schedule import rounds
-from .lottery.spec import Experiment
+from .lottery.spec import Experiment, Pruning
+from .lottery.windows import WINDOW, expressible
 from .stores import Store
 from .yaml12 import read_yaml
 
@@ -192,8 +193,20 @@ def _beyond_types(spec: Experiment, card: Card | None) -> Iterator[str]:
         yield f"pruning.fraction: expected at most {ROUNDS} rounds to the target, got {fraction:g}, which takes {count}"
     if spec.pruning.granularity == "unit" and spec.pruning.scope == "global":
         yield "pruning.scope: expected layerwise where units compete, got global"
+    if spec.pruning.granularity == "window":
+        yield from _of_windows(spec.pruning)
     if card is not None:
         yield from _beside_the_task(spec, card)
+
+
+def _of_windows(pruning: Pruning) -> Iterator[str]:
+    """A whole number of weights is left in each window, the same throughout a layer."""
+    if pruning.scope == "global":
+        yield "pruning.scope: expected layerwise where windows are pruned, got global"
+    near = expressible(pruning.sparsity)
+    if min(abs(pruning.sparsity - each) for each in near) > 1e-6:
+        choices = " or ".join(f"{each:g} ({WINDOW * (1 - each):g} of {WINDOW} left)" for each in near)
+        yield f"pruning.sparsity: expected {choices} where windows are pruned, got {pruning.sparsity:g}"
 
 
 def _beside_the_task(spec: Experiment, card: Card) -> Iterator[str]:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 CRITERIA = ("magnitude",)
 """By what weights are ranked: a file in the runner's `criteria/` each."""
 
-GRANULARITIES = ("two-of-four", "unit", "vector", "weight")
+GRANULARITIES = ("two-of-four", "unit", "vector", "weight", "window")
 """Pieces that are removed as one: a file in `granularities/` each."""
 
 TRAINERS = ("csr-mlp", "dense-mlp", "eager", "stack")

@@ -104,12 +104,15 @@ class Pruning(Part):
     """The pieces that are removed, how fast, and where training restarts."""
 
     sparsity: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.8, description="share of the prunable weights removed at the end; exact where weights compete"
+        0.8,
+        description="share of the prunable weights removed at the end; exact where weights compete; sixteenths where "
+        "windows are pruned, and the output layer's are its own",
     )
     fraction: Annotated[float, Field(gt=0, lt=1)] = Field(0.2, description="share of the survivors removed a round")
     granularity: str = Field(
         "weight",
-        description="what competes, a file in ticketsmith_runner/granularities; vector: 16 weights of one input",
+        description="what competes, a file in ticketsmith_runner/granularities; vector: 16 weights of one input; "
+        "window: weights within each 16 inputs of a unit, of which the same number is left everywhere",
     )
     scope: Literal["layerwise", "global"] = Field("layerwise", description="where magnitudes compete")
     output_rate: Annotated[float, Field(ge=0, le=1)] = Field(
