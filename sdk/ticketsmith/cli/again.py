@@ -7,7 +7,8 @@ from typing import Any
 from ..lottery.card import Card
 from ..lottery.metric import Metric
 from ..lottery.results import Verdict
-from ..lottery.spec import Experiment
+from ..lottery.spec import Experiment, Pruning
+from ..lottery.windows import expressible
 from ..report import Findings
 from ..report.evidence import few
 from ..specs import resolve
@@ -26,8 +27,20 @@ def onwards(findings: Findings, card: Card, store: str) -> str:
         return again(spec, card, store, **{"training.steps": 2 * spec.training.steps})
     if verdict.status == "UNDECIDED":
         return again(spec, card, store, **_settling(verdict, spec, findings.metric))
-    left = (1 - spec.pruning.sparsity) * (0.5 if verdict.status == "PASS" else 2)
-    return again(spec, card, store, **{"pruning.sparsity": round(max(1 - left, 0.1), 6)})
+    return again(spec, card, store, **{"pruning.sparsity": _sparsity(spec.pruning, verdict.status == "PASS")})
+
+
+def _sparsity(pruning: Pruning, passed: bool) -> float:
+    """Half of the weights left after a PASS, else twice as many; in windows, the nearest that they can have.
+
+    >>> _sparsity(Pruning(sparsity=0.8), True), _sparsity(Pruning(sparsity=0.5), False)
+    (0.9, 0.1)
+    >>> [_sparsity(Pruning(granularity="window", sparsity=0.8125), passed) for passed in (True, False)]
+    [0.875, 0.625]
+    """
+    left = (1 - pruning.sparsity) * (0.5 if passed else 2)
+    sparsity = round(max(1 - left, 0.1), 6)
+    return expressible(sparsity)[0] if pruning.granularity == "window" else sparsity
 
 
 def _settling(verdict: Verdict, spec: Experiment, metric: Metric) -> dict[str, Any]:
