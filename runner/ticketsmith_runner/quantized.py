@@ -40,8 +40,8 @@ class Cohort:
 
 def cohorts(step: Benchmark) -> list[Cohort]:
     """All that the gate has seen, the step's own the last."""
-    before = [Cohort(gate.dense, gate.candidate, gate.mask) for gate in step.earlier]
-    return [*before, Cohort(step.dense, step.ticket, step.mask)]
+    before = zip(step.earlier, step.earlier_tickets, step.earlier_masks, strict=True)
+    return [*(Cohort(*each) for each in before), Cohort(step.dense, step.ticket, step.mask)]
 
 
 def judged(speed: Speed, backends: Mapping[str, Backend], subject: Subject, step: Benchmark, context: Context) -> Speed:

@@ -111,10 +111,13 @@ def test_only_gates_know_what_dense_is_compared_with() -> None:
     assert all(step.dense.level == 0 for step in steps() if isinstance(step, Gate))
 
 
-def test_dense_in_int8_is_judged_over_the_dense_trainings_of_every_cohort() -> None:
+def test_int8_is_judged_over_the_trainings_of_every_cohort() -> None:
     every = list(imp(read_spec(None, {}), cohorts=3))
 
     (measured,) = (step for step in every if isinstance(step, Benchmark))
     trained = [step for step in every if isinstance(step, Train) and step.arm == "dense"]
     assert [*measured.earlier, measured.dense] == trained
     assert set(trained) <= set(measured.parents)
+    gates = [step for step in every if isinstance(step, Gate) and step.arm == "ticket" and step.level == measured.level]
+    assert [*measured.earlier_tickets, measured.ticket] == [gate.candidate for gate in gates]
+    assert [*measured.earlier_masks, measured.mask] == [gate.mask for gate in gates]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ticketsmith_runtime.int8.schedule import schedule
 from torch import Tensor, nn
 
 from ticketsmith.errors import UsageError
@@ -19,7 +20,6 @@ from ticketsmith_runner import masks
 from ticketsmith_runner.execute import execute
 from ticketsmith_runner.granularities import window
 from ticketsmith_runner.tensors import unpack
-from ticketsmith_runtime.int8.schedule import schedule
 
 from .conftest import TINY, Run
 

@@ -32,11 +32,11 @@ BACKENDS = (
     "openvino-bf16",
     "openvino-int8",
     "operators",
-    "ticket-int8",
     "own-dense",
     "pell",
     "pell19",
     "pytorch",
+    "ticket-int8",
     "vectors",
     "windows",
 )

@@ -31,7 +31,9 @@ def imp(spec: Experiment, *, cohorts: int = 1, last: int | None = None) -> Itera
             dense=last_gate.dense,
             ticket=last_gate.candidate,
             mask=last_gate.mask,
-            earlier=last_gate.pooled[:-1],
+            earlier=tuple(gate.dense for gate in last_gate.pooled[:-1]),
+            earlier_tickets=tuple(gate.candidate for gate in last_gate.pooled[:-1]),
+            earlier_masks=tuple(gate.mask for gate in last_gate.pooled[:-1]),
         )
         yield speed
         yield Report(cohort=speed.cohort, level=speed.level, arm="ticket", gates=tuple(gates), benchmark=speed)

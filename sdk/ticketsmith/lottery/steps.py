@@ -124,7 +124,8 @@ class Benchmark(Step):
     """Measure dense and ticket on this machine. Writes volatile `speed.json`.
 
     `variant` is the digest of the benchmark options: other options are another measurement of the same ticket.
-    `earlier` are the ticket's gates of the cohorts before: what is in int8 is judged over all that the gate has.
+    `earlier` (dense), `earlier_tickets` and `earlier_masks` are of the cohorts before: what is in int8 is judged over
+    all that the gate has.
     """
 
     kind: ClassVar[str] = "benchmark"
@@ -132,7 +133,9 @@ class Benchmark(Step):
     dense: Train
     ticket: Train
     mask: Prune
-    earlier: tuple[Gate, ...] = ()
+    earlier: tuple[Train, ...] = ()
+    earlier_tickets: tuple[Train, ...] = ()
+    earlier_masks: tuple[Prune, ...] = ()
 
     @property
     def key(self) -> str:
