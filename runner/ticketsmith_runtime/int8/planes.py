@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..numerics import Numbers
+from ..program import aligned
 from ..shares import Pool
 from .loop import Loop
 from .packed import Packed, Weights, packed
@@ -65,7 +66,8 @@ class Planes:
         """Memory of this thread: a plane as bytes, and its (step, zero)."""
         own: dict[str, Any] = self._own.__dict__
         if own.get("plan") is not plan:
-            own |= {"plan": plan, "q": np.zeros(plan.plane[0] + BEHIND, np.uint8), "scales": np.zeros((1, 2), np.int32)}
+            q = aligned((plan.plane[0] + BEHIND) // 4 + 1).view(np.uint8)
+            own |= {"plan": plan, "q": q, "scales": np.zeros((1, 2), np.int32)}
         return own["q"], own["scales"]
 
     def _planned(self, *shape: int) -> "_Plan":

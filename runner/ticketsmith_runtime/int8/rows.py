@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..numerics import Numbers
+from ..program import aligned
 from ..shares import Pool
 from .loop import Loop
 from .packed import Weights, packed
@@ -56,7 +57,7 @@ class Rows:
         """Memory of this thread: inputs as bytes, where each row begins, and its (step, zero)."""
         own: dict[str, Any] = self._own.__dict__
         if len(own.get("offsets", ())) < rows:
-            own["q"] = np.zeros(rows * self._pitch, np.uint8)
+            own["q"] = aligned(rows * self._pitch // 4).view(np.uint8)
             own["offsets"] = (np.arange(rows) * self._pitch).astype(np.int32)
             own["scales"] = np.zeros((rows, 2), np.int32)
         return own
