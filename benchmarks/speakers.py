@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gguf_gpt
 import numpy as np
 import torch
 from gpt import NEW, PROMPT, Gpt, Size, export, masked
@@ -38,10 +39,12 @@ def prepare(size: Size, sparsity: float, folder: Path) -> dict[str, str]:
     tokens = torch.zeros(4, PROMPT + NEW, dtype=torch.int64)
     write(folder / "gpt.ticket", Ticket(graph=network(gpt, masks, tokens)))
     missing = {}
-    exports = {"ONNX": partial(export, gpt, folder / "gpt.onnx")}
+    exports = {"ONNX": partial(export, gpt, folder / "gpt.onnx"), "llama.cpp": partial(gguf_gpt.write_all, gpt, folder)}
     for name, run in exports.items():
         try:
             run()
+        except gguf_gpt.NotBuilt as error:
+            missing[name] = str(error)
         except Exception as error:  # whatever an exporter finds wrong
             missing[name] = f"{type(error).__name__}: {str(error)[:200]}"
     return missing
@@ -98,11 +101,18 @@ def openvino(folder: Path, threads: int, gpt: Gpt) -> Speaker:
     return handed(gpt, run, lambda array: array, lambda array: array)
 
 
+def llama(kind: str, folder: Path, threads: int, gpt: Gpt) -> Speaker:
+    """llama.cpp, from a file of that kind."""
+    speaker = gguf_gpt.Speaker(folder / f"{kind}.gguf", threads)
+    return Speaker(speaker, lambda: speaker.bytes)
+
+
 SPEAKERS: dict[str, tuple[str, Callable[[Path, int, Gpt], Speaker]]] = {
     "ticket": ("gpt.ticket", ticket),
     "PyTorch": ("", pytorch),
     "ONNX Runtime": ("gpt.onnx", onnxruntime),
     "OpenVINO": ("gpt.onnx", openvino),
+    **{f"llama.cpp {kind}": (f"{kind}.gguf", partial(llama, kind)) for kind in gguf_gpt.KINDS},
 }
 """The file that each reads, and what makes it."""
 
