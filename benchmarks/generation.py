@@ -8,12 +8,12 @@ magnitude. A prompt of 128 tokens, then 128 new ones, the likeliest each time; w
 ticket it is said from which on, and how much less likely the first is. The dense ones compute the masked network, zeros
 multiplied. PyTorch writes into a cache of its own; ONNX Runtime and OpenVINO run one export that appends to the cache
 they are given, as exports of transformers do; llama.cpp (`uv pip install --group llama` builds it) reads a GGUF of the
-same weights in fp32, and what it quantizes that to. Tickets are fp32, whatever they are held against.
+same weights in fp32, and what it quantizes that to. The ticket is there in fp32 and in int8.
 
 Rounds are interleaved in several fresh processes for each number of threads; medians over processes, with their range.
-`first` is the time to the first token, prompt included; `each` the median time of the further ones. A ratio is the
-ticket's speed over the row's, with a 95 % interval over processes. Memory is counted, not measured: weights and cache
-as they are stored.
+`first` is the time to the first token, prompt included; `each` the median time of the further ones. Ratios are the
+speed of the ticket in fp32, and in int8, over the row's, with a 95 % interval over processes. Memory is counted, not
+measured: weights and cache as they are stored.
 """
 
 import argparse

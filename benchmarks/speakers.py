@@ -19,6 +19,7 @@ from gpt import NEW, PROMPT, Gpt, Size, export, masked
 
 from ticketsmith_runner.lowering import network
 from ticketsmith_runtime import NetworkModel, load
+from ticketsmith_runtime.int8.quantization import quantized
 from ticketsmith_runtime.package import Ticket, write
 
 Generate = Callable[[list[int]], Iterator[int]]
@@ -37,7 +38,9 @@ def prepare(size: Size, sparsity: float, folder: Path) -> dict[str, str]:
     """Write every file that can be written; reasons for those that cannot, by name of the runtime."""
     gpt, masks = masked(size, sparsity)
     tokens = torch.zeros(4, PROMPT + NEW, dtype=torch.int64)
-    write(folder / "gpt.ticket", Ticket(graph=network(gpt, masks, tokens)))
+    lowered = network(gpt, masks, tokens)
+    write(folder / "gpt.ticket", Ticket(graph=lowered))
+    write(folder / "int8.ticket", Ticket(graph=quantized(lowered)))
     missing = {}
     exports = {"ONNX": partial(export, gpt, folder / "gpt.onnx"), "llama.cpp": partial(gguf_gpt.write_all, gpt, folder)}
     for name, run in exports.items():
@@ -50,9 +53,9 @@ def prepare(size: Size, sparsity: float, folder: Path) -> dict[str, str]:
     return missing
 
 
-def ticket(folder: Path, threads: int, gpt: Gpt) -> Speaker:
+def ticket(file: str, folder: Path, threads: int, gpt: Gpt) -> Speaker:
     """The package, as a user loads it."""
-    model = load(folder / "gpt.ticket", threads)
+    model = load(folder / file, threads)
     assert isinstance(model, NetworkModel)
     return Speaker(lambda prompt: model.stream(prompt, NEW), lambda: model.decoder.bytes + cache(gpt))
 
@@ -108,7 +111,8 @@ def llama(kind: str, folder: Path, threads: int, gpt: Gpt) -> Speaker:
 
 
 SPEAKERS: dict[str, tuple[str, Callable[[Path, int, Gpt], Speaker]]] = {
-    "ticket": ("gpt.ticket", ticket),
+    "ticket": ("gpt.ticket", partial(ticket, "gpt.ticket")),
+    "ticket int8": ("int8.ticket", partial(ticket, "int8.ticket")),
     "PyTorch": ("", pytorch),
     "ONNX Runtime": ("gpt.onnx", onnxruntime),
     "OpenVINO": ("gpt.onnx", openvino),

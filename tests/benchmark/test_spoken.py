@@ -12,7 +12,13 @@ ROUNDS = 3
 
 def process(**milliseconds):
     """Each runtime as slow as it is given, by the name that it has without its blanks and points."""
-    names = {"pytorch": "PyTorch", "f32": "llama.cpp F32", "q8": "llama.cpp Q8_0", "q4": "llama.cpp Q4_0"}
+    names = {
+        "ours8": "ticket int8",
+        "pytorch": "PyTorch",
+        "f32": "llama.cpp F32",
+        "q8": "llama.cpp Q8_0",
+        "q4": "llama.cpp Q4_0",
+    }
     return {
         names.get(name, name): {
             "first": [each / 100] * ROUNDS,
@@ -31,8 +37,16 @@ def lines(*processes, missing=()):
 def test_goals_are_reached_or_missed():
     *_, dense, int8 = lines(process(ticket=2, pytorch=9, f32=6, q8=1.5, q4=1))
 
-    assert dense == "      goal: 2.5x of the best dense fp32: 3.00x [3.00, 3.00] (llama.cpp F32), reached"
-    assert int8 == "      goal: 1.0x of llama.cpp Q8_0: 0.75x [0.75, 0.75], missed"
+    assert dense == "      goal of the ticket: 2.5x of the best dense fp32: 3.00x [3.00, 3.00] (llama.cpp F32), reached"
+    assert int8 == "      goal of the ticket: 1.0x of llama.cpp Q8_0: 0.75x [0.75, 0.75], missed"
+
+
+def test_the_ticket_in_int8_has_goals_of_its_own():
+    *_, dense, q8, q4 = lines(process(ticket=2, ours8=1, pytorch=9, f32=4, q8=1.5, q4=1.1))
+
+    assert dense == "      goal of the ticket int8: 5.0x of PyTorch: 9.00x [9.00, 9.00], reached"
+    assert q8 == "      goal of the ticket int8: 1.7x of llama.cpp Q8_0: 1.50x [1.50, 1.50], missed"
+    assert q4 == "      goal of the ticket int8: 1.0x of llama.cpp Q4_0: 1.10x [1.10, 1.10], reached"
 
 
 def test_a_goal_is_reached_by_the_number_itself():
@@ -62,8 +76,8 @@ def test_processes_are_the_repetitions():
     rows = {row["name"]: row for row in SPOKEN["rows"]("10M", 1, found)}
 
     assert [rows["ticket"][key] for key in ("least", "each", "most")] == [0.001, 0.002, 0.009]
-    assert rows["PyTorch"]["ratio"] == pytest.approx((9 * 4.5 * 1) ** (1 / 3))
-    assert rows["PyTorch"]["low"] < 1 < 9 < rows["PyTorch"]["high"]
+    assert rows["PyTorch"]["ratios"]["ticket"][0] == pytest.approx((9 * 4.5 * 1) ** (1 / 3))
+    assert rows["PyTorch"]["ratios"]["ticket"][1] < 1 < 9 < rows["PyTorch"]["ratios"]["ticket"][2]
 
 
 def test_a_runtime_that_is_not_there_is_named():
@@ -73,4 +87,4 @@ def test_a_runtime_that_is_not_there_is_named():
 
     assert row == "  10M 2 threads llama.cpp      not measured: no gguf: ..."
     assert dense.endswith("reached")
-    assert int8 == "      goal: 1.0x of llama.cpp Q8_0: not measured"
+    assert int8 == "      goal of the ticket: 1.0x of llama.cpp Q8_0: not measured"
