@@ -21,7 +21,6 @@ from ..network import Network, checked
 from ..numerics import Numbers
 from ..program import Program, joined
 from .instructions import best
-from .loop import NEAR
 from .packed import Packed, Weights, packed, typed, whole
 from .rows import BEHIND
 from .sums_code import AFTER, program
@@ -179,9 +178,8 @@ def _run(shape: _Shape, calls: Sequence[_Call]) -> Iterator[str]:
         source, pitch, layer = "%sums" if k else "%xs", shape.pitches[k], call.layer
         yield f"  call void @quantize(ptr {source}, i64 {shape.widths[k]}, i64 %rows,"
         yield f"    ptr %work, i64 {pitch}, ptr %scales)"
-        together = max(1, layer.groups * NEAR // max(1, layer.slots.nbytes))
         read = ", ".join(f"ptr %p{k}.{part}" for part in range(1, PARTS))
-        yield f"  call void @layer({read}, i64 {layer.groups}, i64 {together}, i64 {call.after}, ptr %work,"
+        yield f"  call void @layer({read}, i64 {layer.groups}, i64 {layer.together}, i64 {call.after}, ptr %work,"
         yield f"    ptr %p{k}.0, ptr %scales, i64 8, ptr %sums, i64 {layer.width}, i64 %rows)"
     yield f"  %yo = mul i64 %at, {shape.outputs}\n  %ys = getelementptr float, ptr %y, i64 %yo\n  br label %copy"
     yield f"copy:\n  %m = phi i64 [0, %some], [%mnext, %copy]\n  %fo = mul i64 %m, {calls[-1].layer.width}"

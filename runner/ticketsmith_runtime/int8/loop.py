@@ -16,11 +16,14 @@ from .instructions import Instructions
 from .packed import Packed
 from .sums_code import AFTER, program
 
-NEAR = 1 << 17
-"""Bytes of weights that stay in a cache beside the inputs of all rows."""
 WIDE = 1 << 20
 """Bytes of weights, over all rows, that take longer to go through than to wake another thread."""
 KINDS = {"p": ctypes.c_void_p, "n": ctypes.c_int64}
+
+
+def alone(layer: Packed, rows: int, pool: Pool) -> bool:
+    """Tell whether one thread does all: others would be woken for less than that takes."""
+    return pool.threads == 1 or layer.slots.nbytes * rows < WIDE * pool.threads
 
 
 class Loop:
@@ -31,6 +34,7 @@ class Loop:
         self._code = Code(program(own), machine)
         self.quantize = self._function("quantize", "pnnpnp")
         self.plane = self._function("plane", "pnppnnnnn")
+        self.linear = self._function("linear", "pppn")
         self._layer = self._function("layer", "ppppnnnpppnpnn")
 
     def _function(self, name: str, kinds: str) -> Callable[..., None]:
@@ -57,11 +61,10 @@ class Loop:
         def part(groups: range) -> None:
             begins, units = layer.begins[groups.start :], layer.units[groups.start :]
             read = (begins.ctypes.data, layer.starts.ctypes.data, layer.slots.ctypes.data, units.ctypes.data)
-            together = max(1, layer.groups * NEAR // max(1, layer.slots.nbytes))
             written = y.ctypes.data + 4 * self.own.lanes * groups.start
-            self._layer(*read, len(groups), together, AFTER[after], *rows, written, layer.width, len(offsets_M))
+            self._layer(*read, len(groups), layer.together, AFTER[after], *rows, written, layer.width, len(offsets_M))
 
-        if pool.threads == 1 or layer.slots.nbytes * len(y) < WIDE * pool.threads:
+        if alone(layer, len(y), pool):
             part(range(layer.groups))
         else:
             list(pool.map(part, even(layer.groups, -(-layer.groups // pool.threads))))

@@ -18,6 +18,8 @@ from ..network import Constant
 from ..program import aligned
 from .instructions import Instructions
 
+NEAR = 1 << 17
+"""Bytes of weights that do."""
 PICKS = 4
 """Bytes that a lane of 32 bits takes in a step."""
 
@@ -60,6 +62,11 @@ class Packed:
     @property
     def groups(self) -> int:
         return len(self.units)
+
+    @property
+    def together(self) -> int:
+        """Groups whose weights stay in a cache beside the inputs of all rows."""
+        return max(1, self.groups * NEAR // max(1, self.slots.nbytes))
 
     @property
     def width(self) -> int:

@@ -5,7 +5,7 @@ M: rows.  F: inputs of one.  O: units.
 
 import math
 import threading
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from ..numerics import Numbers
 from ..program import aligned
 from ..shares import Pool
-from .loop import Loop
+from .loop import Loop, alone
 from .packed import Weights, packed
+from .sums_code import AFTER, CALL
 
 BEHIND = 64
 """Bytes behind the inputs of a row: a window may begin at the last one."""
@@ -49,15 +50,36 @@ class Rows:
 
     def _sum(self, x_MF: NDArray[np.float32], y: NDArray[np.float32]) -> None:
         rows, own = len(x_MF), self._scratch(len(x_MF))
-        q, scales = own["q"].ctypes.data, own["scales"][:rows]
+        if alone(self._packed, rows, self._pool):
+            self._loop.linear(own.call.ctypes.data, x_MF.ctypes.data, y.ctypes.data, rows)
+            return
+        q, scales = own.q.ctypes.data, own.scales[:rows]
         self._loop.quantize(x_MF.ctypes.data, self._features, rows, q, self._pitch, scales.ctypes.data)
-        self._loop.sums(self._packed, self._after, q, own["offsets"][:rows], scales, y, self._pool)
+        self._loop.sums(self._packed, self._after, q, own.offsets[:rows], scales, y, self._pool)
 
-    def _scratch(self, rows: int) -> dict[str, Any]:
-        """Memory of this thread: inputs as bytes, where each row begins, and its (step, zero)."""
-        own: dict[str, Any] = self._own.__dict__
-        if len(own.get("offsets", ())) < rows:
-            own["q"] = aligned(rows * self._pitch // 4).view(np.uint8)
-            own["offsets"] = (np.arange(rows) * self._pitch).astype(np.int32)
-            own["scales"] = np.zeros((rows, 2), np.int32)
-        return own
+    def _scratch(self, rows: int) -> "_Scratch":
+        """Memory of this thread."""
+        found: _Scratch | None = getattr(self._own, "scratch", None)
+        if found is None or len(found.offsets) < rows:
+            found = self._own.scratch = self._made(rows)
+        return found
+
+    def _made(self, rows: int) -> "_Scratch":
+        q, layer = aligned(rows * self._pitch // 4).view(np.uint8), self._packed
+        offsets, scales = (np.arange(rows) * self._pitch).astype(np.int32), np.zeros((rows, 2), np.int32)
+        arrays = {"q": q, "scales": scales, "offsets": offsets, "begins": layer.begins, "starts": layer.starts}
+        arrays |= {"slots": layer.slots, "units": layer.units}
+        numbers = {"n": self._features, "pitch": self._pitch, "groups": layer.groups, "together": layer.together}
+        numbers |= {"after": AFTER[self._after], "width": layer.width}
+        words = numbers | {name: each.ctypes.data for name, each in arrays.items()}
+        return _Scratch(q, offsets, scales, np.array([words[name] for name in CALL], np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class _Scratch:
+    """Memory for inputs as bytes, the byte at which each row begins, its (step, zero), and a call with all of these."""
+
+    q: NDArray[np.uint8]
+    offsets: NDArray[np.int32]
+    scales: NDArray[np.int32]
+    call: NDArray[np.int64]

@@ -15,6 +15,23 @@ AFTER = {"": 0, "relu": 1, "gelu": 2}
 """Functions after a sum."""
 BLOCKS = {8: 1, 4: 1, 2: 2, 1: 4}
 """Rows that are summed side by side, and steps of a turn: one sum after the other would wait for itself."""
+CALL = (
+    "n",
+    "q",
+    "pitch",
+    "scales",
+    "begins",
+    "starts",
+    "slots",
+    "units",
+    "groups",
+    "together",
+    "after",
+    "offsets",
+    "width",
+)
+"""Arguments of a Linear that are the same for all its rows."""
+NUMBERS = {"n", "pitch", "groups", "together", "after", "width"}
 LAYER = "ptr %begins, ptr %starts, ptr %slots, ptr %units"
 ROWS = "ptr %q, ptr %offsets, ptr %scales, i64 %scalestep, ptr %y, i64 %pitch"
 
@@ -26,6 +43,8 @@ def program(own: Instructions) -> Iterator[str]:
     outputs of `rows` rows. Row r is `offsets[r]` bytes behind `q`, its scales `r * scalestep` bytes behind `scales`,
     its outputs `r * pitch` floats behind `y`. `units` has for each group L steps, L sums of weights and L biases;
     `together` groups at a time are gone through for all rows. `after`: a number of AFTER.
+    `@linear`(call, x, y, rows): both for rows of a Linear, with all else in `call`, words of 64 bits in the order of
+    CALL: from Python four arguments take less time than twenty.
     """
     yield from own.declared()
     yield from steps_code.code(own.lanes)
@@ -34,6 +53,7 @@ def program(own: Instructions) -> Iterator[str]:
     yield from _rows(own)
     yield from plain(own.lanes)
     yield from _layer(own)
+    yield from _linear()
 
 
 def _block(own: Instructions, rows: int, turn: int) -> Iterator[str]:
@@ -148,3 +168,14 @@ def _layer(own: Instructions) -> Iterator[str]:
     yield "  %ym = getelementptr float, ptr %yg, i64 %mo\n  call void @gelu(ptr %ym, i64 %count)"
     yield "  %mnext = add i64 %m, 1\n  %more = icmp ult i64 %mnext, %rows\n  br i1 %more, label %bend, label %head"
     yield "end:\n  ret void\n}"
+
+
+def _linear() -> Iterator[str]:
+    """`@linear`: quantize, then sum; rows of outputs follow each other."""
+    yield "define void @linear(ptr %call, ptr %x, ptr %y, i64 %rows) {"
+    for place, name in enumerate(CALL):
+        kind = "i64" if name in NUMBERS else "ptr"
+        yield f"  %{name}p = getelementptr i64, ptr %call, i64 {place}\n  %{name} = load {kind}, ptr %{name}p"
+    yield "  call void @quantize(ptr %x, i64 %n, i64 %rows, ptr %q, i64 %pitch, ptr %scales)"
+    yield f"  call void @layer({LAYER}, i64 %groups, i64 %together, i64 %after,"
+    yield "    ptr %q, ptr %offsets, ptr %scales, i64 8, ptr %y, i64 %width, i64 %rows)\n  ret void\n}"
