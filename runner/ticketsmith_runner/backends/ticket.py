@@ -10,12 +10,12 @@ from threadpoolctl import threadpool_limits
 from ticketsmith_runtime import batches, samples
 from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.graph import Graph, Unsuited
+from ticketsmith_runtime.int8.chain import chained, links
 from ticketsmith_runtime.int8.instructions import best
 from ticketsmith_runtime.int8.quantization import precision
 from ticketsmith_runtime.kernels._isa import Isa, widest
 from ticketsmith_runtime.llvm import Machine
-from ticketsmith_runtime.network_model import SPARSE, Answer, NetworkModel
-from ticketsmith_runtime.package import Ticket
+from ticketsmith_runtime.network_model import Answer
 from ticketsmith_runtime.program import Program
 from ticketsmith_runtime.shares import Shared
 
@@ -60,7 +60,11 @@ def in_int8(subject: Subject) -> Forward:
         raise NotApplicable(f"{Machine.host().cpu} has no AVX2")
     if precision(subject.whole) == "float32":
         raise NotApplicable("it has no Linear and no convolution that int8 is for")
-    return _listed(NetworkModel(Ticket(graph=subject.whole)).run(SPARSE))
+    try:
+        found = links(subject.whole)
+    except Unsuited:
+        return _listed(Execution(subject.whole, Machine.host()))
+    return _forward(lambda: chained(found, Machine.host()))
 
 
 def foreign(subject: Subject) -> None:
