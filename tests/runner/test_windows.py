@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ticketsmith_runtime.int8.schedule import schedule
 from torch import Tensor, nn
 
 from ticketsmith.errors import UsageError
@@ -20,6 +19,9 @@ from ticketsmith_runner import masks
 from ticketsmith_runner.execute import execute
 from ticketsmith_runner.granularities import window
 from ticketsmith_runner.tensors import unpack
+from ticketsmith_runtime.int8.packed import PICKS
+from ticketsmith_runtime.kernels._greedy import steps
+from ticketsmith_runtime.kernels._rows import rows
 
 from .conftest import TINY, Run
 
@@ -112,8 +114,9 @@ def test_the_int8_kernels_steps_are_full(
     score = torch.rand(shape)
     found = window.prune(NETWORK, {"a": score}, {"a": score >= 0}, {"a": score.numel() * number // WINDOW})["a"]
     alive_OI = window.in_order(found).numpy()
-    steps = schedule(alive_OI, np.arange(alive_OI.shape[1]), *form)
-    assert steps.fill >= least
+    kept = rows(alive_OI)
+    found_steps = steps(kept, *form, PICKS)
+    assert len(kept.inputs_K) / (len(found_steps.starts_S) * form[0] * PICKS) >= least
 
 
 @pytest.fixture(scope="module")
