@@ -78,7 +78,7 @@ def _reasons(speed: Speed) -> dict[str, str]:
 def test_a_colour_network(measured):
     speed = measured(lambda: resnet18(num_classes=2), torch.randn(5, 3, 64, 64))
 
-    assert _timed(speed) == EAGER | EXPORTED | INT8 | OPERATORS
+    assert _timed(speed) == EAGER | EXPORTED | INT8 | OPERATORS | {"ticket-int8"}
     assert _reasons(speed).keys() == OURS | {"pell19"}
     assert all("pools with padding" in reason for reason in _reasons(speed).values())
     assert speed.chosen in {"pytorch", *EXPORTED, *OPERATORS}
@@ -89,7 +89,7 @@ def test_tokens_by_name(measured):
 
     speed = measured(Encoder, {"ids": ids, "padding": _padding()})
 
-    assert _timed(speed) == EAGER | EXPORTED | INT8 | OPERATORS
+    assert _timed(speed) == EAGER | EXPORTED | INT8 | OPERATORS | {"ticket-int8"}
     assert set(_reasons(speed).values()) == {
         "the ticket runtime takes one tensor of floats; this network reads 2 inputs by name"
     }
@@ -109,5 +109,5 @@ def test_one_tensor_of_tokens_is_named(measured):
         lambda: nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(12, 2)), torch.randint(0, 5, (7, 3))
     )
 
-    assert _timed(speed) == EAGER | EXPORTED | INT8 | OPERATORS
+    assert _timed(speed) == EAGER | EXPORTED | INT8 | OPERATORS | {"ticket-int8"}
     assert set(_reasons(speed).values()) == {"the ticket runtime takes one tensor of floats; this network reads tokens"}

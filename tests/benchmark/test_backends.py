@@ -235,6 +235,7 @@ def test_what_is_not_a_chain_still_runs_dense_and_masked_with_a_reason_for_the_r
         "openvino-int8",
         "operators",
         "pytorch",
+        "ticket-int8",
     ]
     assert {refusal.backend for refusal in admitted.refused} == usual.keys() - admitted.forwards.keys()
     assert all("Tanh" in refusal.reason or "bfloat16" in refusal.reason for refusal in admitted.refused)
