@@ -36,12 +36,12 @@ from torch import nn
 import ticketsmith_tasks
 from ticketsmith import cards
 from ticketsmith.ledger import Ledger
+from ticketsmith.lottery.choices import TICKET_IN_INT8
 from ticketsmith.lottery.spec import BenchmarkOptions
 from ticketsmith.lottery.steps import Benchmark, Prune, Train
 from ticketsmith.runs import run_ids, spec_of, steps
 from ticketsmith.stores import open_store
 from ticketsmith_runner.backends import every
-from ticketsmith_runner.backends.table import TICKET_IN_INT8
 from ticketsmith_runner.context import Context
 from ticketsmith_runner.granularities import granularity
 from ticketsmith_runner.masks import ones

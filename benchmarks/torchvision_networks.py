@@ -197,9 +197,9 @@ def speeds(chosen: list[str]) -> Iterator[dict[str, Any]]:
 
     import torch
 
+    from ticketsmith.lottery.choices import TICKET_IN_INT8
     from ticketsmith.lottery.spec import BenchmarkOptions
     from ticketsmith_runner.backends import every
-    from ticketsmith_runner.backends.table import TICKET_IN_INT8
     from ticketsmith_runner.steps.benchmark import benchmark
     from ticketsmith_runner.subject import Subject
 

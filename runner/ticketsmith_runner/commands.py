@@ -149,7 +149,7 @@ def _pack(context: Context, options: argparse.Namespace) -> None:
     kinds = ("gate", "benchmark")
     gate, measured = chain(context.spec, cohort=options.cohort, level=options.level, arm="ticket", kinds=kinds)
     assert isinstance(gate, Gate) and isinstance(measured, Benchmark)
-    pack(measured, gate, context, options.to, options.onnx, whole=options.precision == "int8")
+    pack(measured, gate, context, options.to, options.onnx, int8=options.precision == "int8")
 
 
 def _steps(context: Context, spent: Spent, options: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from ticketsmith import __version__
 from ticketsmith.errors import Conflict, UsageError
+from ticketsmith.lottery.choices import TICKET_IN_INT8
 from ticketsmith.lottery.results import Speed, Verdict
 from ticketsmith.lottery.steps import Benchmark, Gate
 from ticketsmith_runtime import network as operators
@@ -27,7 +28,6 @@ from . import lowering
 from .applicable import NotApplicable
 from .backends.admission import Unequal, compare
 from .backends.onnx_model import model
-from .backends.table import TICKET_IN_INT8 as TICKET
 from .context import Context
 from .inputs import Inputs, call, outputs, rows, tensors
 from .replicate import subject_of
@@ -39,22 +39,20 @@ PROBES = 4  # samples
 ACCELERATE = "ticketsmith_runtime.torch.accelerate"
 
 
-def pack(
-    step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | None = None, whole: bool = False
-) -> None:
+def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | None = None, int8: bool = False) -> None:
     """Write the replicate that `step` measured to `to`, a file that is not there yet. Raises TicketSmithError.
 
-    `onnx`: a file for the compacted network, for other runtimes; they multiply its zeros.  `whole`: in int8.
+    `onnx`: a file for the compacted network, for other runtimes; they multiply its zeros.
     """
     speed = Speed.model_validate_json(context.ledger.read(step, "speed.json"))
     subject = subject_of(step, context, speed.replicate)
-    found = _whole(subject) if whole else _found(subject)
+    found = _quantized(subject) if int8 else _found(subject)
     ticket = Ticket(
         graph=found,
         vocabulary=worded(found, context.task),
-        measured=list(_in_int8(speed) if whole else _chosen(speed)),
+        measured=list(_in_int8(speed) if int8 else _chosen(speed)),
         machine=speed.machine.model_dump(mode="json"),
-        provenance=_provenance(step, gate, context, speed) | ({"int8": _said(speed)} if whole else {}),
+        provenance=_provenance(step, gate, context, speed) | ({"int8": _said(speed)} if int8 else {}),
     )
     with _writing(to, "-o"):
         write(to, ticket)
@@ -70,7 +68,7 @@ def _chosen(speed: Speed) -> Iterator[Measured]:
 
 def _in_int8(speed: Speed) -> Iterator[Measured]:
     for row in speed.rows:
-        if row.backend == TICKET:
+        if row.backend == TICKET_IN_INT8:
             yield Measured(batch=row.batch_size, backend=SPARSE, seconds=row.p50, ratio=row.ratio)
 
 
@@ -85,12 +83,12 @@ def _said(speed: Speed) -> dict[str, Any]:
     return {"status": verdict.status, "reason": verdict.reason, "score": verdict.score.mean}
 
 
-def _whole(subject: Subject) -> Network:
+def _quantized(subject: Subject) -> Network:
     """The ticket in int8. Raises UsageError if it has nothing that int8 is for."""
     try:
         checked_network(subject.network, subject.masked, subject.inputs)
-        if precision(subject.whole) != "float32":
-            return subject.whole
+        if precision(subject.in_int8) != "float32":
+            return subject.in_int8
         reason = "it has no Linear and no convolution of weights that are known"
     except NotApplicable as found:
         reason = str(found)

@@ -66,7 +66,7 @@ class Subject(Networks):
         return self.operators or lowering.network(self.masked, self.masks, self.inputs)
 
     @Once
-    def whole(self) -> Network:
+    def in_int8(self) -> Network:
         """The ticket in int8."""
         return quantized(self.network)
 

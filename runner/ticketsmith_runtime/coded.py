@@ -6,7 +6,7 @@ from functools import cached_property
 from . import layers, places
 from .int8.instructions import best
 from .int8.loop import Loop
-from .int8.packed import typed, whole
+from .int8.packed import typed, weights_of
 from .int8.planes import Kernel, Planes
 from .int8.rows import Rows
 from .kernels._isa import widest
@@ -53,12 +53,12 @@ class Coded:
     def _rows8(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
         if self._own is None or not typed(constants):
             return None
-        return Rows(whole(constants), self._loop8, after, self._pool)
+        return Rows(weights_of(constants), self._loop8, after, self._pool)
 
     def _planes8(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
         if self._own is None or not typed(constants):
             return None
-        return Planes(Kernel(weights=whole(constants), **node.attributes), self._loop8, after, self._pool)
+        return Planes(Kernel(weights=weights_of(constants), **node.attributes), self._loop8, after, self._pool)
 
     @cached_property
     def _loop(self) -> places.Loop:

@@ -45,32 +45,7 @@ def used(layers: "Sequence[Layer]", lanes: int) -> Iterator[str]:
 
 
 def code(lanes: int) -> Iterator[str]:
-    """`@gelu`(values, rows): in place, rows of so many lanes. NaN stays NaN."""
-    kind = f"<{lanes} x float>"
-    for name, count in (("fma", 3), ("minimum", 2), ("maximum", 2)):
-        yield f"declare {kind} @llvm.{name}.v{lanes}f32({', '.join([kind] * count)})"
-    yield "define internal void @gelu(ptr %values, i64 %rows) {\nentry:\n  br label %row"
-    yield f"row:\n  %r = phi i64 [0, %entry], [%next, %row]\n  %p = getelementptr {kind}, ptr %values, i64 %r"
-    yield f"  %x = load {kind}, ptr %p, align 4\n  %s = fmul {kind} %x, {splat(math.sqrt(0.5), lanes)}"
-    yield f"  %low = call {kind} @llvm.maximum.v{lanes}f32({kind} %s, {kind} {splat(-EDGE, lanes)})"
-    yield f"  %z = call {kind} @llvm.minimum.v{lanes}f32({kind} %low, {kind} {splat(EDGE, lanes)})"
-    yield f"  %t = fmul {kind} %z, %z"
-    for side, terms in (("a", ABOVE), ("b", BELOW)):
-        last = splat(terms[-1], lanes)
-        for n, term in enumerate(reversed(terms[:-1])):
-            operands = f"{kind} {last}, {kind} %t, {kind} {splat(term, lanes)}"
-            yield f"  %{side}{n} = call {kind} @llvm.fma.v{lanes}f32({operands})"
-            last = f"%{side}{n}"
-    n = len(ABOVE) - 2
-    yield f"  %q = fdiv {kind} %a{n}, %b{n}\n  %h = fmul {kind} %x, {splat(0.5, lanes)}"
-    yield f"  %e = call {kind} @llvm.fma.v{lanes}f32({kind} %z, {kind} %q, {kind} {splat(1.0, lanes)})"
-    yield f"  %y = fmul {kind} %h, %e\n  store {kind} %y, ptr %p, align 4"
-    yield "  %next = add i64 %r, 1\n  %more = icmp ult i64 %next, %rows"
-    yield "  br i1 %more, label %row, label %done\ndone:\n  ret void\n}"
-
-
-def plain(lanes: int) -> Iterator[str]:
-    """`@gelu`(values, rows) as numpy computes it, to the bit: nothing is fused."""
+    """`@gelu`(values, rows): in place, rows of so many lanes, to the bit as numpy computes it. NaN stays NaN."""
     kind, flags = f"<{lanes} x float>", f"<{lanes} x i1>"
     yield "define internal void @gelu(ptr %values, i64 %rows) {\nentry:\n  br label %row"
     yield f"row:\n  %r = phi i64 [0, %entry], [%next, %row]\n  %p = getelementptr {kind}, ptr %values, i64 %r"

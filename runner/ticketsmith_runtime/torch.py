@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .int8.quantization import precision
 from .kernels._isa import Isa, widest
 from .layers import Rows, planes, sparse
 from .llvm import Machine
@@ -23,9 +24,11 @@ def accelerate(module: nn.Module, package: str | Path, machine: Machine | None =
     """The module with the ticket's weights, which share the package's memory, and sparse code for those under a mask.
 
     It is changed in place, put into eval mode, and returned. Raises BadPackage; ValueError if the package is of another
-    network, or of one whose weights have no names.
+    network, in int8, or of one whose weights have no names.
     """
     graph = read(Path(package)).graph
+    if isinstance(graph, Network) and precision(graph) != "float32":
+        raise ValueError("the package is in int8, which torch's layers are not: `load` runs it whole")
     weights = {each.name: each for each in graph.constants if each.name} if isinstance(graph, Network) else {}
     if not weights:
         raise ValueError("the package names no weights: it holds a graph of convolutions, which `load` runs whole")

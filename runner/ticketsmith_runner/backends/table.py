@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ticketsmith.lottery.choices import TICKET_IN_INT8
+
 from ..inputs import caller
 from ..subject import Subject
 from . import Backend, Forward, Kind, compiled, cuda_semi24, int8, mixed, onnxruntime, openvino, own_dense, vectors
@@ -22,8 +24,6 @@ class Row:
 
 TICKET, DENSE, INT8 = Kind(), Kind(dense=True), Kind(dense=True, precision="int8")
 HALF, DENSE_HALF = Kind(precision="float16", asked=True), Kind(dense=True, precision="float16")
-
-TICKET_IN_INT8 = "ticket-int8"
 
 BACKENDS: dict[str, Backend] = {
     # The dense network: opponents, and our own loops as a control.

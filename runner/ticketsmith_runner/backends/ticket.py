@@ -58,12 +58,12 @@ def in_int8(subject: Subject) -> Forward:
     """Weights of 8 bits, inputs of 7, for any network. Raises NotApplicable."""
     if best(Machine.host()) is None:
         raise NotApplicable(f"{Machine.host().cpu} has no AVX2")
-    if precision(subject.whole) == "float32":
+    if precision(subject.in_int8) == "float32":
         raise NotApplicable("it has no Linear and no convolution that int8 is for")
     try:
-        found = links(subject.whole)
+        found = links(subject.in_int8)
     except Unsuited:
-        return _listed(Execution(subject.whole, Machine.host()))
+        return _listed(Execution(subject.in_int8, Machine.host()))
     return _forward(lambda: chained(found, Machine.host()))
 
 

@@ -21,7 +21,7 @@ from ..network import Network, checked
 from ..numerics import Numbers
 from ..program import Program, joined
 from .instructions import best
-from .packed import Packed, Weights, packed, typed, whole
+from .packed import Packed, Weights, packed, typed, weights_of
 from .rows import BEHIND
 from .sums_code import AFTER, program
 
@@ -51,7 +51,7 @@ def links(network: Network) -> list[Link]:
         if node.reads[:1] != [network.first + n - 1 if n else 0] or len(constants) + 1 < len(node.reads):
             raise Unsuited(f"node {n} ({node.operator}) reads something else than the one before it")
         if node.operator == "linear8" and typed(constants):
-            found.append(Link(whole(constants)))
+            found.append(Link(weights_of(constants)))
         elif node.operator in AFTER and found and not found[-1].after:
             found[-1] = replace(found[-1], after=node.operator)
         elif node.operator != "view" or found:

@@ -6,7 +6,6 @@ the whole sum times (scale of the row times scale of the unit), plus the bias. N
 O: units.  M: rows.  F: inputs of a row.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,14 +55,14 @@ def linear(x: Numbers, weight: Numbers, scale_O: Numbers, *bias: Numbers) -> Num
     return _finished(whole, scale[..., None] * np.asarray(scale_O, np.float32), *bias)
 
 
-def conv(x: Numbers, weight: Numbers, scale_O: Numbers, *bias: Numbers, **geometry: Sequence[int] | int) -> Numbers:
+def conv(x: Numbers, weight: Numbers, scale_O: Numbers, *bias: Numbers, **geometry: Any) -> Numbers:
     """(B, C, H, W) -> (B, O, rows, columns), float32; a row is a sample.
 
     In memory the channels of a place lie side by side, as code leaves them: numpy's sums depend on the order.
     """
     steps, scale, zero = rows(x, 3)
     centred = steps - zero[:, None, None, None].astype(np.float64)
-    whole = numerics.conv(centred, weight.astype(np.float64), **geometry)  # type: ignore[arg-type]
+    whole = numerics.conv(centred, weight.astype(np.float64), **geometry)
     step_BO = scale[:, None] * np.asarray(scale_O, np.float32)
     y = _finished(np.rint(whole), step_BO[..., None, None], *(each[:, None, None] for each in bias))
     return np.ascontiguousarray(y.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)

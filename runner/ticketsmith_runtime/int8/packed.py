@@ -40,7 +40,7 @@ def typed(constants: Sequence[Constant]) -> bool:
     return [str(each.array.dtype) for each in constants[:2]] == ["int8", "float32"]
 
 
-def whole(constants: Sequence[Constant]) -> Weights:
+def weights_of(constants: Sequence[Constant]) -> Weights:
     """A layer of the constants that a node reads: weights, the steps of units, and the bias if there is one."""
     steps, scale_O, *bias = (each.array for each in constants)
     return Weights(steps_OI=steps, scale_O=scale_O, bias_O=bias[0] if bias else 0 * scale_O)

@@ -46,6 +46,9 @@ def _weight(network: Network, node: Node) -> Constant | None:
 
 
 def _stepped(weight: Constant) -> list[Constant]:
-    """Weights in steps, and the step of each unit."""
+    """Weights in steps, and the step of each unit: no parameters of the network that was trained, so without a name."""
     steps, scale_O = numerics.weights(weight.array)
-    return [Constant(steps, weight.alive, weight.name), Constant(np.asarray(scale_O))]
+    return [
+        Constant(steps, weight.alive),
+        Constant(np.asarray(scale_O)),
+    ]

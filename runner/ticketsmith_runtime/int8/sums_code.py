@@ -6,7 +6,7 @@ L: lanes.  G: groups of units.
 import math
 from collections.abc import Iterator
 
-from ..gelu import plain
+from .. import gelu
 from . import steps_code
 from .instructions import Instructions
 from .steps_code import one, splatted
@@ -15,23 +15,9 @@ AFTER = {"": 0, "relu": 1, "gelu": 2}
 """Functions after a sum."""
 BLOCKS = {8: 1, 4: 1, 2: 2, 1: 4}
 """Rows that are summed side by side, and steps of a turn: one sum after the other would wait for itself."""
-CALL = (
-    "n",
-    "q",
-    "pitch",
-    "scales",
-    "begins",
-    "starts",
-    "slots",
-    "units",
-    "groups",
-    "together",
-    "after",
-    "offsets",
-    "width",
-)
-"""Arguments of a Linear that are the same for all its rows."""
-NUMBERS = {"n", "pitch", "groups", "together", "after", "width"}
+CALL = {"n": "i64", "q": "ptr", "pitch": "i64", "scales": "ptr", "begins": "ptr", "starts": "ptr", "slots": "ptr"}
+CALL |= {"units": "ptr", "groups": "i64", "together": "i64", "after": "i64", "offsets": "ptr", "width": "i64"}
+"""Arguments of a Linear that are the same for all its rows, with their types."""
 LAYER = "ptr %begins, ptr %starts, ptr %slots, ptr %units"
 ROWS = "ptr %q, ptr %offsets, ptr %scales, i64 %scalestep, ptr %y, i64 %pitch"
 
@@ -51,7 +37,7 @@ def program(own: Instructions) -> Iterator[str]:
     for rows, turn in BLOCKS.items():
         yield from _block(own, rows, turn)
     yield from _rows(own)
-    yield from plain(own.lanes)
+    yield from gelu.code(own.lanes)
     yield from _layer(own)
     yield from _linear()
 
@@ -173,8 +159,7 @@ def _layer(own: Instructions) -> Iterator[str]:
 def _linear() -> Iterator[str]:
     """`@linear`: quantize, then sum; rows of outputs follow each other."""
     yield "define void @linear(ptr %call, ptr %x, ptr %y, i64 %rows) {"
-    for place, name in enumerate(CALL):
-        kind = "i64" if name in NUMBERS else "ptr"
+    for place, (name, kind) in enumerate(CALL.items()):
         yield f"  %{name}p = getelementptr i64, ptr %call, i64 {place}\n  %{name} = load {kind}, ptr %{name}p"
     yield "  call void @quantize(ptr %x, i64 %n, i64 %rows, ptr %q, i64 %pitch, ptr %scales)"
     yield f"  call void @layer({LAYER}, i64 %groups, i64 %together, i64 %after,"

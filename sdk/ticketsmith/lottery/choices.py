@@ -41,6 +41,8 @@ BACKENDS = (
     "windows",
 )
 """Who answers with a network, to be timed: those of `backends.every()`."""
+TICKET_IN_INT8 = "ticket-int8"
+"""The one of them that is judged beside the ticket, as another network."""
 
 
 def guess(name: str, choices: Sequence[str]) -> str:

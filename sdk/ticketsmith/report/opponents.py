@@ -1,10 +1,9 @@
 """The best dense network of any precision against what was chosen. Where int8 is faster and good enough, it is said."""
 
+from ..lottery.choices import TICKET_IN_INT8
 from ..lottery.results import Quantized, Ratio, Speed, SpeedRow
 from .numbers import times
 
-TICKET = "ticket-int8"
-"""The back-end of the ticket in int8."""
 STANDS = {
     "PASS": "and passes the gate",
     "FAIL": "and fails the gate",
@@ -23,7 +22,7 @@ def ticket_in_int8(speed: Speed) -> tuple[SpeedRow, Quantized | None] | None:
     """The ticket in int8 in the headline's batch, with its verdict; None where it was not timed."""
     judged = next((each for each in speed.quantized if each.ticket), None)
     rows = [row for row in speed.rows if row.batch_size == speed.headline.batch_size]
-    found = next((row for row in rows if row.backend == TICKET), None)
+    found = next((row for row in rows if row.backend == TICKET_IN_INT8), None)
     return (found, judged) if found else None
 
 

@@ -1,6 +1,6 @@
 """The scorecard: dense, ticket and controls side by side at one level."""
 
-from ..lottery.results import Record
+from ..lottery.results import Quantized, Record, SpeedRow
 from .arms import ARMS
 from .findings import Findings
 from .numbers import NONE, removed, scored, times
@@ -71,16 +71,8 @@ def _in_int8(findings: Findings) -> list[Row]:
     if speed is None or speed.headline.int8 is None:
         return []
     judged = quantized(speed)
-    backend = judged.backend if judged else speed.headline.int8.to
-    return [
-        Row(
-            variant=IN_INT8,
-            sparsity=removed(0),
-            score=scored(findings.metric, judged.score) if judged else NONE,
-            status=judged.status if judged else NOT_JUDGED,
-            throughput=times(row_of(speed, backend).ratio),  # whose is said below: a terminal has 80 columns
-        )
-    ]
+    row = row_of(speed, judged.backend if judged else speed.headline.int8.to)
+    return [_whole_numbers(findings, IN_INT8, 0, judged, row)]
 
 
 def _ticket_in_int8(findings: Findings) -> list[Row]:
@@ -89,15 +81,18 @@ def _ticket_in_int8(findings: Findings) -> list[Row]:
     if findings.speed is None or found is None:
         return []
     row, judged = found
-    return [
-        Row(
-            variant=TICKET_IN_INT8,
-            sparsity=removed(findings.speed.sparsity),
-            score=scored(findings.metric, judged.score) if judged else NONE,
-            status=judged.status if judged else NOT_JUDGED,
-            throughput=times(row.ratio),
-        )
-    ]
+    return [_whole_numbers(findings, TICKET_IN_INT8, findings.speed.sparsity, judged, row)]
+
+
+def _whole_numbers(findings: Findings, variant: str, sparsity: float, judged: Quantized | None, row: SpeedRow) -> Row:
+    """A variant in int8. Whose time it is stands below the table: a terminal has 80 columns."""
+    return Row(
+        variant=variant,
+        sparsity=removed(sparsity),
+        score=scored(findings.metric, judged.score) if judged else NONE,
+        status=judged.status if judged else NOT_JUDGED,
+        throughput=times(row.ratio),
+    )
 
 
 def _row(findings: Findings, arm: str) -> Row:

@@ -4,23 +4,25 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from tests.runtime.int8.machines import HOST
-from tests.runtime.int8.test_same_bytes import drawn, made
+from tests.runtime.int8.test_same_bytes import chain, drawn, made
 from tests.runtime.tokens import LENGTH, WORDS, decoder
 
 from ticketsmith_runtime import BadPackage, load, sizes
 from ticketsmith_runtime.archive import MANIFEST
 from ticketsmith_runtime.int8.quantization import precision, quantized
 from ticketsmith_runtime.model import Model
-from ticketsmith_runtime.network import Network, evaluate
+from ticketsmith_runtime.network import Constant, Input, Network, Node, evaluate
 from ticketsmith_runtime.network_model import NetworkModel
 from ticketsmith_runtime.package import Ticket, write
-from ticketsmith_runtime.verification import verify
+from ticketsmith_runtime.torch import accelerate
+from ticketsmith_runtime.verification import STEPPED, verify
 
 
 def opened(path: Path) -> NetworkModel:
@@ -47,13 +49,36 @@ def test_what_is_written_is_read_and_answers_the_same_bytes(packed: tuple[Path, 
         assert np.array_equal(ours.array, theirs.array)
 
 
-def test_a_package_is_a_third_of_the_weights(tmp_path: Path) -> None:
-    net = decoder(words=500, length=40)
+def test_kept_weights_take_a_byte_each(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    alive = rng.random((400, 300)) < 0.2
+    weight = Constant((rng.standard_normal(alive.shape) * alive).astype(np.float32), alive)
+    node = Node(operator="linear", reads=[0, 1])
+    net = Network(inputs=[Input((300,), "float")], constants=[weight], nodes=[node], outputs=[2])
     for name, each in (("fp32", net), ("int8", quantized(net))):
         write(tmp_path / name, Ticket(graph=each))
-    assert precision(quantized(net)) == "int8"
     sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
-    assert sizes["int8"] < sizes["fp32"]
+    assert 3 * weight.kept - 5000 < sizes["fp32"] - sizes["int8"] < 3 * weight.kept
+
+
+def test_torch_is_not_given_steps_for_weights(tmp_path: Path) -> None:
+    write(tmp_path / "my.ticket", Ticket(graph=made("chain", 0.8)[0]))
+    with pytest.raises(ValueError, match="in int8"):
+        accelerate(chain(), tmp_path / "my.ticket")
+
+
+def test_where_some_products_are_in_int8_verify_allows_for_the_rest(tmp_path: Path) -> None:
+    net, _ = made("chain", 0.5)
+    rng = np.random.default_rng(0)
+    alive = rng.random((5, net.shapes(1)[-1][1])) < 0.4
+    more = Constant((rng.standard_normal(alive.shape) * alive).astype(np.float32), alive)
+    last = net.outputs[0] + 1  # a constant more
+    nodes = [replace(n, reads=[read + (read >= net.first) for read in n.reads]) for n in net.nodes]
+    nodes.append(Node(operator="linear", reads=[last, net.first]))
+    mixed = replace(net, constants=[*net.constants, more], nodes=nodes, outputs=[last + 1])
+    assert precision(mixed) == "int8 and float32"
+    write(tmp_path / "my.ticket", Ticket(graph=mixed))
+    assert max(verify(opened(tmp_path / "my.ticket")).values()) < STEPPED
 
 
 HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
