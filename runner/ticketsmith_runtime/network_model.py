@@ -37,6 +37,7 @@ class NetworkModel:
         self.ticket, self.machine, self._given, self._threads = ticket, machine or Machine.host(), machine, threads
         self.network = ticket.graph
         self.isa = widest(self.machine)
+        self._answers: dict[int, Answer] = {}  # per batch size: to choose takes longer than a sample
         self._made: dict[str, Answer] = {}
         self._executions: dict[int, execution.Execution] = {}
         self._decoder: Decoder | None = None
@@ -53,7 +54,11 @@ class NetworkModel:
         if not self.network.traced:
             raise ValueError(f"it has {ALONE}")
         arrays = [np.asarray(each) for each in inputs]
-        outputs = self.run(self.backend(len(arrays[0]) if arrays and arrays[0].ndim else 1))(*arrays)
+        batch = len(arrays[0]) if arrays and arrays[0].ndim else 1
+        answer = self._answers.get(batch)
+        if answer is None:
+            answer = self._answers[batch] = self.run(self.backend(batch))
+        outputs = answer(*arrays)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     @property

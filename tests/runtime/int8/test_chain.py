@@ -34,8 +34,9 @@ def test_a_sample_of_several_axes_is_flattened() -> None:
     net = lowered(nn.Sequential(nn.Flatten(), nn.Linear(30, 20), nn.ReLU(), nn.Linear(20, 5)), 2, 3, 5)
     x = np.random.default_rng(0).standard_normal((4, 2, 3, 5)).astype(np.float32)
     assert np.array_equal(Chain(net, HOST)(x)[0], evaluate(net, [x], np.float32)[0])
-    with pytest.raises(ValueError, match="expected"):
-        Chain(net, HOST)(x[:, :1])
+    for wrong, said in (((x[:, :1],), "expected"), ((x[0, 0, 0, 0],), "expected"), ((x, x), "not 2"), ((), "not 0")):
+        with pytest.raises(ValueError, match=said):
+            Chain(net, HOST)(*wrong)
 
 
 class Twice(nn.Module):
