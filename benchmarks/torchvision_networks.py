@@ -2,13 +2,14 @@
 
     python benchmarks/torchvision_networks.py             # all of torchvision's classification networks, an hour
     python benchmarks/torchvision_networks.py --suite hf  # needs `uv pip install --group hf`; minutes
-    python benchmarks/torchvision_networks.py --speed     # resnet18, mobilenet_v3_large, vit_b_16 against dense
+    python benchmarks/torchvision_networks.py --speed     # four of them against dense
+    python benchmarks/torchvision_networks.py --speed resnet18 --granularity window --sparsities 0.75
 
-Weights are random, 80 % of each matrix and kernel under a mask. One process traces a network and packs it; another one,
-which has no torch, loads the package and answers batches of 1 and 3. `equal`: outputs within 1e-4 of the largest one of
-each sample, and the same argmax. `compile_s` is the time from the package to the second answer less that of answering
-again, `peak_bytes` the memory of that process above an empty one. `accelerated`: the same by torch with sparse layers.
-Networks of over 100 M weights are left to `--large`.
+Weights are random, 80 % of each matrix and kernel under a mask; with `--speed` these are the smallest of each layer.
+One process traces a network and packs it; another one, which has no torch, loads the package and answers batches of 1
+and 3. `equal`: outputs within 1e-4 of the largest one of each sample, and the same argmax. `compile_s` is the time from
+the package to the second answer less that of answering again, `peak_bytes` the memory of that process above an empty
+one. `accelerated`: the same by torch with sparse layers. Networks of over 100 M weights are left to `--large`.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from typing import Any
 import numpy as np
 
 COLUMNS = ("name", "traced", "equal", "accelerated", "trace_s", "compile_s", "code_bytes", "peak_bytes", "reason")
-TIMED = ("resnet18", "mobilenet_v3_large", "vit_b_16")
+TIMED = ("resnet18", "resnet50", "mobilenet_v3_large", "vit_b_16")
 GOAL, SPARSITY, LARGE, PATIENCE = 1.8, 0.8, 100e6, 900
 INT8_GOAL = 3.0
 """Of the ticket in int8, against the best dense fp32; and against the best dense int8:"""
@@ -39,7 +40,10 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="some of the suite's networks; by default all")
     parser.add_argument("--suite", choices=("torchvision", "hf"), default="torchvision")
     parser.add_argument("--large", action="store_true", help="networks of over 100 M weights too")
-    parser.add_argument("--speed", action="store_true", help="time three networks against dense instead")
+    parser.add_argument("--speed", action="store_true", help="time four networks against dense instead")
+    parser.add_argument("--sparsities", type=float, nargs="+", default=[SPARSITY], help="with --speed")
+    parser.add_argument("--granularity", choices=("weight", "window"), default="weight", help="with --speed")
+    parser.add_argument("--threads", type=int, default=1, help="with --speed: of every back-end")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.add_argument("--trace", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--answer", type=Path, help=argparse.SUPPRESS)
@@ -49,7 +53,7 @@ def main() -> int:
     elif options.answer:
         print(json.dumps(answered(options.answer)))
     else:
-        rows = speeds(options.names or TIMED) if options.speed else examined(options)
+        rows = speeds(options) if options.speed else examined(options)
         shown(rows, options.output, options.speed)
     return 0
 
@@ -191,8 +195,18 @@ def close(ours: np.ndarray, theirs: np.ndarray) -> bool:
     return bool((np.abs(a - b).max(1) <= allowed).all() and (b.max(1) - chosen <= allowed).all())
 
 
-def speeds(chosen: list[str]) -> Iterator[dict[str, Any]]:
-    """The ticket's best back-end against the best dense ones, one thread."""
+def speeds(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The ticket in fp32 and in int8 against the best dense ones."""
+    import torch
+
+    torch.set_num_threads(options.threads)
+    for name in options.names or TIMED:
+        for sparsity in options.sparsities:
+            yield from timed(name, sparsity, options.granularity, options.threads)
+
+
+def timed(name: str, sparsity: float, granularity: str, threads: int) -> Iterator[dict[str, Any]]:
+    """A row for each batch and precision."""
     from functools import partial
 
     import torch
@@ -203,26 +217,39 @@ def speeds(chosen: list[str]) -> Iterator[dict[str, Any]]:
     from ticketsmith_runner.steps.benchmark import benchmark
     from ticketsmith_runner.subject import Subject
 
-    torch.set_num_threads(1)
-    for name in chosen:
-        (dense, inputs), (ticket, _) = built("torchvision", name), built("torchvision", name)
-        subject = Subject(
-            replicate=0,
-            dense=dense.requires_grad_(False),
-            masked=ticket,
-            masks=masked(ticket),
-            inputs=torch.cat([inputs] * 6)[:16],
-        )
-        backends = {key: backend for key, backend in every().items() if not backend.KIND.asked}
-        options = BenchmarkOptions(batch_sizes=(1, 16), rounds=16, seconds=0.05)
-        speed = benchmark(subject, options, backends, make=partial(_made, name))
-        for row in speed.rows:
-            if row.backend in ("operators", TICKET_IN_INT8):
-                precision = speed.precisions.get(row.backend, "float32")
-                found = {"name": name, "batch": row.batch_size, "precision": precision, "seconds": row.p50}
-                found |= {"dense": speed.opponent(row.batch_size), "ratio": row.ratio, "low": row.low, "high": row.high}
-                found |= {key: best and best.ratio for key, best in (("int8", row.int8), ("any", row.any))}
-                yield found | {"reached": _reached(name, precision, row.ratio, found["int8"])}
+    (dense, inputs), (ticket, _) = built("torchvision", name), built("torchvision", name)
+    subject = Subject(
+        replicate=0,
+        dense=dense.requires_grad_(False),
+        masked=ticket,
+        masks=pruned(ticket, sparsity, granularity),
+        inputs=torch.cat([inputs] * 6)[:16],
+    )
+    backends = {key: backend for key, backend in every().items() if not backend.KIND.asked}
+    measure = BenchmarkOptions(batch_sizes=(1, 16), rounds=16, seconds=0.05, threads=threads)
+    speed = benchmark(subject, measure, backends, make=partial(_made, name))
+    for row in speed.rows:
+        if row.backend in ("operators", TICKET_IN_INT8):
+            precision = speed.precisions.get(row.backend, "float32")
+            found = {"name": name, "sparsity": subject.sparsity, "batch": row.batch_size, "precision": precision}
+            found |= {"seconds": row.p50, "dense": speed.opponent(row.batch_size), "ratio": row.ratio}
+            found |= {"low": row.low, "high": row.high}
+            found |= {key: best and best.ratio for key, best in (("int8", row.int8), ("any", row.any))}
+            yield found | {"reached": _reached(name, precision, row.ratio, found["int8"])}
+
+
+def pruned(module: Any, sparsity: float, name: str) -> dict[str, Any]:
+    """Masks of what is largest in each matrix and kernel, set on its weights."""
+    from ticketsmith_runner.granularities import granularity
+    from ticketsmith_runner.masks import ones
+
+    weights = {name: each for name, each in module.requires_grad_(False).named_parameters() if each.dim() > 1}
+    scores = {name: each.abs() for name, each in weights.items()}
+    counts = {name: round((1 - sparsity) * each.numel()) for name, each in weights.items()}
+    masks = granularity(name).prune(module, scores, ones(scores), counts)
+    for each, mask in masks.items():
+        weights[each].mul_(mask)
+    return masks
 
 
 def _reached(name: str, precision: str, ratio: float, int8: float | None) -> bool | None:
