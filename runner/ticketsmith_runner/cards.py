@@ -37,6 +37,7 @@ def card(task: Task, name: str, data_root: str, *, engine: str, code: str) -> Ca
         folds=examples.splits.folds,
         validation=validation,
         grouped=examples.groups is not None,
+        smaller=hasattr(task.code, "smaller"),
         engine=engine,
         code=code,
         data=digest(examples, data_root),

@@ -69,11 +69,16 @@ class Context:
         except UsageError as error:
             raise missing(self.ledger.store, self.card.files, self.data_root, error) from error.__cause__
 
-    def network(self, stream: str | None = None, replicate: int = 0) -> "nn.Module":
-        """The untrained network: theta_0 of a stream; without one its values have no meaning."""
+    def network(self, stream: str | None = None, replicate: int = 0, rung: str | None = None) -> "nn.Module":
+        """The untrained network: theta_0 of a stream; without one its values have no meaning.
+
+        With the name of a `rung`, the smaller dense network of that one.
+        """
+        from . import ladder
         from .seeds import seed_of
 
-        return self.task.model(self.spec.options, 0 if stream is None else seed_of(self.spec.seed, replicate, stream))
+        options = self.spec.options | (ladder.rung(self, rung).options if rung else {})
+        return self.task.model(options, 0 if stream is None else seed_of(self.spec.seed, replicate, stream))
 
     def start(self, replicate: int) -> "Start":
         """The start of the dense training: theta_0, with given weights laid over it."""

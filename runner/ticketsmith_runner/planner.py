@@ -7,6 +7,7 @@ from the spec, is settled once per run, and holds for every cohort, pod and resu
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from torch.utils._pytree import tree_leaves
 from ticketsmith.documents import canonical
 from ticketsmith.errors import UsageError
 from ticketsmith.ledger import TRAINERS
+from ticketsmith.lottery.ladder import rungs
 from ticketsmith.lottery.schedule import kept, rounds
 from ticketsmith.lottery.spec import Experiment, Training
 
@@ -30,6 +32,8 @@ from .trainers._recorded import WARM
 
 SPARSE = 0.7  # density below which skipping zeros beats dense kernels: benchmarks/README.md has the table
 SMALL = 100_000  # weights up to which it beats them even where there are no zeros: dense kernels are called, not used
+At = TypeVar("At", bound=int | str)
+"""A level, or the name of a rung."""
 TOLERANCE = 1e-5  # of the probe, on weights and logits of order 1
 
 
@@ -41,9 +45,13 @@ class Choice:
     reason: str
 
 
-def settled(context: Context) -> dict[int, str]:
-    """Level -> trainer for the whole run. Raises UsageError if the trainer that was asked for cannot do it."""
-    return {int(level): choice["trainer"] for level, choice in json.loads(settle(context)).items()}
+def settled(context: Context) -> dict[int | str, str]:
+    """Level, or rung of the ladder -> trainer for the whole run.
+
+    Raises UsageError if the trainer that was asked for cannot do it.
+    """
+    choices = json.loads(settle(context)).items()
+    return {int(at) if at.isdigit() else at: choice["trainer"] for at, choice in choices}
 
 
 def prepare(context: Context, level: int | None) -> None:
@@ -54,19 +62,19 @@ def prepare(context: Context, level: int | None) -> None:
     if context.spec.training.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("training.device: cuda, and no GPU is here", "run it where one is, or with cpu")
     for at, name in settled(context).items():
-        if level in (None, at):
+        if level in (None, at) or isinstance(at, str):
             trainer(name)
     if context.spec.sources.weights and level in (None, 0):
         context.start(0)  # what does not fit ends the run now; the workers share what is loaded
 
 
 def settle(context: Context) -> bytes:
-    """The run's `trainers.json`: level -> trainer and reason."""
+    """The run's `trainers.json`: level, or rung -> trainer and reason."""
 
     def propose() -> bytes:
         attempt(context)
-        choices = vetted(plan(context), lambda name: difference(name, context))
-        return canonical({str(level): asdict(choice) for level, choice in choices.items()})
+        choices = vetted({**plan(context), **climb(context)}, lambda name: difference(name, context))
+        return canonical({str(at): asdict(choice) for at, choice in choices.items()})
 
     return context.ledger.settle(TRAINERS, propose)
 
@@ -76,6 +84,15 @@ def plan(context: Context) -> dict[int, Choice]:
     network, subject = context.network(), Subject.of(context)
     densities = _densities(context.spec, context.task.prunable(network))
     return {level: choose(context.spec.training, network, subject, left) for level, left in densities.items()}
+
+
+def climb(context: Context) -> dict[str, Choice]:
+    """The same rule for the rungs of the ladder, which are dense. Raises UsageError for one that cannot be made."""
+    found = {}
+    for name in rungs(context.spec):
+        subject = Subject.of(context, name)
+        found[name] = choose(context.spec.training, context.network(rung=name), subject, density=1.0)
+    return found
 
 
 @dataclass(frozen=True)
@@ -93,9 +110,9 @@ class Subject:
     """True if every batch has one shape and holds tensors alone."""
 
     @staticmethod
-    def of(context: Context) -> "Subject":
+    def of(context: Context, rung: str | None = None) -> "Subject":
         """Tries the loss on a batch of two. Raises UsageError if it fails."""
-        network, task, examples = context.network("init"), context.task, context.examples
+        network, task, examples = context.network("init", rung=rung), context.task, context.examples
         batch = examples.batch(context.split(0).train[:2])
         with seeded(0), task.told("loss"), torch.no_grad():
             before = states()
@@ -106,13 +123,13 @@ class Subject:
         return Subject(task, weights, examples.tensors is not None, draws, tensors and examples.collate is None)
 
 
-def vetted(choices: Mapping[int, Choice], probe: Callable[[str], float]) -> dict[int, Choice]:
+def vetted(choices: Mapping[At, Choice], probe: Callable[[str], float]) -> dict[At, Choice]:
     """The same, with `eager` in place of a trainer whose first update is not that of `eager`: see `difference`."""
     names = {choice.trainer for choice in choices.values()} - {"eager"}
     vetoes = {name: reason for name in names if (reason := _veto(name, probe))}
     return {
-        level: Choice("eager", vetoes[choice.trainer]) if choice.trainer in vetoes else choice
-        for level, choice in choices.items()
+        at: Choice("eager", vetoes[choice.trainer]) if choice.trainer in vetoes else choice
+        for at, choice in choices.items()
     }
 
 

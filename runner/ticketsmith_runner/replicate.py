@@ -1,5 +1,6 @@
 """The replicate of a run that is measured and packed: which one, and its networks out of the ledger."""
 
+from dataclasses import dataclass
 from statistics import median_low
 
 from torch import Tensor, nn
@@ -8,6 +9,7 @@ from ticketsmith.errors import Diverged, IntegrityError, UsageError
 from ticketsmith.lottery.results import TrainMetrics
 from ticketsmith.lottery.steps import Benchmark, Train
 
+from . import ladder
 from .context import Context
 from .network import restore
 from .subject import Networks, Subject
@@ -23,6 +25,29 @@ def subject_of(step: Benchmark, context: Context, replicate: int | None = None) 
     return Subject(
         **vars(chosen), inputs=context.inputs(chosen.replicate), calibration=context.calibration(chosen.replicate)
     )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rung:
+    """A smaller dense network, to be timed beside dense and ticket."""
+
+    subject: Subject
+    weights: int
+    """Prunable ones."""
+
+
+def rung_of(subject: Subject, context: Context, name: str) -> Rung:
+    """A rung of the ladder in the place of dense, on the subject's examples; of theta_0, which takes as long."""
+    made = context.network(f"rung/{name}", subject.replicate, name).eval()
+    alone = Subject(
+        replicate=subject.replicate,
+        dense=made,
+        masked=made,
+        masks={},
+        inputs=subject.inputs,
+        calibration=subject.calibration,
+    )
+    return Rung(subject=alone, weights=ladder.rung(context, name).weights)
 
 
 def networks(step: Benchmark, context: Context, replicate: int | None = None) -> Networks:

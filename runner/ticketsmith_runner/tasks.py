@@ -63,6 +63,13 @@ class Task:
     def vocabulary(self) -> Sequence[str] | None:
         return getattr(self.code, "VOCABULARY", None)
 
+    def smaller(self, weights: int) -> object:
+        """Options of a dense network with about so many prunable weights. Raises UsageError where the task has none."""
+        if (make := getattr(self.code, "smaller", None)) is None:
+            raise UsageError(f"task {self.module} has no smaller()", "write it, or leave the control out")
+        with self.told("smaller"):
+            return make(weights)
+
     def model(self, options: Mapping[str, Any], seed: int = 0) -> nn.Module:
         """The untrained network, theta_0 of one stream. Raises UsageError if it is none."""
         with self.told("model"), seeded(seed):

@@ -5,7 +5,7 @@ has a standard error of 0.75 points, so a single split cannot carry a verdict at
 therefore cross-fit: together they test each image once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from ticketsmith.task import ACCURACY as METRIC
 from ticketsmith.task import Splits
 from ticketsmith_runner.objectives.classification import loss, record, score
 
-from .mlp import chain
+from .mlp import chain, narrow
 
-__all__ = ["DEFAULTS", "METRIC", "data", "loss", "model", "record", "score"]
+__all__ = ["DEFAULTS", "METRIC", "data", "loss", "model", "record", "score", "smaller"]
 
 DEFAULTS = {
     "replicates": 10,
@@ -49,3 +49,8 @@ def data(root: Path) -> Splits:
 def model(hidden: Sequence[int] = (300, 100)) -> nn.Module:
     """A chain with these hidden layers."""
     return chain(64, *hidden, 10)
+
+
+def smaller(weights: int) -> Mapping[str, Sequence[int]]:
+    """Narrower hidden layers of the same shape."""
+    return {"hidden": narrow(weights, 64, 10)}

@@ -218,6 +218,11 @@ def _beside_the_task(spec: Experiment, card: Card) -> Iterator[str]:
     for name, value in spec.options.items():
         if name in card.options and not _alike(value, card.options[name]):
             yield f"options.{name}: expected {_kind(card.options[name])}, got {_short(value)}"
+    if "smaller" in spec.controls and not card.smaller:
+        yield (
+            f"controls: smaller is not for task {card.name}: its file has no `smaller(weights)`, which gives the "
+            "options of `model` for a dense network of so many weights"
+        )
     if card.folds and spec.replicates % card.folds:
         yield (
             f"replicates: expected a multiple of {card.folds} ({card.name} is cross-fitted in whole cohorts of "

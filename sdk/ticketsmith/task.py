@@ -61,6 +61,9 @@ class Task(Protocol):
     def model(self, **options: Any) -> "nn.Module":
         """The untrained network. Whatever it draws comes from torch's stream, which the runner seeds."""
 
+    def smaller(self, weights: int) -> Mapping[str, Any]:
+        """Options of `model` for a dense network with about so many weights, which the control `smaller` trains."""
+
     def loss(self, model: "nn.Module", batch: Any) -> "Tensor":
         """(B,), in nats or any other unit: what is descended, and what the early stop looks at.
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import cycle
 from typing import Any
@@ -15,9 +15,11 @@ from ticketsmith.lottery.spec import BenchmarkOptions
 from ..inputs import Inputs, batches, rows
 from ..memory import parts
 from ..parcel import Parcel
+from ..subject import Subject
 from ..timing import Clock, Rounds, measure
 from . import Forward, every
 from .admission import admit
+from .rungs import admitted as admitted_rungs
 
 FEWEST, MOST = 3, 4
 """Processes: a fifth would narrow an interval by a fifth, and take two seconds before its first round."""
@@ -48,16 +50,23 @@ class Share:
     backends: Collection[str]
     options: BenchmarkOptions
     rounds: range
+    rungs: Mapping[str, Parcel] = field(default_factory=dict)
+    """Smaller dense networks by name."""
 
     def __call__(self) -> Callable[[], tuple[list[Refusal], Latencies]]:
         """Build the back-ends; what comes back times those that were not refused."""
         torch.set_num_threads(self.options.threads)
         subject = self.parcel.subject()
-        few = replace(subject, inputs=rows(subject.inputs, slice(FEW)))
         chosen = {name: backend for name, backend in every().items() if name in self.backends}
-        admitted = admit(chosen, few, self.options.batch_sizes)
-        times = partial(timed, admitted.forwards, subject.inputs, self.options, self.rounds)
+        admitted = admit(chosen, _few(subject), self.options.batch_sizes)
+        climbed = {name: _few(parcel.subject()) for name, parcel in self.rungs.items()}
+        beside = admitted_rungs(climbed, chosen, self.options.batch_sizes)
+        times = partial(timed, admitted.forwards | beside, subject.inputs, self.options, self.rounds)
         return lambda: (admitted.refused, times())
+
+
+def _few(subject: Subject) -> Subject:
+    return replace(subject, inputs=rows(subject.inputs, slice(FEW)))
 
 
 def timed(

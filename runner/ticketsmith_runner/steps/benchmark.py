@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 
 import torch
 from torch import nn
@@ -16,7 +17,9 @@ import ticketsmith
 from ticketsmith.allowance import cores
 from ticketsmith.documents import canonical
 from ticketsmith.errors import TicketSmithError
-from ticketsmith.lottery.results import Machine, Speed, SpeedRow
+from ticketsmith.lottery.controls import beside
+from ticketsmith.lottery.ladder import rungs
+from ticketsmith.lottery.results import Machine, RungSpeed, Speed, SpeedRow
 from ticketsmith.lottery.spec import BenchmarkOptions
 from ticketsmith.lottery.steps import Benchmark
 from ticketsmith.machine import cpu, versions
@@ -24,12 +27,14 @@ from ticketsmith.machine import cpu, versions
 from ..backends import Backend, Forward, Kind, every
 from ..backends.admission import Admission, admit
 from ..backends.ranking import choose, speed_rows
+from ..backends.rungs import admitted as admitted_rungs
+from ..backends.rungs import rung_speeds
 from ..backends.shares import Latencies, Share, shares, timed
 from ..context import Artifacts, Context
 from ..fresh import processes
 from ..parcel import parcel
 from ..quantized import judged
-from ..replicate import subject_of
+from ..replicate import Rung, rung_of, subject_of
 from ..subject import Subject
 from ..timing import Clock
 
@@ -46,10 +51,13 @@ def run(
     """Volatile `speed.json`: latencies, throughput and ratios to dense, by back-end and batch size; int8 is judged."""
     options = context.spec.benchmark
     make = None if backends else replace(context, workers=None, progress=None).network
+    ladder = [name for name in rungs(context.spec) if name in beside(context.spec, step.level)]
     with _threads(options.threads):
         chosen, tell = backends or _wanted(options.backends), partial(context.tell_part, step)
         subject = subject_of(step, context)
-        speed = judged(benchmark(subject, options, chosen, clock, tell, make), chosen, subject, step, context)
+        climbed = {name: rung_of(subject, context, name) for name in ladder}
+        measured = benchmark(subject, options, chosen, clock, tell, make, climbed)
+        speed = judged(measured, chosen, subject, step, context)
     return Artifacts(volatile={"speed.json": canonical(speed.model_dump(mode="json"))})
 
 
@@ -59,13 +67,14 @@ def benchmark(
     backends: Mapping[str, Backend],
     clock: Clock = time.perf_counter,
     tell: Callable[[int, int], None] = lambda done, of: None,
-    make: Callable[[], nn.Module] | None = None,
+    make: Callable[..., nn.Module] | None = None,
+    rungs: Mapping[str, Rung] = MappingProxyType({}),
 ) -> Speed:
     """Check every back-end, then time those that passed. Raises TicketSmithError if no dense one did.
 
     With `make`, which makes a network for the subject's values wherever it is sent, fresh processes share the rounds;
     without it, or for few rounds, this process takes all. `tell` hears after each check, and after each batch size or
-    process, how much of all is done.
+    process, how much of all is done. Smaller dense networks, the `rungs`, are timed in the same rounds.
     """
     sizes = sorted(set(options.batch_sizes))
     ranges = shares(options.rounds) if make else []
@@ -74,9 +83,12 @@ def benchmark(
     with processes(len(ranges)) as fresh:
         admitted = admit(backends, subject, sizes, lambda done: tell(done, of))
         _compared(admitted, backends)
+        dense = admitted_rungs({name: rung.subject for name, rung in rungs.items()}, backends, sizes)
         if make and ranges:
             sent = parcel(subject, make, {1, *sizes})
-            works = [Share(parcel=sent, backends=[*admitted.forwards], options=options, rounds=each) for each in ranges]
+            others = {name: parcel(rung.subject, partial(make, rung=name), {1, *sizes}) for name, rung in rungs.items()}
+            share = partial(Share, parcel=sent, backends=[*admitted.forwards], options=options, rungs=others)
+            works = [share(rounds=each) for each in ranges]
             for refused, latencies in fresh.each(works):
                 admitted = admitted.without(refused)
                 measured.append(latencies)
@@ -84,16 +96,27 @@ def benchmark(
         else:
             rounds = range(options.rounds)
             here = timed(
-                admitted.forwards, subject.inputs, options, rounds, clock, lambda done: tell(before + done, of)
+                admitted.forwards | dense,
+                subject.inputs,
+                options,
+                rounds,
+                clock,
+                lambda done: tell(before + done, of),
             )
             measured.append(here)
     _compared(admitted, backends)
     kinds = {name: backends[name].KIND for name in admitted.forwards}
     rows: list[SpeedRow] = []
+    climbed: list[RungSpeed] = []
+    weights = {name: rung.weights for name, rung in rungs.items()}
+    everywhere = [name for name in dense if all(name in each[sizes[0]] for each in measured)]
     for size in sizes:
-        of_size = {name: [each[size][name] for each in measured] for name in admitted.forwards}
-        rows += speed_rows(size, of_size, kinds)
-    return _speed(subject, admitted, kinds, rows, len(measured))
+        of_size = {name: [each[size][name] for each in measured] for name in (*admitted.forwards, *everywhere)}
+        found = speed_rows(size, {name: of_size[name] for name in admitted.forwards}, kinds)
+        best = next(row.backend for row in found if row.ratio == row.low == row.high == 1)
+        climbed += rung_speeds(choose(found, kinds), best, of_size, weights)
+        rows += found
+    return _speed(subject, admitted, kinds, rows, len(measured), climbed)
 
 
 def _compared(admitted: Admission, backends: Mapping[str, Backend]) -> None:
@@ -112,6 +135,7 @@ def _speed(
     kinds: Mapping[str, Kind],
     rows: list[SpeedRow],
     processes: int,
+    rungs: list[RungSpeed],
 ) -> Speed:
     sizes = sorted({row.batch_size for row in rows})
     choices = [choose([row for row in rows if row.batch_size == size], kinds) for size in sizes]
@@ -126,6 +150,7 @@ def _speed(
         processes=processes,
         cold=admitted.cold,
         precisions={name: kind.precision for name, kind in kinds.items() if kind.precision != "float32"},
+        rungs=rungs,
         controls=[name for name, kind in kinds.items() if kind.control],
         plans={name: {str(size): list(plan(size)) for size in sizes} for name, plan in plans.items()},
         chosen=choices[-1].backend,

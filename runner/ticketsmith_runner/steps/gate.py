@@ -6,6 +6,7 @@ from ticketsmith.documents import canonical
 from ticketsmith.errors import IntegrityError
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.collapse import shared
+from ticketsmith.lottery.controls import family
 from ticketsmith.lottery.gate import judge
 from ticketsmith.lottery.metric import Metric
 from ticketsmith.lottery.results import Density, Difference, Status, Summary, Verdict
@@ -41,12 +42,14 @@ def verdict(step: Gate, spec: Experiment, ledger: Ledger, metric: Metric) -> Ver
     difference, loss = case.bounds(case.confidence)
     status, reason, broken = ruling(case)
     dense, candidate = case.dense.metrics, case.candidate.metrics
+    prunable = sum(density.sizes.values())
+    left = candidate.rung.weights if candidate.rung else sum(density.kept.values())
     return Verdict(
         arm=step.arm,
         level=step.level,
-        sparsity=density.sparsity,
-        kept=sum(density.kept.values()),
-        prunable=sum(density.sizes.values()),
+        sparsity=1 - left / prunable,
+        kept=left,
+        prunable=prunable,
         status=status,
         reason=reason,
         margin=case.margin,
@@ -117,9 +120,9 @@ def _spread(case: Seen) -> Spread:
 
 
 def _dividend(step: Gate, case: Seen, ledger: Ledger) -> Difference | None:
-    """The ticket of the level minus this control, with an interval for all controls of the level together."""
+    """The ticket of the level minus this control, with an interval for all of the level together that ask alike."""
     if step.ticket is None:
         return None
     ticket = arm([gate.ticket for gate in step.pooled if gate.ticket], ledger)
     ahead = gain(case.candidate, ticket, case.metric)
-    return bounded(ahead, shared(TWO_SIDED, len(case.spec.controls)), kind=case.kind, metric=case.metric)
+    return bounded(ahead, shared(TWO_SIDED, len(family(case.spec, step.arm))), kind=case.kind, metric=case.metric)

@@ -8,15 +8,16 @@ from typing import Any, cast
 
 from ticketsmith.documents import canonical
 from ticketsmith.lottery.results import Samples, TrainMetrics
-from ticketsmith.lottery.schedule import hold
+from ticketsmith.lottery.schedule import hold, stretched
+from ticketsmith.lottery.spec import Training
 from ticketsmith.lottery.steps import Train
 
-from .. import samples, trainers
+from .. import ladder, samples, trainers
 from ..context import Artifacts, Context
 from ..evaluate import Evaluation, mean, of_test, score_of, stack_ragged
 from ..loop import Trace, train_all
 from ..memory import free, halving, parts
-from ..network import restore
+from ..network import restore, state
 from ..order import evaluation, fed
 from ..planner import settled
 from ..splits import Split
@@ -43,7 +44,7 @@ def run(step: Train, context: Context) -> Artifacts:
 
     That of a ticket has `samples.json` too, where there is something to show.
     """
-    name = settled(context)[step.level]
+    name = settled(context)[step.rung or step.level]
     together = hasattr(trainers.trainer(name), "group")
     members = cohort(context, step, name) if together else context.each(partial(replicate, trainer=name), step)
     files = {
@@ -69,7 +70,7 @@ def cohort(context: Context, step: Train, trainer: str) -> list[Replicate]:
     file = cast(GroupFile, trainers.trainer(trainer))
     free()  # or the arm before counts as memory that is taken
     probe = context.examples.batch(context.split(0).train[:2])
-    most = file.most(context.network(), context.spec.training, context.task.loss, probe)
+    most = file.most(context.network(rung=step.rung), context.spec.training, context.task.loss, probe)
     members: list[Replicate] = []
     for part in parts(len(context.replicates(step)), most):
         members += halving(part, lambda some: _trained(context, step, some, trainer))
@@ -81,9 +82,9 @@ def _trained(context: Context, step: Train, members: Sequence[int], trainer: str
     began = time.perf_counter()
     numbers = [context.replicates(step)[r] for r in members]
     splits, measures = [context.split(n) for n in numbers], [evaluation(context, n) for n in numbers]
-    training = hold(context.spec.training) if step.held else context.spec.training
+    training, network = _training(step, context.spec.training), context.network(rung=step.rung)
     states, masks = [_start(context, step, r) for r in members], _masks(context, step, members)
-    network, loss = context.network(), context.task.loss
+    loss = context.task.loss
     with context.task.told("loss"):
         traces = train_all(
             trainers.begin(trainer, network, states, masks, training, loss),
@@ -102,6 +103,12 @@ def _trained(context: Context, step: Train, members: Sequence[int], trainer: str
         _tested(step, partial(again, mask=mask), measure, split, start, trace, seconds)
         for mask, measure, split, start, trace in zip(masks, measures, splits, states, traces, strict=True)
     ]
+
+
+def _training(step: Train, training: Training) -> Training:
+    if step.held:
+        return hold(training)
+    return stretched(training, step.stop) if step.stop != training.steps else training
 
 
 def _masks(context: Context, step: Train, members: Sequence[int]) -> list[Mask]:
@@ -139,7 +146,10 @@ def _tested(
 
 
 def _start(context: Context, step: Train, r: int) -> State:
-    """theta_0 from its own stream, under given weights; or what the rewind step left."""
+    """theta_0 from its own stream, under given weights; or what the rewind step left. Arms of a rung begin alike."""
+    if step.rung:
+        drawn = context.network(f"rung/{step.rung}", context.replicates(step)[r], step.rung)
+        return {f"weights/{name}": value for name, value in state(drawn).items()}
     if step.weights is not None:
         return member(context.tensors(step.weights, "start.safetensors"), r)
     return context.start(context.replicates(step)[r]).state
@@ -179,13 +189,14 @@ def _metrics(step: Train, context: Context, members: list[Replicate]) -> TrainMe
         test_score=[m.test_score for m in members],
         test_loss=[m.test_loss for m in members],
         diverged_at=[m.trace.diverged_at for m in members],
+        rung=ladder.rung(context, step.rung) if step.rung else None,
         **_given(step, context),
     )
 
 
 def _given(step: Train, context: Context) -> dict[str, Any]:
     """Report of how the weights that dense starts from fit; the same for every replicate."""
-    if step.weights is not None or context.spec.sources.weights is None:
+    if step.weights is not None or step.rung or context.spec.sources.weights is None:
         return {}
     start = context.start(context.replicates(step)[0])
     return {"prefix": start.prefix, "drawn": start.drawn, "unused": start.unused}

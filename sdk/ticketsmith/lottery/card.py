@@ -33,6 +33,8 @@ class Card(BaseModel):
     """Examples that a replicate holds out, for early stopping and for choosing a replicate."""
     grouped: bool = False
     """True if examples come in groups (patients, passages) that are not independent."""
+    smaller: bool = False
+    """True if the task can make dense networks of fewer weights, for the control of that name."""
     engine: str
     """SHA-256 of the package's own sources that decide numbers."""
     code: str

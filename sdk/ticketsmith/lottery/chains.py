@@ -6,7 +6,7 @@ A workflow engine cannot read the spec. It is told what follows in words that it
 from collections.abc import Sequence
 
 from ..errors import UsageError
-from .controls import CONTROLS
+from .controls import CONTROLS, beside
 from .imp import imp
 from .results import Status
 from .schedule import rounds
@@ -49,6 +49,6 @@ def follows(spec: Experiment, step: Step, status: Status | None) -> dict[str, st
     control is `true` if it runs beside the ticket.
     """
     more = step.level < rounds(spec.pruning) and not stops(spec, step, status)
-    controls = {name: str(name in spec.controls).lower() for name in CONTROLS}
+    controls = {name: str(name in beside(spec, step.level)).lower() for name in CONTROLS}
     again = str(step.cohort + 1) if status and undecided(spec, step, status) else NONE
     return {"status": status or NONE, "next": str(step.level + 1) if more else NONE, "again": again, **controls}

@@ -1,7 +1,10 @@
 """The controls beside every round: what the ticket has to beat. One generator of steps each."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
+from . import ladder
+from .schedule import rounds
 from .spec import Experiment
 from .steps import Gate, Prune, Rewind, Step, Train
 
@@ -41,7 +44,46 @@ def finetune(spec: Experiment, dense: Train, ticket: Train, mask: Prune, earlier
     yield from _trained_and_judged(spec, dense, ticket, trained, earlier, held=True)
 
 
-CONTROLS: dict[str, Control] = {"reinit": reinit, "random": random, "lr-rewind": lr_rewind, "finetune": finetune}
+def smaller(
+    spec: Experiment, dense: Train, ticket: Train, mask: Prune, earlier: Gate | None, *, rung: str, long: bool = False
+) -> Iterator[Step]:
+    """A dense network of a rung's weights, trained from scratch: is a sparse network better than a smaller one?
+
+    The ticket was paid for with every round before it: `long` has as many updates as all of them.
+    """
+    cohort, level, arm = mask.cohort, mask.level, rung + ladder.LONG * long
+    stop = ladder.updates(spec) if long else spec.training.steps
+    trained = Train(cohort=cohort, level=level, arm=arm, rung=rung, start=0, stop=stop)
+    yield trained
+    yield Gate(
+        cohort=cohort, level=level, arm=arm, dense=dense, candidate=trained, mask=mask, ticket=ticket, earlier=earlier
+    )
+
+
+CONTROLS: dict[str, Control] = {
+    "reinit": reinit,
+    "random": random,
+    "lr-rewind": lr_rewind,
+    "finetune": finetune,
+    **{name: partial(smaller, rung=name) for name in ladder.RUNGS},
+    **{name + ladder.LONG: partial(smaller, rung=name, long=True) for name in ladder.RUNGS},
+}
+"""By arm."""
+
+
+def masked(spec: Experiment) -> tuple[str, ...]:
+    """The controls of the spec that a mask makes: they stand beside every ticket."""
+    return tuple(control for control in spec.controls if control != ladder.LADDER)
+
+
+def family(spec: Experiment, arm: str) -> tuple[str, ...]:
+    """The arms that share an interval with this one, since they answer one question: masks, or the ladder."""
+    return ladder.arms(spec) if arm in ladder.arms(spec) else masked(spec)
+
+
+def beside(spec: Experiment, level: int) -> tuple[str, ...]:
+    """The arms beside the ticket of a level: at the target, the ladder too."""
+    return (*masked(spec), *(ladder.arms(spec) if level == rounds(spec.pruning) else ()))
 
 
 def _trained_and_judged(

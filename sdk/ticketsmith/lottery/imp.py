@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterator, Mapping
 
-from .controls import CONTROLS
+from .controls import CONTROLS, beside
 from .schedule import rounds
 from .spec import Experiment
 from .steps import Benchmark, Gate, Prune, Report, Rewind, Step, Train
@@ -57,7 +57,7 @@ def search(spec: Experiment, cohort: int, earlier: Earlier, last: int | None) ->
         ticket = Train(cohort=cohort, level=level, arm="ticket", weights=rewound, mask=mask, start=k, stop=T)
         yield ticket
 
-        for control in spec.controls:  # in parallel with the ticket, where the executor can
+        for control in beside(spec, level):  # in parallel with the ticket, where the executor can
             for step in CONTROLS[control](spec, dense, ticket, mask, earlier.get((level, control))):
                 yield step
                 gates += [step] if isinstance(step, Gate) else []

@@ -3,7 +3,7 @@
 R is the number of replicates, E the number of evaluations on the validation split.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -28,6 +28,15 @@ class Density(Record):
     @property
     def sparsity(self) -> float:
         return 1 - sum(self.kept.values()) / sum(self.sizes.values())
+
+
+class Rung(Record):
+    """A dense network smaller than the task's own."""
+
+    weights: int
+    """Prunable ones."""
+    options: dict[str, Any]
+    """Keyword arguments of the task's `model` that make it."""
 
 
 class TrainMetrics(Record):
@@ -58,6 +67,8 @@ class TrainMetrics(Record):
     """Tensors that the file of given weights has not, or in another shape, and that were drawn instead."""
     unused: list[str] = []
     """Tensors of the file of given weights that the network does not take."""
+    rung: Rung | None = None
+    """The network that was trained, where it is not the task's own."""
 
 
 class Summary(Record):
@@ -270,6 +281,24 @@ class SpeedRow(Record):
     """The same to the best dense one of any precision, fp32 among them. Null in versions that did not say it."""
 
 
+class RungSpeed(Record):
+    """A smaller dense network in fp32 at one batch size, by the back-end that is fastest there. Seconds per call."""
+
+    rung: str
+    weights: int
+    """Prunable ones."""
+    backend: str
+    batch_size: int
+    p50: float
+    p95: float
+    throughput: float
+    """Examples per second."""
+    dense: Ratio
+    """Its throughput over that of the best dense fp32 back-end of the task's own network, interleaved with it."""
+    ticket: Ratio
+    """The same over what was chosen for the ticket."""
+
+
 class Refusal(Record):
     """A back-end that was not timed, and why: it does not apply, or its outputs were not equal."""
 
@@ -322,6 +351,8 @@ class Speed(Record):
     """The reason why something in int8 that was timed has no verdict."""
     controls: list[str] = []
     """Back-ends that are there to be compared with alone."""
+    rungs: list[RungSpeed] = []
+    """Smaller dense networks by batch size, where the run has a ladder."""
     plans: dict[str, dict[str, list[str]]] = {}
     """Kernel of each Linear, by batch size, for a back-end that chooses layer by layer."""
 

@@ -112,6 +112,17 @@ def _scheduled(training: Training, update: int) -> float:
     return training.learning_rate * 0.5 * (1 + math.cos(math.pi * done / whole))
 
 
+def stretched(training: Training, steps: int) -> Training:
+    """The same training over more updates: its schedule takes as much of them, its warm-up stays.
+
+    >>> marked = Training(steps=100, batch_size=1, learning_rate=0.1, schedule="milestones", milestones=(60, 90))
+    >>> stretched(marked, 900).milestones
+    (540, 810)
+    """
+    marks = tuple(mark * steps // training.steps for mark in training.milestones)
+    return training.model_copy(update={"steps": steps, "milestones": marks})
+
+
 def hold(training: Training) -> Training:
     """The same training at the learning rate of its last update throughout."""
     last = learning_rate(training, training.steps - 1)

@@ -193,8 +193,9 @@ class Experiment(Part):
     max_replicates: Count | None = Field(
         None, description="train and look on until decided, up to this many replicates in all; null: one look"
     )
-    controls: tuple[Literal["reinit", "random", "lr-rewind", "finetune"], ...] = Field(
-        ("reinit", "random"), description="arms beside the ticket"
+    controls: tuple[Literal["reinit", "random", "lr-rewind", "finetune", "smaller"], ...] = Field(
+        ("reinit", "random"),
+        description="arms beside the ticket; smaller: dense networks of fewer weights, at the target alone",
     )
     options: dict[str, Any] = Field({}, description="keyword arguments of the task's `model`")
     training: Training
@@ -222,6 +223,12 @@ class Experiment(Part):
     def _a_rate_to_go_on_with(self) -> "Experiment":
         if "finetune" in self.controls and self.training.schedule == "cosine":
             raise ValueError("controls: finetune keeps the last learning rate; with training.schedule cosine it is 0")
+        return self
+
+    @model_validator(mode="after")
+    def _equal_starts(self) -> "Experiment":
+        if "smaller" in self.controls and self.training.start is not None:
+            raise ValueError("controls: smaller begins with drawn weights; training.start has none for it")
         return self
 
     @model_validator(mode="after")

@@ -67,7 +67,8 @@ class Rewind(Step):
 class Train(Step):
     """Train from update `start` to update `stop`. Retraining is training with a mask.
 
-    If `held`, the learning rate is that of the last update throughout.
+    If `held`, the learning rate is that of the last update throughout. A `rung` of the ladder is another network, dense
+    and smaller; past the spec's steps, its schedule is stretched.
 
     Writes `weights.safetensors`, `records.safetensors` (per example), `metrics.json`, volatile `timing.json`; the
     dense training also writes `kept.safetensors`, the state at update `keep`; that of the ticket also `samples.json`.
@@ -80,6 +81,7 @@ class Train(Step):
     weights: Rewind | None = None
     mask: Prune | None = None
     held: bool = False
+    rung: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
