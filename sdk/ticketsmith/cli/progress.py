@@ -11,7 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..executors.local import run
+from ..lottery.controls import beside
 from ..lottery.imp import imp
+from ..lottery.schedule import rounds
 from ..lottery.spec import Experiment
 from ..report.narrow import Fitted
 from .consoles import console as console_of
@@ -25,7 +27,7 @@ class Rounds:
 
     def __init__(self, spec: Experiment, until: int | None) -> None:
         self.cohorts, steps = 1, [step for step in imp(spec) if until is None or step.level <= until]
-        self.arms = ["dense" if until == 0 else "ticket", *(() if until == 0 else spec.controls)]
+        self.arms = ["dense" if until == 0 else "ticket", *(() if until == 0 else beside(spec, rounds(spec.pruning)))]
         self.cells: dict[tuple[int, str], str] = {}
         self.running: dict[str, str] = {}
         columns = (

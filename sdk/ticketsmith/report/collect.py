@@ -10,13 +10,14 @@ from .. import __version__
 from ..documents import canonical
 from ..ledger import TRAINERS, Ledger
 from ..lottery.card import Card
+from ..lottery.controls import CONTROLS, masked
 from ..lottery.results import Samples, Speed, Summary, TrainMetrics, Verdict
 from ..lottery.schedule import rounds
 from ..lottery.spec import Experiment
 from ..lottery.steps import Benchmark, Gate, Report, Step, Train
 from ..runs import steps, stopped_at, verdict
 from ..tries import earlier
-from .findings import Divergence, Findings
+from .findings import Climbed, Divergence, Findings
 
 SAMPLES = "samples.json"
 
@@ -47,6 +48,7 @@ def collect(ledger: Ledger, spec: Experiment, card: Card) -> Findings:
         dense_score=_dense(verdicts, metrics),
         verdicts=verdicts,
         speed=Speed.model_validate_json(speed) if speed else None,
+        ladder=_ladder(metrics),
         samples=_samples(ledger, gates),
         trainers=trainers,
         replicate_seconds=seconds,
@@ -68,7 +70,7 @@ def _walk(ledger: Ledger, spec: Experiment) -> tuple[list[Step], list[Step], int
 
 
 def _order(gate: Gate, spec: Experiment) -> tuple[int, int]:
-    return gate.level, ("ticket", *spec.controls).index(gate.arm)
+    return gate.level, ("ticket", *masked(spec), *(arm for arm in CONTROLS if arm not in masked(spec))).index(gate.arm)
 
 
 def _digest(
@@ -111,6 +113,16 @@ def _replicate_seconds(timings: dict[Train, list[float]]) -> float | None:
     """Everything that was trained, by the replicates that it was trained for."""
     replicates = sum(len(seconds) for step, seconds in timings.items() if step.arm == "dense")
     return sum(chain.from_iterable(timings.values())) / replicates if replicates else None
+
+
+def _ladder(metrics: dict[Train, TrainMetrics]) -> list[Climbed]:
+    """The networks of the ladder, each once."""
+    found = {
+        step.arm: Climbed(arm=step.arm, rung=step.rung, updates=step.stop - step.start, **each.rung.model_dump())
+        for step, each in metrics.items()
+        if step.rung and each.rung
+    }
+    return sorted(found.values(), key=lambda each: (each.weights, each.updates))
 
 
 def _samples(ledger: Ledger, gates: list[Gate]) -> Samples | None:

@@ -32,7 +32,7 @@ NARROW = Size(width=370, height=380, left=36, labels=124)
 
 def curve(findings: Findings, size: Size = WIDE) -> str:
     """The chart, or nothing while no level was judged. Line styles, markers and words carry what colours do."""
-    if not findings.verdicts or findings.dense_score is None:
+    if not _judged(findings) or findings.dense_score is None:
         return ""
     frame = _frame(findings, size)
     parts = [
@@ -41,7 +41,7 @@ def curve(findings: Findings, size: Size = WIDE) -> str:
         *_zones(frame, zones(findings.arm("ticket")), size),
         *_references(frame, findings),
     ]
-    for arm in (*reversed(findings.spec.controls), "ticket"):
+    for arm in (*reversed(findings.controls), "ticket"):
         parts += _line(frame, findings, arm)
     label = f"Test {findings.metric.name} against the share of weights removed. "
     label += "The table of levels below holds the same numbers."
@@ -55,7 +55,8 @@ def _frame(findings: Findings, size: Size) -> Frame:
     assert findings.dense_score is not None
     metric, dense = findings.metric, findings.dense_score.mean
     values = [dense, _edge(findings)]
-    for summary in (findings.dense_score, *(verdict.score for verdict in findings.verdicts)):
+    judged = _judged(findings)
+    for summary in (findings.dense_score, *(verdict.score for verdict in judged)):
         values += [summary.mean, *(v for v in (summary.low, summary.high) if v is not None)]
     low, high = (metric.scale * end for end in (min(values), max(values)))
     if metric.unit == "%" and 0 <= dense <= 1:  # a share: its intervals end where it does
@@ -65,10 +66,15 @@ def _frame(findings: Findings, size: Size) -> Frame:
         right=size.width - size.labels,
         top=62,
         bottom=size.height - 52,
-        sparsest=max(verdict.sparsity for verdict in findings.verdicts),
+        sparsest=max(verdict.sparsity for verdict in judged),
         ticks=tuple(ticks(low, high, metric.scale * metric.margin / 5)),
     )
     return replace(frame, left=max(size.left, 10 + DIGIT * max(map(len, frame.numbers))))
+
+
+def _judged(findings: Findings) -> list[Verdict]:
+    """Verdicts on masks, which the chart has a place for."""
+    return [verdict for arm in ("ticket", *findings.controls) for verdict in findings.arm(arm)]
 
 
 def _edge(findings: Findings) -> float:
@@ -90,7 +96,7 @@ def _across(frame: Frame, metric: Metric) -> list[str]:
 def _below(frame: Frame, findings: Findings, size: Size) -> list[str]:
     """The sparsity axis: a mark per level, and as many numbers as there is room for."""
     parts = [element("path", d=f"M{frame.left:g} {frame.bottom:g}H{frame.right:g}", class_="axis")]
-    sparsities = sorted({0.0, *(verdict.sparsity for verdict in findings.verdicts)})
+    sparsities = sorted({0.0, *(verdict.sparsity for verdict in findings.arm("ticket"))})
     places = [frame.x(sparsity) for sparsity in sparsities]
     for place in places:
         parts.append(element("path", d=f"M{place:.1f} {frame.bottom:g}v5", class_="axis"))
@@ -184,7 +190,7 @@ def _labels(frame: Frame, findings: Findings, size: Size) -> list[str]:
         ("dense", findings.dense_score.mean, "Dense"),
         ("gate", _edge(findings), "Gate margin" if wide else "Gate"),
     ]
-    for arm in ("ticket", *findings.spec.controls):
+    for arm in ("ticket", *findings.controls):
         if judged := findings.arm(arm):
             named.append((arm, judged[-1].score.mean, ARMS[arm].name if wide else arm.capitalize()))
     lines = [frame.y(metric.scale * score) for _, score, _ in named]

@@ -4,6 +4,7 @@ from typing import Literal
 
 from ..lottery.metric import NATS, Metric
 from ..lottery.results import Record, Speed, Verdict
+from . import ladder
 from .arms import ARMS
 from .bound import Bound, against, exceeds, favouring
 from .evidence import few, look, more, tails, tried
@@ -39,16 +40,17 @@ def decide(findings: Findings) -> Decision:
     if verdict is None:
         return _unjudged(findings)
     if verdict.status == "PASS":
-        instead = f"; but {words}" if (words := quantize(findings.speed)) else ""
+        better = [words for words in (quantize(findings.speed), ladder.instead(findings)) if words]
+        instead = f"; but {'; and '.join(better)}" if better else ""
         return Decision(word="ADOPT", sparsity=verdict.sparsity, why=_passed(verdict, findings.metric) + instead)
     if verdict.status == "INVALID":
         return Decision(word="INVALID", sparsity=verdict.sparsity, why=verdict.reason)
     if verdict.status == "FAIL":
         why = _failed(verdict, findings.metric) + _diverged(findings, verdict.level) + _fallback(findings)
+        why += _smaller(findings)
         return Decision(word="DO NOT ADOPT", sparsity=verdict.sparsity, why=why)
-    return Decision(
-        word="INCONCLUSIVE", sparsity=verdict.sparsity, why=_undecided(verdict, findings) + _fallback(findings)
-    )
+    why = _undecided(verdict, findings) + _fallback(findings) + _smaller(findings)
+    return Decision(word="INCONCLUSIVE", sparsity=verdict.sparsity, why=why)
 
 
 def remarks(findings: Findings) -> list[str]:
@@ -65,11 +67,16 @@ def remarks(findings: Findings) -> list[str]:
         said += [words] if (words := tails(findings.metric, verdict)) else []
         said += [_time(findings.speed) + gained(findings.speed)] if findings.speed else []
         said += _passing_controls(findings)
+        said += ladder.remarks(findings)
     return said
 
 
+def _smaller(findings: Findings) -> str:
+    return f"; {words}" if (words := ladder.instead(findings)) else ""
+
+
 def _passing_controls(findings: Findings) -> list[str]:
-    judged = [(arm, findings.verdict(arm, findings.target)) for arm in findings.spec.controls]
+    judged = [(arm, findings.verdict(arm, findings.target)) for arm in findings.controls]
     return [
         f"The {arm} control passes as well: this run does not show {ARMS[arm].unshown}."
         for arm, control in judged

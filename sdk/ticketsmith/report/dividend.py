@@ -9,7 +9,7 @@ from .numbers import bounds, change, removed, unit
 
 def best_control(findings: Findings, level: int) -> Verdict | None:
     """The control with the best score at a level: what a ticket has to beat there."""
-    judged = [v for arm in findings.spec.controls if (v := findings.verdict(arm, level)) and v.dividend]
+    judged = [v for arm in findings.controls if (v := findings.verdict(arm, level)) and v.dividend]
     return min(judged, key=lambda verdict: findings.metric.harm(verdict.score.mean), default=None)
 
 
@@ -19,7 +19,7 @@ def dividend(findings: Findings) -> str | None:
     control = best_control(findings, shown.level) if shown else None
     if shown is None or control is None or control.dividend is None:
         return None
-    lead, count = control.dividend, len(findings.spec.controls)
+    lead, count = control.dividend, len(findings.controls)
     where, amount = f"at {removed(shown.sparsity)}", f"{change(metric, lead.mean)}{unit(metric)}"
     beside = f"{'over' if metric.higher_is_better else 'against'} {ARMS[control.arm].name}, the best control"
     worst, best = against(metric, lead).value, favouring(metric, lead).value

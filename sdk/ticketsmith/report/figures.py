@@ -60,7 +60,7 @@ def _speed(findings: Findings) -> Figure:
 
 def _replicates(findings: Findings) -> Figure:
     lost = len({each.replicate for each in findings.diverged})
-    arms = 2 + len(findings.spec.controls)
+    arms = 2 + len(findings.controls) + len(findings.ladder)
     basis = f"of each of {arms} arms; {lost or 'none'} diverged"
     count = len(findings.shown.replicates) if findings.shown else findings.spec.replicates
     return Figure(name="Replicates", value=str(count), basis=basis)

@@ -1,7 +1,8 @@
 """The facts that a report is made of: everything known about a run so far, free of layout and of opinion."""
 
-from typing import Literal
+from typing import Any, Literal
 
+from ..lottery.controls import masked
 from ..lottery.metric import Metric
 from ..lottery.results import Record, Samples, Speed, Summary, Verdict
 from ..lottery.spec import Experiment
@@ -15,6 +16,17 @@ class Divergence(Record):
     replicate: int
     update: int
     """The look that found it."""
+
+
+class Climbed(Record):
+    """An arm of the ladder: a smaller dense network that was trained."""
+
+    arm: str
+    rung: str
+    weights: int
+    options: dict[str, Any]
+    """Those of `model` that make it."""
+    updates: int
 
 
 class Findings(Record):
@@ -40,6 +52,8 @@ class Findings(Record):
     verdicts: list[Verdict]
     """By level; within a level the ticket first, then the controls in the spec's order."""
     speed: Speed | None
+    ladder: list[Climbed]
+    """The smaller dense networks, fewest weights first; none where the run has no ladder."""
     samples: Samples | None
     """Samples of the ticket at the level `shown`; null where its training left none."""
     trainers: dict[str, str]
@@ -55,6 +69,11 @@ class Findings(Record):
     """Steps that are done, with the digest of their manifests."""
     missing: list[str]
     """Steps that are not done."""
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """The controls that stand beside every ticket: those that a mask makes."""
+        return masked(self.spec)
 
     def arm(self, name: str) -> list[Verdict]:
         """The verdicts of one arm, by level."""

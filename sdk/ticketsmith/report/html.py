@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 
-from . import levels, scorecard
+from . import ladder, levels, scorecard
 from .bars import bars
 from .curve import NARROW, WIDE, curve
 from .decision import Decision, decide, remarks
@@ -12,6 +12,7 @@ from .dividend import dividend
 from .figures import figures
 from .findings import Findings
 from .forest import forest
+from .frontier import frontier
 from .grid import grid
 from .limits import limits
 from .numbers import capital, level_of, percent, removed, unit
@@ -57,6 +58,8 @@ def _sections(findings: Findings) -> Iterator[str]:
             yield _section(f"Beyond {findings.metric.name}", _noted(behaviours, levels.behaviours_note()))
         yield _section("Early stopping", _early_stops(findings))
     yield _section("Speed", _speed(findings))
+    if ladder.steps(findings):
+        yield _section("Or a smaller dense network?", _ladder(findings))
     if findings.samples:
         yield _section("Samples", _samples(findings))
     yield _section("Limits", _list(limits(findings)))
@@ -149,6 +152,12 @@ def _speed(findings: Findings) -> str:
     every = f"<details><summary>Every back-end and batch size</summary>{_table(timings(speed))}</details>"
     int8 = _noted(in_int8(speed, findings.metric), INT8) if speed.quantized else ""
     return pictures + int8 + every + _list(refused)
+
+
+def _ladder(findings: Findings) -> str:
+    marks = "Filled marks pass the gate; whiskers are 95 % intervals."
+    pictures = f'<div class="frontiers">{"".join(frontier(findings))}</div><p class="note">{escape(marks)}</p>'
+    return pictures + _noted(ladder.table(findings), ladder.NOTE)
 
 
 def _samples(findings: Findings) -> str:

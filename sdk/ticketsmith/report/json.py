@@ -1,6 +1,9 @@
 """report.json: every fact and every conclusion, for machines. The schema's number changes when a field does."""
 
+from typing import Any
+
 from ..documents import canonical
+from . import ladder
 from .decision import decide, remarks
 from .dividend import dividend
 from .findings import Findings
@@ -26,7 +29,29 @@ def render(findings: Findings) -> bytes:
                 "breaking_sparsity": found.breaking.sparsity if found.breaking else None,
             },
             "dividend": dividend(findings),
+            "ladder": _ladder(findings),
             "limits": limits(findings),
             "findings": findings.model_dump(mode="json", exclude={"schema_version"}),
         }
     )
+
+
+def _ladder(findings: Findings) -> dict[str, Any] | None:
+    """The smaller dense networks at the target, and the one to take; null where the run has none."""
+    if not (every := ladder.steps(findings)):
+        return None
+    instead = ladder.taken(findings)
+    return {
+        "take": instead.arm.arm if instead else None,
+        "equal_time_weights": ladder.equal_time(findings),
+        "arms": [
+            each.arm.model_dump(mode="json")
+            | {
+                "status": each.verdict.status,
+                "score": each.verdict.score.model_dump(mode="json"),
+                "ticket_minus_it": each.verdict.dividend.model_dump(mode="json") if each.verdict.dividend else None,
+                "speed": each.speed.model_dump(mode="json") if each.speed else None,
+            }
+            for each in every
+        ],
+    }

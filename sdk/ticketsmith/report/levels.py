@@ -41,7 +41,7 @@ def controls(findings: Findings) -> Table:
     rows = [
         [str(ticket.level), removed(ticket.sparsity), ARMS[arm].name, *_beside(findings, arm, ticket)]
         for ticket in findings.arm("ticket")
-        for arm in findings.spec.controls
+        for arm in findings.controls
     ]
     heads = ["Level", "Sparsity", "Control", f"Test {findings.metric.name}", "Ticket minus it", "Verdict"]
     return Table(heads=heads, numeric=[False, True, False, True, True, False], rows=rows)
@@ -95,7 +95,8 @@ def replicates(findings: Findings) -> Table:
     """Every replicate at the level the scorecard shows."""
     shown, metric = findings.shown, findings.metric
     assert shown is not None, "the caller shows this table only where a level was judged"
-    judged = [v for arm in findings.spec.controls if (v := findings.verdict(arm, shown.level))]
+    arms = (*findings.controls, *(each.arm for each in findings.ladder))
+    judged = [v for arm in arms if (v := findings.verdict(arm, shown.level))]
     others = [dict(zip(v.replicates, v.test_score, strict=True)) for v in judged]
     rows = []
     for number, dense, ticket in zip(shown.replicates, shown.dense_test_score, shown.test_score, strict=True):

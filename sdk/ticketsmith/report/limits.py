@@ -41,10 +41,14 @@ def _speed(findings: Findings) -> list[str]:
         return ["Speed was not measured."]
     return [
         f"Speed was measured on one machine and for one replicate ({speed.replicate}).",
-        "Another CPU, another batch size or a busy host may give another ratio. Controls were not timed.",
+        f"Another CPU, another batch size or a busy host may give another ratio. {_untimed(speed)}",
         *_in_int8(speed),
         *_tuned(speed.machine.environment),
     ]
+
+
+def _untimed(speed: Speed) -> str:
+    return "Smaller dense networks were timed in fp32 alone." if speed.rungs else "Controls were not timed."
 
 
 def _in_int8(speed: Speed) -> list[str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from html import escape
 
-from . import levels, scorecard
+from . import ladder, levels, scorecard
 from .decision import decide, remarks
 from .dividend import dividend
 from .figures import figures
@@ -52,6 +52,10 @@ def _lines(findings: Findings) -> Iterator[str]:
         yield from _judged(findings)
     if findings.speed:
         yield from _speed(findings)
+    if ladder.steps(findings):
+        yield "### Or a smaller dense network?\n"
+        yield from _table(ladder.table(findings))
+        yield f"{plain(ladder.NOTE)}\n"
     yield "### Limits\n"
     yield from (f"- {plain(each)}" for each in limits(findings))
     yield "\n### Reproduce\n"

@@ -1,6 +1,7 @@
 """The scorecard: dense, ticket and controls side by side at one level."""
 
 from ..lottery.results import Quantized, Record, SpeedRow
+from . import ladder
 from .arms import ARMS
 from .findings import Findings
 from .numbers import NONE, removed, scored, times
@@ -33,7 +34,8 @@ def scorecard(findings: Findings) -> list[Row]:
         status=_dense(findings),
         throughput=REFERENCE,
     )
-    arms = [_row(findings, "ticket"), *_ticket_in_int8(findings), *(_row(findings, a) for a in findings.spec.controls)]
+    arms = [_row(findings, "ticket"), *_ticket_in_int8(findings), *(_row(findings, a) for a in findings.controls)]
+    arms += [_rung(findings, step) for step in ladder.steps(findings)]
     return [baseline, *_in_int8(findings), *arms]
 
 
@@ -56,7 +58,8 @@ def caption(findings: Findings) -> str:
     means = (
         f"Mean over n = {len(shown.replicates)} replicates with 95 % interval over training seeds and test examples."
     )
-    return f"{where}{late}. {means}"
+    rungs = " Dense 1/2x, 1x, 2x: smaller dense networks, by the ticket's weights." if ladder.steps(findings) else ""
+    return f"{where}{late}. {means}{rungs}"
 
 
 def _dense(findings: Findings) -> str:
@@ -92,6 +95,16 @@ def _whole_numbers(findings: Findings, variant: str, sparsity: float, judged: Qu
         score=scored(findings.metric, judged.score) if judged else NONE,
         status=judged.status if judged else NOT_JUDGED,
         throughput=times(row.ratio),
+    )
+
+
+def _rung(findings: Findings, step: ladder.Step) -> Row:
+    return Row(
+        variant=step.name,
+        sparsity=removed(step.verdict.sparsity),
+        score=scored(findings.metric, step.verdict.score),
+        status=step.verdict.status,
+        throughput=times(step.speed.dense.ratio) if step.speed else NONE,
     )
 
 

@@ -1,0 +1,188 @@
+"""The frontier: score against what a network costs, dense, ticket and ladder, in fp32 and in int8. As inline SVG.
+
+One picture for each cost. A further one, such as dollars, is a line in `costs`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, floor, log10
+
+from ..lottery.results import Quantized, Summary
+from . import ladder
+from .arms import ARMS, SQUARE
+from .axes import spread, ticks
+from .findings import Findings
+from .numbers import headed, number, scored
+from .opponents import quantized, row_of, ticket_in_int8
+from .svg import element, text
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460.0, 330.0, 52.0, 314.0, 40.0, 282.0
+GAP = 16.0  # between the base lines of two labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A network with its score, its weights, and its time if it was measured."""
+
+    name: str
+    look: str
+    """Its colour, in style.css."""
+    marker: str
+    score: Summary
+    passed: bool
+    weights: int
+    seconds: float | None
+    """Of one example, in the headline's batch."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An axis: what a network costs, more to the right."""
+
+    name: str
+    of: Callable[[Point], float | None]
+
+
+def costs(findings: Findings) -> list[Cost]:
+    """The costs that are known of this run."""
+    known = [Cost("Prunable weights", lambda point: point.weights)]
+    if findings.speed:
+        batch = findings.speed.headline.batch_size
+        known.append(Cost(f"us an example, batch {batch}", lambda p: None if p.seconds is None else 1e6 * p.seconds))
+    return known
+
+
+def frontier(findings: Findings) -> list[str]:
+    """A picture for each cost; none where the run has no ladder."""
+    if not ladder.steps(findings) or findings.verdict("ticket", findings.target) is None:
+        return []
+    every = points(findings)
+    return [_picture(findings, every, cost) for cost in costs(findings)]
+
+
+def points(findings: Findings) -> list[Point]:
+    """Dense, the ticket, both in int8 where that was judged, and the ladder."""
+    shown, speed = findings.verdict("ticket", findings.target), findings.speed
+    assert shown is not None and findings.dense_score is not None, "the ladder is judged beside the ticket"
+    size = speed.headline.batch_size if speed else 1
+    best = ladder.dense(speed).p50 / size if speed else None
+    chosen = speed.headline.p50 / size if speed else None
+    found = [
+        _point("dense", findings.dense_score, True, shown.prunable, best),
+        _point("ticket", shown.score, shown.status == "PASS", shown.kept, chosen),
+    ]
+    if speed and (judged := quantized(speed)):
+        found.append(_in_int8("dense", judged, shown.prunable, row_of(speed, judged.backend).p50 / size))
+    if speed and (ours := ticket_in_int8(speed)) and ours[1]:
+        found.append(_in_int8("ticket", ours[1], shown.kept, ours[0].p50 / size))
+    for step in ladder.steps(findings):
+        seconds = step.speed.p50 / size if step.speed else None
+        passed = step.verdict.status == "PASS"
+        found.append(_point(step.arm.arm, step.verdict.score, passed, step.verdict.kept, seconds))
+    return found
+
+
+def _point(arm: str, score: Summary, passed: bool, weights: int, seconds: float | None) -> Point:
+    look = arm if arm in ("dense", "ticket") else "smaller"
+    return Point(
+        name=ARMS[arm].name,
+        look=look,
+        marker=ARMS[arm].marker or SQUARE,
+        score=score,
+        passed=passed,
+        weights=weights,
+        seconds=seconds,
+    )
+
+
+def _in_int8(arm: str, judged: Quantized, weights: int, seconds: float) -> Point:
+    return Point(
+        name=f"{ARMS[arm].name.split()[-1 if arm == 'ticket' else 0]} int8",
+        look=arm,
+        marker="M0 -5L5 0L0 5L-5 0Z",
+        score=judged.score,
+        passed=judged.status == "PASS",
+        weights=weights,
+        seconds=seconds,
+    )
+
+
+def _picture(findings: Findings, every: list[Point], cost: Cost) -> str:
+    known = [(point, place) for point in every if (place := cost.of(point)) is not None]
+    x, marks = _logarithmic([place for _, place in known])
+    y, lines = _linear(findings, [point.score for point, _ in known])
+    parts = [
+        element("text", text(headed(f"Test {findings.metric.name}", findings.metric.unit)), x=8, y=16, class_="name")
+    ]
+    for value in lines:
+        parts.append(element("path", d=f"M{LEFT:g} {y(value):.1f}H{RIGHT:g}", class_="grid"))
+        words = text(number(findings.metric, value / findings.metric.scale))
+        parts.append(element("text", words, x=LEFT - 8, y=y(value) + 4, text_anchor="end", class_="tick"))
+    parts.append(element("path", d=f"M{LEFT:g} {BOTTOM:g}H{RIGHT:g}", class_="axis"))
+    for mark in marks:
+        parts.append(element("path", d=f"M{x(mark):.1f} {BOTTOM:g}v5", class_="axis"))
+        parts.append(element("text", text(f"{mark:,g}"), x=x(mark), y=BOTTOM + 20, text_anchor="middle", class_="tick"))
+    parts.append(
+        element("text", text(cost.name), x=(LEFT + RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle", class_="name")
+    )
+    scale = findings.metric.scale
+    placed = [(point, x(place), y(scale * point.score.mean)) for point, place in known]
+    parts += [_whisker(point, across, y, scale) for point, across, _ in placed]
+    parts += [_mark(findings, point, across, down) for point, across, down in placed]
+    parts += _labels(placed)
+    label = f"Test {findings.metric.name} against {cost.name}. The table below holds the same numbers."
+    box = f"0 0 {WIDTH:g} {HEIGHT:g}"
+    return element("svg", *parts, viewBox=box, role="img", aria_label=label, class_="frontier")
+
+
+def _logarithmic(values: list[float]) -> tuple[Callable[[float], float], list[float]]:
+    """Places on the axis of costs, and its marks: 1, 2 and 5 times powers of ten within what is shown."""
+    low, high = log10(min(values)), log10(max(values))
+    room = max(0.1, (high - low) * 0.08)
+    low, high = low - room, high + room
+    powers = range(floor(low), ceil(high) + 1)
+    marks = [m * 10.0**power for power in powers for m in (1, 2, 5) if low <= log10(m * 10.0**power) <= high]
+    return lambda value: LEFT + (RIGHT - LEFT) * (log10(value) - low) / (high - low), marks
+
+
+def _linear(findings: Findings, scores: list[Summary]) -> tuple[Callable[[float], float], list[float]]:
+    """Places on the axis of scores, in shown units, and its lines."""
+    metric = findings.metric
+    ends = [end for s in scores for end in (s.mean, s.low, s.high) if end is not None]
+    low, high = metric.scale * min(ends), metric.scale * max(ends)
+    if metric.unit == "%":
+        low, high = max(low, 0.0), min(high, 100.0)
+    lines = ticks(low, high, metric.scale * metric.margin / 5)
+    return lambda value: BOTTOM - (BOTTOM - TOP) * (value - lines[0]) / (lines[-1] - lines[0]), lines
+
+
+def _whisker(point: Point, across: float, y: Callable[[float], float], scale: float) -> str:
+    """The interval of a score; nothing where there is none."""
+    score = point.score
+    if score.low is None or score.high is None:
+        return ""
+    d = f"M{across:.1f} {y(scale * score.low):.1f}V{y(scale * score.high):.1f}"
+    return element("path", d=d, class_=f"whisker {point.look}")
+
+
+def _mark(findings: Findings, point: Point, across: float, down: float) -> str:
+    """Filled where the gate said PASS, hollow otherwise; dense is what it is held against."""
+    words = f"{point.name}: {scored(findings.metric, point.score)}, {point.weights:,} weights"
+    return element(
+        "g",
+        element("title", text(words)),
+        element("circle", r=11, class_="hit"),
+        element("path", d=point.marker, class_=f"mark {point.look} {'pass' if point.passed else 'open'}"),
+        transform=f"translate({across:.1f} {down:.1f})",
+    )
+
+
+def _labels(placed: list[tuple[Point, float, float]]) -> list[str]:
+    """Names right of the plot, each tied to its mark."""
+    parts = []
+    places = spread([down for _, _, down in placed], GAP, TOP, BOTTOM)
+    for (point, across, down), place in zip(placed, places, strict=True):
+        tie = f"M{across + 7:.1f} {down:.1f}L{RIGHT + 12:g} {place:.1f}"
+        parts.append(element("path", d=tie, class_=f"tie {point.look}"))
+        parts.append(element("text", text(point.name), x=RIGHT + 17, y=place + 4, class_=f"label {point.look}"))
+    return parts

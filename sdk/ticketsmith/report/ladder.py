@@ -1,0 +1,178 @@
+"""The ladder in a report: is a smaller dense network as good as the ticket, in no more time? Then take that."""
+
+import json
+from itertools import pairwise
+from math import log
+from typing import NamedTuple
+
+from ..lottery.metric import Metric
+from ..lottery.results import RungSpeed, Speed, SpeedRow, Verdict
+from .arms import ARMS
+from .bound import against
+from .findings import Climbed, Findings
+from .numbers import NONE, bounds, change, headed, milliseconds, scored, times, unit
+from .opponents import row_of
+from .table import Table
+
+NOTE = (
+    "Dense 1/2x, 1x and 2x are dense networks with so many times the ticket's weights, trained from scratch on the "
+    "same examples in the same order; long: with as many updates as dense and every round up to the target together, "
+    "its learning rate stretched over them. Each is timed by the fp32 back-end that is fastest for it."
+)
+TAKE = "take that"
+
+
+class Step(NamedTuple):
+    """An arm of the ladder with its verdict, and its speed in the headline's batch where it was timed."""
+
+    arm: Climbed
+    verdict: Verdict
+    speed: RungSpeed | None
+
+    @property
+    def name(self) -> str:
+        return ARMS[self.arm.arm].name
+
+    @property
+    def as_fast(self) -> bool:
+        """It is not surely slower than what was chosen for the ticket."""
+        return self.speed is not None and self.speed.ticket.high >= 1
+
+    def as_good(self, metric: Metric) -> bool:
+        """It passes the gate, or the ticket is not surely better."""
+        lead = self.verdict.dividend
+        worst = against(metric, lead).value if lead else None
+        return self.verdict.status == "PASS" or (worst is not None and metric.harm(worst) >= 0)
+
+
+def steps(findings: Findings) -> list[Step]:
+    """The arms that were judged at the target, smallest first."""
+    size = findings.speed.headline.batch_size if findings.speed else None
+    rows = {row.rung: row for row in (findings.speed.rungs if findings.speed else []) if row.batch_size == size}
+    judged = ((arm, findings.verdict(arm.arm, findings.target)) for arm in findings.ladder)
+    return [Step(arm, verdict, rows.get(arm.rung)) for arm, verdict in judged if verdict]
+
+
+def taken(findings: Findings) -> Step | None:
+    """The smaller dense network to take instead of the ticket: as good, in no more time; the best of several.
+
+    Where the ticket did not pass, it has to.
+    """
+    ticket, metric = findings.verdict("ticket", findings.target), findings.metric
+    if ticket is None or ticket.status == "INVALID":
+        return None
+    passed = ticket.status == "PASS"
+    good = [
+        step
+        for step in steps(findings)
+        if step.as_fast and (step.as_good(metric) if passed else step.verdict.status == "PASS")
+    ]
+    return min(good, key=lambda s: (s.verdict.status != "PASS", metric.harm(s.verdict.score.mean)), default=None)
+
+
+def instead(findings: Findings) -> str:
+    """A clause for the decision: the network to take instead; nothing where there is none."""
+    if (step := taken(findings)) is None:
+        return ""
+    assert step.speed is not None, "it was timed"
+    options = ", ".join(f"{name}={json.dumps(value)}" for name, value in step.arm.options.items())
+    speed = f"{times(step.speed.ticket.ratio)} the ticket's speed"
+    facts = ", ".join(each for each in (step.name, f"{step.verdict.kept:,} weights", options, speed) if each)
+    good = "as good" if step.verdict.status == "PASS" else "not surely worse"
+    return f"a smaller dense network is {good} and no slower: {TAKE} ({facts}, {step.verdict.status})"
+
+
+def remarks(findings: Findings) -> list[str]:
+    """The answer where the ticket stands: the networks that were in question, and what they lack."""
+    every = steps(findings)
+    if not every or taken(findings):
+        return []
+    if findings.speed is None or not findings.speed.rungs:
+        return [f"Smaller dense networks were not timed. {passing}" for passing in _passing(every)]
+    size, metric = findings.speed.headline.batch_size, findings.metric
+    if fast := [step for step in every if step.as_fast]:
+        best = min(fast, key=lambda step: metric.harm(step.verdict.score.mean))
+        said = f"No smaller dense network that is as fast as the ticket is as good: the best, {_told(best, metric)}."
+    else:
+        quickest = max((step for step in every if step.speed), key=lambda s: s.speed.ticket.ratio if s.speed else 0)
+        assert quickest.speed is not None, "it was timed"
+        said = (
+            f"No smaller dense network is as fast as the ticket: {quickest.name}, with {quickest.verdict.kept:,} "
+            f"weights, has {times(quickest.speed.ticket.ratio)} of its speed ({quickest.speed.backend}, batch {size})."
+        )
+    return [said + (f" {between}" if (between := _equal_time(findings)) else ""), *_passing(every)]
+
+
+def _told(step: Step, metric: Metric) -> str:
+    lead = step.verdict.dividend
+    ahead = f", and the ticket is {change(metric, lead.mean)}{unit(metric)} {bounds(metric, lead)} away" if lead else ""
+    return f"{step.name} with {step.verdict.kept:,} weights, has {scored(metric, step.verdict.score)}{ahead}"
+
+
+def _passing(every: list[Step]) -> list[str]:
+    """Networks that pass, and are slower, or were not timed."""
+    slower = [step for step in every if step.verdict.status == "PASS"]
+    if not slower:
+        return []
+    least = min(slower, key=lambda step: step.verdict.kept)
+    speed = f", at {times(least.speed.ticket.ratio)} of the ticket's speed" if least.speed else ""
+    return [f"The smallest dense network that passes has {least.verdict.kept:,} weights ({least.name}){speed}."]
+
+
+def _equal_time(findings: Findings) -> str:
+    weights = equal_time(findings)
+    if weights is None:
+        return ""
+    ticket = findings.verdict("ticket", findings.target)
+    share = f", {times(weights / ticket.kept)} the ticket's" if ticket else ""
+    return f"Read off between those timed, one of about {weights:,.0f} weights{share} would take the ticket's time."
+
+
+def equal_time(findings: Findings) -> float | None:
+    """Weights of the dense network that would take the ticket's time, on a line between neighbours, in logarithms.
+
+    None where no two that were timed have the ticket's time between them, or lie too near to each other to tell.
+    """
+    if findings.speed is None or findings.shown is None:
+        return None
+    row, prunable = findings.speed.headline, findings.shown.prunable
+    known = sorted({(each.weights, each.p50) for each in findings.speed.rungs if each.batch_size == row.batch_size})
+    known.append((prunable, dense(findings.speed).p50))
+    for (few, quick), (many, slow) in pairwise(known):
+        if quick <= row.p50 <= slow and quick < slow:
+            share = log(row.p50 / quick) / log(slow / quick)
+            return float(few * (many / few) ** share)
+    return None
+
+
+def dense(speed: Speed) -> SpeedRow:
+    """The task's own network in the headline's batch, by the back-end that is fastest in fp32."""
+    return row_of(speed, speed.opponent(speed.headline.batch_size))
+
+
+def table(findings: Findings) -> Table:
+    """A row for each arm of the ladder."""
+    metric = findings.metric
+    heads = ["Network", "Weights", "Updates", f"Test {metric.name}", headed("Ticket minus it", metric.change_unit)]
+    heads += ["ms a call", "To the ticket", "To dense", "Back-end", "Verdict", "Options"]
+    rows = [
+        [
+            step.name,
+            f"{step.verdict.kept:,}",
+            f"{step.arm.updates:,}",
+            scored(metric, step.verdict.score),
+            f"{change(metric, lead.mean)} {bounds(metric, lead)}" if (lead := step.verdict.dividend) else NONE,
+            *_timed(step.speed),
+            step.verdict.status,
+            ", ".join(f"{name}: {json.dumps(value)}" for name, value in step.arm.options.items()),
+        ]
+        for step in steps(findings)
+    ]
+    return Table(heads=heads, numeric=[False, *[True] * 7, False, False, False], rows=rows)
+
+
+def _timed(speed: RungSpeed | None) -> list[str]:
+    if speed is None:
+        return [NONE] * 4
+    ratios = (f"{times(each.ratio)} [{each.low:.2f}, {each.high:.2f}]" for each in (speed.ticket, speed.dense))
+    return [milliseconds(speed.p50), *ratios, speed.backend]
