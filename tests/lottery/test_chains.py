@@ -5,10 +5,11 @@ import pytest
 from ticketsmith.errors import UsageError
 from ticketsmith.lottery.chains import chain, follows
 from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.ladder import LONG, RUNGS
 from ticketsmith.lottery.schedule import rounds
 from ticketsmith.specs import read_spec
 
-OTHERS = ("random", "lr-rewind", "finetune")
+OTHERS = ("random", "lr-rewind", "finetune", *(name + end for name in RUNGS for end in ("", LONG)))
 SPEC = read_spec(None, {"pruning": {"sparsity": 0.5}, "controls": ["reinit"], "stop_on_fail": True})
 PATIENT = read_spec(None, {"pruning": {"sparsity": 0.5}, "controls": []})
 

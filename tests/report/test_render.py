@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from ticketsmith import specs
-from ticketsmith.lottery.controls import CONTROLS
+from ticketsmith.lottery.controls import CONTROLS, MASKED
 from ticketsmith.lottery.steps import Gate
 from ticketsmith.report import html, levels, markdown, step_summary
 from ticketsmith.report import json as document
@@ -143,7 +143,7 @@ def test_the_axis_spans_what_it_shows(build):
 
 
 def test_labels_keep_their_distance(build):
-    every = {"controls": list(CONTROLS), "training": {"schedule": "step"}}
+    every = {"controls": list(MASKED), "training": {"schedule": "step"}}
     picture = ElementTree.fromstring(curve(build(options=every).findings, NARROW))
     places = sorted(float(each.get("y")) for each in picture.iterfind("text") if each.get("class").startswith("label"))
     assert len(places) == 7
@@ -160,10 +160,10 @@ def test_a_mask_that_keeps_all_or_nothing_can_be_drawn(build, sparsity):
 def test_every_arm_has_its_line_in_the_table_and_its_colour():
     style = files("ticketsmith.report").joinpath("style.css").read_text()
     assert ARMS.keys() == {"dense", "ticket", *CONTROLS}
-    assert all(ARMS[control].unshown and ARMS[control].marker for control in CONTROLS)
-    assert all(
-        f"{look}.{arm} " in style for arm in ("ticket", *CONTROLS) for look in (".line", ".mark", ".band", ".tie")
-    )
+    assert all(ARMS[control].marker for control in CONTROLS) and all(ARMS[control].unshown for control in MASKED)
+    assert all(f"{look}.{arm} " in style for arm in ("ticket", *MASKED) for look in (".line", ".mark", ".band", ".tie"))
+    looks = (".mark", ".tie", ".label", ".whisker")
+    assert all(f"{look}.{arm} " in style for arm in ("ticket", "dense", "smaller") for look in looks)
 
 
 @pytest.mark.parametrize("status", ["PASS", "FAIL", None])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ticketsmith.lottery.chains import NONE, chain, follows
-from ticketsmith.lottery.controls import CONTROLS
+from ticketsmith.lottery.controls import CONTROLS, MASKED
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.results import Status
 from ticketsmith.lottery.schedule import rounds
@@ -21,6 +21,7 @@ from ticketsmith.specs import read_spec
 from .conftest import RENDERED, Document, read
 
 RUN = {"run-id": "digits-0123", "spec": "digits-0123/spec/1.json", "store": "gs://b/p", "cohort": "0", "level": "2"}
+EVERY = [*MASKED, "smaller"]
 Values = dict[str, str]
 
 
@@ -127,7 +128,9 @@ def spec_with(**fields: Any) -> Experiment:
 
 
 @pytest.mark.parametrize("profile", ["t4", "l4", "cpu", "local"])
-@pytest.mark.parametrize("controls", [[], ["reinit"], ["random"], ["reinit", "finetune"], [*CONTROLS]], ids="+".join)
+@pytest.mark.parametrize(
+    "controls", [[], ["reinit"], ["random"], ["reinit", "finetune"], ["smaller"], EVERY], ids="+".join
+)
 def test_a_full_run_is_imp(profile: str, controls: list[str]) -> None:
     spec = spec_with(controls=controls)
     walked = Walker(read(RENDERED / profile / "imp.yaml"), spec, fails=2)  # a FAIL does not stop where nobody asked
@@ -153,7 +156,7 @@ def test_cohorts_follow_while_the_last_round_is_undecided(undecided: int) -> Non
 
 def test_every_pod_finds_its_parents_done(monkeypatch: pytest.MonkeyPatch) -> None:
     done: set[str] = set()
-    for step in Walker(read(RENDERED / "t4" / "imp.yaml"), spec_with(controls=list(CONTROLS))).steps:
+    for step in Walker(read(RENDERED / "t4" / "imp.yaml"), spec_with(controls=EVERY)).steps:
         assert {parent.key for parent in step.parents} <= done
         done.add(step.key)
 

@@ -9,6 +9,7 @@ from hera.workflows.models import ContinueOn, Mutex, Synchronization, ValueFrom
 
 from ticketsmith.hardware import PARALLEL, Profile
 from ticketsmith.lottery.controls import CONTROLS
+from ticketsmith.lottery.ladder import LONG, RUNGS
 
 from . import pods
 from .finish import finish
@@ -77,15 +78,21 @@ def _controls(train: Container) -> DAG:
     asked = "'{{inputs.parameters.%s}}' == 'true'"
     with DAG(name="controls", inputs=_inputs("spec", "cohort", "level", *CONTROLS)) as dag:
         for control in CONTROLS:
-            kinds = "prune,rewind,train,gate" if control == "random" else "rewind,train,gate"
             Task(
                 name=control,
                 template=train,
-                arguments=_at("{{inputs.parameters.level}}", arm=control, kinds=kinds),
+                arguments=_at("{{inputs.parameters.level}}", arm=control, kinds=_kinds(control)),
                 when=asked % control,
                 continue_on=MAY_FAIL,
             )
     return dag
+
+
+def _kinds(control: str) -> str:
+    """The steps of a control: a random mask is drawn first, and a smaller dense network has none."""
+    if control.removesuffix(LONG) in RUNGS:
+        return "train,gate"
+    return "prune,rewind,train,gate" if control == "random" else "rewind,train,gate"
 
 
 def _round(train: Container, gate: Container, controls: DAG) -> DAG:

@@ -60,13 +60,15 @@ def smaller(
     )
 
 
+MASKED: dict[str, Control] = {"reinit": reinit, "random": random, "lr-rewind": lr_rewind, "finetune": finetune}
+"""Those under a mask, by the name that a spec has for them."""
 CONTROLS: dict[str, Control] = {
-    "reinit": reinit,
-    "random": random,
-    "lr-rewind": lr_rewind,
-    "finetune": finetune,
-    **{name: partial(smaller, rung=name) for name in ladder.RUNGS},
-    **{name + ladder.LONG: partial(smaller, rung=name, long=True) for name in ladder.RUNGS},
+    **MASKED,
+    **{
+        rung + ladder.LONG * long: partial(smaller, rung=rung, long=long)
+        for rung in ladder.RUNGS
+        for long in (False, True)
+    },
 }
 """By arm."""
 

@@ -48,8 +48,12 @@ def costs(findings: Findings) -> list[Cost]:
     known = [Cost("Prunable weights", lambda point: point.weights)]
     if findings.speed:
         batch = findings.speed.headline.batch_size
-        known.append(Cost(f"us an example, batch {batch}", lambda p: None if p.seconds is None else 1e6 * p.seconds))
+        known.append(Cost(f"Microseconds an example, batch {batch}", _microseconds))
     return known
+
+
+def _microseconds(point: Point) -> float | None:
+    return None if point.seconds is None else 1e6 * point.seconds
 
 
 def frontier(findings: Findings) -> list[str]:

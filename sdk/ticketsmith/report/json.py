@@ -37,12 +37,13 @@ def render(findings: Findings) -> bytes:
 
 
 def _ladder(findings: Findings) -> dict[str, Any] | None:
-    """The smaller dense networks at the target, and the one to take; null where the run has none."""
+    """The smaller dense networks at the target, the one to take or that is open; null where the run has none."""
     if not (every := ladder.steps(findings)):
         return None
-    instead = ladder.taken(findings)
+    take, open_ = ladder.taken(findings), ladder.doubted(findings)
     return {
-        "take": instead.arm.arm if instead else None,
+        "take": take.arm.arm if take else None,
+        "open": open_.arm.arm if open_ else None,
         "equal_time_weights": ladder.equal_time(findings),
         "arms": [
             each.arm.model_dump(mode="json")

@@ -38,11 +38,11 @@ class Step(NamedTuple):
         """It is not surely slower than what was chosen for the ticket."""
         return self.speed is not None and self.speed.ticket.high >= 1
 
-    def as_good(self, metric: Metric) -> bool:
-        """It passes the gate, or the ticket is not surely better."""
+    def surely_worse(self, metric: Metric) -> bool:
+        """The ticket is surely better; one replicate has no interval to say so, or not."""
         lead = self.verdict.dividend
         worst = against(metric, lead).value if lead else None
-        return self.verdict.status == "PASS" or (worst is not None and metric.harm(worst) >= 0)
+        return worst is None or metric.harm(worst) < 0
 
 
 def steps(findings: Findings) -> list[Step]:
@@ -54,58 +54,70 @@ def steps(findings: Findings) -> list[Step]:
 
 
 def taken(findings: Findings) -> Step | None:
-    """The smaller dense network to take instead of the ticket: as good, in no more time; the best of several.
-
-    Where the ticket did not pass, it has to.
-    """
-    ticket, metric = findings.verdict("ticket", findings.target), findings.metric
+    """The smaller dense network to take instead of the ticket: it passes the gate, in no more time; the best such."""
+    ticket = findings.verdict("ticket", findings.target)
     if ticket is None or ticket.status == "INVALID":
         return None
-    passed = ticket.status == "PASS"
-    good = [
-        step
-        for step in steps(findings)
-        if step.as_fast and (step.as_good(metric) if passed else step.verdict.status == "PASS")
-    ]
-    return min(good, key=lambda s: (s.verdict.status != "PASS", metric.harm(s.verdict.score.mean)), default=None)
+    return _best(findings, [step for step in steps(findings) if step.as_fast and step.verdict.status == "PASS"])
+
+
+def doubted(findings: Findings) -> Step | None:
+    """Where none is to be taken, one that takes no more time than a ticket that passes, and is not surely worse."""
+    ticket = findings.verdict("ticket", findings.target)
+    if ticket is None or ticket.status != "PASS" or taken(findings):
+        return None
+    every = (step for step in steps(findings) if step.as_fast)
+    return _best(findings, [step for step in every if not step.surely_worse(findings.metric)])
 
 
 def instead(findings: Findings) -> str:
-    """A clause for the decision: the network to take instead; nothing where there is none."""
-    if (step := taken(findings)) is None:
-        return ""
+    """A clause for the decision: the network to take instead, or what is open about one; else nothing."""
+    if step := taken(findings):
+        return f"a smaller dense network is as good and no slower: {TAKE} ({_facts(step)})"
+    if step := doubted(findings):
+        needed = step.verdict.replicates_needed
+        more = f", which about {needed} replicates are likely to settle" if needed else ""
+        return f"a smaller dense network is no slower and not surely worse, so that it is open{more} ({_facts(step)})"
+    return ""
+
+
+def _facts(step: Step) -> str:
     assert step.speed is not None, "it was timed"
     options = ", ".join(f"{name}={json.dumps(value)}" for name, value in step.arm.options.items())
     speed = f"{times(step.speed.ticket.ratio)} the ticket's speed"
-    facts = ", ".join(each for each in (step.name, f"{step.verdict.kept:,} weights", options, speed) if each)
-    good = "as good" if step.verdict.status == "PASS" else "not surely worse"
-    return f"a smaller dense network is {good} and no slower: {TAKE} ({facts}, {step.verdict.status})"
+    facts = (step.name, f"{step.verdict.kept:,} weights", options, speed, step.verdict.status)
+    return ", ".join(each for each in facts if each)
 
 
 def remarks(findings: Findings) -> list[str]:
-    """The answer where the ticket stands: the networks that were in question, and what they lack."""
+    """The networks that were in question, and what they lack; the one of equal time; the smallest that passes."""
     every = steps(findings)
-    if not every or taken(findings):
-        return []
-    if findings.speed is None or not findings.speed.rungs:
-        return [f"Smaller dense networks were not timed. {passing}" for passing in _passing(every)]
-    size, metric = findings.speed.headline.batch_size, findings.metric
-    if fast := [step for step in every if step.as_fast]:
-        best = min(fast, key=lambda step: metric.harm(step.verdict.score.mean))
-        said = f"No smaller dense network that is as fast as the ticket is as good: the best, {_told(best, metric)}."
-    else:
-        quickest = max((step for step in every if step.speed), key=lambda s: s.speed.ticket.ratio if s.speed else 0)
-        assert quickest.speed is not None, "it was timed"
-        said = (
-            f"No smaller dense network is as fast as the ticket: {quickest.name}, with {quickest.verdict.kept:,} "
-            f"weights, has {times(quickest.speed.ticket.ratio)} of its speed ({quickest.speed.backend}, batch {size})."
-        )
-    return [said + (f" {between}" if (between := _equal_time(findings)) else ""), *_passing(every)]
+    said = [] if instead(findings) or not every else [_answer(findings, every)]
+    said += [*_equal_time(findings), *_passing(every)] if every else []
+    return [" ".join(said)] if said else []
+
+
+def _answer(findings: Findings, every: list[Step]) -> str:
+    """The reason why none is to be taken."""
+    if not (timed := [(step, step.speed) for step in every if step.speed]):
+        return "Smaller dense networks were not timed."
+    if best := _best(findings, [step for step in every if step.as_fast]):
+        told = _told(best, findings.metric)
+        return f"No smaller dense network that is as fast as the ticket is as good: the best, {told}."
+    step, speed = max(timed, key=lambda each: each[1].ticket.ratio)
+    return (
+        f"No smaller dense network is as fast as the ticket: {step.name}, with {step.verdict.kept:,} weights, has "
+        f"{times(speed.ticket.ratio)} of its speed ({speed.backend}, batch {speed.batch_size})."
+    )
+
+
+def _best(findings: Findings, among: list[Step]) -> Step | None:
+    return min(among, key=lambda step: findings.metric.harm(step.verdict.score.mean), default=None)
 
 
 def _told(step: Step, metric: Metric) -> str:
     lead = step.verdict.dividend
-    ahead = f", and the ticket is {change(metric, lead.mean)}{unit(metric)} {bounds(metric, lead)} away" if lead else ""
+    ahead = f"; the ticket minus it is {change(metric, lead.mean)}{unit(metric)} {bounds(metric, lead)}" if lead else ""
     return f"{step.name} with {step.verdict.kept:,} weights, has {scored(metric, step.verdict.score)}{ahead}"
 
 
@@ -119,13 +131,13 @@ def _passing(every: list[Step]) -> list[str]:
     return [f"The smallest dense network that passes has {least.verdict.kept:,} weights ({least.name}){speed}."]
 
 
-def _equal_time(findings: Findings) -> str:
+def _equal_time(findings: Findings) -> list[str]:
     weights = equal_time(findings)
     if weights is None:
-        return ""
+        return []
     ticket = findings.verdict("ticket", findings.target)
     share = f", {times(weights / ticket.kept)} the ticket's" if ticket else ""
-    return f"Read off between those timed, one of about {weights:,.0f} weights{share} would take the ticket's time."
+    return [f"Read off between those timed, one of about {weights:,.0f} weights{share} would take the ticket's time."]
 
 
 def equal_time(findings: Findings) -> float | None:
