@@ -15,6 +15,7 @@ from ticketsmith.lottery import results
 from ticketsmith.lottery.card import Card
 from ticketsmith.lottery.collapse import SURE, at_most
 from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.ladder import RUNGS
 from ticketsmith.lottery.metric import ACCURACY, Metric
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Benchmark, Gate, Report, Step, Train
@@ -137,6 +138,7 @@ def _metrics(step: Train, fake: Fake) -> results.TrainMetrics:
         test_score=_scores(fake.metric),
         test_loss=[0.1] * n,
         diverged_at=[40 if r == lost else None for r in range(n)],
+        rung=results.Rung(weights=round(RUNGS[step.rung] * PRUNABLE / 5), options={"width": 7}) if step.rung else None,
     )
 
 
@@ -237,7 +239,8 @@ def card(metric: Metric = ACCURACY) -> Card:
     training = {"steps": 360, "batch_size": 64, "learning_rate": 3e-3}
     return Card(
         name="fake", module="fake", summary="A net on examples", metric=metric, defaults={"training": training},
-        options={}, examples=1797, test=360, folds=5, validation=120, engine="e" * 64, code="c" * 64, data="d" * 64,
+        options={}, smaller=True, examples=1797, test=360, folds=5, validation=120,
+        engine="e" * 64, code="c" * 64, data="d" * 64,
     )  # fmt: skip
 
 

@@ -394,3 +394,31 @@ def data(root):
 """
     found = examined(data=large, model="def model(): return nn.Linear(2**14, 2)", compared=500)
     assert "looked for equal examples in 500 of 1,000,000" in notes(found)
+
+
+# --- the ladder -------------------------------------------------------------------------------------------------------
+
+SMALLER = {
+    "return {'hidden': max(1, weights // 8)}": "",
+    "return {'hiden': 3}": "options that model() does not take: hiden\n  fix: did you mean 'hidden'?",
+    "return {'hidden': 20}": "160 weights, no smaller than dense with 160",
+    "return {'hidden': 1}": "of what was asked for",
+    "return [3]": "returns a list\n  fix: return a dict",
+}
+
+
+@pytest.mark.parametrize("line", SMALLER)
+def test_smaller_gives_networks_of_the_tickets_weights(examined: Examined, line: str) -> None:
+    wide = "def model(hidden=20):\n    return nn.Sequential(nn.Linear(6, hidden), nn.ReLU(), nn.Linear(hidden, 2))"
+    asked = {"pruning": {"sparsity": 0.6}, "controls": ["smaller"]}
+    found = examined(asked, model=wide, smaller=f"def smaller(weights):\n    {line}")
+    assert SMALLER[line] in problems(found) and bool(problems(found)) == bool(SMALLER[line])
+    if not SMALLER[line]:
+        assert "smaller() gives dense networks of 32 weights for 0.5x, 64 weights for 1x" in notes(found)
+        assert "the ladder takes 840 updates of them, beside 240 of the search" in notes(found)
+
+
+def test_without_smaller_the_control_is_a_problem(examined: Examined) -> None:
+    assert "spec: the spec is not valid:\n  - controls: smaller is not for task own" in problems(
+        examined({"controls": ["smaller"]})
+    )

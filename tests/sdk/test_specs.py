@@ -100,7 +100,10 @@ def test_what_no_schema_knows_is_listed_at_once_too() -> None:
         ({"model": {"hidden": [3]}}, "model: unknown key. known: task, sources, seed,"),
         ({"options": {"width": 3}}, "options.width: unknown to task digits-mlp. known: hidden"),
         ({"pruning": {"criterion": "taylor"}}, "pruning.criterion: expected one of magnitude, got 'taylor'"),
-        ({"controls": ["lucky"]}, "controls.0: expected 'reinit', 'random', 'lr-rewind' or 'finetune', got 'lucky'"),
+        (
+            {"controls": ["lucky"]},
+            "controls.0: expected 'reinit', 'random', 'lr-rewind', 'finetune' or 'smaller', got 'lucky'",
+        ),
         ({"controls": "reinit"}, "controls: expected a valid array, got 'reinit'"),
         (
             {"controls": ["finetune"], "training": {"schedule": "cosine"}},

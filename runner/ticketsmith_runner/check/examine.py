@@ -12,7 +12,7 @@ from ..events import tell
 from ..importing import line_of
 from ..tasks import MEND, options
 from ..workers import single_thread
-from . import functions, splits, streams, suitable, training, weights
+from . import functions, rungs, splits, streams, suitable, training, weights
 from .findings import Sentence, problem
 from .trial import Check, Trial
 
@@ -44,6 +44,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "vocabulary": (functions.worded,),
     "streams": (streams.theta, streams.noise, streams.examples),
     "weights": (weights.prunable, weights.tied, weights.frozen, weights.unused),
+    "smaller": (rungs.smaller,),
     "splits": (splits.twins, splits.groups, splits.outcomes),
     "masks": (training.masked,),
     "training": (training.descends,),

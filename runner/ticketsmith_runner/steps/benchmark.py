@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from ticketsmith.documents import canonical
 from ticketsmith.errors import TicketSmithError
 from ticketsmith.lottery.controls import beside
 from ticketsmith.lottery.ladder import rungs
-from ticketsmith.lottery.results import Machine, RungSpeed, Speed, SpeedRow
+from ticketsmith.lottery.results import Machine, Speed, SpeedRow
 from ticketsmith.lottery.spec import BenchmarkOptions
 from ticketsmith.lottery.steps import Benchmark
 from ticketsmith.machine import cpu, versions
@@ -36,7 +36,7 @@ from ..parcel import parcel
 from ..quantized import judged
 from ..replicate import Rung, rung_of, subject_of
 from ..subject import Subject
-from ..timing import Clock
+from ..timing import Clock, Rounds
 
 TUNING = ("MKL_", "OPENBLAS_", "OMP_", "KMP_", "DNNL_", "ONEDNN_")
 """Beginnings of environment variables that make dense kernels faster or slower."""
@@ -83,7 +83,7 @@ def benchmark(
     with processes(len(ranges)) as fresh:
         admitted = admit(backends, subject, sizes, lambda done: tell(done, of))
         _compared(admitted, backends)
-        dense = admitted_rungs({name: rung.subject for name, rung in rungs.items()}, backends, sizes)
+        smaller = admitted_rungs({name: rung.subject for name, rung in rungs.items()}, backends, sizes)
         if make and ranges:
             sent = parcel(subject, make, {1, *sizes})
             others = {name: parcel(rung.subject, partial(make, rung=name), {1, *sizes}) for name, rung in rungs.items()}
@@ -95,28 +95,23 @@ def benchmark(
                 tell(before + len(measured), of)
         else:
             rounds = range(options.rounds)
-            here = timed(
-                admitted.forwards | dense,
-                subject.inputs,
-                options,
-                rounds,
-                clock,
-                lambda done: tell(before + done, of),
-            )
+            forwards = admitted.forwards | smaller
+            here = timed(forwards, subject.inputs, options, rounds, clock, lambda done: tell(before + done, of))
             measured.append(here)
     _compared(admitted, backends)
     kinds = {name: backends[name].KIND for name in admitted.forwards}
-    rows: list[SpeedRow] = []
-    climbed: list[RungSpeed] = []
-    weights = {name: rung.weights for name, rung in rungs.items()}
-    everywhere = [name for name in dense if all(name in each[sizes[0]] for each in measured)]
-    for size in sizes:
-        of_size = {name: [each[size][name] for each in measured] for name in (*admitted.forwards, *everywhere)}
-        found = speed_rows(size, {name: of_size[name] for name in admitted.forwards}, kinds)
-        best = next(row.backend for row in found if row.ratio == row.low == row.high == 1)
-        climbed += rung_speeds(choose(found, kinds), best, of_size, weights)
-        rows += found
-    return _speed(subject, admitted, kinds, rows, len(measured), climbed)
+    times = {size: _joined([each[size] for each in measured]) for size in sizes}
+    rows = [row for size in sizes for row in speed_rows(size, _named(times[size], admitted.forwards), kinds)]
+    return _speed(subject, admitted, kinds, rows, len(measured), times, {n: rung.weights for n, rung in rungs.items()})
+
+
+def _joined(measured: list[dict[str, Rounds]]) -> dict[str, list[Rounds]]:
+    """The rounds of every process, of what all of them timed."""
+    return {name: [each[name] for each in measured] for name in measured[0] if all(name in each for each in measured)}
+
+
+def _named(times: Mapping[str, list[Rounds]], names: Iterable[str]) -> dict[str, list[Rounds]]:
+    return {name: times[name] for name in names}
 
 
 def _compared(admitted: Admission, backends: Mapping[str, Backend]) -> None:
@@ -135,10 +130,13 @@ def _speed(
     kinds: Mapping[str, Kind],
     rows: list[SpeedRow],
     processes: int,
-    rungs: list[RungSpeed],
+    times: Mapping[int, Mapping[str, list[Rounds]]],
+    weights: Mapping[str, int],
 ) -> Speed:
+    """`times` by batch size and back-end; `weights` of each rung."""
     sizes = sorted({row.batch_size for row in rows})
     choices = [choose([row for row in rows if row.batch_size == size], kinds) for size in sizes]
+    speed = partial(rung_speeds, weights=weights)
     plans = {name: forward.plan for name, forward in admitted.forwards.items() if forward.plan}
     return Speed(
         machine=_machine(_device(admitted.forwards)),
@@ -150,13 +148,18 @@ def _speed(
         processes=processes,
         cold=admitted.cold,
         precisions={name: kind.precision for name, kind in kinds.items() if kind.precision != "float32"},
-        rungs=rungs,
+        rungs=[each for row in choices for each in speed(row, _best(rows, row.batch_size), times[row.batch_size])],
         controls=[name for name, kind in kinds.items() if kind.control],
         plans={name: {str(size): list(plan(size)) for size in sizes} for name, plan in plans.items()},
         chosen=choices[-1].backend,
         headline=choices[-1],
         choices=choices,
     )
+
+
+def _best(rows: list[SpeedRow], size: int) -> str:
+    """The best dense fp32 back-end in a batch: the one that ratios are to."""
+    return next(r.backend for r in rows if r.batch_size == size and r.ratio == r.low == r.high == 1)
 
 
 def _wanted(names: Collection[str]) -> dict[str, Backend]:
