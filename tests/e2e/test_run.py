@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 OWN = (
-    *(*TWO_ROUNDS, "--seed", "1", "--set", "controls=[reinit,random,lr-rewind,finetune]"),
+    *(*TWO_ROUNDS, "--seed", "1", "--set", "controls=[reinit,random,lr-rewind,finetune,smaller]"),
     *("--set", "training.schedule=step"),
 )
 """A run of its own, with every control. Argo deletes pods ten minutes after they ended, by names made of the run's."""

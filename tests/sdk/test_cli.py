@@ -219,6 +219,17 @@ def test_progress_hears_of_steps_that_only_an_early_stop_has() -> None:
     assert seen.running == {}
 
 
+def test_progress_shows_the_sparsity_of_the_ticket_beside_smaller_networks() -> None:
+    spec = read_spec(None, {"pruning": {"sparsity": 0.36}, "controls": ["smaller"]})
+    seen = Rounds(spec, None)
+    for arm, sparsity in (("ticket", 0.36), ("half", 0.68)):
+        step = f"cohort-00/level-02/{arm}"
+        seen.hear({"event": "done", "step": f"{step}/train", "score": "97 %", "metric": "accuracy"})
+        seen.hear({"event": "done", "step": f"{step}/gate", "status": "PASS", "sparsity": sparsity})
+    assert seen.arms == ["ticket", "half", "half-long", "smaller", "smaller-long"]
+    assert seen.cells[2, "sparsity"] == "36.0%" and seen.cells[2, "half"] == "97 % PASS"
+
+
 # --- data on standard output ------------------------------------------------------------------------------------------
 
 

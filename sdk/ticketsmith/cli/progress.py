@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..executors.local import run
+from ..lottery import ladder
 from ..lottery.controls import beside
 from ..lottery.imp import imp
 from ..lottery.schedule import rounds
@@ -28,6 +29,8 @@ class Rounds:
     def __init__(self, spec: Experiment, until: int | None) -> None:
         self.cohorts, steps = 1, [step for step in imp(spec) if until is None or step.level <= until]
         self.arms = ["dense" if until == 0 else "ticket", *(() if until == 0 else beside(spec, rounds(spec.pruning)))]
+        self.others = ladder.arms(spec)
+        """Arms of other networks: their sparsity is not that of the level."""
         self.cells: dict[tuple[int, str], str] = {}
         self.running: dict[str, str] = {}
         columns = (
@@ -67,7 +70,8 @@ class Rounds:
             return f"dense: {event['metric']} {event['score']}" if arm == "dense" else None
         if "status" not in event:
             return None
-        self.cells[level, "sparsity"] = f"{event['sparsity']:.1%}"
+        if arm not in self.others:
+            self.cells[level, "sparsity"] = f"{event['sparsity']:.1%}"
         line = (
             f"level {level}, {event['sparsity']:.1%} sparse: {arm} {self.cells.get((level, arm), '')} {event['status']}"
         )

@@ -62,7 +62,7 @@ def taken(findings: Findings) -> Step | None:
 
 
 def doubted(findings: Findings) -> Step | None:
-    """Where none is to be taken, one that takes no more time than a ticket that passes, and is not surely worse."""
+    """The one that is open where none is to be taken: no slower than a ticket that passes, and not surely worse."""
     ticket = findings.verdict("ticket", findings.target)
     if ticket is None or ticket.status != "PASS" or taken(findings):
         return None
