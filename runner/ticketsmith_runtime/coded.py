@@ -53,7 +53,7 @@ class Coded:
     def _rows8(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
         if self._own is None or not typed(constants):
             return None
-        return Rows(weights_of(constants), self._loop8, after, self._pool)
+        return Rows(weights_of(constants), self._loop8, after, self._pool, **node.attributes)
 
     def _planes8(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
         if self._own is None or not typed(constants):

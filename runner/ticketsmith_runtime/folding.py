@@ -69,7 +69,7 @@ def _made(found: Found, node: Node) -> Constant | None:
     if array.size > max([SMALL, *(each.array.size for each in read)]):
         return None
     if node.operator in MOVES and read[0].alive is not None:
-        return Constant(array, computed(node, [read[0].alive], 0))
+        return Constant(array, computed(node, [read[0].alive], 0), read[0].name)
     return Constant(array)
 
 
@@ -103,4 +103,4 @@ def _scaled(network: Network, conv: Node, norm: Node) -> tuple[Constant, Constan
     scale_O = gain_O / np.sqrt(variance_O + norm.attributes["eps"])
     moved_O = ((0.0 if bias is None else bias.array) - mean_O) * scale_O + shift_O
     array = (weight.array * scale_O.reshape(-1, 1, 1, 1)).astype(np.float32)
-    return Constant(array, weight.alive), Constant(moved_O.astype(np.float32))
+    return Constant(array, weight.alive, weight.name), Constant(moved_O.astype(np.float32))

@@ -38,7 +38,7 @@ class Constant:
     alive: NDArray[np.bool_] | None = None
     """Weights that the mask keeps; None: no mask."""
     name: str | None = None
-    """The parameter or buffer that it is in the network that was trained; None: it was computed."""
+    """The parameter or buffer that it is in the network that was trained, or was made of; None: it was computed."""
 
     @property
     def kept(self) -> int:

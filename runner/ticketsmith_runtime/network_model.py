@@ -14,7 +14,7 @@ from .folding import folded
 from .generation import Decoder, Draw, decoder, stream
 from .graph import Unsuited
 from .int8.chain import Chain
-from .int8.quantization import precision
+from .int8.quantization import notes, precision
 from .kernels._isa import widest
 from .llvm import Machine
 from .making import MAKING
@@ -171,6 +171,7 @@ class NetworkModel:
             f"{self.machine.cpu}: {self.isa.name if self.isa else 'no instruction set that code is written for'}",
             f"{len(self.network.nodes)} operators over {sizes}; {kept:,} of {weights:,} weights under masks, "
             f"in {precision(self.network)}",
+            *notes(self.network),
         ]
         for row in self.ticket.measured:
             lines.append(

@@ -15,6 +15,8 @@ from .gelu import gelu
 from .int8 import numerics as int8
 
 Kind = Callable[[Any], bool]
+WIDE = 1e38
+"""Of a range: its two ends are a number apart."""
 LARGEST = 1 << 31
 """Of whole numbers in attributes."""
 BATCH = re.compile(r"[1-9][0-9]{0,8}B")
@@ -63,6 +65,13 @@ def natural(found: Any) -> bool:
     return whole(found) and found >= 0
 
 
+def reach(found: Any) -> bool:
+    """Nothing, or a range with zero in it, as float32 has it."""
+    if not isinstance(found, list):
+        return found is None
+    return len(found) == 2 and all(map(number, found)) and -WIDE <= found[0] <= 0 <= found[1] <= WIDE
+
+
 WHOLES, SIZES, STEPS, BORDERS = some(whole), some(size), some(positive, 2), some(natural, 2)
 WINDOWS: dict[str, Kind] = {"kernel": STEPS, "stride": STEPS, "padding": BORDERS, "ceil": flag}
 CONV: dict[str, Kind] = {"stride": STEPS, "padding": BORDERS, "dilation": STEPS, "groups": positive}
@@ -101,8 +110,8 @@ OPERATORS: dict[str, Operator] = {
     "linear": Operator(lambda x, w, *b: x @ w.T + b[0] if b else x @ w.T, sizes.linear, (2, 3)),
     "conv": Operator(numerics.conv, sizes.conv, (2, 3), CONV),
     # The same in whole numbers: weights of 8 bits, and after them the step of each unit.
-    "linear8": Operator(int8.linear, sizes.linear8, (3, 4)),
-    "conv8": Operator(int8.conv, sizes.conv8, (3, 4), CONV),
+    "linear8": Operator(int8.linear, sizes.linear8, (3, 4), {"fixed": reach}),
+    "conv8": Operator(int8.conv, sizes.conv8, (3, 4), {**CONV, "fixed": reach}),
     "embedding": Operator(lambda table, indices: table[indices], sizes.embedding, (2, 2)),
     "matmul": Operator(lambda x, y: x @ y, sizes.matmul, (2, 2)),
     "einsum": Operator(

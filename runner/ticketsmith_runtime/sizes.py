@@ -166,12 +166,12 @@ def linear(x: Shape, weight: Shape, *bias: Shape) -> Shape:
     return *x[:-1], weight[0]
 
 
-def linear8(x: Shape, weight: Shape, scale: Shape, *bias: Shape) -> Shape:
+def linear8(x: Shape, weight: Shape, scale: Shape, *bias: Shape, **_: object) -> Shape:
     """The same with a step for each unit. Raises ValueError for so many inputs that a sum might not fit 32 bits."""
     return linear(x, weight, _scaled(weight, scale), *bias)
 
 
-def conv8(x: Shape, weight: Shape, scale: Shape, *bias: Shape, **geometry: Any) -> Shape:
+def conv8(x: Shape, weight: Shape, scale: Shape, *bias: Shape, fixed: object = None, **geometry: Any) -> Shape:
     """The same with a step for each unit."""
     return conv(x, weight, _scaled(weight, scale), *bias, **geometry)
 

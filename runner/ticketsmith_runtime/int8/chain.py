@@ -21,6 +21,7 @@ from ..network import Network, checked
 from ..numerics import Numbers
 from ..program import Program, joined
 from .instructions import best
+from .numerics import Fixed, held
 from .packed import Packed, Weights, packed, typed, weights_of
 from .rows import BEHIND
 from .sums_code import AFTER, program
@@ -39,6 +40,7 @@ class Link:
 
     weights: Weights
     after: str = ""
+    fixed: Fixed = None
 
 
 def links(network: Network) -> list[Link]:
@@ -51,7 +53,7 @@ def links(network: Network) -> list[Link]:
         if node.reads[:1] != [network.first + n - 1 if n else 0] or len(constants) + 1 < len(node.reads):
             raise Unsuited(f"node {n} ({node.operator}) reads something else than the one before it")
         if node.operator == "linear8" and typed(constants):
-            found.append(Link(weights_of(constants)))
+            found.append(Link(weights_of(constants), **node.attributes))
         elif node.operator in AFTER and found and not found[-1].after:
             found[-1] = replace(found[-1], after=node.operator)
         elif node.operator != "view" or found:
@@ -86,7 +88,11 @@ def chained(found: Sequence[Link], machine: Machine) -> Program:
     widths[1:] = [layer.width for layer in layers[:-1]]  # what fills a group is zero
     pitches = [-(-width // BEHIND) * BEHIND + BEHIND for width in widths]
     rows = min(MOST, max(FEWEST, TOGETHER // max(pitches) // 8 * 8))
-    parts = [part for layer, pitch in zip(layers, pitches, strict=True) for part in _parts(layer, pitch, rows)]
+    parts = [
+        part
+        for layer, link, pitch in zip(layers, found, pitches, strict=True)
+        for part in _parts(layer, link.fixed, pitch, rows)
+    ]
     stream, begins = joined(parts)
     shape = _Shape(
         widths=widths,
@@ -96,7 +102,7 @@ def chained(found: Sequence[Link], machine: Machine) -> Program:
         wide=max(layer.width for layer in layers),
     )
     calls = [
-        _Call(layer=layer, after=AFTER[link.after], begins=begins[PARTS * n : PARTS * (n + 1)])
+        _Call(layer=layer, after=AFTER[link.after], fixed=bool(link.fixed), begins=begins[PARTS * n : PARTS * (n + 1)])
         for n, (layer, link) in enumerate(zip(layers, found, strict=True))
     ]
     functions = [Function("layer", [], np.zeros(layer.bytes // 4, np.float32), 0) for layer in layers]
@@ -117,14 +123,14 @@ def _ordered(found: Sequence[Link]) -> Iterator[Weights]:
         inputs = units
 
 
-PARTS = 5
+PARTS = 6
 """Pieces of memory for each layer."""
 
 
-def _parts(layer: Packed, pitch: int, rows: int) -> list[NDArray[np.float32]]:
-    """Offsets of the rows, and all that a layer reads, as words of 32 bits."""
+def _parts(layer: Packed, fixed: Fixed, pitch: int, rows: int) -> list[NDArray[np.float32]]:
+    """Offsets of the rows, all that a layer reads, and the range of its inputs, as words of 32 bits."""
     offsets = (np.arange(rows) * pitch).astype(np.int32)
-    parts = (offsets, layer.begins, layer.starts, layer.slots, layer.units)
+    parts = (offsets, layer.begins, layer.starts, layer.slots, layer.units, held(fixed or (0, 0)))
     return [np.ascontiguousarray(part).view(np.float32).ravel() for part in parts]
 
 
@@ -162,6 +168,7 @@ class _Call:
 
     layer: Packed
     after: int
+    fixed: bool
     begins: Sequence[int]
 
 
@@ -180,8 +187,8 @@ def _run(shape: _Shape, calls: Sequence[_Call]) -> Iterator[str]:
     for k, call in enumerate(calls):
         source, pitch, layer = "%sums" if k else "%xs", shape.pitches[k], call.layer
         yield f"  call void @quantize(ptr {source}, i64 {shape.widths[k]}, i64 %rows,"
-        yield f"    ptr %work, i64 {pitch}, ptr %scales)"
-        read = ", ".join(f"ptr %p{k}.{part}" for part in range(1, PARTS))
+        yield f"    ptr %work, i64 {pitch}, ptr %scales, ptr {f'%p{k}.{PARTS - 1}' if call.fixed else 'null'})"
+        read = ", ".join(f"ptr %p{k}.{part}" for part in range(1, PARTS - 1))
         yield f"  call void @layer({read}, i64 {layer.groups}, i64 {layer.together}, i64 {call.after}, ptr %work,"
         yield f"    ptr %p{k}.0, ptr %scales, i64 8, ptr %sums, i64 {layer.width}, i64 %rows)"
     yield f"  %yo = mul i64 %at, {shape.outputs}\n  %ys = getelementptr float, ptr %y, i64 %yo\n  br label %copy"

@@ -32,8 +32,8 @@ class Loop:
     def __init__(self, own: Instructions, machine: Machine) -> None:
         self.own = own
         self._code = Code(program(own), machine)
-        self.quantize = self._function("quantize", "pnnpnp")
-        self.plane = self._function("plane", "pnppnnnnn")
+        self.quantize = self._function("quantize", "pnnpnpp")
+        self.plane = self._function("plane", "pnppnnnnnp")
         self.linear = self._function("linear", "pppn")
         self._layer = self._function("layer", "ppppnnnpppnpnn")
 

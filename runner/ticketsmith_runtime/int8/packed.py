@@ -17,6 +17,7 @@ from ..kernels._rows import Rows, rows
 from ..network import Constant
 from ..program import aligned
 from .instructions import Instructions
+from .numerics import Fixed, held
 
 NEAR = 1 << 17
 """Bytes of weights that do."""
@@ -44,6 +45,18 @@ def weights_of(constants: Sequence[Constant]) -> Weights:
     """A layer of the constants that a node reads: weights, the steps of units, and the bias if there is one."""
     steps, scale_O, *bias = (each.array for each in constants)
     return Weights(steps_OI=steps, scale_O=scale_O, bias_O=bias[0] if bias else 0 * scale_O)
+
+
+class Held:
+    """A range that holds for all rows, in memory; nothing if each has its own."""
+
+    def __init__(self, fixed: Fixed) -> None:
+        self._words = None if fixed is None else held(fixed)
+
+    @property
+    def address(self) -> int:
+        """As code takes it: 0 for nothing."""
+        return 0 if self._words is None else self._words.ctypes.data
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -18,7 +18,8 @@ from ..numerics import Numbers
 from ..program import aligned
 from ..shares import Pool
 from .loop import Loop
-from .packed import Packed, Weights, packed
+from .numerics import Fixed
+from .packed import Held, Packed, Weights, packed
 from .rows import BEHIND
 
 KNOWN = 8
@@ -35,12 +36,14 @@ class Kernel:
     padding: Sequence[int]
     dilation: Sequence[int]
     groups: int
+    fixed: Fixed = None
 
 
 class Planes:
     """(B, C, H, W) -> (B, O, rows, columns), float32. May be called by any number of threads at once."""
 
     def __init__(self, kernel: Kernel, loop: Loop, after: str = "", pool: Pool | None = None) -> None:
+        self._fixed = Held(kernel.fixed)
         self._kernel, self._loop, self._after, self._pool = kernel, loop, after, pool or Pool(1)
         self._plans: dict[tuple[int, ...], _Plan] = {}
         self._own = threading.local()
@@ -55,9 +58,9 @@ class Planes:
         x_BHWC = np.ascontiguousarray(x.transpose(0, 2, 3, 1), np.float32)
         plan, units = self._planned(*x.shape[1:]), len(self._kernel.weights.scale_O)
         y = np.empty((len(x), len(plan.offsets_P), plan.packed.width), np.float32)
-        q, scales = self._scratch(plan)
+        (q, scales), fixed = self._scratch(plan), self._fixed.address
         for sample, out in zip(x_BHWC, y, strict=True):
-            self._loop.plane(sample.ctypes.data, sample.size, q.ctypes.data, scales.ctypes.data, *plan.plane)
+            self._loop.plane(sample.ctypes.data, sample.size, q.ctypes.data, scales.ctypes.data, *plan.plane, fixed)
             self._loop.sums(plan.packed, self._after, q.ctypes.data, plan.offsets_P, scales, out, self._pool)
         y_BHWO = y.reshape(len(x), *plan.outputs, plan.packed.width)[..., :units]
         return np.ascontiguousarray(y_BHWO).transpose(0, 3, 1, 2)

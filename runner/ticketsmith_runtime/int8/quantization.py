@@ -1,11 +1,16 @@
-"""A network with whole numbers for weights: each product with constant weights becomes its like in int8."""
+"""A network with whole numbers for weights: each product with constant weights becomes its like in int8.
 
-from dataclasses import replace
+Some stay in float32: those that are left there by name, as they cost too much, and those that int8 is not for.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..folding import Found, folded, numbered
-from ..network import Constant, Network, Node
+from ..network import Constant, Network, Node, evaluate
+from ..numerics import Numbers
 from ..sizes import LONGEST
 from . import numerics
 
@@ -13,21 +18,72 @@ LIKE = {"linear": "linear8", "conv": "conv8"}
 """Operators, and what they are in int8."""
 
 
-def quantized(network: Network) -> Network:
+@dataclass(frozen=True, kw_only=True)
+class Scheme:
+    """A way to put a network in int8."""
+
+    left: tuple[str, ...] = ()
+    """Names of the layers that stay in float32."""
+    ranges: tuple[tuple[float, float], ...] | None = None
+    """The range of the inputs of each, in the order of `layers`. None: each row has its own."""
+
+
+PLAIN = Scheme()
+"""Everything in int8, each row with its own range."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A product with known weights, which may be in int8."""
+
+    value: int
+    """Its number in the folded network."""
+    name: str
+    """That of its weight where it is no other one's, else `linear 3`, by its place among products."""
+    weights: int
+    """How many of them are kept."""
+
+
+def layers(network: Network) -> list[Layer]:
+    """All of them, in the order in which they are computed."""
+    return list(_layers(folded(network)))
+
+
+def quantized(network: Network, scheme: Scheme = PLAIN) -> Network:
     """The network as it is executed, with each Linear and convolution of known weights in int8."""
     network = folded(network)
     found: Found = [*network.inputs, *network.constants, *network.nodes]
     made: dict[int, tuple[int, int]] = {}
-    for value, each in enumerate(found[:]):
-        if isinstance(each, Node) and (weight := _weight(network, each)) is not None:
-            read = each.reads[1]
-            if read not in made:
-                made[read] = len(found), len(found) + 1
-                found += _stepped(weight)
-            found[value] = replace(
-                each, operator=LIKE[each.operator], reads=[each.reads[0], *made[read], *each.reads[2:]]
-            )
+    for place, layer in enumerate(_layers(network)):
+        node = found[layer.value]
+        assert isinstance(node, Node)
+        if layer.name in scheme.left:
+            continue
+        read, fixed = node.reads[1], list(scheme.ranges[place]) if scheme.ranges else None
+        if read not in made:
+            made[read] = len(found), len(found) + 1
+            weight = network.constant(read)
+            assert weight
+            found += _stepped(weight)
+        found[layer.value] = replace(
+            node,
+            operator=LIKE[node.operator],
+            reads=[node.reads[0], *made[read], *node.reads[2:]],
+            attributes=node.attributes | {"fixed": fixed},
+        )
     return numbered(found, network.outputs, network.single)
+
+
+def ranges(network: Network, batches: Sequence[Sequence[Numbers]]) -> tuple[tuple[float, float], ...]:
+    """The lowest and the highest input of each layer over some batches, zero between them."""
+    network = folded(network)
+    read = [network.nodes[layer.value - network.first].reads[0] for layer in _layers(network)]
+    watched, ends = replace(network, outputs=read), np.zeros((len(read), 2), np.float32)
+    for batch in batches:
+        for end, x in zip(ends, evaluate(watched, batch, np.float32), strict=True):
+            known = x[np.isfinite(x)]
+            end[:] = min(end[0], known.min(initial=0)), max(end[1], known.max(initial=0))
+    return tuple((float(low), float(high)) for low, high in ends)
 
 
 def precision(network: Network) -> str:
@@ -37,8 +93,26 @@ def precision(network: Network) -> str:
     return "int8 and float32" if whole and real else "int8" if whole else "float32"
 
 
+def notes(network: Network) -> Iterator[str]:
+    """Say what in a network of int8 is not in int8, and where ranges are no row's own."""
+    whole = [node for node in network.nodes if node.operator in LIKE.values()]
+    if whole and (left := dict.fromkeys(layer.name for layer in _layers(network))):
+        yield f"in float32 as before: {', '.join(left)}"
+    if held := sum(node.attributes["fixed"] is not None for node in whole):
+        yield f"inputs of {held} of {len(whole)} layers in int8 are held to a range that was found before"
+
+
+def _layers(network: Network) -> Iterator[Layer]:
+    products = [n for n, node in enumerate(network.nodes) if node.operator in {*LIKE, *LIKE.values()}]
+    for place, n in enumerate(products):
+        node = network.nodes[n]
+        if node.operator in LIKE and (weight := _weight(network, node)) is not None:
+            name = weight.name or f"{node.operator} {place}"
+            yield Layer(value=network.first + n, name=name, weights=weight.kept)
+
+
 def _weight(network: Network, node: Node) -> Constant | None:
-    weight = network.constant(node.reads[1]) if node.operator in LIKE else None
+    weight = network.constant(node.reads[1])
     bias = network.constant(node.reads[2]) if weight and len(node.reads) > 2 else weight
     if weight is None or bias is None or weight.array[:1].size > LONGEST:
         return None

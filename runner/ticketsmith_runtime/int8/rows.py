@@ -14,7 +14,8 @@ from ..numerics import Numbers
 from ..program import aligned
 from ..shares import Pool
 from .loop import Loop, alone
-from .packed import Weights, packed
+from .numerics import Fixed
+from .packed import Held, Weights, packed
 from .sums_code import AFTER, CALL
 
 BEHIND = 64
@@ -26,7 +27,10 @@ NEAR = 1 << 18
 class Rows:
     """(..., F) -> (..., O), float32. May be called by any number of threads at once."""
 
-    def __init__(self, weights: Weights, loop: Loop, after: str = "", pool: Pool | None = None) -> None:
+    def __init__(
+        self, weights: Weights, loop: Loop, after: str = "", pool: Pool | None = None, fixed: Fixed = None
+    ) -> None:
+        self._fixed = Held(fixed)
         self._units, self._features = weights.steps_OI.shape
         self._packed = packed(weights, np.arange(self._features), loop.own)
         self._loop, self._after, self._pool = loop, after, pool or Pool(1)
@@ -54,7 +58,8 @@ class Rows:
             self._loop.linear(own.call.ctypes.data, x_MF.ctypes.data, y.ctypes.data, rows)
             return
         q, scales = own.q.ctypes.data, own.scales[:rows]
-        self._loop.quantize(x_MF.ctypes.data, self._features, rows, q, self._pitch, scales.ctypes.data)
+        put = (q, self._pitch, scales.ctypes.data, self._fixed.address)
+        self._loop.quantize(x_MF.ctypes.data, self._features, rows, *put)
         self._loop.sums(self._packed, self._after, q, own.offsets[:rows], scales, y, self._pool)
 
     def _scratch(self, rows: int) -> "_Scratch":
@@ -70,7 +75,7 @@ class Rows:
         arrays = {"q": q, "scales": scales, "offsets": offsets, "begins": layer.begins, "starts": layer.starts}
         arrays |= {"slots": layer.slots, "units": layer.units}
         numbers = {"n": self._features, "pitch": self._pitch, "groups": layer.groups, "together": layer.together}
-        numbers |= {"after": AFTER[self._after], "width": layer.width}
+        numbers |= {"after": AFTER[self._after], "width": layer.width, "fixed": self._fixed.address}
         words = numbers | {name: each.ctypes.data for name, each in arrays.items()}
         return _Scratch(q, offsets, scales, np.array([words[name] for name in CALL], np.int64))
 

@@ -12,25 +12,26 @@ from .numerics import MOST, TINY
 def code(lanes: int) -> Iterator[str]:
     """`@quantize` and `@plane`.
 
-    `@quantize`(x, n, rows, q, pitch, scales): rows of n floats as bytes, `pitch` bytes apart, and the (step, zero) of
-    each, two words of 32 bits.
-    `@plane`(x, n, q, scales, total, first, height, width, pitch): one row as a plane of `height` lines with a border
-    of zero around it; `total` bytes, of which `first` come before the first line.
+    `@quantize`(x, n, rows, q, pitch, scales, fixed): rows of n floats as bytes, `pitch` bytes apart, and the
+    (step, zero) of each, two words of 32 bits. `fixed`: a range for all rows, as `numerics.held` writes it, or null.
+    `@plane`(x, n, q, scales, total, first, height, width, pitch, fixed): one row as a plane of `height` lines with a
+    border of zero around it; `total` bytes, of which `first` come before the first line.
     """
     yield from _range(lanes)
+    yield from _held(lanes)
     yield from _put(lanes)
     yield from _quantize()
     yield from _plane()
 
 
 def _quantize() -> Iterator[str]:
-    yield "define void @quantize(ptr %x, i64 %n, i64 %rows, ptr %q, i64 %pitch, ptr %scales) {\nentry:"
-    yield "  br label %head"
+    yield "define void @quantize(ptr %x, i64 %n, i64 %rows, ptr %q, i64 %pitch, ptr %scales, ptr %fixed) {"
+    yield "entry:\n  br label %head"
     yield "head:\n  %m = phi i64 [0, %entry], [%next, %row]\n  %on = icmp ult i64 %m, %rows"
     yield "  br i1 %on, label %row, label %end\nrow:\n  %next = add i64 %m, 1\n  %xo = mul i64 %m, %n"
     yield "  %xm = getelementptr float, ptr %x, i64 %xo\n  %qo = mul i64 %m, %pitch"
     yield "  %qm = getelementptr i8, ptr %q, i64 %qo\n  %sm = getelementptr i64, ptr %scales, i64 %m"
-    yield "  %r = call {float, float} @range(ptr %xm, i64 %n, ptr %sm)"
+    yield "  %r = call {float, float} @steps(ptr %xm, i64 %n, ptr %sm, ptr %fixed)"
     yield "  %inverse = extractvalue {float, float} %r, 0\n  %zero = extractvalue {float, float} %r, 1"
     yield "  call void @put(ptr %xm, i64 %n, ptr %qm, float %inverse, float %zero)\n  br label %head\nend:"
     yield "  ret void\n}"
@@ -38,9 +39,10 @@ def _quantize() -> Iterator[str]:
 
 def _plane() -> Iterator[str]:
     given = "ptr %x, i64 %n, ptr %q, ptr %scales, i64 %total, i64 %first, i64 %height, i64 %width, i64 %pitch"
+    given += ", ptr %fixed"
     yield "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"
     yield f"define void @plane({given}) {{\nentry:"
-    yield "  %r = call {float, float} @range(ptr %x, i64 %n, ptr %scales)"
+    yield "  %r = call {float, float} @steps(ptr %x, i64 %n, ptr %scales, ptr %fixed)"
     yield "  %inverse = extractvalue {float, float} %r, 0\n  %zero = extractvalue {float, float} %r, 1"
     yield "  %border = fptoui float %zero to i8"
     yield "  call void @llvm.memset.p0.i64(ptr %q, i8 %border, i64 %total, i1 false)"
@@ -98,6 +100,39 @@ def _range(lanes: int) -> Iterator[str]:
     yield "  %ps = getelementptr i32, ptr %scales, i64 1\n  store i32 %whole, ptr %ps"
     yield "  %a = insertvalue {float, float} poison, float %inverse, 0"
     yield "  %b = insertvalue {float, float} %a, float %zero, 1\n  ret {float, float} %b\n}"
+
+
+def _held(lanes: int) -> Iterator[str]:
+    """`@steps`(x, n, scales, fixed): `@range`, or a range that is fixed, its step NaN where an input is none.
+
+    `@given`(odd, scales, fixed): the latter, where `odd` is zero, or NaN if the row is no numbers.
+    """
+    yield "define internal {float, float} @given(float %odd, ptr %scales, ptr %fixed) {"
+    for n, (name, word) in enumerate((("known", "float"), ("whole", "i32"), ("inverse", "float"), ("zero", "float"))):
+        yield f"  %{name}p = getelementptr i32, ptr %fixed, i64 {n}\n  %{name} = load {word}, ptr %{name}p"
+    yield "  %step = fadd float %known, %odd\n  store float %step, ptr %scales"
+    yield "  %ps = getelementptr i32, ptr %scales, i64 1\n  store i32 %whole, ptr %ps"
+    yield "  %a = insertvalue {float, float} poison, float %inverse, 0"
+    yield "  %b = insertvalue {float, float} %a, float %zero, 1\n  ret {float, float} %b\n}"
+    kind = f"<{lanes} x float>"
+    yield "define internal {float, float} @steps(ptr %x, i64 %n, ptr %scales, ptr %fixed) {\nentry:"
+    yield "  %own = icmp eq ptr %fixed, null\n  br i1 %own, label %range, label %begin\nrange:"
+    yield "  %r = call {float, float} @range(ptr %x, i64 %n, ptr %scales)\n  ret {float, float} %r\nbegin:"
+    yield f"  %many = and i64 %n, -{lanes}\n  %any = icmp ne i64 %many, 0\n  br i1 %any, label %wide, label %fold"
+    yield f"wide:\n  %i = phi i64 [0, %begin], [%inext, %wide]\n  %odd = phi {kind} [zeroinitializer, %begin], "
+    yield f"    [%odd1, %wide]\n  %p = getelementptr float, ptr %x, i64 %i\n  %v = load {kind}, ptr %p, align 4"
+    yield f"  %nothing = fmul {kind} %v, zeroinitializer\n  %odd1 = fadd {kind} %odd, %nothing"
+    yield f"  %inext = add i64 %i, {lanes}\n  %more = icmp ult i64 %inext, %many"
+    yield "  br i1 %more, label %wide, label %fold"
+    yield f"fold:\n  %odd2 = phi {kind} [zeroinitializer, %begin], [%odd1, %wide]"
+    yield f"  %odd3 = call reassoc float @llvm.vector.reduce.fadd.v{lanes}f32(float 0.0, {kind} %odd2)"
+    yield "  br label %head\nhead:\n  %j = phi i64 [%many, %fold], [%jnext, %one]"
+    yield "  %odd4 = phi float [%odd3, %fold], [%odd5, %one]"
+    yield "  %on = icmp ult i64 %j, %n\n  br i1 %on, label %one, label %done\none:"
+    yield "  %pj = getelementptr float, ptr %x, i64 %j\n  %u = load float, ptr %pj"
+    yield "  %nothing1 = fmul float %u, 0.0\n  %odd5 = fadd float %odd4, %nothing1"
+    yield "  %jnext = add i64 %j, 1\n  br label %head\ndone:"
+    yield "  %g = call {float, float} @given(float %odd4, ptr %scales, ptr %fixed)\n  ret {float, float} %g\n}"
 
 
 def _put(lanes: int) -> Iterator[str]:

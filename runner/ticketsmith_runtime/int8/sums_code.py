@@ -17,6 +17,7 @@ BLOCKS = {8: 1, 4: 1, 2: 2, 1: 4}
 """Rows that are summed side by side, and steps of a turn: one sum after the other would wait for itself."""
 CALL = {"n": "i64", "q": "ptr", "pitch": "i64", "scales": "ptr", "begins": "ptr", "starts": "ptr", "slots": "ptr"}
 CALL |= {"units": "ptr", "groups": "i64", "together": "i64", "after": "i64", "offsets": "ptr", "width": "i64"}
+CALL |= {"fixed": "ptr"}
 """Arguments of a Linear that are the same for all its rows, with their types."""
 LAYER = "ptr %begins, ptr %starts, ptr %slots, ptr %units"
 ROWS = "ptr %q, ptr %offsets, ptr %scales, i64 %scalestep, ptr %y, i64 %pitch"
@@ -161,6 +162,6 @@ def _linear() -> Iterator[str]:
     yield "define void @linear(ptr %call, ptr %x, ptr %y, i64 %rows) {"
     for place, (name, kind) in enumerate(CALL.items()):
         yield f"  %{name}p = getelementptr i64, ptr %call, i64 {place}\n  %{name} = load {kind}, ptr %{name}p"
-    yield "  call void @quantize(ptr %x, i64 %n, i64 %rows, ptr %q, i64 %pitch, ptr %scales)"
+    yield "  call void @quantize(ptr %x, i64 %n, i64 %rows, ptr %q, i64 %pitch, ptr %scales, ptr %fixed)"
     yield f"  call void @layer({LAYER}, i64 %groups, i64 %together, i64 %after,"
     yield "    ptr %q, ptr %offsets, ptr %scales, i64 8, ptr %y, i64 %width, i64 %rows)\n  ret void\n}"

@@ -51,3 +51,20 @@ def test_weights_are_within_half_a_step(seed: int, size: float) -> None:
     assert (np.abs(steps * scale_O[:, None, None] - weight) <= 0.5001 * scale_O[:, None, None]).all()
     assert not steps[weight == 0].any()
     assert (scale_O > 0).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10_000), low=st.floats(-1e3, 0, width=32), high=st.floats(0, 1e3, width=32))
+def test_a_range_that_is_held_cuts_off_what_lies_outside(seed: int, low: float, high: float) -> None:
+    x = (500 * np.random.default_rng(seed).standard_normal((4, 50))).astype(np.float32)
+    (steps, scale, zero), (known, whole, _, _) = numerics.rows(x, 1, (low, high)), numerics.held((low, high))
+    again = (steps.astype(np.float64) - zero[:, None]) * scale[:, None]
+    assert (np.abs(again - np.clip(x, low, high)) <= 1.001 * scale[:, None] + float(numerics.TINY)).all()
+    assert (scale.view(np.int32) == known).all()
+    assert (zero == whole).all()
+
+
+def test_a_range_that_is_a_rows_own_changes_nothing() -> None:
+    x = np.random.default_rng(0).standard_normal((1, 50)).astype(np.float32)
+    for own, held in zip(numerics.rows(x, 1), numerics.rows(x, 1, (x.min(), x.max())), strict=True):
+        assert np.array_equal(own, held)

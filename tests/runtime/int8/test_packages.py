@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tests.runtime.int8.machines import HOST
-from tests.runtime.int8.test_same_bytes import chain, drawn, made
+from tests.runtime.int8.test_same_bytes import Residual, chain, drawn, made, pruned
 from tests.runtime.tokens import LENGTH, WORDS, decoder
 
+from ticketsmith_runner.lowering import network
 from ticketsmith_runtime import BadPackage, load, sizes
 from ticketsmith_runtime.archive import MANIFEST
-from ticketsmith_runtime.int8.quantization import precision, quantized
+from ticketsmith_runtime.int8.quantization import Scheme, layers, precision, quantized, ranges
 from ticketsmith_runtime.model import Model
 from ticketsmith_runtime.network import Constant, Input, Network, Node, evaluate
 from ticketsmith_runtime.network_model import NetworkModel
@@ -31,9 +33,9 @@ def opened(path: Path) -> NetworkModel:
     return model
 
 
-@pytest.fixture(params=["chain", "residual"])
+@pytest.fixture(params=[("chain", False), ("residual", False), ("chain", True)], ids=["chain", "residual", "held"])
 def packed(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Network]:
-    net, _ = made(request.param, 0.8)
+    net, _ = made(request.param[0], 0.8, held=request.param[1])
     write(tmp_path / "my.ticket", Ticket(graph=net))
     return tmp_path / "my.ticket", net
 
@@ -47,6 +49,28 @@ def test_what_is_written_is_read_and_answers_the_same_bytes(packed: tuple[Path, 
     for ours, theirs in zip(model.network.constants, net.constants, strict=True):
         assert ours.array.dtype == theirs.array.dtype
         assert np.array_equal(ours.array, theirs.array)
+
+
+def test_what_is_left_in_float32_keeps_its_name_and_the_rest_none(tmp_path: Path) -> None:
+    module, masks = pruned(chain(), 0.5)
+    real, x = network(module, masks, torch.zeros(2, 65)), drawn(9, 65)
+    names = [layer.name for layer in layers(real)]
+    assert names == ["1.weight", "3.weight", "5.weight"]
+    net = quantized(real, Scheme(left=("3.weight",), ranges=ranges(real, [[x[:2]]])))
+    write(tmp_path / "my.ticket", Ticket(graph=net))
+    model = opened(tmp_path / "my.ticket")
+    assert [each.name for each in model.network.constants if each.alive is not None] == ["3.weight", None, None]
+    assert [node.operator for node in net.nodes if "linear" in node.operator] == ["linear8", "linear", "linear8"]
+    said = model.explain()
+    assert "in float32 as before: 3.weight" in said
+    assert "inputs of 2 of 2 layers in int8 are held to a range" in said
+    assert max(verify(model).values()) < STEPPED
+
+
+def test_a_layer_keeps_its_name_where_a_normalization_goes_into_it() -> None:
+    module, masks = pruned(Residual(), 0.5)
+    names = [layer.name for layer in layers(network(module, masks, torch.zeros(2, 3, 19, 30)))]
+    assert names == ["stem.0.weight", "grouped.0.weight", "each.weight", "mixed.weight", "head.weight"]
 
 
 def test_kept_weights_take_a_byte_each(tmp_path: Path) -> None:
@@ -78,12 +102,17 @@ def test_where_some_products_are_in_int8_verify_allows_for_the_rest(tmp_path: Pa
     mixed = replace(net, constants=[*net.constants, more], nodes=nodes, outputs=[last + 1])
     assert precision(mixed) == "int8 and float32"
     write(tmp_path / "my.ticket", Ticket(graph=mixed))
+    assert "in float32 as before: linear 3\n" in opened(tmp_path / "my.ticket").explain()
     assert max(verify(opened(tmp_path / "my.ticket")).values()) < STEPPED
 
 
 HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an input in steps": (lambda m: m["inputs"][0].update(type="int8"), "a type is none of"),
     "a layer without its steps": (lambda m: _first(m).update(reads=_first(m)["reads"][:2]), "that are not there"),
+    "a range that does not hold zero": (lambda m: _first(m).update(fixed=[1.0, 2.0]), "fixed of a node"),
+    "a range of nothing": (lambda m: _first(m).update(fixed=[-1e200, 0.0]), "fixed of a node"),
+    "a range of one end": (lambda m: _first(m).update(fixed=[0.0]), "fixed of a node"),
+    "a layer that says nothing of its range": (lambda m: _first(m).pop("fixed"), "fixed"),
     "steps of other units": (lambda m: _first(m)["reads"].__setitem__(2, _first(m)["reads"][1]), "do not fit"),
     "weights of floats": (lambda m: m["constants"][_first(m)["reads"][1] - 1].update(type="float"), "values is int8"),
     "weights of whole numbers": (lambda m: m["constants"][_first(m)["reads"][1] - 1].update(type="int"), "keeps"),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ticketsmith_runner.lowering import network
 from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.int8.instructions import KNOWN, Instructions
-from ticketsmith_runtime.int8.quantization import precision, quantized
+from ticketsmith_runtime.int8.quantization import PLAIN, Scheme, precision, quantized, ranges
 from ticketsmith_runtime.network import Network, evaluate
 
 Floats = NDArray[Any]
@@ -63,17 +63,19 @@ NETWORKS = {"chain": (chain, (65,)), "residual": (Residual, (3, 19, 30))}
 
 
 @cache
-def made(name: str, sparsity: float) -> tuple[Network, Floats]:
+def made(name: str, sparsity: float, held: bool = False) -> tuple[Network, Floats]:
     make, shape = NETWORKS[name]
     module, masks = pruned(make(), sparsity)
-    return quantized(network(module, masks, torch.zeros(2, *shape))), drawn(9, *shape)
+    real, x = network(module, masks, torch.zeros(2, *shape)), drawn(9, *shape)
+    return quantized(real, Scheme(ranges=ranges(real, [[x[:2]]])) if held else PLAIN), x
 
 
 @each_kind
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("sparsity", [0.0, 0.8, 0.98])
-def test_code_and_numpy_put_out_the_same_bytes(name: str, sparsity: float, own: Instructions) -> None:
-    net, x = made(name, sparsity)
+@pytest.mark.parametrize(("sparsity", "held"), [(0.0, False), (0.8, False), (0.98, False), (0.8, True)])
+def test_code_and_numpy_put_out_the_same_bytes(name: str, sparsity: float, held: bool, own: Instructions) -> None:
+    """Also where ranges are held to those of two rows, and others are far beyond."""
+    net, x = made(name, sparsity, held)
     run, expected = Execution(net, machine(own)), evaluate(net, [x], np.float32)[0]
     assert precision(net) == "int8"
     assert np.array_equal(run(x)[0], expected, equal_nan=True)
