@@ -157,7 +157,7 @@ def test_a_printed_command_can_be_copied(verdicts: Verdicts, tmp_path: Path) -> 
     (tmp_path / "my $(runs)").symlink_to(verdicts.store)
     done = shell(f"TS report {verdicts.passed} --store 'my $(runs)'", tmp_path)
     lines = [line.removeprefix("next:").strip() for line in done.stderr.decode().splitlines()]
-    assert len(lines) == 3 and all(line.endswith("--store 'my $(runs)'") for line in lines)
+    assert len(lines) >= 3 and all(line.endswith("--store 'my $(runs)'") for line in lines)
     again = shell(lines[0].replace("ticketsmith ", "TS "), tmp_path)
     assert (again.returncode, again.stdout[:4]) == (0, b"PASS")
 

@@ -11,6 +11,7 @@ from ..lottery.spec import Experiment, Pruning
 from ..lottery.windows import expressible
 from ..report import Findings
 from ..report.evidence import few
+from ..report.opponents import ticket_in_int8
 from ..specs import resolve
 from .commands import command
 
@@ -28,6 +29,15 @@ def onwards(findings: Findings, card: Card, store: str) -> str:
     if verdict.status == "UNDECIDED":
         return again(spec, card, store, **_settling(verdict, spec, findings.metric))
     return again(spec, card, store, **{"pruning.sparsity": _sparsity(spec.pruning, verdict.status == "PASS")})
+
+
+def in_windows(findings: Findings, card: Card, store: str) -> list[str]:
+    """The same in windows, whose steps in int8 are full: where single weights were removed, and int8 passes."""
+    spec, found = findings.spec, findings.speed and ticket_in_int8(findings.speed)
+    if not found or found[1] is None or found[1].status != "PASS" or spec.pruning.granularity != "weight":
+        return []
+    sparsity = expressible(spec.pruning.sparsity)[0]
+    return [again(spec, card, store, **{"pruning.granularity": "window", "pruning.sparsity": sparsity})]
 
 
 def _sparsity(pruning: Pruning, passed: bool) -> float:

@@ -13,7 +13,7 @@ from ..report import terminal
 from ..report.evidence import tails
 from ..runs import diverged, steps, verdict
 from ..stores import Store
-from .again import again, onwards
+from .again import again, in_windows, onwards
 from .commands import command
 from .consoles import console
 from .options import Output
@@ -30,7 +30,8 @@ def show(store: Store, run: str, spec: Experiment, output: Output) -> report.Fin
     terminal.show(written.findings, console())
     typer.echo(f"\nreport: {store.url}/{written.keys['html']}")
     commands = [command(*words, store=store.url) for words in (("gate", run), ("benchmark", run))]
-    typer.echo("next:   " + "\n        ".join([*commands, onwards(written.findings, card, store.url)]), err=True)
+    commands += [onwards(written.findings, card, store.url), *in_windows(written.findings, card, store.url)]
+    typer.echo("next:   " + "\n        ".join(commands), err=True)
     return written.findings
 
 
