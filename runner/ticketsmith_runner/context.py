@@ -101,6 +101,14 @@ class Context:
         """The same for some examples that the replicate was trained on."""
         return self.task.inputs(self.examples.batch(self.calibrating(replicate)))
 
+    def validation(self, replicate: int) -> Any:
+        """The same for some examples that it was validated on."""
+        return self.task.inputs(self.examples.batch(self.validating(replicate)))
+
+    def validating(self, replicate: int) -> "Numbers":
+        """Numbers of the first examples of a validation split: ranges that are fixed come from these."""
+        return self.split(replicate).validation[: min(self.examples.most, CALIBRATION)]
+
     def calibrating(self, replicate: int) -> "Numbers":
         """Numbers of examples that int8 is calibrated on, from all over those that the replicate was trained on."""
         train = self.split(replicate).train

@@ -16,7 +16,7 @@ from ticketsmith.lottery.results import Speed, Verdict
 from ticketsmith.lottery.steps import Benchmark, Gate
 from ticketsmith_runtime import network as operators
 from ticketsmith_runtime.graph import Graph, evaluate
-from ticketsmith_runtime.int8.quantization import precision
+from ticketsmith_runtime.int8.quantization import Scheme, precision
 from ticketsmith_runtime.network import Network
 from ticketsmith_runtime.network_model import SPARSE
 from ticketsmith_runtime.package import Measured, Ticket, write
@@ -30,6 +30,7 @@ from .backends.admission import Unequal, compare
 from .backends.onnx_model import model
 from .context import Context
 from .inputs import Inputs, call, outputs, rows, tensors
+from .quantized import fixed
 from .replicate import subject_of
 from .subject import Subject
 from .tasks import Task
@@ -46,6 +47,8 @@ def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | N
     """
     speed = Speed.model_validate_json(context.ledger.read(step, "speed.json"))
     subject = subject_of(step, context, speed.replicate)
+    if int8:
+        subject = as_judged(subject, speed, context)
     found = _quantized(subject) if int8 else _found(subject)
     ticket = Ticket(
         graph=found,
@@ -80,7 +83,19 @@ def _said(speed: Speed) -> dict[str, Any]:
         return {"status": None}
     if verdict.status != "PASS":
         print(f"in int8 the gate says {verdict.status}: {verdict.reason}", file=sys.stderr)
-    return {"status": verdict.status, "reason": verdict.reason, "score": verdict.score.mean}
+    found = {"status": verdict.status, "reason": verdict.reason, "score": verdict.score.mean}
+    return found | ({"left in fp32": verdict.left} if verdict.left else {})
+
+
+def as_judged(subject: Subject, speed: Speed, context: Context) -> Subject:
+    """The subject whose ticket in int8 is the one that was timed and judged, with the same layers left in fp32."""
+    left = [name for each in speed.quantized if each.ticket for name in each.left]
+    try:
+        if context.spec.benchmark.ranges == "static":
+            return fixed(subject, left, context.validation(subject.replicate))
+        return subject.with_scheme(Scheme(left=tuple(left)))
+    except NotApplicable:
+        return subject  # and `_quantized` says why
 
 
 def _quantized(subject: Subject) -> Network:

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
+from ticketsmith_runtime.int8.quantization import Scheme
 from ticketsmith_runtime.network import Network
 
 from .applicable import NotApplicable
@@ -57,6 +58,8 @@ class Parcel:
     """Its models in int8."""
     operators: Network | None
     """The ticket traced, which takes seconds too."""
+    scheme: Scheme
+    """What of it is in int8, and how."""
 
     def subject(self) -> Subject:
         """The subject, made anew."""
@@ -72,6 +75,7 @@ class Parcel:
             export=self._export(),
             operators=self.operators,
             quantized=self.quantized,
+            scheme=self.scheme,
             **{name: tree.whole(parts[name]) for name, tree in self.trees.items()},
         )
 
@@ -105,6 +109,7 @@ def parcel(subject: Subject, make: Callable[[], nn.Module], batch_sizes: Collect
         flat=flat,
         quantized=subject.quantized,
         operators=_operators(subject),
+        scheme=subject.scheme,
     )
 
 

@@ -8,25 +8,30 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from torch import nn
 
 from ticketsmith.errors import Diverged, UsageError
 from ticketsmith.lottery.results import Quantized, Speed
 from ticketsmith.lottery.steps import Benchmark, Prune, Train
+from ticketsmith_runtime.int8.quantization import Scheme, ranges
 
 from .applicable import NotApplicable
 from .arms import Arm, arm
 from .backends import Backend
 from .context import Context
 from .evaluate import Evaluation, Records, of_test, score_of
-from .inputs import CHUNK
+from .inputs import CHUNK, Inputs, chunks, tensors
 from .judgement import seen
 from .replicate import network, weights
 from .roles import TEST
-from .splits import Split
+from .splits import Numbers, Split
 from .standing_in import alike, asked, standing_in
 from .steps.gate import ruling, score
 from .subject import Networks, Subject
 from .tensors import member
+
+WATCHED = 16
+"""Examples at a time whose values between all layers are in memory."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,15 @@ def cohorts(step: Benchmark) -> list[Cohort]:
     """All that the gate has seen, the step's own the last."""
     before = zip(step.earlier, step.earlier_tickets, step.earlier_masks, strict=True)
     return [*(Cohort(*each) for each in before), Cohort(step.dense, step.ticket, step.mask)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A replicate of the gate's, with what measures its networks."""
+
+    measure: Evaluation
+    split: Split
+    subject: Subject
 
 
 def judged(speed: Speed, backends: Mapping[str, Backend], subject: Subject, step: Benchmark, context: Context) -> Speed:
@@ -89,6 +103,7 @@ def _judged(name: str, backend: Backend, subject: Subject, size: int, step: Benc
         ticket=ticket,
         status=status,
         reason=reason,
+        left=list(subject.scheme.left) if ticket else [],
         replicates=metrics.replicates,
         score=score(case, case.candidate),
         difference=case.bounds(case.confidence)[0],
@@ -97,14 +112,39 @@ def _judged(name: str, backend: Backend, subject: Subject, size: int, step: Benc
 
 def _records(backend: Backend, subject: Subject, size: int, step: Benchmark, context: Context) -> Iterator[Records]:
     """Records of each replicate in int8, on its test split. Raises NotApplicable."""
+    for each in members(subject, step, context):
+        yield records(each, backend, each.split.test, size)
+
+
+def records(each: Member, backend: Backend, numbers: Numbers, size: int) -> Records:
+    """Records of some examples, as those of a test split. Raises NotApplicable."""
+    own = each.subject
+    shown = own.masked if backend.KIND.ticket else own.dense
+    return plain(each, standing_in(shown, backend.build(own), own.inputs, size), numbers)
+
+
+def plain(each: Member, model: nn.Module, numbers: Numbers) -> Records:
+    """The same of a network that answers for itself."""
+    return each.measure.records(model, replace(each.split, validation=numbers[:0], test=numbers))
+
+
+def members(
+    like: Subject, step: Benchmark, context: Context, chosen: Collection[int] | None = None
+) -> Iterator[Member]:
+    """Replicates by their numbers, or all, with the layers of `like` left in fp32. Raises NotApplicable."""
     for cohort in cohorts(step):
         for r, number in enumerate(context.replicates(cohort.dense)):
+            if chosen is not None and number not in chosen:
+                continue
             measure = Evaluation(context.task, context.examples, context.spec.seed, number)
             split, networks = context.split(number), _networks(cohort, r, number, context)
-            own = _own(networks, subject, measure, split, context)
-            shown = networks.masked if backend.KIND.ticket else networks.dense
-            model = standing_in(shown, backend.build(own), own.inputs, size)
-            yield measure.records(model, replace(split, validation=split.validation[:0]))
+            yield Member(measure=measure, split=split, subject=_own(networks, like, measure, split, context))
+
+
+def fixed(subject: Subject, left: Collection[str], validation: Inputs) -> Subject:
+    """The same with the ranges of some examples, and these layers in fp32. Raises NotApplicable."""
+    batches = [[each.numpy() for each in tensors(part)] for part in chunks(validation, WATCHED)]
+    return subject.with_scheme(Scheme(left=tuple(left), ranges=ranges(subject.network, batches)))
 
 
 def _networks(cohort: Cohort, r: int, number: int, context: Context) -> Networks:
@@ -122,8 +162,12 @@ def _own(networks: Networks, like: Subject, measure: Evaluation, split: Split, c
     inputs, calibration = (
         asked(networks.dense, partial(measure.columns, numbers=numbers, recorded=True)) for numbers in (tested, trained)
     )
-    similar = like if alike(inputs, like.inputs) else None
-    return Subject(**vars(networks), inputs=inputs, calibration=calibration, alike=similar)
+    similar, left = (like if alike(inputs, like.inputs) else None), like.scheme.left
+    own = Subject(**vars(networks), inputs=inputs, calibration=calibration, alike=similar, scheme=Scheme(left=left))
+    if context.spec.benchmark.ranges == "dynamic":
+        return own
+    validation = context.validating(measure.replicate)
+    return fixed(own, left, asked(networks.dense, partial(measure.columns, numbers=validation, recorded=True)))
 
 
 def _replaced(trained: Arm, column: str, found: Sequence[Records]) -> np.ndarray:

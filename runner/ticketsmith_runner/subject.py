@@ -1,13 +1,13 @@
 """A dense network and its ticket as back-ends want them, each form made once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor, nn
 
 from ticketsmith_runtime import channels
 from ticketsmith_runtime.graph import Graph
-from ticketsmith_runtime.int8.quantization import quantized
+from ticketsmith_runtime.int8.quantization import PLAIN, Scheme, quantized
 from ticketsmith_runtime.network import Network
 
 from . import compaction, lowering, tracing
@@ -51,7 +51,9 @@ class Subject(Networks):
     export: Models | None = None
     """The export of the dense network, where another process has made it."""
     operators: Network | None = None
-    """The ticket operator by operator, where another process has traced it."""
+    """The ticket operator by operator, where it was traced before."""
+    scheme: Scheme = PLAIN
+    """The layers that a ticket in int8 leaves in fp32, and its ranges."""
 
     @Once
     def graph(self) -> Graph:
@@ -61,14 +63,20 @@ class Subject(Networks):
     @Once
     def network(self) -> Network:
         """The ticket, operator by operator, whatever its forward pass is."""
+        if self.operators:
+            return self.operators
         if self.alike:
             return lowering.refilled(self.alike.network, self.masked, self.masks)
-        return self.operators or lowering.network(self.masked, self.masks, self.inputs)
+        return lowering.network(self.masked, self.masks, self.inputs)
 
     @Once
     def in_int8(self) -> Network:
         """The ticket in int8."""
-        return quantized(self.network)
+        return quantized(self.network, self.scheme)
+
+    def with_scheme(self, scheme: Scheme) -> "Subject":
+        """The same, of which nothing but the trace has been made. Raises NotApplicable."""
+        return replace(self, operators=self.network, scheme=scheme)
 
     @Once
     def compacted(self) -> Graph:

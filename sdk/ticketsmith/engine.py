@@ -66,6 +66,7 @@ BESIDE = {
     "ticketsmith_runner.inputs": "for back-ends",
     "ticketsmith_runner.lifeline": "ends a process whose parent is gone",
     "ticketsmith_runner.lowering": "for back-ends",
+    "ticketsmith_runner.mixture": "chooses what int8 is made of on the machine that it is measured on",
     "ticketsmith_runner.news": "a step's result in a line",
     "ticketsmith_runner.packing": "writes a package of a ticket that is there",
     "ticketsmith_runner.parcel": "for a benchmark",

@@ -248,6 +248,17 @@ def test_named_back_ends_are_timed_beside_all_dense_ones(tmp_path):
     assert "compact" in timed and timed - {"compact"} < dense
 
 
+def test_in_fp32_alone_nothing_in_int8_is_timed_or_judged(tmp_path):
+    context, step = committed(tmp_path)
+
+    speed = speed_of(run(step, with_options(context, precision=("fp32",))))
+
+    tried = {row.backend for row in speed.rows} | {each.backend for each in speed.refused}
+    assert tried and not any(every()[name].KIND.precision == "int8" for name in tried)
+    assert "openvino-bf16" in tried  # which is another precision, and is asked for by nobody
+    assert (speed.quantized, speed.unjudged, speed.headline.int8) == ([], None, None)
+
+
 def test_what_takes_long_or_rounds_is_timed_where_it_is_asked_for(tmp_path):
     context, step = committed(tmp_path)
 
@@ -321,10 +332,13 @@ def _metrics(losses, diverged):
     )
 
 
-def committed(folder, strays=False):
-    """A run whose training was not done but drawn, three replicates, and the step that measures it."""
+def committed(folder, strays=False, made=None, **spec):
+    """A run whose training was not done but drawn, three replicates, and the step that measures it.
+
+    `made`: from a context to the weights of dense and ticket, and the masks, where they are other ones.
+    """
     context = Context(
-        spec=SPEC.model_copy(update={"benchmark": OPTIONS.model_copy(update={"seconds": 1e-5})}),
+        spec=SPEC.model_copy(update={"benchmark": OPTIONS.model_copy(update={"seconds": 1e-5})} | spec),
         card=cards.of("digits-mlp", ""),
         ledger=Ledger(LocalStore(folder), "run"),
         code=CODE,
@@ -334,7 +348,9 @@ def committed(folder, strays=False):
     network = context.network()
     dense, ticket = (stack([draw(network, generator) for _ in LOSSES]) for _ in range(2))
     masks = {name: torch.rand(dense[name].shape, generator=generator) < 0.2 for name in prunable(network)}
-    if not strays:
+    if made:
+        dense, ticket, masks = made(context)
+    elif not strays:
         ticket |= {name: ticket[name] * mask for name, mask in masks.items()}
 
     trained = Train(cohort=0, level=0, arm="dense", start=0, stop=2)

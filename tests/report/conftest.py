@@ -58,6 +58,8 @@ class Fake:
     int8: tuple[float, float, float] | None = None
     """Ratio of what was chosen to dense in int8; None: that was not timed."""
     int8_status: str | None = "PASS"
+    int8_left: tuple[str, ...] = ()
+    """Layers of the ticket in int8 that are left in fp32."""
     int8_ticket: float | None = None
     """Ratio of the ticket in int8 to dense in int8; None: it was not timed."""
     """The gate's verdict on it; None: it was not judged."""
@@ -311,5 +313,5 @@ def with_int8(speed: results.Speed, fake: Fake) -> results.Speed:
     same = {"backend": "ticket-int8", "p50": small.p50 / fake.int8_ticket, "ratio": small.ratio * fake.int8_ticket}
     ticket = small.model_copy(update=same | {"int8": ours, "any": ours})
     added |= {"rows": [*added["rows"], ticket], "precisions": {"small": "int8", "ticket-int8": "int8"}}
-    verdict = judged.model_copy(update={"backend": "ticket-int8", "ticket": True})
+    verdict = judged.model_copy(update={"backend": "ticket-int8", "ticket": True, "left": [*fake.int8_left]})
     return speed.model_copy(update=added | {"quantized": [verdict, judged]})

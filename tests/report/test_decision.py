@@ -2,11 +2,14 @@
 
 import pytest
 
+from ticketsmith import cards
+from ticketsmith.cli.again import in_windows
 from ticketsmith.lottery.results import Speed
 from ticketsmith.lottery.steps import Gate
 from ticketsmith.report.decision import decide, remarks
 from ticketsmith.report.limits import limits
 from ticketsmith.report.scorecard import scorecard
+from ticketsmith.report.speed import in_int8
 from ticketsmith.report.zones import zones
 
 
@@ -186,6 +189,37 @@ def test_a_ticket_in_int8_has_a_line_and_a_verdict_of_its_own(build):
         "In int8 the ticket is 2.00x as fast as small, the fastest dense one (int8), and passes the gate."
     )
     assert any("another network than the ticket" in each for each in limits(findings))
+
+
+def test_layers_that_are_left_in_fp32_are_named(build):
+    def told(*left):
+        findings = build(int8=(0.5, 0.4, 0.6), int8_ticket=2.0, int8_left=left).findings
+        (said,) = [each for each in limits(findings) if "left in fp32" in each] or [""]
+        return said.partition(": ")[2], in_int8(findings.speed, findings.metric).rows[0][0]
+
+    assert told("3.weight") == ("3.weight.", "ticket, ticket-int8 (in fp32: 3.weight)")
+    assert told(*"abcdefg")[0] == "a, b, c, d, e and 2 more."
+    assert told() == ("", "ticket, ticket-int8")
+
+
+def test_where_int8_passes_a_mask_in_windows_is_proposed(build):
+    def proposed(**fields):
+        run = build(int8=(0.5, 0.4, 0.6), int8_ticket=2.0, **fields)
+        return in_windows(run.findings, cards.of("digits-mlp", ""), "runs")
+
+    (command,) = proposed()
+    assert "--set pruning.granularity=window" in command
+    assert proposed(int8_status="FAIL") == proposed(options={"pruning": {"granularity": "unit"}}) == []
+
+
+def test_a_benchmark_of_fp32_alone_says_so_and_shows_nothing_of_int8(build):
+    findings = build(options={"benchmark": {"precision": ["fp32"]}}).findings
+
+    assert [each for each in limits(findings) if "int8" in each] == [
+        "Nothing was timed in int8, as the spec asks: benchmark.precision is [fp32]."
+    ]
+    assert not any("int8" in row.variant for row in scorecard(findings))
+    assert not any("int8" in each for each in remarks(findings))
 
 
 @pytest.mark.parametrize("times", [0.9, 1.0])

@@ -72,6 +72,8 @@ OTHER: dict[str, Any] = {
     "benchmark.threads": 2,
     "benchmark.backends": ["codegen"],
     "benchmark.replicate": 1,
+    "benchmark.precision": ["fp32"],
+    "benchmark.ranges": "static",
     "benchmark.machine": "another",
     "stop_on_fail": True,
 }

@@ -59,7 +59,8 @@ def in_int8(subject: Subject) -> Forward:
     if best(Machine.host()) is None:
         raise NotApplicable(f"{Machine.host().cpu} has no AVX2")
     if precision(subject.in_int8) == "float32":
-        raise NotApplicable("it has no Linear and no convolution that int8 is for")
+        left = "every layer is left in fp32: in int8 the ticket loses too much on the validation split"
+        raise NotApplicable(left if subject.scheme.left else "it has no Linear and no convolution that int8 is for")
     try:
         found = links(subject.in_int8)
     except Unsuited:

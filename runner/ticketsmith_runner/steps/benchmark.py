@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ import ticketsmith
 from ticketsmith.allowance import cores
 from ticketsmith.documents import canonical
 from ticketsmith.errors import TicketSmithError
+from ticketsmith.lottery.choices import TICKET_IN_INT8
 from ticketsmith.lottery.controls import beside
 from ticketsmith.lottery.ladder import rungs
 from ticketsmith.lottery.results import Machine, Speed, SpeedRow
@@ -32,6 +33,7 @@ from ..backends.rungs import rung_speeds
 from ..backends.shares import Latencies, Share, shares, timed
 from ..context import Artifacts, Context
 from ..fresh import processes
+from ..mixture import mixed
 from ..parcel import parcel
 from ..quantized import judged
 from ..replicate import Rung, rung_of, subject_of
@@ -53,9 +55,11 @@ def run(
     make = None if backends else replace(context, workers=None, progress=None).network
     ladder = [name for name in rungs(context.spec) if name in beside(context.spec, step.level)]
     with _threads(options.threads):
-        chosen, tell = backends or _wanted(options.backends), partial(context.tell_part, step)
+        chosen, tell = backends or _wanted(options), partial(context.tell_part, step)
         subject = subject_of(step, context)
         climbed = {name: rung_of(subject, context, name) for name in ladder}
+        if ours := chosen.get(TICKET_IN_INT8):
+            subject = mixed(subject, ours, step, context)
         measured = benchmark(subject, options, chosen, clock, tell, make, climbed)
         speed = judged(measured, chosen, subject, step, context)
     return Artifacts(volatile={"speed.json": canonical(speed.model_dump(mode="json"))})
@@ -162,10 +166,13 @@ def _best(rows: list[SpeedRow], size: int) -> str:
     return next(r.backend for r in rows if r.batch_size == size and r.ratio == r.low == r.high == 1)
 
 
-def _wanted(names: Collection[str]) -> dict[str, Backend]:
+def _wanted(options: BenchmarkOptions) -> dict[str, Backend]:
     """All dense back-ends, and of the ticket those that were named, or all; those on request only if named."""
+    names = options.backends
 
     def wanted(name: str, kind: Kind) -> bool:
+        if kind.precision == "int8" and not options.int8:
+            return False
         return name in names or (not kind.asked and (kind.dense or not names))
 
     return {name: backend for name, backend in every().items() if wanted(name, backend.KIND)}

@@ -17,6 +17,7 @@ from ..lottery.spec import Experiment
 from ..lottery.steps import Benchmark, Gate
 from ..machine import cpu, fingerprint, versions
 from ..report.narrow import Fitted
+from ..report.opponents import left_in_fp32
 from ..report.speed import label
 from ..runs import steps
 from ..specs import remeasured
@@ -115,7 +116,9 @@ def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
             best += f"; of any precision it is {label(speed, row.any.to)}, {row.any.ratio:.2f}x"
         typer.echo(f"batch {row.batch_size}: {speed.kernels(row)}, {row.ratio:.2f}x; {best}")
     for each in speed.quantized:
-        typer.echo(f"{'ticket' if each.ticket else 'dense'} in int8, {each.backend}: {each.status}, {each.reason}")
+        left = f", {left_in_fp32(each)} in fp32" if each.left else ""
+        who = f"{'ticket' if each.ticket else 'dense'} in int8{left}"
+        typer.echo(f"{who}, {each.backend}: {each.status}, {each.reason}")
     if speed.unjudged:
         typer.echo(f"in int8, not judged: {speed.unjudged}")
     typer.echo(f"chosen: {speed.chosen}; {speed.sparsity:.1%} sparse, replicate {speed.replicate}, {_where(speed)}")

@@ -313,6 +313,8 @@ class Quantized(Record):
     ticket: bool = False
     status: Status
     reason: str
+    left: list[str] = []
+    """Layers of the ticket that are left in fp32, as the validation split asks, by the names of their weights."""
     replicates: list[int]
     score: Summary
     difference: Difference

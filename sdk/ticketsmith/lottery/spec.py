@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ..documents import canonical, ordered
+from .choices import TICKET_IN_INT8
 from .collapse import least, shared
 from .margin import amount, parsed
 
@@ -172,8 +173,40 @@ class BenchmarkOptions(Part):
     replicate: Annotated[int, Field(ge=0)] | None = Field(
         None, description="number over all cohorts; null: the one with the median validation loss"
     )
-
+    precision: tuple[Literal["fp32", "int8"], ...] = Field(
+        ("fp32", "int8"), description="fp32 alone: nothing in int8 is timed or judged, neither dense nor ticket"
+    )
+    ranges: Literal["dynamic", "static"] = Field(
+        "dynamic",
+        description="of the inputs of a ticket in int8. dynamic: of each row as it comes; static: of the validation "
+        "split, found once for each layer",
+    )
     machine: str = Field("", description="another name, another measurement; empty: the first machine that measures")
+
+    @field_validator("precision")
+    @classmethod
+    def _fp32_to_compare_with(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        if "fp32" not in given or len({*given}) < len(given):
+            raise ValueError(
+                "benchmark.precision: expected [fp32] or [fp32, int8], as ratios and verdicts are to fp32, "
+                f"got [{', '.join(given)}]"
+            )
+        return tuple(sorted(given))
+
+    @model_validator(mode="after")
+    def _int8_for_what_is_in_int8(self) -> "BenchmarkOptions":
+        if self.int8:
+            return self
+        if TICKET_IN_INT8 in self.backends:
+            raise ValueError(f"benchmark.backends: expected none in int8 with precision [fp32], got {TICKET_IN_INT8}")
+        if self.ranges == "static":
+            raise ValueError("benchmark.ranges: expected dynamic with precision [fp32], got static")
+        return self
+
+    @property
+    def int8(self) -> bool:
+        """Tell whether what is in int8 is timed and judged."""
+        return "int8" in self.precision
 
     @property
     def digest(self) -> str:

@@ -5,7 +5,7 @@ from collections import Counter
 from ..lottery.results import Speed
 from .arms import ARMS
 from .findings import Findings
-from .opponents import ticket_in_int8
+from .opponents import left_in_fp32, ticket_in_int8
 
 
 def limits(findings: Findings) -> list[str]:
@@ -42,7 +42,7 @@ def _speed(findings: Findings) -> list[str]:
     return [
         f"Speed was measured on one machine and for one replicate ({speed.replicate}).",
         f"Another CPU, another batch size or a busy host may give another ratio. {_untimed(speed)}",
-        *_in_int8(speed),
+        *_in_int8(speed, findings.spec.benchmark.int8),
         *_tuned(speed.machine.environment),
     ]
 
@@ -51,12 +51,16 @@ def _untimed(speed: Speed) -> str:
     return "Smaller dense networks were timed in fp32 alone." if speed.rungs else "Controls were not timed."
 
 
-def _in_int8(speed: Speed) -> list[str]:
+def _in_int8(speed: Speed, asked: bool) -> list[str]:
+    if not asked:
+        return ["Nothing was timed in int8, as the spec asks: benchmark.precision is [fp32]."]
     if speed.headline.int8 is None:
         return []
     said = ["In int8 dense alone was timed: what a ticket gains from it was not measured."]
-    if ticket_in_int8(speed):
+    if found := ticket_in_int8(speed):
         said = ["The ticket in int8 is another network than the ticket: its verdict and its speed are its own."]
+        if left := left_in_fp32(found[1]):
+            said.append(f"In int8 all of the ticket would lose too much, so the validation split left in fp32: {left}.")
     if speed.unjudged:
         said.append(f"Not judged in int8: {speed.unjudged.rstrip('.')}.")
     return said

@@ -4,6 +4,8 @@ from ..lottery.choices import TICKET_IN_INT8
 from ..lottery.results import Quantized, Ratio, Speed, SpeedRow
 from .numbers import times
 
+NAMED = 5
+"""Layers of a sentence."""
 STANDS = {
     "PASS": "and passes the gate",
     "FAIL": "and fails the gate",
@@ -24,6 +26,13 @@ def ticket_in_int8(speed: Speed) -> tuple[SpeedRow, Quantized | None] | None:
     rows = [row for row in speed.rows if row.batch_size == speed.headline.batch_size]
     found = next((row for row in rows if row.backend == TICKET_IN_INT8), None)
     return (found, judged) if found else None
+
+
+def left_in_fp32(judged: Quantized | None) -> str:
+    """Layers of the ticket in int8 that are in fp32: the first few names, and how many more."""
+    names = judged.left if judged else []
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def gained(speed: Speed) -> str:

@@ -1,8 +1,9 @@
 """A measured speed in words: a gain only where the whole interval lies above 1."""
 
 from ..lottery.metric import Metric
-from ..lottery.results import Speed
+from ..lottery.results import Quantized, Speed
 from .numbers import NONE, bounds, change, headed, milliseconds, scored, times
+from .opponents import left_in_fp32
 from .table import Table
 
 REFERENCE = "1.0x (reference)"
@@ -81,7 +82,7 @@ def in_int8(speed: Speed, metric: Metric) -> Table:
     heads = ["In int8", f"Test {metric.name}", headed("Change", metric.change_unit), "One-sided bounds"]
     rows = [
         [
-            f"ticket, {each.backend}" if each.ticket else f"dense, {each.backend}",
+            _whole(each),
             scored(metric, each.score),
             change(metric, each.difference.mean),
             bounds(metric, each.difference),
@@ -91,6 +92,12 @@ def in_int8(speed: Speed, metric: Metric) -> Table:
         for each in speed.quantized
     ]
     return Table(heads=[*heads, "Verdict", "Reason"], numeric=[False, True, True, True, False, False], rows=rows)
+
+
+def _whole(each: Quantized) -> str:
+    """The network that is judged in int8: `ticket, ticket-int8 (in fp32: 3.weight)`."""
+    left = f" (in fp32: {left_in_fp32(each)})" if each.left else ""
+    return f"{'ticket' if each.ticket else 'dense'}, {each.backend}{left}"
 
 
 def _error(largest: float | None) -> str:
