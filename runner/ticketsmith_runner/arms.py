@@ -101,6 +101,6 @@ def _joined(cohorts: list[TrainMetrics]) -> TrainMetrics:
     joined = {
         name: [entry for metrics in cohorts for entry in getattr(metrics, name)]
         for name in TrainMetrics.model_fields
-        if name not in ("start", "stop", "looks", "prefix", "drawn", "unused", "rung")
+        if name not in ("start", "stop", "looks", "prefix", "drawn", "unused", "rung", "baseline")
     }
     return cohorts[-1].model_copy(update=joined)

@@ -1,4 +1,4 @@
-"""The answer that dense must surely beat: that of no network where there are classes, else of its untrained one."""
+"""The answer that dense must surely beat: the task's own, that of no network where there are classes, or untrained."""
 
 from dataclasses import replace
 
@@ -11,10 +11,13 @@ from .judgement import gain, mean
 from .learning import NOTHING, surely
 from .objectives import frequencies, whole
 
+OWN = "baseline"
+"""Column of the scores of the task's own best answer without a network."""
+
 
 def unlearned(dense: Arm, metric: Metric, confidence: float, *, loss: bool) -> str | None:
     """A sentence if dense is not surely better than an answer that takes no training; None if it is, or unknown."""
-    if metric.whole is None and dense.columns.keys() >= frequencies.NEEDED:
+    if metric.whole is None and dense.columns.keys() >= frequencies.NEEDED and OWN not in dense.columns:
         return frequencies.unlearned(dense, confidence, loss=loss)
     if (answer := _answer(dense, metric)) is None:
         return None
@@ -31,6 +34,8 @@ def unlearned(dense: Arm, metric: Metric, confidence: float, *, loss: bool) -> s
 def _answer(dense: Arm, metric: Metric) -> tuple[str, Arm] | None:
     """Name and records of the best answer that takes no training, on the same examples."""
     columns = dense.columns
+    if OWN in columns and metric.whole != "f1":  # which is made of predictions, not of scores
+        return dense.metrics.baseline, replace(dense, columns={**columns, "score": columns[OWN]})
     if metric.whole in ("f1", "auc"):
         column, value, name = whole.constant(metric, dense.distinct)
         return name, replace(dense, columns={**columns, column: np.full_like(columns[column], value)})

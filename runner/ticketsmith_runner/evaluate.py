@@ -27,7 +27,7 @@ from .tasks import Task
 Records = dict[str, Tensor]
 PART = 1024  # examples at a time: what a layer says of more does not stay in the cache
 NUMBERS = 2**20  # of the inputs at a time, where examples are large
-RESERVED = ("example", "role", "group", "loss", "score", "untrained")  # columns that are no task's
+RESERVED = ("example", "role", "group", "loss", "score", "untrained", "baseline")  # columns that are no task's
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Evaluation:
 
     def columns(self, model: nn.Module, numbers: Numbers, *, recorded: bool) -> Records:
         """`loss` and `score`, fp32, and if `recorded` what the task records: (n,) each, on the CPU."""
-        parts = [self._part(model, place, part, recorded) for place, part in enumerate(self._parts(numbers))]
+        parts = [self._part(model, place, part, recorded) for place, part in enumerate(self.parts(numbers))]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def look(self, model: nn.Module, numbers: Numbers) -> tuple[float, float]:
@@ -51,7 +51,7 @@ class Evaluation:
 
     def records(self, model: nn.Module, split: Split) -> Records:
         """The record of a network: `example` int32, `role` uint8, `loss`, `score`, and the task's own columns."""
-        numbers = np.concatenate([split.validation, split.test])
+        numbers = held_out(split)
         role = torch.full((len(numbers),), TEST, dtype=torch.uint8)
         role[: len(split.validation)] = VALIDATION
         found = {"example": torch.from_numpy(numbers.astype(np.int32)), "role": role}
@@ -59,29 +59,36 @@ class Evaluation:
             found["group"] = torch.from_numpy(self.examples.groups[numbers].astype(np.int32))
         return found | self.columns(model, numbers, recorded=True)
 
-    def _parts(self, numbers: Numbers) -> Iterator[Numbers]:
+    def parts(self, numbers: Numbers) -> Iterator[Numbers]:
+        """As many examples at a time as an answer is asked for."""
         size = min(PART, max(1, NUMBERS // self.examples.largest))
         return (numbers[first : first + size] for first in range(0, len(numbers), size))
 
+    def batch(self, numbers: Numbers) -> Batch:
+        """The examples with these numbers, each with what it draws at an evaluation."""
+        return self.examples.batch(numbers, lambda n: seed_of(self.seed, self.replicate, f"evaluation/example/{n}"))
+
+    def noise(self, place: int) -> int:
+        """The seed of what the task's functions draw for the part at this place."""
+        return seed_of(self.seed, self.replicate, f"evaluation/{place}")
+
     def _part(self, model: nn.Module, place: int, numbers: Numbers, recorded: bool) -> Records:
-        batch = self.examples.batch(numbers, lambda n: seed_of(self.seed, self.replicate, f"evaluation/example/{n}"))
-        batch = moved(batch, _device(model))
-        seed, task = seed_of(self.seed, self.replicate, f"evaluation/{place}"), self.task
+        batch, task = moved(self.batch(numbers), _device(model)), self.task
         # Not inference mode: what a network keeps of a pass, such as a mask, has to do in training as well.
-        with seeded(seed), torch.no_grad(), remembered(model) as again:
+        with seeded(self.noise(place)), torch.no_grad(), remembered(model) as again:
             with task.told("loss"):
                 loss = task.loss(model, batch)
             again()
             with task.told("score"):
                 score = loss if task.score is task.loss else task.score(model, batch)
-            found = {"loss": self._column("loss", loss, len(numbers), scalar=score is not loss), "score": score}
+            found = {"loss": self.column("loss", loss, len(numbers), scalar=score is not loss), "score": score}
             again()
             if recorded and task.record is not None:
                 with task.told("record"):
                     columns = task.record(model, batch)
                 found |= self._own(columns)
         return {
-            name: self._column(name, value, len(numbers)).cpu().to(_kind(name, value)) for name, value in found.items()
+            name: self.column(name, value, len(numbers)).cpu().to(_kind(name, value)) for name, value in found.items()
         }
 
     def _own(self, columns: Any) -> Mapping[str, Tensor]:
@@ -93,7 +100,7 @@ class Evaluation:
             raise UsageError(f"record() of task {self.task.module} gives {', '.join(taken)}", "take another name")
         return columns
 
-    def _column(self, name: str, value: Any, count: int, *, scalar: bool = False) -> Tensor:
+    def column(self, name: str, value: Any, count: int, *, scalar: bool = False) -> Tensor:
         """Raises UsageError unless there is a number for each example."""
         if scalar and isinstance(value, Tensor) and value.dim() == 0:
             return value.expand(count)
@@ -106,6 +113,11 @@ class Evaluation:
             else "one number for each example"
         )
         raise UsageError(f"{name}() of task {self.task.module} gives {got} for {count} examples, not ({count},)", fix)
+
+
+def held_out(split: Split) -> Numbers:
+    """The examples of a record, in its order."""
+    return np.concatenate([split.validation, split.test])
 
 
 def moved(batch: Batch, device: torch.device) -> Batch:

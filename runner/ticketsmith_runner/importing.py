@@ -13,7 +13,7 @@ from ticketsmith.errors import Conflict, TicketSmithError, UsageError
 from ticketsmith.task import Metric
 
 NEEDED = ("METRIC", "DEFAULTS", "data", "model", "loss")
-CALLED = ("data", "model", "loss", "collate", "score", "record", "sample", "inputs", "prunable")
+CALLED = ("data", "model", "loss", "collate", "score", "record", "baseline", "sample", "inputs", "prunable")
 
 
 @lru_cache(maxsize=8)

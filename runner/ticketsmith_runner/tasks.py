@@ -56,6 +56,10 @@ class Task:
         return getattr(self.code, "record", None)
 
     @property
+    def baseline(self) -> Callable[[Any], Callable[[Any], Tensor]] | None:
+        return getattr(self.code, "baseline", None)
+
+    @property
     def sample(self) -> Callable[[nn.Module, torch.Generator], Sequence[str | Tensor]] | None:
         return getattr(self.code, "sample", None)
 

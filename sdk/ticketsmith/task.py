@@ -9,7 +9,7 @@ def loss(model, batch): return cross_entropy(model(batch[0]), batch[1], reductio
 def score(model, batch): return (model(batch[0]).argmax(1) == batch[1]).float()
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -75,6 +75,14 @@ class Task(Protocol):
 
     def record(self, model: "nn.Module", batch: Any) -> "Mapping[str, Tensor]":
         """Further columns of (B,) for the record, such as `prediction`, `confidence` and `label`."""
+
+    def baseline(self, training: Any) -> "Callable[[Any], Tensor]":
+        """The best answer that takes no network, fitted to the training examples of a replicate, as one batch.
+
+        What it returns gives (B,) for a batch, as `score` does, and dense has to be surely better. The first line of the
+        docstring is its name in the report: "A trigram model of the same text". Without it, dense has to beat the most
+        frequent class, or its untrained network.
+        """
 
     def sample(self, model: "nn.Module", generator: "Generator") -> "Sequence[str | Tensor]":
         """Texts, or images (C, H, W) in [0, 1]: dense and ticket draw them from equal streams."""

@@ -12,7 +12,7 @@ from ticketsmith.lottery.schedule import hold, stretched
 from ticketsmith.lottery.spec import Training
 from ticketsmith.lottery.steps import Train
 
-from .. import ladder, samples, trainers
+from .. import fitted, ladder, samples, trainers
 from ..context import Artifacts, Context
 from ..evaluate import Evaluation, mean, of_test, score_of, stack_ragged
 from ..loop import Trace, train_all
@@ -42,7 +42,7 @@ class Replicate:
 def run(step: Train, context: Context) -> Artifacts:
     """`weights`, `records` (and `kept`) as safetensors with a leading R, `metrics.json`, volatile `timing.json`.
 
-    That of a ticket has `samples.json` too, where there is something to show.
+    That of an arm beside dense has `samples.json` too, where there is something to show.
     """
     name = settled(context)[step.rung or step.level]
     together = hasattr(trainers.trainer(name), "group")
@@ -132,7 +132,7 @@ def _tested(
     records = measure.records(again(trace.final).model, split)
     early = records if trace.early is trace.final else measure.records(again(trace.early).model, split)
     if not step.level:  # theta_0, which dense has to beat
-        records |= {"untrained": measure.records(again(start).model, split)["score"]}
+        records |= {"untrained": measure.records(again(start).model, split)["score"]} | fitted.baseline(measure, split)
     return Replicate(
         weights=pack(weights(trace.final)),
         kept=pack(trace.kept) if trace.kept and step.keep is not None else None,
@@ -156,8 +156,10 @@ def _start(context: Context, step: Train, r: int) -> State:
 
 
 def _samples(step: Train, context: Context, first: Replicate) -> Samples | None:
-    """Dense and ticket side by side, of the cohort's first replicate."""
-    if step.arm != "ticket" or step.weights is None or (dense := step.weights.kept) is None:
+    """Dense and this arm side by side, of the cohort's first replicate; of test examples, the ticket's alone."""
+    if not context.spec.samples or (dense := dense_of(step)) is step:
+        return None
+    if context.task.sample is None and step.arm != "ticket":
         return None
     number = context.replicates(step)[0]
     if context.task.sample is None:
@@ -169,6 +171,14 @@ def _samples(step: Train, context: Context, first: Replicate) -> Samples | None:
     ):
         restore(network, values)
     return samples.drawn(context, number, *networks)
+
+
+def dense_of(step: Train) -> Train:
+    """The dense training whose mask, or values, a training goes back to; of the dense training, itself."""
+    above = [step]
+    while (last := above.pop()).arm != "dense" or not isinstance(last, Train):
+        above += last.parents
+    return last
 
 
 def _metrics(step: Train, context: Context, members: list[Replicate]) -> TrainMetrics:
@@ -195,8 +205,11 @@ def _metrics(step: Train, context: Context, members: list[Replicate]) -> TrainMe
 
 
 def _given(step: Train, context: Context) -> dict[str, Any]:
-    """Report of how the weights that dense starts from fit; the same for every replicate."""
-    if step.weights is not None or step.rung or context.spec.sources.weights is None:
+    """Facts of a dense training that are the same for every replicate: what it has to beat, and how weights fit."""
+    if step.level:
         return {}
+    named = {"baseline": fitted.name(context.task)}
+    if context.spec.sources.weights is None:
+        return named
     start = context.start(context.replicates(step)[0])
-    return {"prefix": start.prefix, "drawn": start.drawn, "unused": start.unused}
+    return named | {"prefix": start.prefix, "drawn": start.drawn, "unused": start.unused}

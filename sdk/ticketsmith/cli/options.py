@@ -79,6 +79,7 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any spec field, e.g. gate.margin=0.01.")
 ]
 Trainer = Annotated[str | None, typer.Option(help="Who trains every level. [default: auto, by network and density]")]
+NoSamples = Annotated[bool, typer.Option("--no-samples", help="No example in any report, given or drawn.")]
 StopOnFail = Annotated[bool, typer.Option("--stop-on-fail", help="No further rounds after a FAIL.")]
 
 Replicate = Annotated[

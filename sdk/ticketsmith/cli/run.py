@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .asked import Asked, asking
-from .options import OtherVersions, Output, StopOnFail, Trainer, Workers
+from .options import NoSamples, OtherVersions, Output, StopOnFail, Trainer, Workers
 
 if TYPE_CHECKING:
     from ..lottery.spec import Experiment
@@ -21,6 +21,7 @@ def imp(
     asked: Asked,
     trainer: Trainer = None,
     stop_on_fail: StopOnFail = False,
+    no_samples: NoSamples = False,
     workers: Workers = None,
     other_versions: OtherVersions = False,
     dry_run: DryRun = False,
@@ -29,7 +30,7 @@ def imp(
 
     Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID at the target sparsity; 2 wrong usage or spec; others: README.
     """
-    spec = asked.spec(stop_on_fail=stop_on_fail or None, **{"training.trainer": trainer})
+    spec = asked.spec(samples=False if no_samples else None, stop_on_fail=stop_on_fail or None, **{"training.trainer": trainer})
     return _start(asked, spec, workers, other_versions, dry_run, until=None)
 
 

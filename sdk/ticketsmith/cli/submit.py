@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .asked import Asked, asking
-from .options import Output, StopOnFail, finite
+from .options import NoSamples, Output, StopOnFail, finite
 
 if TYPE_CHECKING:
     from ..lottery.spec import Experiment
@@ -40,6 +40,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print plan and workflow
 def imp(
     asked: Asked,
     stop_on_fail: StopOnFail = False,
+    no_samples: NoSamples = False,
     profile: ProfileName = None,
     max_hours: MaxHours = None,
     price: Price = None,
@@ -54,7 +55,7 @@ def imp(
     Exit code: 0 once submitted. With --watch or --wait: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID; that of a failed step.
     """
     machines = Machines(kind="imp", profile=profile, hours=max_hours, price=price, mounted=mounted)
-    spec = asked.spec(stop_on_fail=stop_on_fail or None)
+    spec = asked.spec(samples=False if no_samples else None, stop_on_fail=stop_on_fail or None)
     return _submit(asked, spec, machines, (watch, wait, logs), dry_run)
 
 

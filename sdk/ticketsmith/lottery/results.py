@@ -61,6 +61,8 @@ class TrainMetrics(Record):
     """Mean test loss, (R,); null if it is not finite."""
     diverged_at: list[int | None]
     """Update at whose evaluation a loss was not finite, or null, (R,). The weights are those of the one before."""
+    baseline: str = ""
+    """Name of the task's best answer without a network, whose scores are in the records; nothing where it names none."""
     prefix: str = ""
     """Prefix of the network's names in the file of given weights; nothing where the start was drawn."""
     drawn: list[str] = []
@@ -229,7 +231,7 @@ class Sample(Record):
 
 
 class Samples(Record):
-    """`samples.json` of a ticket's train step: of one replicate's test split, disagreements first."""
+    """`samples.json` of a train step, beside dense: of one replicate's test split, disagreements first; or drawn."""
 
     replicate: int
     agreement: float | None

@@ -235,6 +235,9 @@ class Experiment(Part):
     pruning: Pruning = Pruning()
     gate: GateRule = GateRule()
     benchmark: BenchmarkOptions = BenchmarkOptions()
+    samples: bool = Field(
+        True, description="show what networks draw, or test examples with their answers, in reports; changes no result"
+    )
     stop_on_fail: bool = Field(False, description="take no further rounds after a FAIL; changes no round's result")
 
     @field_validator("options")
@@ -298,7 +301,7 @@ class Experiment(Part):
 
         A file that was moved is the same task, or the same weights: its name and digests stand for it.
         """
-        besides = ("task", "benchmark", "stop_on_fail", "replicates", "looks", "max_replicates")
+        besides = ("task", "benchmark", "samples", "stop_on_fail", "replicates", "looks", "max_replicates")
         return self.model_dump(mode="json", exclude=dict.fromkeys(besides, True) | {"training": {"start"}})
 
     def question(self) -> str:

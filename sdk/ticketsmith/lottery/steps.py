@@ -71,7 +71,7 @@ class Train(Step):
     and smaller; past the spec's steps, its schedule is stretched.
 
     Writes `weights.safetensors`, `records.safetensors` (per example), `metrics.json`, volatile `timing.json`; the
-    dense training also writes `kept.safetensors`, the state at update `keep`; that of the ticket also `samples.json`.
+    dense training also writes `kept.safetensors`, the state at update `keep`; those of other arms `samples.json`.
     """
 
     kind: ClassVar[str] = "train"
