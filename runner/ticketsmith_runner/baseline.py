@@ -1,10 +1,13 @@
 """The answer that dense must surely beat: the task's own, that of no network where there are classes, or untrained."""
 
 from dataclasses import replace
+from math import isfinite
+from statistics import fmean
 
 import numpy as np
 
 from ticketsmith.lottery.metric import Metric
+from ticketsmith.lottery.results import Baseline
 
 from .arms import Arm
 from .judgement import gain, mean
@@ -29,6 +32,14 @@ def unlearned(dense: Arm, metric: Metric, confidence: float, *, loss: bool) -> s
     new, old = (f"{metric.scale * mean(arm, metric).mean:.{metric.decimals}f}" for arm in (dense, other))
     reached = f"{new} {metric.unit}".rstrip()
     return f"dense reaches {reached}, which is not surely better than the {old} of {name}: {NOTHING}"
+
+
+def baseline(dense: Arm, metric: Metric) -> Baseline | None:
+    """The task's own best answer without a network, where it names one."""
+    if OWN not in dense.columns or metric.whole is not None:
+        return None
+    score = fmean(float(row.mean()) for row in dense.on_test(OWN))
+    return Baseline(name=dense.metrics.baseline, score=score) if isfinite(score) else None
 
 
 def _answer(dense: Arm, metric: Metric) -> tuple[str, Arm] | None:

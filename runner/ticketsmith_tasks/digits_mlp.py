@@ -6,11 +6,8 @@ therefore cross-fit: together they test each image once.
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import distribution
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -18,6 +15,7 @@ from ticketsmith.task import ACCURACY as METRIC
 from ticketsmith.task import Splits
 from ticketsmith_runner.objectives.classification import loss, record, score
 
+from .digits import files, greys, labels
 from .mlp import chain, narrow
 
 __all__ = ["DEFAULTS", "METRIC", "data", "loss", "model", "record", "score", "smaller"]
@@ -37,13 +35,9 @@ DEFAULTS = {
 
 def data(root: Path) -> Splits:
     """Images (1, 8, 8) of 17 grey levels, standardized. Needs no files of the user's: `root` is not looked at."""
-    # The table behind `load_digits`, without the seconds that importing scikit-learn takes.
-    path = Path(str(distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")))
-    table = torch.from_numpy(np.loadtxt(path, delimiter=",", dtype=np.uint8))
-    images = (table[:, :-1].float() / 16 - 0.3053) / 0.3760
-    return Splits(
-        examples=TensorDataset(images.reshape(-1, 1, 8, 8), table[:, -1].long()), files=[path], folds=5, validation=120
-    )
+    paths = files()
+    images = (greys(paths).unsqueeze(1) - 0.3053) / 0.3760
+    return Splits(examples=TensorDataset(images, labels(paths)), files=paths, folds=5, validation=120)
 
 
 def model(hidden: Sequence[int] = (300, 100)) -> nn.Module:

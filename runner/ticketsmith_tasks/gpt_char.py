@@ -142,7 +142,10 @@ def _rows(windows_NT: Tensor, order: int) -> Tensor:
     """Each run of so many characters as a number, (N * (T - order + 1),)."""
     V = len(VOCABULARY)
     ends = windows_NT.shape[1] - order + 1
-    return sum((windows_NT[:, at : at + ends] * V ** (order - 1 - at) for at in range(order)), start=torch.zeros((), dtype=torch.int64)).flatten()
+    return sum(
+        (windows_NT[:, at : at + ends] * V ** (order - 1 - at) for at in range(order)),
+        start=torch.zeros((), dtype=torch.int64),
+    ).flatten()
 
 
 def sample(model: nn.Module, generator: torch.Generator) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+import ticketsmith_tasks
 from ticketsmith import specs, weights
 from ticketsmith.documents import canonical
 from ticketsmith.ledger import CARD, Ledger
@@ -31,6 +32,7 @@ from ticketsmith_runner.workers import single_thread
 
 TASKS = Path(__file__).parent / "tasks"
 EXAMPLES = Path(__file__).parents[2] / "examples"
+BUNDLED = Path(ticketsmith_tasks.__file__).parent
 TINY: dict[str, Any] = {
     "replicates": 2,
     "controls": ["reinit"],
@@ -43,16 +45,23 @@ TINY: dict[str, Any] = {
 class Own:
     """A toy run of the task in a file."""
 
-    def __init__(self, file: Path, root: Path, overrides: dict[str, Any] | None = None) -> None:
+    def __init__(self, file: Path, root: Path, overrides: dict[str, Any] | None = None, data_root: str = "") -> None:
         single_thread()
-        self.task = Task(str(file.parent), file.stem)
-        self.card = made(self.task, file, str(root))
+        bundled = file.parent == BUNDLED
+        self.task = (
+            Task(str(BUNDLED.parent), f"{BUNDLED.name}.{file.stem}") if bundled else Task(str(file.parent), file.stem)
+        )
+        self.card = made(self.task, file, data_root or str(root))
         self.spec = specs.resolve(specs.merge(TINY, overrides or {}) | {"task": str(file)}, self.card)
         self.ledger = Ledger(LocalStore(root / "runs"), self.spec.run_id())
         self.ledger.settle(CARD, lambda: canonical(self.card.model_dump(mode="json")))
         weights.keep(self.ledger.store, self.spec)
         self.context = Context(
-            spec=self.spec, card=self.card, ledger=self.ledger, code=self.task.folder, data_root=str(root)
+            spec=self.spec,
+            card=self.card,
+            ledger=self.ledger,
+            code=self.task.folder,
+            data_root=data_root or str(root),
         )
         self.steps: dict[str, Step] = {step.key.removeprefix("cohort-00/"): step for step in imp(self.spec)}
 

@@ -9,6 +9,7 @@ from ticketsmith.lottery.collapse import shared
 from ticketsmith.lottery.controls import family
 from ticketsmith.lottery.gate import judge
 from ticketsmith.lottery.metric import Metric
+from ticketsmith.lottery.plateau import plateau
 from ticketsmith.lottery.results import Density, Difference, Status, Summary, Verdict
 from ticketsmith.lottery.schedule import rounds
 from ticketsmith.lottery.spec import Experiment
@@ -16,7 +17,7 @@ from ticketsmith.lottery.steps import Gate
 
 from ..arms import Arm, arm, change
 from ..artifacts import Artifacts
-from ..baseline import unlearned
+from ..baseline import baseline, unlearned
 from ..columns import unpaired
 from ..forecast import Spread, components, needed, spread
 from ..judgement import Seen, gain, mean, seen
@@ -71,6 +72,8 @@ def verdict(step: Gate, spec: Experiment, ledger: Ledger, metric: Metric) -> Ver
         replicates_needed=_needed(case, difference) if status == "UNDECIDED" else None,
         collapses=case.collapses,
         broken=broken,
+        baseline=baseline(case.dense, metric),
+        plateau=plateau(dense, metric, case.margin),
         alone=case.alone,
     )
 

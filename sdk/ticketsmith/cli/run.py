@@ -30,7 +30,9 @@ def imp(
 
     Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID at the target sparsity; 2 wrong usage or spec; others: README.
     """
-    spec = asked.spec(samples=False if no_samples else None, stop_on_fail=stop_on_fail or None, **{"training.trainer": trainer})
+    spec = asked.spec(
+        samples=False if no_samples else None, stop_on_fail=stop_on_fail or None, **{"training.trainer": trainer}
+    )
     return _start(asked, spec, workers, other_versions, dry_run, until=None)
 
 

@@ -146,6 +146,26 @@ class Collapses(Record):
     """Share of all trainings that may, at 95 % confidence of this look alone."""
 
 
+class Baseline(Record):
+    """The task's best answer without a network, which dense has to be surely better than."""
+
+    name: str
+    score: float
+    """Mean over replicates and test examples, in recorded units."""
+
+
+class Plateau(Record):
+    """The end of the dense training, on the validation split."""
+
+    after: int
+    """Updates done where the last quarter begins, or at the look before."""
+    stop: int
+    gain: float
+    """Recorded units by which the score is better at the end, the mean over replicates."""
+    reached: bool
+    """True if that is less than the margin."""
+
+
 class Verdict(Record):
     """`verdict.json` of a gate step."""
 
@@ -185,6 +205,10 @@ class Verdict(Record):
     collapses: Collapses | None = None
     broken: bool | None = None
     """True if quality is lost even where every level of the scan is counted. Null: written before this was asked."""
+    baseline: Baseline | None = None
+    """Null where the task names none."""
+    plateau: Plateau | None = None
+    """Null where no look came before the last quarter, and in verdicts of a version that did not reckon it."""
     alone: bool = False
     """True: about these two networks alone; one replicate shows nothing of training them again."""
 

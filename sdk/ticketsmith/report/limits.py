@@ -6,11 +6,12 @@ from ..lottery.results import Speed
 from .arms import ARMS
 from .findings import Findings
 from .opponents import left_in_fp32, ticket_in_int8
+from .trained import short
 
 
 def limits(findings: Findings) -> list[str]:
     """One sentence per gap in the evidence, the gaps of this run first."""
-    return [*_incomplete(findings), *_diverged(findings), *_speed(findings), *_always(findings)]
+    return [*_incomplete(findings), *_diverged(findings), *short(findings), *_speed(findings), *_always(findings)]
 
 
 def _incomplete(findings: Findings) -> list[str]:

@@ -8,6 +8,7 @@ from .numbers import NONE, removed, scored, times
 from .opponents import quantized, row_of, ticket_in_int8
 from .speed import REFERENCE, relative
 from .table import Table
+from .trained import worth
 
 NOT_JUDGED = "not judged"
 IN_INT8 = "Dense in int8"
@@ -49,7 +50,7 @@ def table(findings: Findings) -> Table:
 
 
 def caption(findings: Findings) -> str:
-    """At which level the scorecard stands."""
+    """At which level the scorecard stands, and what dense is worth."""
     shown = findings.shown
     if shown is None:
         return "No level has been judged yet."
@@ -59,7 +60,7 @@ def caption(findings: Findings) -> str:
         f"Mean over n = {len(shown.replicates)} replicates with 95 % interval over training seeds and test examples."
     )
     rungs = " Dense 1/2x, 1x, 2x: smaller dense networks, by the ticket's weights." if ladder.steps(findings) else ""
-    return f"{where}{late}. {means}{rungs}"
+    return " ".join([f"{where}{late}. {means}{rungs}", *worth(findings)])
 
 
 def _dense(findings: Findings) -> str:

@@ -1,0 +1,46 @@
+"""DDPM on MNIST (LeCun et al.): 59,000 images to train on, 1,000 for validation, 10,000 for the test"""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+from ticketsmith.task import Splits
+
+from .ddpm import METRIC, Denoiser, baseline, bound, inputs, loss, sample, score
+from .idx import files, images
+
+__all__ = ["DEFAULTS", "METRIC", "baseline", "data", "inputs", "loss", "model", "record", "sample", "score"]
+
+LEVELS = 256  # of grey
+DEFAULTS = {
+    "replicates": 5,
+    "training": {
+        "steps": 20000,
+        "batch_size": 100,
+        "optimizer": "adam",
+        "learning_rate": 1e-3,
+        "schedule": "cosine",
+        "evaluate_every": 1000,
+    },
+    "pruning": {"fraction": 0.332},
+    "gate": {"margin": "1 %"},
+}
+
+
+def data(root: Path) -> Splits:
+    """Shares of black, (784,), in [0, 1]: training images, then test images."""
+    paths = files(root)
+    shares = images(paths).flatten(1).float() / 255
+    return Splits(examples=TensorDataset(shares), files=paths, test=range(60000, 70000), validation=1000)
+
+
+def model(width: int = 512, blocks: int = 2) -> nn.Module:
+    """A residual perceptron that knows the step."""
+    return Denoiser(784, width, blocks)
+
+
+def record(model: nn.Module, batch: Any) -> dict[str, Tensor]:
+    """`nats_per_pixel`: by the variational bound."""
+    return {"nats_per_pixel": bound(model, batch, LEVELS)}
