@@ -79,9 +79,9 @@ class Task(Protocol):
     def baseline(self, training: Any) -> "Callable[[Any], Tensor]":
         """The best answer that takes no network, fitted to the training examples of a replicate, as one batch.
 
-        What it returns gives (B,) for a batch, as `score` does, and dense has to be surely better. The first line of the
-        docstring is its name in the report: "A trigram model of the same text". Without it, dense has to beat the most
-        frequent class, or its untrained network.
+        What it returns gives (B,) for a batch, as `score` does, and dense has to be surely better. The first line of
+        the docstring is its name in the report: "A trigram model of the same text". Without it, dense has to beat the
+        most frequent class, or its untrained network.
         """
 
     def sample(self, model: "nn.Module", generator: "Generator") -> "Sequence[str | Tensor]":

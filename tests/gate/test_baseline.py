@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ticketsmith.lottery.metric import ACCURACY, BITS, Metric
-from ticketsmith.lottery.results import TrainMetrics
+from ticketsmith.lottery.results import Baseline, TrainMetrics
 from ticketsmith_runner.arms import Arm
-from ticketsmith_runner.baseline import unlearned
+from ticketsmith_runner.baseline import baseline, unlearned
 
 N, R = 1000, 4
 LABELS = np.arange(N) % 4
@@ -72,3 +72,35 @@ def test_both_scores_are_named_in_the_unit_of_the_metric() -> None:
 
 def test_what_says_nothing_of_an_untrained_network_is_not_held_to_it() -> None:
     assert unlearned(dense(score=np.zeros(N)), BITS, 0.95, loss=True) is None
+
+
+def named(arm: Arm, name: str = "a trigram model") -> Arm:
+    return Arm(name="dense", metrics=arm.metrics.model_copy(update={"baseline": name}), columns=arm.columns)
+
+
+@pytest.mark.parametrize(("gained", "invalid"), [(0.2, False), (0.0, True), (-0.2, True)])
+def test_the_tasks_own_baseline_is_what_dense_must_surely_beat(gained: float, invalid: bool) -> None:
+    """However much worse the untrained network is."""
+    before = np.random.default_rng(0).normal(1.34, 0.2, N)
+    arm = named(dense(untrained=before + 9, baseline=before, score=before - gained + np.tile([-0.1, 0.1], N // 2)))
+    said = unlearned(arm, BITS, 0.95, loss=False)
+    assert (said is not None) == invalid
+    if said:
+        assert "of a trigram model: nets that learned nothing" in said
+
+
+def test_a_classifier_may_have_a_baseline_of_its_own() -> None:
+    """Ninety of a hundred are right, and so are those of a rule that needs no network."""
+    arm = classifier(0.9)
+    rule = named(
+        dense(**{**arm.columns, "baseline": np.tile(np.arange(N) % 10 > 0, (R, 1)).astype(np.float32)}), "a rule"
+    )
+    assert unlearned(arm, ACCURACY, 0.95, loss=False) is None
+    said = unlearned(rule, ACCURACY, 0.95, loss=False)
+    assert said is not None and "of a rule" in said
+
+
+def test_the_baseline_stands_in_the_verdict_by_name_and_score() -> None:
+    arm = named(dense(baseline=np.full(N, 1.9), score=np.full(N, 1.3)))
+    assert baseline(arm, BITS) == Baseline(name="a trigram model", score=pytest.approx(1.9))
+    assert baseline(dense(score=np.full(N, 1.3)), BITS) is None

@@ -1,4 +1,4 @@
-"""The bundled generative tasks, in toy sizes: noise that arms share, what dense has to beat, samples, known formulas."""
+"""The bundled generative tasks, in toy sizes: noise that arms share, what dense has to beat, samples, formulas."""
 
 import math
 from collections import Counter
@@ -133,7 +133,7 @@ def test_a_code_that_says_nothing_leaves_both_bounds_exact() -> None:
 
 
 def test_the_linear_denoiser_errs_as_theory_says() -> None:
-    """Of Gaussian images, the error along each axis is the share of the noise that cannot be told from the image."""
+    """The error along each axis of Gaussian images is the share of the noise that cannot be told from the image."""
     torch.manual_seed(0)
     deviations = torch.tensor([0.5, 0.1, 0.01])
     shares = 0.5 + 0.5 * deviations * torch.randn(20_000, 3)
@@ -187,12 +187,11 @@ def test_the_trigram_model_is_that_of_counting() -> None:
         assert nats == pytest.approx(-sum(map(math.log, chances)) / 7, rel=1e-5)
 
 
-def counted(windows: list[list[int]], before: list[int], token: int) -> float:
+def counted(windows: list[list[int]], before: list[int] | None, token: int) -> float:
     """The chance of a token by how often it followed, and what followed shorter contexts."""
-    if len(before) == 0:
-        shorter = 1 / len(gpt_char.VOCABULARY)
-    else:
-        shorter = counted(windows, before[1:], token)
+    if before is None:
+        return 1 / len(gpt_char.VOCABULARY)
+    shorter = counted(windows, before[1:] if before else None, token)
     n = len(before)
     followed = Counter(row[at + n] for row in windows for at in range(8 - n) if row[at : at + n] == before)
     return (followed[token] + 5 * shorter) / (followed.total() + 5)

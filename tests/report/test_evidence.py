@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from ticketsmith.lottery.metric import ACCURACY, BITS, NATS, Metric
+from ticketsmith.lottery.results import Baseline, Plateau
 from ticketsmith.report import Findings
 from ticketsmith.report.decision import ONE, decide, remarks
 from ticketsmith.report.evidence import more, tails
 from ticketsmith.report.limits import limits
+from ticketsmith.report.scorecard import caption
 from ticketsmith.report.zones import zones
 
 from .conftest import OVERLAP, collapses
@@ -87,3 +89,26 @@ def test_a_level_that_fails_by_itself_alone_breaks_nothing(build: Build) -> None
 def test_one_pool_of_training_examples_is_said(build: Build, pool: bool, count: int) -> None:
     findings = build().findings.model_copy(update={"one_pool": pool})
     assert sum("one pool of examples" in each for each in limits(findings)) == count
+
+
+def test_a_plateau_and_what_dense_beats_stand_below_the_scorecard(build: Build) -> None:
+    plateau = Plateau(after=270, stop=360, gain=0.001, reached=True)
+    findings = shown(build().findings, plateau=plateau, baseline=Baseline(name="a rule", score=0.9))
+    assert caption(findings).endswith(
+        "Dense surely beats a rule: 90.00\xa0%. Dense reached its plateau: from update 270 to 360 it gained +0.10 points "
+        "on the validation split, less than the margin."
+    )
+    assert not any("plateau" in each for each in limits(findings))
+
+
+@pytest.mark.parametrize(
+    ("baseline", "held"), [(None, ""), (Baseline(name="a rule", score=0.9), "; it is held to a rule")]
+)
+def test_a_missing_plateau_is_a_limit(build: Build, baseline: Baseline | None, held: str) -> None:
+    plateau = Plateau(after=270, stop=360, gain=0.02, reached=False)
+    findings = shown(build().findings, plateau=plateau, baseline=baseline)
+    assert (
+        "Dense was not trained to its plateau: from update 270 to 360 it gained +2.00 points on the validation split, "
+        f"more than the margin{held}. With more updates the verdict may be another."
+    ) in limits(findings)
+    assert "plateau" not in caption(findings)

@@ -1,14 +1,18 @@
 """The sample grid: digits, colours and texts; small, well-formed, escaped, without data: URLs, which policies block."""
 
 import re
+from io import BytesIO
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ticketsmith.lottery.results import Sample, Samples
-from ticketsmith.report import html
+from ticketsmith.report import html, png, write
 from ticketsmith.report.grid import LONGEST, grid
 from ticketsmith.report.pictures import SIDE, picture
+from ticketsmith.report.sketch import sketch
 
 from .conftest import digits
 from .conftest import picture as image
@@ -126,3 +130,83 @@ def test_the_page_needs_nothing_else_for_colours_and_texts(build):
         assert not re.search(forbidden, page), forbidden
     assert "what dense and ticket make of equal random streams" in page
     assert "The sample grid shows one replicate: it is not a picture of the average." in page
+
+
+def drawn(**beside):
+    """Findings in which arms drew three pictures each, the ticket red, a control blue."""
+    ticket = samples(*[made(colours(), colours(value=(255, 0, 0)))] * 3)
+    return ticket, {arm: samples(*[made(colours(), colours(value=value))] * 3) for arm, value in beside.items()}
+
+
+def decoded(png):
+    """Lines of pixels of a PNG, by Pillow."""
+    return np.asarray(Image.open(BytesIO(png)).convert("RGB"))
+
+
+def test_what_controls_drew_stands_beside_it(build):
+    ticket, beside = drawn(reinit=(0, 0, 255))
+    findings = build(samples=ticket).findings.model_copy(update={"beside": beside})
+    page = html.render(findings).decode()
+    assert page.count("<b>dense</b>") == page.count("<b>ticket</b>") == page.count("<b>reinit</b>") == 3
+    assert "what dense, ticket and reinit make of equal random streams" in page
+
+
+def test_report_png_has_a_block_for_each_arm(build):
+    ticket, beside = drawn(reinit=(0, 0, 255))
+    findings = build(samples=ticket).findings.model_copy(update={"beside": beside})
+    pixels = decoded(png.render(findings))
+    side = png.SIDE // 4 * 4
+    block = 3 * side + 2 * png.GAP
+    assert pixels.shape == (side, 3 * block + 2 * png.APART, 3)
+    lefts = [place * (block + png.APART) for place in range(3)]
+    assert [tuple(pixels[0, left]) for left in lefts] == [(255, 0, 0), (255, 0, 0), (0, 0, 255)]
+    assert (pixels[:, block : block + png.APART] == 255).all()
+
+
+def test_a_grey_picture_is_grey_in_the_file(build):
+    entry = made(image(bytes([0, 90, 180, 255]), 2, 2), image(bytes(4), 2, 2))
+    pixels = decoded(png.render(build(samples=samples(entry)).findings))
+    half = png.SIDE // 2
+    assert [tuple(pixels[y, x]) for y, x in ((0, 0), (0, half), (half, 0), (half, half))] == [
+        (0, 0, 0), (90, 90, 90), (180, 180, 180), (255, 255, 255),
+    ]  # fmt: skip
+
+
+def test_a_large_grid_is_still_a_png(build):
+    noise = image(bytes(97 * i % 256 for i in range(28 * 28)), 28, 28)
+    pixels = decoded(png.render(build(samples=samples(*[made(noise, noise)] * 12)).findings))
+    assert pixels.shape == (3 * 28 + 2 * png.GAP, 8 * 28 + 6 * png.GAP + png.APART, 3)
+    assert pixels[1, :28].tolist() == [[97 * i % 256] * 3 for i in range(28, 56)]
+
+
+def test_answers_and_texts_are_no_picture(build):
+    assert png.render(build().findings) is None
+    assert png.render(build(samples=samples(made("a", "b"))).findings) is None
+
+
+def test_report_png_is_beside_the_page(build):
+    ticket, _ = drawn()
+    for run, pictures in ((build(samples=ticket), True), (build(), False)):
+        written = write(run.ledger, run.spec, run.card)
+        assert ("png" in written.keys) is pictures and {"html", "json", "md"} <= {*written.keys}
+
+
+def test_a_terminal_shows_a_text_of_each_arm(build):
+    findings = build(samples=samples(made("\x1b[31mto be", "to bee"), made("x", "y"))).findings
+    assert [*sketch(findings)] == ["dense:", " [31mto be", "ticket:", "to bee"]
+
+
+def test_a_terminal_shows_pictures_in_characters(build):
+    rows = bytes([0, 255] * 2 + [255, 255] * 2)
+    entry = made(image(bytes([0, 255, 255, 255]), 2, 2), image(rows, 4, 2))
+    assert [*sketch(build(samples=samples(entry)).findings)] == ["dense:", "=@", "ticket:", " @", "@@"]
+
+
+def test_a_terminal_shows_no_answers_to_examples(build):
+    assert [*sketch(build().findings)] == []
+
+
+def test_no_samples_means_none_though_they_are_there(build):
+    findings = build(options={"samples": False}).findings
+    assert findings.samples is None and findings.beside == {}
+    assert "Samples" not in html.render(findings).decode()

@@ -75,6 +75,7 @@ OTHER: dict[str, Any] = {
     "benchmark.precision": ["fp32"],
     "benchmark.ranges": "static",
     "benchmark.machine": "another",
+    "samples": False,
     "stop_on_fail": True,
 }
 # What else a field asks for, laid under both specs that are compared.
@@ -82,7 +83,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "training.nesterov": {"training.optimizer": "sgd", "training.momentum": 0.9},
     "training.milestones": {"training.schedule": "milestones", "training.milestones": [100, 200]},
 }
-NO_RESULT = ("task", "training.start", "benchmark.", "stop_on_fail", "replicates", "looks", "max_replicates")
+NO_RESULT = ("task", "training.start", "benchmark.", "samples", "stop_on_fail", "replicates", "looks", "max_replicates")
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["id"])

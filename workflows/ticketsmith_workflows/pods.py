@@ -66,7 +66,7 @@ def report() -> Container:
         CPU,
         part="report",
         inputs=["spec"],
-        outputs=[_file("report", "report.html"), _file("scorecard", "report.json")],
+        outputs=[_file("report", "report.html"), _file("scorecard", "report.json"), _file("samples", "report.png")],
         deadline=15 * MINUTE,
     )
 

@@ -62,7 +62,7 @@ class TrainMetrics(Record):
     diverged_at: list[int | None]
     """Update at whose evaluation a loss was not finite, or null, (R,). The weights are those of the one before."""
     baseline: str = ""
-    """Name of the task's best answer without a network, whose scores are in the records; nothing where it names none."""
+    """Name of the task's best answer without a network, whose scores are in the records; empty where it names none."""
     prefix: str = ""
     """Prefix of the network's names in the file of given weights; nothing where the start was drawn."""
     drawn: list[str] = []

@@ -49,7 +49,8 @@ def collect(ledger: Ledger, spec: Experiment, card: Card) -> Findings:
         verdicts=verdicts,
         speed=Speed.model_validate_json(speed) if speed else None,
         ladder=_ladder(metrics),
-        samples=_samples(ledger, gates),
+        samples=_samples(ledger, gates) if spec.samples else None,
+        beside=_beside(ledger, gates, spec) if spec.samples else {},
         trainers=trainers,
         replicate_seconds=seconds,
         one_pool=not card.folds,
@@ -128,7 +129,20 @@ def _ladder(metrics: dict[Train, TrainMetrics]) -> list[Climbed]:
 def _samples(ledger: Ledger, gates: list[Gate]) -> Samples | None:
     """The samples that the ticket's training left, at the level that the report shows."""
     tickets = [gate for gate in gates if gate.arm == "ticket"]
-    trains = [gate.candidate for gate in tickets[-1].pooled] if tickets else []
+    return _left(ledger, tickets[-1]) if tickets else None
+
+
+def _beside(ledger: Ledger, gates: list[Gate], spec: Experiment) -> dict[str, Samples]:
+    """The same of each control, in the spec's order."""
+    level = max((gate.level for gate in gates if gate.arm == "ticket"), default=0)
+    judged = {gate.arm: gate for gate in gates if gate.level == level}
+    found = {arm: _left(ledger, judged[arm]) for arm in spec.controls if arm in judged}
+    return {arm: samples for arm, samples in found.items() if samples}
+
+
+def _left(ledger: Ledger, gate: Gate) -> Samples | None:
+    """The samples that an arm's trainings left: those of the first cohort that did."""
+    trains = (each.candidate for each in gate.pooled)
     named = (train for train in trains if SAMPLES in ledger.manifest(train)["files"])
     return next((Samples.model_validate_json(ledger.read(train, SAMPLES)) for train in named), None)
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from ..lottery.controls import masked
 from ..lottery.metric import Metric
-from ..lottery.results import Record, Samples, Speed, Summary, Verdict
+from ..lottery.results import Picture, Record, Samples, Speed, Summary, Verdict
 from ..lottery.spec import Experiment
 
 
@@ -56,6 +56,8 @@ class Findings(Record):
     """The smaller dense networks, fewest weights first; none where the run has no ladder."""
     samples: Samples | None
     """Samples of the ticket at the level `shown`; null where its training left none."""
+    beside: dict[str, Samples]
+    """Samples of the controls at that level, which drew from the same streams; empty where examples are given."""
     trainers: dict[str, str]
     """Level to the trainer that made its updates; empty before the first training."""
     replicate_seconds: float | None
@@ -82,6 +84,15 @@ class Findings(Record):
     def verdict(self, arm: str, level: int) -> Verdict | None:
         """The verdict of one arm at one level, if it was judged."""
         return next((verdict for verdict in self.arm(arm) if verdict.level == level), None)
+
+    @property
+    def drawn(self) -> list[tuple[str, list[str | Picture]]]:
+        """Texts and pictures that each arm drew, dense first; nothing where samples are answers to examples."""
+        if self.samples is None or any(each.example is not None for each in self.samples.samples):
+            return []
+        dense = [each.dense for each in self.samples.samples]
+        arms = {"ticket": self.samples} | self.beside
+        return [("dense", dense), *((arm, [each.candidate for each in made.samples]) for arm, made in arms.items())]
 
     @property
     def shown(self) -> Verdict | None:

@@ -1,5 +1,6 @@
 """The sample grid: examples with what each network said of them, or what both of them made. Every string is escaped."""
 
+from collections.abc import Mapping
 from html import escape
 
 from ..lottery.results import Picture, Sample, Samples
@@ -9,9 +10,16 @@ LONGEST = 4000  # characters of a text that are shown
 Answer = str | Picture
 
 
-def grid(samples: Samples) -> str:
-    """All samples, each in a figure with its caption."""
-    figures = "".join(_answered(each) if _answers(each) else _made(each) for each in samples.samples)
+def grid(samples: Samples, beside: Mapping[str, Samples] | None = None) -> str:
+    """All samples, each in a figure with its caption; what controls drew stands beside it."""
+    also = [
+        {arm: made.samples[place].candidate for arm, made in (beside or {}).items() if place < len(made.samples)}
+        for place in range(len(samples.samples))
+    ]
+    figures = "".join(
+        _answered(each) if _answers(each) else _made(each, controls)
+        for each, controls in zip(samples.samples, also, strict=True)
+    )
     return f'<div class="samples{"" if all(map(_answers, samples.samples)) else " made"}">{figures}</div>'
 
 
@@ -40,10 +48,11 @@ def _example(sample: Sample) -> str:
     return number if sample.truth is None else f"{number}, a {sample.truth}"
 
 
-def _made(sample: Sample) -> str:
+def _made(sample: Sample, controls: Mapping[str, Answer]) -> str:
     """The input, where something was given, and each network's answer, side by side."""
     parts = [] if sample.given is None else [_part("given", sample.given, _example(sample))]
-    parts += [_part(name, made, name) for name, made in (("dense", sample.dense), ("ticket", sample.candidate))]
+    arms = {"dense": sample.dense, "ticket": sample.candidate} | dict(controls)
+    parts += [_part(name, made, name) for name, made in arms.items()]
     label = "" if sample.truth is None else f"<figcaption>{escape(sample.truth)}</figcaption>"
     return f'<figure><div class="pair">{"".join(parts)}</div>{label}</figure>'
 

@@ -168,8 +168,9 @@ def _samples(findings: Findings) -> str:
     elif any(sample.given for sample in samples.samples):
         said = "what dense and ticket make of the same examples."
     else:
-        said = "what dense and ticket make of equal random streams."
-    return f'<p class="note">Replicate {samples.replicate}: {escape(said)}</p>{grid(samples)}'
+        arms = ", ".join(name for name, _ in findings.drawn[:-1]) + f" and {findings.drawn[-1][0]}"
+        said = f"what {arms} make of equal random streams."
+    return f'<p class="note">Replicate {samples.replicate}: {escape(said)}</p>{grid(samples, findings.beside)}'
 
 
 def _reproduce(findings: Findings) -> str:

@@ -6,6 +6,7 @@ from . import scorecard
 from .decision import decide, remarks
 from .findings import Findings
 from .narrow import Fitted
+from .sketch import sketch
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,3 +34,5 @@ def show(findings: Findings, console: "Console") -> None:
     console.print(Text(decision.headline, style=COLOURS[decision.word]) + Text(f": {decision.why}."))
     for remark in remarks(findings):
         console.print(Text(remark))
+    for number, line in enumerate(sketch(findings)):
+        console.print(Text(line if number else f"\nDrawn from equal streams\n{line}"))

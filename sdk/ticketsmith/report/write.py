@@ -5,7 +5,7 @@ from typing import NamedTuple
 from ..ledger import Ledger
 from ..lottery.card import Card
 from ..lottery.spec import Experiment
-from . import html, json, markdown
+from . import html, json, markdown, png
 from .collect import collect
 from .findings import Findings
 
@@ -21,11 +21,13 @@ class Written(NamedTuple):
 
 
 def write(ledger: Ledger, spec: Experiment, card: Card) -> Written:
-    """Write `report.html`, `report.json` and `report.md`."""
+    """Write `report.html`, `report.json` and `report.md`, and `report.png` where arms drew pictures."""
     findings = collect(ledger, spec, card)
     folder = f"{findings.run_id}/report/{findings.digest[:16]}"
-    keys = {suffix: f"{folder}/report.{suffix}" for suffix in RENDERERS}
     documents = {suffix: render(findings) for suffix, render in RENDERERS.items()}
+    if pictures := png.render(findings):
+        documents["png"] = pictures
+    keys = {suffix: f"{folder}/report.{suffix}" for suffix in documents}
     for suffix, document in documents.items():
         ledger.store.put_once(keys[suffix], document)
     return Written(keys, documents, findings)
