@@ -95,8 +95,8 @@ def test_a_plateau_and_what_dense_beats_stand_below_the_scorecard(build: Build) 
     plateau = Plateau(after=270, stop=360, gain=0.001, reached=True)
     findings = shown(build().findings, plateau=plateau, baseline=Baseline(name="a rule", score=0.9))
     assert caption(findings).endswith(
-        "Dense surely beats a rule: 90.00\xa0%. Dense reached its plateau: from update 270 to 360 it gained +0.10 points "
-        "on the validation split, less than the margin."
+        "Dense surely beats a rule: 90.00\xa0%. Dense reached its plateau: from update 270 to 360 it gained "
+        "+0.10 points on the validation split, less than the margin."
     )
     assert not any("plateau" in each for each in limits(findings))
 

@@ -196,6 +196,8 @@ def test_it_says_which_back_ends_apply(examined: Examined) -> None:
          "other names"),
         ("record", "def record(model, batch): return {'label': batch[1][:3]}", "record()['label'] gives the shape (3,)",
          "one number"),
+        ("record", "def baseline(training): return lambda batch: batch[1][:3]", "baseline() gives the shape (3,)",
+         "return one number for each example"),
         ("record", "def inputs(batch): return {'image': batch[0]}", "the network does not take what inputs() gives",
          "write inputs(batch)"),
         ("record", "def sample(model, generator): return [str(torch.rand(1, generator=torch.Generator().manual_seed("

@@ -39,6 +39,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "loss": (functions.losses,),
     "score": (functions.scores,),
     "record": (functions.columns,),
+    "baseline": (functions.answers,),
     "inputs": (functions.arguments,),
     "sample": (functions.sampled,),
     "vocabulary": (functions.worded,),

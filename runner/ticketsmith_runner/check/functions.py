@@ -68,6 +68,17 @@ def columns(trial: Trial) -> Iterator[Sentence]:
         yield from _column(trial, f"record()[{name!r}]", value, ONE_EACH, finite=False)
 
 
+def answers(trial: Trial) -> Iterator[Sentence]:
+    """The best answer without a network, fitted to one batch and asked about the same."""
+    if (fit := trial.task.baseline) is None:
+        return
+    with seeded(0), torch.no_grad(), trial.task.told("baseline"):
+        scores = fit(trial.batch)(trial.batch)
+    yield from _column(trial, "baseline", scores, ONE_EACH)
+    if trial.task.metric.whole == "f1":
+        yield problem("baseline() gives scores, and F1 is made of predictions", "leave it out: F1 has the best constant")
+
+
 def arguments(trial: Trial) -> Iterator[Sentence]:
     """The network answers what `inputs` gives."""
     network, where = trial.network.eval(), trial.task.told("inputs")
