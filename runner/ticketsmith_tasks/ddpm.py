@@ -83,7 +83,9 @@ def baseline(training: Any) -> Callable[[Any], Tensor]:
         def linear(noisy_BP: Tensor, step_B: Tensor) -> Tensor:
             kept_B1 = KEPT_S[step_B, None]
             along_BP = (noisy_BP - kept_B1.sqrt() * mean_P) @ axes_PP
-            return ((1 - kept_B1).sqrt() / (kept_B1 * variances_P.clamp(0) + 1 - kept_B1) * along_BP) @ axes_PP.T
+            shares_BP = (1 - kept_B1).sqrt() / (kept_B1 * variances_P.clamp(0) + 1 - kept_B1)
+            noise_BP: Tensor = (shares_BP * along_BP) @ axes_PP.T
+            return noise_BP
 
         return _errors(linear, images_BP)
 

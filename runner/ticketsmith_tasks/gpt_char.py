@@ -88,7 +88,8 @@ class Block(nn.Module):
         q, k, v = self.queries_keys_values(shifted).view(B, T, 3, self.heads, C // self.heads).permute(2, 0, 3, 1, 4)
         mixed = scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(B, T, C)
         x_BTC = x_BTC + self.attended(mixed)
-        return x_BTC + self.narrow(gelu(self.wide(self.before_perceptron(x_BTC))))
+        y_BTC: Tensor = x_BTC + self.narrow(gelu(self.wide(self.before_perceptron(x_BTC))))
+        return y_BTC
 
 
 class model(nn.Module):

@@ -35,13 +35,14 @@ class Autoencoder(nn.Module):
         return self.up(drawn_BZ), mean_BZ, spread_BZ
 
 
-def bound(model: nn.Module, pixels_BP: Tensor, dots: int) -> Tensor:
+def bound(model: Any, pixels_BP: Tensor, dots: int) -> Tensor:
     """Nats of an image, (B,): of its dots, and of the code against a standard normal one, in closed form."""
     logits_BP, mean_BZ, spread_BZ = model(pixels_BP, _noise(model, pixels_BP))
-    return nats(logits_BP, pixels_BP, dots) + 0.5 * (mean_BZ**2 + spread_BZ.exp() - 1 - spread_BZ).sum(1)
+    of_code_B: Tensor = 0.5 * (mean_BZ**2 + spread_BZ.exp() - 1 - spread_BZ).sum(1)
+    return nats(logits_BP, pixels_BP, dots) + of_code_B
 
 
-def weighted(model: nn.Module, pixels_BP: Tensor, dots: int) -> Tensor:
+def weighted(model: Any, pixels_BP: Tensor, dots: int) -> Tensor:
     """The bound of 5 codes, weighted by their importance (Burda et al., arXiv 1509.00519), (B,)."""
     weights = []
     for _ in range(CODES):

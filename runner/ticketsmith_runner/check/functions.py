@@ -76,7 +76,9 @@ def answers(trial: Trial) -> Iterator[Sentence]:
         scores = fit(trial.batch)(trial.batch)
     yield from _column(trial, "baseline", scores, ONE_EACH)
     if trial.task.metric.whole == "f1":
-        yield problem("baseline() gives scores, and F1 is made of predictions", "leave it out: F1 has the best constant")
+        yield problem(
+            "baseline() gives scores, and F1 is made of predictions", "leave it out: F1 has the best constant"
+        )
 
 
 def arguments(trial: Trial) -> Iterator[Sentence]:

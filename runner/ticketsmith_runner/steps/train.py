@@ -10,7 +10,7 @@ from ticketsmith.documents import canonical
 from ticketsmith.lottery.results import Samples, TrainMetrics
 from ticketsmith.lottery.schedule import hold, stretched
 from ticketsmith.lottery.spec import Training
-from ticketsmith.lottery.steps import Train
+from ticketsmith.lottery.steps import Step, Train
 
 from .. import fitted, ladder, samples, trainers
 from ..context import Artifacts, Context
@@ -175,7 +175,7 @@ def _samples(step: Train, context: Context, first: Replicate) -> Samples | None:
 
 def dense_of(step: Train) -> Train:
     """The dense training whose mask, or values, a training goes back to; of the dense training, itself."""
-    above = [step]
+    above: list[Step] = [step]
     while (last := above.pop()).arm != "dense" or not isinstance(last, Train):
         above += last.parents
     return last
