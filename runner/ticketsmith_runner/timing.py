@@ -10,6 +10,7 @@ from math import exp2, log2
 
 import numpy as np
 
+from .energy import Within, unmetered
 from .statistics import summary
 
 ENOUGH = 10
@@ -25,12 +26,13 @@ def measure(
     seconds: float,
     clock: Clock = time.perf_counter,
     first: int = 0,
+    within: Within = unmetered,
 ) -> dict[str, Rounds]:
     """Time every call for about `seconds` in each round, after one unrecorded round.
 
     A call is made at least once a round, however long it takes. Each round has an order of its own: what comes before a
     call may slow it down (threads that still spin, a cache that is full), so that must change. Where several processes
-    share the rounds, each takes up the orders at the number of its `first` one.
+    share the rounds, each takes up the orders at the number of its `first` one. `within` a call's name are its samples.
     """
     names = list(calls)
     for name in names:
@@ -38,7 +40,8 @@ def measure(
     latencies: dict[str, Rounds] = {name: [] for name in names}
     for order in islice(cycle(orders(len(names))), first, first + rounds):
         for place in order:
-            latencies[names[place]].append(_sample(calls[names[place]], seconds, clock))
+            with within(names[place]):
+                latencies[names[place]].append(_sample(calls[names[place]], seconds, clock))
     return latencies
 
 

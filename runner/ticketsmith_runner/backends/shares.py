@@ -12,6 +12,7 @@ import torch
 from ticketsmith.lottery.results import Refusal
 from ticketsmith.lottery.spec import BenchmarkOptions
 
+from ..energy import Joules, Within, meter, unmetered
 from ..inputs import Inputs, batches, rows
 from ..memory import parts
 from ..parcel import Parcel
@@ -53,7 +54,7 @@ class Share:
     rungs: Mapping[str, Parcel] = field(default_factory=dict)
     """Smaller dense networks by name."""
 
-    def __call__(self) -> Callable[[], tuple[list[Refusal], Latencies]]:
+    def __call__(self) -> Callable[[], tuple[list[Refusal], Latencies, dict[str, float]]]:
         """Build the back-ends; what comes back times those that were not refused."""
         torch.set_num_threads(self.options.threads)
         subject = self.parcel.subject()
@@ -62,7 +63,7 @@ class Share:
         climbed = {name: _few(parcel.subject()) for name, parcel in self.rungs.items()}
         beside = admitted_rungs(climbed, chosen, self.options.batch_sizes)
         times = partial(timed, admitted.forwards | beside, subject.inputs, self.options, self.rounds)
-        return lambda: (admitted.refused, times())
+        return lambda: (admitted.refused, *times())
 
 
 def _few(subject: Subject) -> Subject:
@@ -76,23 +77,34 @@ def timed(
     rounds: range,
     clock: Clock = time.perf_counter,
     tell: Callable[[int], None] = lambda done: None,
-) -> Latencies:
-    """Latencies of each back-end on the same batches, over and over. `tell` hears how many sizes are done."""
+) -> tuple[Latencies, dict[str, float]]:
+    """Latencies of each back-end on the same batches, over and over. `tell` hears how many sizes are done.
+
+    Beside them, where the machine shows them, the joules of each in the largest batch.
+    """
     latencies: Latencies = {}
-    for size in sorted(set(options.batch_sizes)):
-        latencies[size] = _timed(forwards, batches(inputs, size), options, rounds, clock)
+    sizes, read = sorted(set(options.batch_sizes)), meter()
+    joules = Joules(read) if read else None
+    for size in sizes:
+        within = joules.of if joules and size == sizes[-1] else unmetered
+        latencies[size] = _timed(forwards, batches(inputs, size), options, rounds, clock, within)
         tell(len(latencies))
-    return latencies
+    return latencies, dict(joules.spent) if joules else {}
 
 
 def _timed(
-    forwards: Mapping[str, Forward], parts: Sequence[Inputs], options: BenchmarkOptions, rounds: range, clock: Clock
+    forwards: Mapping[str, Forward],
+    parts: Sequence[Inputs],
+    options: BenchmarkOptions,
+    rounds: range,
+    clock: Clock,
+    within: Within,
 ) -> dict[str, Rounds]:
     calls = {
         name: _call(forward, cycle([forward.prepare(part) for part in parts])) for name, forward in forwards.items()
     }
     with torch.inference_mode():  # entered once: within every call it would be part of the time
-        return measure(calls, len(rounds), options.seconds, clock, first=rounds.start)
+        return measure(calls, len(rounds), options.seconds, clock, first=rounds.start, within=within)
 
 
 def _call(forward: Forward, parts: Iterator[Any]) -> Callable[[], object]:

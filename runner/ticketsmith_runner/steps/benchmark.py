@@ -37,6 +37,8 @@ from ..mixture import mixed
 from ..parcel import parcel
 from ..quantized import judged
 from ..replicate import Rung, rung_of, subject_of
+from ..served import served
+from ..served.inferences import inferences
 from ..subject import Subject
 from ..timing import Clock, Rounds
 
@@ -61,6 +63,9 @@ def run(
         if ours := chosen.get(TICKET_IN_INT8):
             subject = mixed(subject, ours, step, context)
         measured = benchmark(subject, options, chosen, clock, tell, make, climbed)
+        if make and measured.served:
+            unit = served(measured.served, context.task, subject, make, chosen, options)
+            measured = measured.model_copy(update={"served": unit})
         speed = judged(measured, chosen, subject, step, context)
     return Artifacts(volatile={"speed.json": canonical(speed.model_dump(mode="json"))})
 
@@ -84,6 +89,7 @@ def benchmark(
     ranges = shares(options.rounds) if make else []
     before, of = len(backends), len(backends) + len(ranges or sizes)
     measured: list[Latencies] = []
+    joules: list[dict[str, float]] = []
     with processes(len(ranges)) as fresh:
         admitted = admit(backends, subject, sizes, lambda done: tell(done, of))
         _compared(admitted, backends)
@@ -93,20 +99,24 @@ def benchmark(
             others = {name: parcel(rung.subject, partial(make, rung=name), {1, *sizes}) for name, rung in rungs.items()}
             share = partial(Share, parcel=sent, backends=[*admitted.forwards], options=options, rungs=others)
             works = [share(rounds=each) for each in ranges]
-            for refused, latencies in fresh.each(works):
+            for refused, latencies, spent in fresh.each(works):
                 admitted = admitted.without(refused)
                 measured.append(latencies)
+                joules.append(spent)
                 tell(before + len(measured), of)
         else:
             rounds = range(options.rounds)
             forwards = admitted.forwards | smaller
-            here = timed(forwards, subject.inputs, options, rounds, clock, lambda done: tell(before + done, of))
+            here, spent = timed(forwards, subject.inputs, options, rounds, clock, lambda done: tell(before + done, of))
             measured.append(here)
+            joules.append(spent)
     _compared(admitted, backends)
     kinds = {name: backends[name].KIND for name in admitted.forwards}
     times = {size: _joined([each[size] for each in measured]) for size in sizes}
     rows = [row for size in sizes for row in speed_rows(size, _named(times[size], admitted.forwards), kinds)]
-    return _speed(subject, admitted, kinds, rows, len(measured), times, {n: rung.weights for n, rung in rungs.items()})
+    weights = {name: rung.weights for name, rung in rungs.items()}
+    unit = inferences(sizes[-1], measured, kinds, subject, joules)
+    return _speed(subject, admitted, kinds, rows, len(measured), times, weights).model_copy(update={"served": unit})
 
 
 def _joined(measured: list[dict[str, Rounds]]) -> dict[str, list[Rounds]]:

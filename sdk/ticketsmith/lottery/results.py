@@ -346,6 +346,38 @@ class Quantized(Record):
     difference: Difference
 
 
+class ServedRow(Record):
+    """An arm at what it is used for. Summaries are of seconds for one unit, over processes or, of one, its rounds."""
+
+    arm: str
+    """`dense`, `dense-int8`, `ticket`, `ticket-int8`; any other one is a network of its own, such as a smaller one."""
+    backend: str
+    seconds: Summary
+    saved: dict[str, Summary] = {}
+    """Seconds less than each arm that is no ticket, paired by process. Null ends: there was one repetition."""
+    bytes: int | None = None
+    """Bytes of its weights as they are stored; of a decoder with its code and its cache of keys and values."""
+    joules: float | None = None
+    """Energy of a unit, read off the machine's counters around the timed calls. Null: not measured."""
+
+
+class Served(Record):
+    """The unit that a network is paid for by, and what it takes of a replica on the benchmark's threads."""
+
+    unit: Literal["inference", "image", "token"]
+    """A forward pass for one example; an image with every step of its sampler; a token of a decoder with its cache."""
+    batch_size: int
+    """Units that are made side by side."""
+    how: str
+    rows: list[ServedRow]
+    refused: list[Refusal] = []
+    """Ways that were not timed, and, where a task has samples that could not be served, why."""
+
+    def row(self, arm: str) -> ServedRow | None:
+        """The row of an arm, where it was timed."""
+        return next((row for row in self.rows if row.arm == arm), None)
+
+
 class Speed(Record):
     """`speed.json` of a benchmark step. Only back-ends whose outputs equal those of their network are in `rows`.
 
@@ -383,6 +415,8 @@ class Speed(Record):
     """Smaller dense networks by batch size, where the run has a ladder."""
     plans: dict[str, dict[str, list[str]]] = {}
     """Kernel of each Linear, by batch size, for a back-end that chooses layer by layer."""
+    served: Served | None = None
+    """The unit that is paid for. Null in versions that did not time it."""
 
     def kernels(self, row: SpeedRow) -> str:
         """A row's back-end, or the kernels that were chosen layer by layer, joined by `+`."""

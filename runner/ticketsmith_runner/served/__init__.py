@@ -1,0 +1,118 @@
+"""The unit that a network is paid for by, timed whole: a token, or an image; for all others a forward pass.
+
+What a task samples says which: texts are made of tokens, images are images.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ticketsmith.errors import UsageError
+from ticketsmith.lottery.results import Refusal, Served
+from ticketsmith.lottery.spec import BenchmarkOptions
+from ticketsmith_runtime.graph import Unsuited
+
+from ..applicable import NotApplicable
+from ..backends.shares import FEWEST, LEAST, shares
+from ..fresh import processes
+from ..subject import Subject
+from ..tasks import Task
+from .images import drawn, sampler
+from .tokens import speaker
+from .ways import Maker, Timed, Turn, Way, energy, fastest, repeated, rows, timed
+
+PATIENCE = 60.0
+"""Seconds that all rounds may take, where calls are long; there are six rounds at least, for a process has two."""
+FEW = FEWEST * LEAST
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is made, and who makes it."""
+
+    maker: Maker
+    unit: str
+    units: int
+    """Of one call."""
+    batch_size: int
+    how: str
+
+
+def served(
+    found: Served,
+    task: Task,
+    subject: Subject,
+    make: Callable[[], nn.Module],
+    wanted: Collection[str],
+    options: BenchmarkOptions,
+) -> Served:
+    """Tokens or images where the task has such samples; what was `found` of forward passes where not, or in vain."""
+    if task.sample is None:
+        return found
+    try:
+        return _timed(_plan(task, subject, make, wanted), options)
+    except (NotApplicable, Unsuited, UsageError) as error:
+        reason = error.__cause__ if isinstance(error.__cause__, NotApplicable) else error
+        return found.model_copy(update={"refused": [Refusal(backend="sample", reason=str(reason).partition("\n")[0])]})
+
+
+def _plan(task: Task, subject: Subject, make: Callable[[], nn.Module], wanted: Collection[str]) -> Plan:
+    with torch.no_grad():
+        texts = any(isinstance(each, str) for each in drawn(task, subject.dense))
+    if texts:
+        talk = speaker(subject, make)
+        how = f"{talk.new} tokens after a prompt of {talk.prompt}, the prompt's time among theirs"
+        return Plan(maker=talk, unit="token", units=talk.new, batch_size=1, how=how)
+    draws, calls = sampler(task, subject, make, wanted)
+    part = f"`{calls.name}`" if calls.name else "the network"
+    times = f"{calls.count} call{'s' * (calls.count != 1)} of {part} in batches of {calls.size}"
+    how = f"sample(): {calls.images} images, {times}"
+    return Plan(maker=draws, unit="image", units=calls.images, batch_size=calls.images, how=how)
+
+
+def _timed(plan: Plan, options: BenchmarkOptions) -> Served:
+    ways, refused = plan.maker.ways()
+    took = {way.backend: _once(way) for way in ways}
+    best = fastest(took, {way.backend: way.arm for way in ways})
+    if not {"dense", "ticket"} <= best.keys():
+        raise NotApplicable("; ".join(f"{each.backend}: {each.reason}" for each in refused))
+    chosen = [way for way in ways if best[way.arm] == way.backend]
+    every = sum(max(took[way.backend], options.seconds) for way in chosen)
+    count = max(min(options.rounds, FEW), min(options.rounds, int(PATIENCE / every)))
+    measured = list(_measured(plan, options, chosen, count))
+    calls = {arm: sum(len(calls) for each in measured for calls in each.rounds[arm]) for arm in best}
+    return Served.model_validate(
+        {
+            "unit": plan.unit,
+            "batch_size": plan.batch_size,
+            "how": plan.how,
+            "refused": refused,
+            "rows": rows(
+                {way.arm: (way.backend, way.bytes) for way in sorted(chosen, key=lambda way: way.arm)},
+                {arm: repeated([each.rounds[arm] for each in measured], plan.units) for arm in best},
+                energy([each.joules for each in measured], calls, plan.units),
+            ),
+        }
+    )
+
+
+def _measured(plan: Plan, options: BenchmarkOptions, ways: list[Way], count: int) -> list[Timed]:
+    """The rounds, shared by fresh processes; by this one where there are few."""
+    if not (ranges := shares(count)):
+        return [timed(ways, options.seconds, range(count))]
+    names = [way.backend for way in ways]
+    with processes(len(ranges)) as fresh:
+        works = [Turn(maker=plan.maker, backends=names, options=options, rounds=each) for each in ranges]
+        return list(fresh.each(works))
+
+
+def _once(way: Way) -> float:
+    """Seconds of a second call."""
+    with torch.inference_mode():
+        way.call()
+        began = time.perf_counter()
+        way.call()
+        return time.perf_counter() - began

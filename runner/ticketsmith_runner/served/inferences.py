@@ -1,0 +1,37 @@
+"""Forward passes, from the latencies that a benchmark has: nothing is timed again."""
+
+from collections.abc import Mapping, Sequence
+
+from ticketsmith.lottery.results import Served
+
+from ..backends import Kind
+from ..backends.shares import Latencies
+from ..subject import Subject
+from ..timing import percentiles
+from .stored import stored
+from .ways import arm_of, energy, fastest, repeated, rows
+
+
+def inferences(
+    size: int,
+    latencies: Sequence[Latencies],
+    kinds: Mapping[str, Kind],
+    subject: Subject,
+    joules: Sequence[Mapping[str, float]] = (),
+) -> Served:
+    """Rows in batches of one size, from the latencies of each process, and its joules by back-end."""
+    arms = {name: arm for name, kind in kinds.items() if (arm := arm_of(kind))}
+    rounds = {name: [each[size][name] for each in latencies] for name in arms}
+    best = fastest({name: percentiles(each)[0] for name, each in rounds.items()}, arms)
+    calls = {arm: sum(len(calls) for process in rounds[name] for calls in process) for arm, name in best.items()}
+    spent = [{arm: each[name] for arm, name in best.items() if name in each} for each in joules]
+    return Served(
+        unit="inference",
+        batch_size=size,
+        how=f"forward passes in batches of {size}",
+        rows=rows(
+            {arm: (name, stored(arm, name, subject)) for arm, name in best.items()},
+            {arm: repeated(rounds[name], size) for arm, name in best.items()},
+            energy(spent, calls, size),
+        ),
+    )

@@ -1,0 +1,125 @@
+"""Ways to make what is served, one for each arm, and rows of what they take.
+
+An arm has the fastest way that it was found to have: dense and ticket alike.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from ticketsmith.lottery.results import Refusal, ServedRow
+from ticketsmith.lottery.spec import BenchmarkOptions
+
+from ..backends import Kind
+from ..energy import Joules, meter, unmetered
+from ..statistics import summary
+from ..timing import Rounds, measure
+
+DENSE, DENSE_INT8, TICKET, TICKET_INT8 = ARMS = ("dense", "dense-int8", "ticket", "ticket-int8")
+
+
+def arm_of(kind: Kind) -> str | None:
+    """The arm that a back-end is a way of; None for a control, and for precisions that no arm has."""
+    arms = {
+        (True, "float32"): DENSE,
+        (True, "int8"): DENSE_INT8,
+        (False, "float32"): TICKET,
+        (False, "int8"): TICKET_INT8,
+    }
+    return None if kind.control else arms.get((kind.dense, kind.precision))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """A call that makes so many units."""
+
+    arm: str
+    backend: str
+    call: Callable[[], object]
+    bytes: int | None
+
+
+class Maker(Protocol):
+    """The ways of a subject. It crosses a pipe, so it is made of values and of names of the top level."""
+
+    def ways(self, names: Collection[str] | None = None) -> tuple[list[Way], list[Refusal]]:
+        """Those of these back-ends, or all, each checked against its network; and those that there are not."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Latencies of a process, by arm, and the joules of its counted calls where the machine shows them."""
+
+    rounds: Mapping[str, Rounds]
+    joules: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """The work of one process: some rounds over the fastest ways."""
+
+    maker: Maker
+    backends: Collection[str]
+    options: BenchmarkOptions
+    rounds: range
+
+    def __call__(self) -> Callable[[], Timed]:
+        torch.set_num_threads(self.options.threads)
+        ways, _ = self.maker.ways(self.backends)
+        return lambda: timed(ways, self.options.seconds, self.rounds)
+
+
+def timed(ways: Sequence[Way], seconds: float, rounds: range) -> Timed:
+    """Interleaved rounds of every way."""
+    read = meter()
+    joules = Joules(read) if read else None
+    within = joules.of if joules else unmetered
+    with torch.inference_mode():
+        found = measure({way.arm: way.call for way in ways}, len(rounds), seconds, first=rounds.start, within=within)
+    return Timed(found, dict(joules.spent) if joules else {})
+
+
+def fastest(seconds: Mapping[str, float], arms: Mapping[str, str]) -> dict[str, str]:
+    """The back-end of each arm that takes least, by what each was found to take.
+
+    >>> fastest({"a": 2.0, "b": 1.0, "c": 3.0}, {"a": "dense", "b": "dense", "c": "ticket"})
+    {'dense': 'b', 'ticket': 'c'}
+    """
+    found = {arm: [name for name in seconds if arms[name] == arm] for arm in dict.fromkeys(arms.values())}
+    return {arm: min(names, key=lambda name: seconds[name]) for arm, names in found.items() if names}
+
+
+def rows(
+    ways: Mapping[str, tuple[str, int | None]],
+    repetitions: Mapping[str, Sequence[float]],
+    joules: Mapping[str, float],
+) -> list[ServedRow]:
+    """A row for each arm, from back-end and bytes, and seconds of a unit in each repetition, which all arms share."""
+    opponents = [arm for arm in ways if arm not in (TICKET, TICKET_INT8)]
+    return [
+        ServedRow(
+            arm=arm,
+            backend=backend,
+            seconds=summary(repetitions[arm]),
+            saved={to: summary(list(np.subtract(repetitions[to], repetitions[arm]))) for to in opponents if to != arm},
+            bytes=size,
+            joules=joules.get(arm),
+        )
+        for arm, (backend, size) in ways.items()
+    ]
+
+
+def repeated(processes: Sequence[Rounds], units: int) -> list[float]:
+    """Seconds of a unit in each process: its median over rounds; in a single process, in each round."""
+    medians = [[float(np.median(calls)) / units for calls in rounds] for rounds in processes]
+    return medians[0] if len(medians) == 1 else [float(np.median(each)) for each in medians]
+
+
+def energy(spent: Sequence[Mapping[str, float]], calls: Mapping[str, int], units: int) -> dict[str, float]:
+    """Joules of a unit by arm, over all processes; nothing where one of them could not measure."""
+    if not spent or not all(spent):
+        return {}
+    return {arm: sum(each[arm] for each in spent) / (count * units) for arm, count in calls.items() if count}
