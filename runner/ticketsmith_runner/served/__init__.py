@@ -55,8 +55,10 @@ def served(
     try:
         return _timed(_plan(task, subject, make, wanted), options)
     except (NotApplicable, Unsuited, UsageError) as error:
-        reason = error.__cause__ if isinstance(error.__cause__, NotApplicable) else error
-        return found.model_copy(update={"refused": [Refusal(backend="sample", reason=str(reason).partition("\n")[0])]})
+        cause = error.__cause__ if isinstance(error.__cause__, NotApplicable) else error
+        reason = str(cause).partition("\n")[0]
+        how = f"{found.how}, since what the task samples could not be timed: {reason}"
+        return found.model_copy(update={"how": how, "refused": [Refusal(backend="sample", reason=reason)]})
 
 
 def _plan(task: Task, subject: Subject, make: Callable[[], nn.Module], wanted: Collection[str]) -> Plan:
@@ -91,7 +93,7 @@ def _timed(plan: Plan, options: BenchmarkOptions) -> Served:
             "how": plan.how,
             "refused": refused,
             "rows": rows(
-                {way.arm: (way.backend, way.bytes) for way in sorted(chosen, key=lambda way: way.arm)},
+                chosen,
                 {arm: repeated([each.rounds[arm] for each in measured], plan.units) for arm in best},
                 energy([each.joules for each in measured], calls, plan.units),
             ),

@@ -86,7 +86,8 @@ class Sampler:
         values = unpack(self.networks)
         restore(network, {key.removeprefix(side): each for key, each in values.items() if key.startswith(side)})
         stand = standing(network.requires_grad_(False).eval(), self.calls.name, forward)
-        return Way(arm=arm, backend=name, call=partial(drawn, self.task, stand), bytes=stored(arm, name, subject))
+        call, size = partial(drawn, self.task, stand), stored(arm, name, subject)
+        return Way(arm=arm, backend=name, call=call, bytes=size, device=forward.device)
 
 
 def sampler(

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from ticketsmith.lottery.results import Refusal, ServedRow
+from ticketsmith.lottery.results import Refusal, ServedRow, Summary
 from ticketsmith.lottery.spec import BenchmarkOptions
 
 from ..backends import Kind
@@ -40,6 +40,7 @@ class Way:
     backend: str
     call: Callable[[], object]
     bytes: int | None
+    device: str = "cpu"
 
 
 class Maker(Protocol):
@@ -93,23 +94,28 @@ def fastest(seconds: Mapping[str, float], arms: Mapping[str, str]) -> dict[str, 
 
 
 def rows(
-    ways: Mapping[str, tuple[str, int | None]],
+    ways: Sequence[Way],
     repetitions: Mapping[str, Sequence[float]],
     joules: Mapping[str, float],
 ) -> list[ServedRow]:
-    """A row for each arm, from back-end and bytes, and seconds of a unit in each repetition, which all arms share."""
-    opponents = [arm for arm in ways if arm not in (TICKET, TICKET_INT8)]
+    """A row for each way, from seconds of a unit in each repetition, which all arms share, and from joules of one."""
+    opponents = [way.arm for way in ways if way.arm not in (TICKET, TICKET_INT8)]
     return [
         ServedRow(
-            arm=arm,
-            backend=backend,
-            seconds=summary(repetitions[arm]),
-            saved={to: summary(list(np.subtract(repetitions[to], repetitions[arm]))) for to in opponents if to != arm},
-            bytes=size,
-            joules=joules.get(arm),
+            arm=way.arm,
+            backend=way.backend,
+            seconds=summary(repetitions[way.arm]),
+            saved={to: _saved(repetitions[to], repetitions[way.arm]) for to in opponents if to != way.arm},
+            device=way.device,
+            bytes=way.bytes,
+            joules=joules.get(way.arm) if way.device == "cpu" else None,
         )
-        for arm, (backend, size) in ways.items()
+        for way in sorted(ways, key=lambda way: ARMS.index(way.arm))
     ]
+
+
+def _saved(theirs: Sequence[float], ours: Sequence[float]) -> Summary:
+    return summary([a - b for a, b in zip(theirs, ours, strict=True)])
 
 
 def repeated(processes: Sequence[Rounds], units: int) -> list[float]:

@@ -115,7 +115,7 @@ def benchmark(
     times = {size: _joined([each[size] for each in measured]) for size in sizes}
     rows = [row for size in sizes for row in speed_rows(size, _named(times[size], admitted.forwards), kinds)]
     weights = {name: rung.weights for name, rung in rungs.items()}
-    unit = inferences(sizes[-1], measured, kinds, subject, joules)
+    unit = inferences(sizes[-1], measured, kinds, admitted.forwards, subject, joules)
     return _speed(subject, admitted, kinds, rows, len(measured), times, weights).model_copy(update={"served": unit})
 
 

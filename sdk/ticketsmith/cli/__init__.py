@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(run.app, name="run")
 app.command()(results.report)
+app.command()(results.cost)
 app.command()(results.gate)
 app.command()(results.benchmark)
 app.command()(packages.pack)

@@ -18,6 +18,7 @@ from ..lottery.steps import Benchmark, Gate
 from ..machine import cpu, fingerprint, versions
 from ..report.narrow import Fitted
 from ..report.opponents import left_in_fp32
+from ..report.numbers import roughly
 from ..report.speed import label
 from ..runs import steps
 from ..specs import remeasured
@@ -119,6 +120,10 @@ def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
         left = f", {left_in_fp32(each)} in fp32" if each.left else ""
         who = f"{'ticket' if each.ticket else 'dense'} in int8{left}"
         typer.echo(f"{who}, {each.backend}: {each.status}, {each.reason}")
+    if speed.served:
+        typer.echo(f"{speed.served.unit}s, {speed.served.how}:")
+        for way in speed.served.rows:
+            typer.echo(f"  {way.arm} by {way.backend}: {roughly(1 / way.seconds.mean)} a second")
     if speed.unjudged:
         typer.echo(f"in int8, not judged: {speed.unjudged}")
     typer.echo(f"chosen: {speed.chosen}; {speed.sparsity:.1%} sparse, replicate {speed.replicate}, {_where(speed)}")

@@ -82,6 +82,19 @@ Trainer = Annotated[str | None, typer.Option(help="Who trains every level. [defa
 NoSamples = Annotated[bool, typer.Option("--no-samples", help="No example in any report, given or drawn.")]
 StopOnFail = Annotated[bool, typer.Option("--stop-on-fail", help="No further rounds after a FAIL.")]
 
+Price = Annotated[
+    str | None,
+    typer.Option(metavar="DOLLARS|NAME", help="For an hour of the machine that serves; or its name in --prices."),
+]
+PriceList = Annotated[
+    str | None,
+    typer.Option("--prices", envvar="TICKETSMITH_PRICES", callback=folder, help="Price list in YAML (docs/cost.md)."),
+]
+PerDay = Annotated[
+    float | None,
+    typer.Option("--requests-per-day", callback=finite, help="Tokens, images or inferences asked for in a day."),
+]
+
 Replicate = Annotated[
     int | None, typer.Option(help="Replicate to measure. [default: the one with the median validation loss]")
 ]

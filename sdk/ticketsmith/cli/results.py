@@ -4,23 +4,48 @@ from typing import Annotated
 
 import typer
 
-from .options import AnyRun, DataRoot, Output, OutputKind, Replicate, RunId, StoreUrl
+from .options import AnyRun, DataRoot, Output, OutputKind, PerDay, Price, PriceList, Replicate, RunId, StoreUrl
 
 
 def report(
     run: AnyRun = None,
     store: StoreUrl = "runs",
     output: OutputKind = Output.text,
+    price: Price = None,
+    prices: PriceList = None,
+    requests_per_day: PerDay = None,
 ) -> int:
-    """Write the report of a run (HTML, Markdown, JSON) and print its scorecard."""
+    """Write the report of a run (HTML, Markdown, JSON) and print its scorecard; with a price, what it costs too."""
+    from ..prices import rates
     from ..runs import chosen, spec_of
     from ..stores import open_store
     from .show import show
 
-    opened = open_store(store)
+    opened, priced = open_store(store), rates(price, prices, requests_per_day)
     for each in chosen(opened, run):
-        show(opened, each, spec_of(opened, each), output)
+        show(opened, each, spec_of(opened, each), output, priced)
     return 0
+
+
+def cost(
+    run: RunId,
+    price: Price = None,
+    prices: PriceList = None,
+    requests_per_day: PerDay = None,
+    store: StoreUrl = "runs",
+    output: OutputKind = Output.text,
+) -> int:
+    """Say what a token, an image or an inference costs, dense and as a ticket, and when the search has paid for itself.
+
+    Nothing is priced unless a price is given. Exit code 2: none is, or it is none.
+    """
+    from ..runs import find, spec_of
+    from ..stores import open_store
+    from .priced import print_cost
+
+    opened = open_store(store)
+    each = find(opened, run)
+    return print_cost(opened, each, spec_of(opened, each), (price, prices, requests_per_day), output)
 
 
 def gate(run: RunId, store: StoreUrl = "runs", output: OutputKind = Output.text) -> int:

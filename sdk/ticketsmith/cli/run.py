@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .asked import Asked, asking
-from .options import NoSamples, OtherVersions, Output, StopOnFail, Trainer, Workers
+from .options import NoSamples, OtherVersions, Output, PerDay, Price, PriceList, StopOnFail, Trainer, Workers
 
 if TYPE_CHECKING:
+    from ..lottery.price import Rates
     from ..lottery.spec import Experiment
 
 app = typer.Typer(help="Run an experiment on this machine; run it again to resume it.", no_args_is_help=True)
@@ -25,15 +26,21 @@ def imp(
     workers: Workers = None,
     other_versions: OtherVersions = False,
     dry_run: DryRun = False,
+    price: Price = None,
+    prices: PriceList = None,
+    requests_per_day: PerDay = None,
 ) -> int:
     """Iterative magnitude pruning: train, prune, rewind, retrain, round by round, with a control beside each.
 
     Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID at the target sparsity; 2 wrong usage or spec; others: README.
     """
+    from ..prices import rates
+
     spec = asked.spec(
         samples=False if no_samples else None, stop_on_fail=stop_on_fail or None, **{"training.trainer": trainer}
     )
-    return _start(asked, spec, workers, other_versions, dry_run, until=None)
+    priced = rates(price, prices, requests_per_day)  # before anything is trained
+    return _start(asked, spec, workers, other_versions, dry_run, until=None, rates=priced)
 
 
 @app.command()
@@ -47,7 +54,13 @@ def dense(asked: Asked, workers: Workers = None, other_versions: OtherVersions =
 
 
 def _start(
-    asked: Asked, spec: "Experiment", workers: int | None, other_versions: bool, dry_run: bool, until: int | None
+    asked: Asked,
+    spec: "Experiment",
+    workers: int | None,
+    other_versions: bool,
+    dry_run: bool,
+    until: int | None,
+    rates: "Rates | None" = None,
 ) -> int:
     from .plan import plan
 
@@ -74,5 +87,5 @@ def _start(
         code = watched(spec, command, until=until, workers=count, quiet=quiet, **place)
     if code not in (0, Diverged.code):
         return code
-    findings = show(opened, spec.run_id(), spec, asked.output)  # it says too that the dense training diverged
+    findings = show(opened, spec.run_id(), spec, asked.output, rates)  # it says too that the dense training diverged
     return code or (exit_code(findings.concluding) if until is None else dense_code(ledger, spec))

@@ -6,6 +6,7 @@ from .. import cards, report
 from ..errors import Diverged, UsageError
 from ..ledger import Ledger
 from ..lottery.gate import EXIT_CODES
+from ..lottery.price import Rates
 from ..lottery.results import Verdict
 from ..lottery.spec import Experiment
 from ..lottery.steps import Gate
@@ -19,10 +20,10 @@ from .consoles import console
 from .options import Output
 
 
-def show(store: Store, run: str, spec: Experiment, output: Output) -> report.Findings:
+def show(store: Store, run: str, spec: Experiment, output: Output, rates: Rates | None = None) -> report.Findings:
     """Write the report; print the scorecard, the decision, where the report lies, and what to try next."""
     ledger = Ledger(store, run)
-    written = report.write(ledger, spec, card := cards.read(ledger))
+    written = report.write(ledger, spec, card := cards.read(ledger), rates)
     summarize(written.findings)
     if output is Output.json:
         typer.echo(written.documents["json"].decode(), nl=False)

@@ -355,6 +355,7 @@ class ServedRow(Record):
     seconds: Summary
     saved: dict[str, Summary] = {}
     """Seconds less than each arm that is no ticket, paired by process. Null ends: there was one repetition."""
+    device: str = "cpu"
     bytes: int | None = None
     """Bytes of its weights as they are stored; of a decoder with its code and its cache of keys and values."""
     joules: float | None = None

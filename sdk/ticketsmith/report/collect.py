@@ -11,19 +11,20 @@ from ..documents import canonical
 from ..ledger import TRAINERS, Ledger
 from ..lottery.card import Card
 from ..lottery.controls import CONTROLS, masked
+from ..lottery.price import Rates
 from ..lottery.results import Samples, Speed, Summary, TrainMetrics, Verdict
 from ..lottery.schedule import rounds
 from ..lottery.spec import Experiment
 from ..lottery.steps import Benchmark, Gate, Report, Step, Train
 from ..runs import steps, stopped_at, verdict
 from ..tries import earlier
-from .findings import Climbed, Divergence, Findings
+from .findings import Climbed, Divergence, Findings, Spent
 
 SAMPLES = "samples.json"
 
 
-def collect(ledger: Ledger, spec: Experiment, card: Card) -> Findings:
-    """The findings of a run as far as it got. Raises IntegrityError if an artifact is not what it was."""
+def collect(ledger: Ledger, spec: Experiment, card: Card, rates: Rates | None = None) -> Findings:
+    """The findings of a run as far as it got, and prices. Raises IntegrityError if an artifact is not what it was."""
     done, missing, ended = _walk(ledger, spec)
     newest = {(s.level, s.arm): s for s in done if isinstance(s, Gate)}  # it judges the cohorts before as well
     gates = sorted(newest.values(), key=lambda gate: _order(gate, spec))
@@ -33,12 +34,13 @@ def collect(ledger: Ledger, spec: Experiment, card: Card) -> Findings:
     }
     inputs = {step.key: ledger.digest(step) for step in done}
     trainers = {level: each["trainer"] for level, each in (ledger.agreed(TRAINERS) or {}).items()}
-    seconds = _replicate_seconds({s: json.loads(ledger.read(s, "timing.json"))["seconds"] for s in metrics})
+    timings = {step: json.loads(ledger.read(step, "timing.json"))["seconds"] for step in metrics}
+    seconds, spent = _replicate_seconds(timings), _spent(timings, spec)
     tries = earlier(ledger)
     speed = next((ledger.read(s, "speed.json") for s in done if isinstance(s, Benchmark)), None)
     return Findings(
         run_id=ledger.run_id,
-        digest=_digest(spec, card, inputs, speed, trainers, seconds, tries),
+        digest=_digest(spec, card, inputs, speed, trainers, spent, tries, rates),
         version=__version__,
         task=card.summary,
         metric=card.metric,
@@ -53,6 +55,8 @@ def collect(ledger: Ledger, spec: Experiment, card: Card) -> Findings:
         beside=_beside(ledger, gates, spec) if spec.samples else {},
         trainers=trainers,
         replicate_seconds=seconds,
+        spent=spent,
+        rates=rates,
         one_pool=not card.folds,
         tries=tries,
         diverged=list(chain.from_iterable(_diverged(step, each) for step, each in metrics.items())),
@@ -80,8 +84,9 @@ def _digest(
     inputs: dict[str, str],
     speed: bytes | None,
     trainers: dict[str, str],
-    seconds: float | None,
+    spent: list[Spent],
     tries: list[str],
+    rates: Rates | None,
 ) -> str:
     """Everything that the report is made of; times lie outside their steps' manifests, so they count as well."""
     whole = {
@@ -90,8 +95,9 @@ def _digest(
         "steps": inputs,
         "trainers": trainers,
         "speed": sha256(speed).hexdigest() if speed else None,
-        "seconds": seconds,
+        "spent": [each.model_dump(mode="json") for each in spent],
         "tries": tries,
+        "rates": rates.model_dump(mode="json") if rates else None,
     }
     return sha256(canonical(whole)).hexdigest()
 
@@ -124,6 +130,23 @@ def _ladder(metrics: dict[Train, TrainMetrics]) -> list[Climbed]:
         if step.rung and each.rung
     }
     return sorted(found.values(), key=lambda each: (each.weights, each.updates))
+
+
+def _spent(timings: dict[Train, list[float]], spec: Experiment) -> list[Spent]:
+    """Seconds by arm, in the order of the steps."""
+    found: dict[str, list[float]] = {}
+    for step, seconds in timings.items():
+        found.setdefault(step.arm, []).extend(seconds)
+    gpu = spec.training.device == "cuda"
+    return [
+        Spent(
+            arm=arm,
+            trainings=len(seconds),
+            core_seconds=0 if gpu else sum(seconds),
+            gpu_seconds=sum(seconds) if gpu else 0,
+        )
+        for arm, seconds in found.items()
+    ]
 
 
 def _samples(ledger: Ledger, gates: list[Gate]) -> Samples | None:

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from ..lottery.controls import masked
 from ..lottery.metric import Metric
+from ..lottery.price import Rates
 from ..lottery.results import Picture, Record, Samples, Speed, Summary, Verdict
 from ..lottery.spec import Experiment
 
@@ -27,6 +28,17 @@ class Climbed(Record):
     options: dict[str, Any]
     """Those of `model` that make it."""
     updates: int
+
+
+class Spent(Record):
+    """The trainings of an arm, over all levels and cohorts."""
+
+    arm: str
+    trainings: int
+    core_seconds: float
+    """Of those on a CPU, one core each."""
+    gpu_seconds: float
+    """Of those on a GPU, which replicates that are trained together share."""
 
 
 class Findings(Record):
@@ -62,6 +74,10 @@ class Findings(Record):
     """Level to the trainer that made its updates; empty before the first training."""
     replicate_seconds: float | None
     """Training of one more replicate, over all arms and levels, on one core. Null before the first."""
+    spent: list[Spent]
+    """Training by arm, dense first."""
+    rates: Rates | None = None
+    """Prices that were given; null: nothing is priced."""
     diverged: list[Divergence]
     one_pool: bool
     """True if all replicates train on one pool of examples: no spread of theirs shows what other data would do."""

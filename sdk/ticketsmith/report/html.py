@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 
-from . import ladder, levels, scorecard
+from . import bill, ladder, levels, scorecard
+from .accounts import Cost
 from .bars import bars
+from .cost import cost
 from .curve import NARROW, WIDE, curve
 from .decision import Decision, decide, remarks
 from .dividend import dividend
@@ -60,6 +62,8 @@ def _sections(findings: Findings) -> Iterator[str]:
     yield _section("Speed", _speed(findings))
     if ladder.steps(findings):
         yield _section("Or a smaller dense network?", _ladder(findings))
+    if priced := cost(findings):
+        yield _section("Cost", _cost(priced))
     if findings.samples:
         yield _section("Samples", _samples(findings))
     yield _section("Limits", _list(limits(findings)))
@@ -158,6 +162,12 @@ def _ladder(findings: Findings) -> str:
     marks = "Filled marks pass the gate; whiskers are 95 % intervals."
     pictures = f'<div class="frontiers">{"".join(frontier(findings))}</div><p class="note">{escape(marks)}</p>'
     return pictures + _noted(ladder.table(findings), ladder.NOTE)
+
+
+def _cost(cost: Cost) -> str:
+    arms = _table(bill.arms(cost)) if cost.arms else ""
+    note = f'<p class="note">{escape(bill.conditions(cost))}</p>'
+    return f"<p>{escape(bill.sentence(cost))}</p>{arms}{note}<h3>The search</h3>{_table(bill.search(cost))}"
 
 
 def _samples(findings: Findings) -> str:

@@ -4,6 +4,8 @@ from typing import Any
 
 from ..documents import canonical
 from . import ladder
+from .bill import sentence
+from .cost import cost
 from .decision import decide, remarks
 from .dividend import dividend
 from .findings import Findings
@@ -16,7 +18,7 @@ SCHEMA = "ticketsmith.report/2"
 
 def render(findings: Findings) -> bytes:
     """The findings with what follows from them, as canonical JSON."""
-    decision, found = decide(findings), zones(findings.arm("ticket"))
+    decision, found, priced = decide(findings), zones(findings.arm("ticket")), cost(findings)
     return canonical(
         {
             "schema": SCHEMA,
@@ -31,6 +33,7 @@ def render(findings: Findings) -> bytes:
             "dividend": dividend(findings),
             "ladder": _ladder(findings),
             "limits": limits(findings),
+            "cost": priced.model_dump(mode="json") | {"sentence": sentence(priced)} if priced else None,
             "findings": findings.model_dump(mode="json", exclude={"schema_version"}),
         }
     )

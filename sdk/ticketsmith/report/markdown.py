@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterator
 from html import escape
 
-from . import ladder, levels, scorecard
+from . import bill, ladder, levels, scorecard
+from .accounts import Cost
+from .cost import cost
 from .decision import decide, remarks
 from .dividend import dividend
 from .figures import figures
@@ -56,6 +58,8 @@ def _lines(findings: Findings) -> Iterator[str]:
         yield "### Or a smaller dense network?\n"
         yield from _table(ladder.table(findings))
         yield f"{plain(ladder.NOTE)}\n"
+    if priced := cost(findings):
+        yield from _cost(priced)
     yield "### Limits\n"
     yield from (f"- {plain(each)}" for each in limits(findings))
     yield "\n### Reproduce\n"
@@ -89,6 +93,14 @@ def _speed(findings: Findings) -> Iterator[str]:
         yield from _table(in_int8(findings.speed, findings.metric))
     yield from (f"- {plain(each.backend)} was refused: {plain(each.reason)}" for each in findings.speed.refused)
     yield ""
+
+
+def _cost(cost: Cost) -> Iterator[str]:
+    yield "### Cost\n"
+    yield f"{plain(bill.sentence(cost))} {plain(bill.conditions(cost))}\n"
+    if cost.arms:
+        yield from _table(bill.arms(cost))
+    yield from _table(bill.search(cost))
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """Numbers as they are written: scores and changes in the unit of their metric, times in ms, speed as a ratio."""
 
+from math import floor, log10
+
 from ..lottery.metric import Metric
 from ..lottery.results import Difference, Summary
 
@@ -148,6 +150,39 @@ def duration(seconds: float) -> str:
     return f"{value:,.1f} {unit}" if value < 10 else f"{value:,.0f} {unit}"
 
 
+def dollars(amount: float) -> str:
+    """Money, to three significant digits where there is less than a dollar's worth of it to round.
+
+    >>> dollars(1234.5), dollars(12.3456), dollars(0.0123456), dollars(0.0000012), dollars(0)
+    ('$1,234', '$12.35', '$0.0123', '$0.00000120', '$0')
+    """
+    if amount <= 0:
+        return "$0" if amount == 0 else f"{MINUS}{dollars(-amount)}"
+    if amount >= 1:
+        return f"${amount:,.2f}" if amount < 100 else f"${amount:,.0f}"
+    return f"${amount:.{2 - floor(log10(amount))}f}"
+
+
+def roughly(count: float) -> str:
+    """A number of things, to three significant digits.
+
+    >>> roughly(1234567), roughly(2.345e9), roughly(56.78)
+    ('1,230,000', '2,340,000,000', '56.8')
+    """
+    return f"{count:.3g}" if count < 100 else f"{float(f'{count:.3g}'):,.0f}"
+
+
+def size(count: int) -> str:
+    """Bytes, in the unit that a reader would choose.
+
+    >>> size(512), size(96_384), size(540_000_000)
+    ('512 B', '96.4 kB', '540 MB')
+    """
+    unit, value = next(((u, count / n) for u, n in _SIZES if count >= n), ("B", float(count)))
+    return f"{value:.3g} {unit}"
+
+
+_SIZES = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 _UNITS = (("s", 1), ("min", 60), ("h", 3600))
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from ..ledger import Ledger
 from ..lottery.card import Card
+from ..lottery.price import Rates
 from ..lottery.spec import Experiment
 from . import html, json, markdown, png
 from .collect import collect
@@ -20,9 +21,12 @@ class Written(NamedTuple):
     findings: Findings
 
 
-def write(ledger: Ledger, spec: Experiment, card: Card) -> Written:
-    """Write `report.html`, `report.json` and `report.md`, and `report.png` where arms drew pictures."""
-    findings = collect(ledger, spec, card)
+def write(ledger: Ledger, spec: Experiment, card: Card, rates: Rates | None = None) -> Written:
+    """Write `report.html`, `report.json` and `report.md`, and `report.png` where arms drew pictures.
+
+    With a section on cost where there are prices.
+    """
+    findings = collect(ledger, spec, card, rates)
     folder = f"{findings.run_id}/report/{findings.digest[:16]}"
     documents = {suffix: render(findings) for suffix, render in RENDERERS.items()}
     if pictures := png.render(findings):

@@ -1,0 +1,137 @@
+"""Cost in words and tables."""
+
+from .accounts import Cost, Interval, Payback, ticket
+from .numbers import NONE, dollars, roughly, size
+from .table import Table
+
+NAMES = {
+    "dense": "dense in fp32",
+    "dense-int8": "dense in int8",
+    "ticket": "as a ticket",
+    "ticket-int8": "as a ticket in int8",
+}
+"""How an arm is bought, by its name; another one is bought under its own."""
+MANY = {1_000_000: "a million", 1_000: "a thousand"}
+NOT_MEASURED = "not measured"
+
+
+def sentence(cost: Cost) -> str:
+    """The answer in one sentence: what a unit costs by each way, the search, and when that has paid for itself."""
+    spent = "the search cost " + _search(cost)
+    if cost.unit is None:
+        return f"What it costs to serve is not known ({cost.unpaid}); {spent}."
+    ways = ", ".join(f"{dollars(each.dollars.mean)} {NAMES.get(each.arm, each.arm)}" for each in cost.arms)
+    return f"{MANY[cost.per].capitalize()} {cost.unit}s cost {ways}; {spent} and {_pays(cost)}."
+
+
+def conditions(cost: Cost) -> str:
+    """Under what these figures hold."""
+    serve, search = cost.rates.serve, cost.rates.search
+    said = f"At {dollars(serve.dollars_per_hour)} an hour for {serve.name}{_dated(serve.date)}"
+    if search != serve:
+        said += f", and {dollars(search.dollars_per_hour)} for {search.name}, which searched"
+    if cost.unit is None:
+        return f"{said}."
+    replicas = " and ".join(sorted({_counted(each.replicas, "replica") for each in cost.arms}))
+    return (
+        f"{said}: {replicas} of {_counted(cost.threads or 1, 'thread')} on it at a time, each as fast as the one that "
+        f"was measured ({cost.machine}; {cost.how}). That they do not slow each other down is assumed, not measured."
+    )
+
+
+def arms(cost: Cost) -> Table:
+    """A row for each arm."""
+    unit, per = cost.unit or "unit", "1M" if cost.per == 1_000_000 else "1k"
+    return Table(
+        heads=[
+            "Arm",
+            "By",
+            "Status",
+            f"{unit.capitalize()}s / s",
+            f"$ per {per} {unit}s",
+            "Memory",
+            f"J per 1k {unit}s",
+        ],
+        numeric=[False, False, False, True, True, True, True],
+        rows=[
+            [
+                each.arm,
+                each.backend,
+                each.status,
+                roughly(each.units_per_second),
+                _between(each.dollars),
+                NONE if each.bytes is None else size(each.bytes),
+                NOT_MEASURED if each.joules is None else f"{each.joules:.3g}",
+            ]
+            for each in cost.arms
+        ],
+    )
+
+
+def search(cost: Cost) -> Table:
+    """A row for the trainings of each arm, and one for all."""
+    found = cost.search
+    rows = [
+        [
+            each.arm,
+            str(each.trainings),
+            f"{each.core_seconds / 3600:.3g}",
+            f"{each.gpu_seconds / 3600:.3g}",
+            _money(price),
+        ]
+        for each, price in zip(found.spent, found.dollars, strict=True)
+    ]
+    total = str(sum(each.trainings for each in found.spent))
+    rows.append(["all", total, f"{found.core_hours:.3g}", f"{found.gpu_hours:.3g}", _money(found.total)])
+    return Table(
+        heads=["Trained", "Trainings", "Core-hours", "GPU-hours", "$"],
+        numeric=[False, True, True, True, True],
+        rows=rows,
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+def _search(cost: Cost) -> str:
+    return "an unknown sum" if cost.search.total is None else dollars(cost.search.total)
+
+
+def _pays(cost: Cost) -> str:
+    if cost.payback is None:
+        return f"has not paid for itself: {cost.unpaid}"
+    found, best = cost.payback, NAMES.get(cost.payback.over, cost.payback.over)
+    if found.units is None:
+        return f"never pays for itself: {best} is as cheap as {_bought(found)}"
+    surely = found.units.low is None or found.units.high is not None
+    pays = "has paid for itself after" if surely else "may pay for itself after about"
+    said = f"{pays} {roughly(found.units.mean)} {cost.unit}s{_ends(found.units)} {_bought(found)}"
+    if found.days is None:
+        return f"{said} instead of {best}"
+    asked = f"{roughly(cost.rates.per_day or 0)} {cost.unit}s a day"
+    return f"{said} instead of {best}, that is {roughly(found.days.mean)} days at {asked}"
+
+
+def _bought(found: Payback) -> str:
+    return NAMES[found.ticket] if ticket(found.ticket) else found.ticket
+
+
+def _ends(units: Interval) -> str:
+    if units.low is None:
+        return ""
+    return f" [{roughly(units.low)}, {'perhaps never' if units.high is None else roughly(units.high)}]"
+
+
+def _between(interval: Interval) -> str:
+    if interval.low is None or interval.high is None:
+        return dollars(interval.mean)
+    return f"{dollars(interval.mean)} [{dollars(max(0.0, interval.low))}, {dollars(interval.high)}]"
+
+
+def _money(price: float | None) -> str:
+    return NONE if price is None else dollars(price)
+
+
+def _dated(date: str | None) -> str:
+    return f" ({date})" if date else ""

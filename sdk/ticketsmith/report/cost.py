@@ -1,0 +1,148 @@
+"""What a unit costs, what the search cost, and after how many units it has paid for itself. Formulas: docs/cost.md."""
+
+from collections.abc import Iterator
+
+from ..lottery.price import Rate, Rates
+from ..lottery.results import Served, ServedRow, Speed, Summary
+from .accounts import Arm, Cost, Interval, Payback, Search, Standing, ticket
+from .findings import Findings, Spent
+
+HOUR = 3600  # seconds
+PER = {"token": 1_000_000, "image": 1_000, "inference": 1_000_000}
+"""Units that a price is told for."""
+
+
+def cost(findings: Findings) -> Cost | None:
+    """The figures at the prices that were given; None where none were."""
+    if (rates := findings.rates) is None:
+        return None
+    speed = findings.speed
+    search = _search(findings.spent, rates.search, _cores(rates, speed))
+    if speed is None or speed.served is None:
+        reason = "no speed was measured" if speed is None else "speed was measured by a version that knew no unit"
+        return Cost(rates=rates, search=search, unpaid=reason)
+    served, cores = speed.served, rates.serve.cores or speed.machine.cores
+    per, many = PER[served.unit], {"cpu": max(1, cores // speed.machine.threads)}
+    arms = [
+        _arm(row, _standing(row, speed, findings), per, rates.serve, many.get(row.device, rates.serve.gpus))
+        for row in served.rows
+    ]
+    payback, unpaid = _payback(arms, served, search.total, rates)
+    return Cost(
+        rates=rates,
+        unit=served.unit,
+        per=per,
+        how=served.how,
+        machine=f"{speed.machine.cpu}, {speed.machine.device}",
+        cores=cores,
+        threads=speed.machine.threads,
+        batch_size=served.batch_size,
+        arms=arms,
+        search=search,
+        payback=payback,
+        unpaid=unpaid,
+    )
+
+
+def _cores(rates: Rates, speed: Speed | None) -> int | None:
+    """Cores of the machine that searched: those of its price, or of the machine that was measured where it is that."""
+    measured = speed.machine.cores if speed else None
+    return rates.search.cores or (measured if rates.search == rates.serve else None)
+
+
+def _search(spent: list[Spent], rate: Rate, cores: int | None) -> Search:
+    def priced(each: Spent) -> float | None:
+        if each.core_seconds and cores is None:
+            return None
+        by_core = each.core_seconds / HOUR * rate.dollars_per_hour / (cores or 1)
+        return by_core + each.gpu_seconds / HOUR * rate.dollars_per_hour / rate.gpus
+
+    dollars = [priced(each) for each in spent]
+    known = [each for each in dollars if each is not None]
+    return Search(
+        spent=spent,
+        dollars=dollars,
+        core_hours=sum(each.core_seconds for each in spent) / HOUR,
+        gpu_hours=sum(each.gpu_seconds for each in spent) / HOUR,
+        total=sum(known) if len(known) == len(dollars) else None,
+        cores=cores,
+    )
+
+
+def _arm(row: ServedRow, status: Standing, per: int, rate: Rate, replicas: int) -> Arm:
+    seconds = _interval(row.seconds)
+    return Arm(
+        arm=row.arm,
+        backend=row.backend,
+        status=status,
+        seconds=seconds,
+        replicas=replicas,
+        units_per_second=1 / seconds.mean,
+        dollars=_times(seconds, rate.dollars_per_hour / HOUR / replicas * per),
+        bytes=row.bytes,
+        joules=None if row.joules is None else 1000 * row.joules,
+    )
+
+
+def _standing(row: ServedRow, speed: Speed, findings: Findings) -> Standing:
+    """The verdict at the target: of an arm by its name, of one in int8 by its back-end."""
+    if row.arm == "dense":
+        return "baseline"
+    if row.arm.endswith("-int8"):
+        ours = row.arm == "ticket-int8"
+        judged = [q for q in speed.quantized if (q.ticket, q.backend) == (ours, row.backend)]
+        return judged[0].status if judged else "not judged"
+    verdict = findings.verdict(row.arm, findings.target)
+    return verdict.status if verdict else "not judged"
+
+
+def _payback(arms: list[Arm], served: Served, search: float | None, rates: Rates) -> tuple[Payback | None, str | None]:
+    """The payback, or why there is none. No ticket that has not passed saves anything; dense may be had unjudged."""
+    others = [each for each in arms if not ticket(each.arm) and each.status not in ("FAIL", "INVALID")]
+    passed = [each for each in arms if ticket(each.arm) and each.status == "PASS"]
+    if not passed:
+        stand = ", ".join(f"{each.arm} is {each.status}" for each in arms if ticket(each.arm))
+        said = f"no ticket passes the gate ({stand})" if stand else "no ticket was timed"
+        return None, f"{said}, so that no saving is claimed"
+    if search is None:
+        return None, "the cores of the machine that searched are not known"
+    ours, theirs = (min(some, key=lambda each: each.dollars.mean) for some in (passed, others))
+    saved = _saved(ours, theirs, served, rates.serve)
+    units = _units(saved, search)
+    days = _times(units, 1 / rates.per_day) if units and rates.per_day else None
+    return Payback(ticket=ours.arm, over=theirs.arm, saved=saved, units=units, days=days), None
+
+
+def _saved(ours: Arm, theirs: Arm, served: Served, rate: Rate) -> Interval:
+    """Dollars saved by a unit. Where replicas are not as many, nothing is paired: the ends are the worst ones."""
+    second, row = rate.dollars_per_hour / HOUR, served.row(ours.arm)
+    if row and ours.replicas == theirs.replicas:
+        return _times(_interval(row.saved[theirs.arm]), second / ours.replicas)
+    pairs = ((a / theirs.replicas, b / ours.replicas) for a, b in _ends(theirs.seconds, ours.seconds))
+    mean, low, high = (second * (a - b) for a, b in pairs)
+    return Interval(mean=mean, low=low, high=high)
+
+
+def _ends(theirs: Interval, ours: Interval) -> Iterator[tuple[float, float]]:
+    """Means, and both ends of their difference; of a single repetition there are means alone."""
+    yield theirs.mean, ours.mean
+    for a, b in ((theirs.low, ours.high), (theirs.high, ours.low)):
+        yield theirs.mean if a is None else a, ours.mean if b is None else b
+
+
+def _units(saved: Interval, search: float) -> Interval | None:
+    """Units until so many dollars are saved; None: never."""
+    if saved.mean <= 0:
+        return None
+    low = None if saved.high is None else search / saved.high
+    high = None if saved.low is None or saved.low <= 0 else search / saved.low
+    return Interval(mean=search / saved.mean, low=low, high=high)
+
+
+def _interval(summary: Summary) -> Interval:
+    return Interval(mean=summary.mean, low=summary.low, high=summary.high)
+
+
+def _times(interval: Interval, factor: float) -> Interval:
+    low, high = (None if end is None else factor * end for end in (interval.low, interval.high))
+    return Interval(mean=factor * interval.mean, low=low, high=high)
