@@ -28,9 +28,12 @@ def rates(price: str | None, prices: str | None, per_day: float | None) -> Rates
             raise UsageError("--requests-per-day needs a price", MORE)
         return None
     listed = None if prices is None else read(prices)
-    serve = _typed(price) or _listed(price, listed)
+    serve = (_typed(price) if price is not None else None) or _listed(price, listed)
     search = _rate(listed.search, listed) if listed and listed.search else serve
-    return Rates(serve=serve, search=search, per_day=per_day)
+    try:
+        return Rates(serve=serve, search=search, per_day=per_day)
+    except ValidationError:
+        raise UsageError(f"--requests-per-day: expected a number above 0, got {per_day}", MORE) from None
 
 
 def read(path: str) -> Prices:
@@ -64,10 +67,10 @@ def _problems(error: ValidationError) -> Iterator[str]:
             yield f"{path or 'the list'}: {each['msg'].removeprefix('Input should be ')}, got {str(each['input'])[:60]}"
 
 
-def _typed(price: str | None) -> Rate | None:
+def _typed(price: str) -> Rate | None:
     """A price that is a number. Raises UsageError for one that cannot be."""
     try:
-        dollars = float(price or "")
+        dollars = float(price)
     except ValueError:
         return None
     try:

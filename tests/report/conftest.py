@@ -63,6 +63,8 @@ class Fake:
     int8_ticket: float | None = None
     """Ratio of the ticket in int8 to dense in int8; None: it was not timed."""
     """The gate's verdict on it; None: it was not judged."""
+    served: results.Served | None = None
+    """The unit that is paid for; None: a version that did not time it."""
     reckons: bool = True
     """Whether verdicts say what calibration error chance alone gives; those of older versions do not."""
     diverged: Mapping[tuple[str, int], int] = field(default_factory=dict)
@@ -117,7 +119,8 @@ def _files(step: Step, fake: Fake, spec: Experiment) -> tuple[dict[str, bytes], 
     if isinstance(step, Gate):
         return {"verdict.json": _dump(_verdict(step, fake, spec))}, {}
     if isinstance(step, Benchmark):
-        return {}, {"speed.json": _dump(with_int8(_speed(fake), fake) if fake.int8 else _speed(fake))}
+        speed = with_int8(_speed(fake), fake) if fake.int8 else _speed(fake)
+        return {}, {"speed.json": _dump(speed.model_copy(update={"served": fake.served}))}
     return {"made.txt": step.key.encode()}, {}
 
 

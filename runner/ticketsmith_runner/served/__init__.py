@@ -31,7 +31,7 @@ FEW = FEWEST * LEAST
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is made, and who makes it."""
+    """Units to be made, and who makes them."""
 
     maker: Maker
     unit: str

@@ -126,6 +126,5 @@ def repeated(processes: Sequence[Rounds], units: int) -> list[float]:
 
 def energy(spent: Sequence[Mapping[str, float]], calls: Mapping[str, int], units: int) -> dict[str, float]:
     """Joules of a unit by arm, over all processes; nothing where one of them could not measure."""
-    if not spent or not all(spent):
-        return {}
-    return {arm: sum(each[arm] for each in spent) / (count * units) for arm, count in calls.items() if count}
+    metered = [arm for arm in calls if spent and all(arm in each for each in spent)]
+    return {arm: sum(each[arm] for each in spent) / (calls[arm] * units) for arm in metered}

@@ -1,6 +1,6 @@
 """Cost in words and tables."""
 
-from .accounts import Cost, Interval, Payback, ticket
+from .accounts import Cost, Interval, Payback
 from .numbers import NONE, dollars, roughly, size
 from .table import Table
 
@@ -103,7 +103,7 @@ def _pays(cost: Cost) -> str:
         return f"has not paid for itself: {cost.unpaid}"
     found, best = cost.payback, NAMES.get(cost.payback.over, cost.payback.over)
     if found.units is None:
-        return f"never pays for itself: {best} is as cheap as {_bought(found)}"
+        return f"never pays for itself: {best} is no dearer than {_bought(found).removeprefix('as ')}"
     surely = found.units.low is None or found.units.high is not None
     pays = "has paid for itself after" if surely else "may pay for itself after about"
     said = f"{pays} {roughly(found.units.mean)} {cost.unit}s{_ends(found.units)} {_bought(found)}"
@@ -114,7 +114,7 @@ def _pays(cost: Cost) -> str:
 
 
 def _bought(found: Payback) -> str:
-    return NAMES[found.ticket] if ticket(found.ticket) else found.ticket
+    return NAMES[found.ticket]
 
 
 def _ends(units: Interval) -> str:
