@@ -43,6 +43,7 @@ BESIDE = {
     "ticketsmith.lottery.examination": "what a check of a task writes",
     "ticketsmith.ledger": "carries bytes, and verifies that they are those that were written",
     "ticketsmith.lottery.choices": "names that a spec may hold; the spec is in the run id itself",
+    "ticketsmith.lottery.price": "prices, for the report",
     "ticketsmith.lottery.scan": "read by the report alone",
     "ticketsmith.plans": "refuses another plan than the run's; what is held is in the stored spec",
     "ticketsmith.report": "shows numbers that are there",

@@ -97,8 +97,8 @@ def test_an_image_is_the_whole_sampler(written) -> None:
     assert found.how == "sample(): 3 images, 10 calls of the network in batches of 3"
     assert arms(found) == {"dense": "pytorch", "ticket": "operators"}
     dense, ticket = found.rows
-    assert dense.saved == {} and ticket.saved["dense"].n == 2 == dense.seconds.n
-    assert ticket.saved["dense"].mean == pytest.approx(dense.seconds.mean - ticket.seconds.mean)
+    assert dense.ratios == [] and dense.seconds.n == 2 == ticket.seconds.n
+    assert ticket.ratios[0].ratio == pytest.approx(dense.seconds.mean / ticket.seconds.mean)
 
 
 def test_an_image_of_a_decoder_is_the_part_that_is_called() -> None:
@@ -181,7 +181,10 @@ def test_a_token_is_one_of_a_decoder_with_its_cache() -> None:
     assert found.how == "25 tokens after a prompt of 8, the prompt's time among theirs"
     assert set(arms(found)) == {"dense", "dense-int8", "ticket", "ticket-int8"}
     assert arms(found)["dense"] in ("runtime", "pytorch") and arms(found)["ticket"] == "ticket"
-    assert all(row.bytes for row in found.rows) and set(found.rows[2].saved) == {"dense", "dense-int8"}
+    assert all(row.bytes for row in found.rows) and {ratio.to for ratio in found.rows[2].ratios} == {
+        "dense",
+        "dense-int8",
+    }
 
 
 @pytest.mark.skipif(not HOST.has(*AVX2.features), reason="the runtime's code needs AVX2")
@@ -219,9 +222,11 @@ def test_forward_passes_are_those_that_were_timed(subject_for, chain) -> None:
     latencies = [{2: {name: [[s * n, s * n, 9.0]] * 3 for name, s in seconds.items()}} for n in (1.0, 1.2, 1.4)]
     found = inferences(2, latencies, kinds, forwards, subject, [{"ours": 18.0}] * 3)
     assert arms(found) == {"dense": "fast", "ticket": "ours"}
-    assert found.row("dense").seconds.mean == pytest.approx(2.0 * 1.2 / 2)  # type: ignore[union-attr]
+    mean = (1.0 * 1.2 * 1.4) ** (1 / 3)
+    assert found.row("dense").seconds.mean == pytest.approx(2.0 * mean / 2)  # type: ignore[union-attr]
     ours = found.row("ticket")
-    assert ours and ours.seconds.n == 3 and ours.saved["dense"].mean == pytest.approx(1.0 * 1.2 / 2)
+    assert ours and ours.seconds.n == 3 and found.ratio("ticket", "dense") == ours.ratios[0]
+    assert (ours.ratios[0].ratio, ours.ratios[0].low) == (pytest.approx(2), pytest.approx(2)), "processes differ alike"
     assert ours.joules == pytest.approx(3 * 18 / (27 * 2)) and found.row("dense").joules is None  # type: ignore[union-attr]
 
 
@@ -230,10 +235,18 @@ def test_a_single_process_has_its_rounds_for_repetitions() -> None:
     assert repeated([[[2.0], [4.0], [9.0]], [[6.0]]], units=2) == [2.0, 3.0]
 
 
-def test_what_is_saved_is_paired() -> None:
+def test_a_slow_process_that_slows_all_arms_widens_no_ratio() -> None:
     ways = [Way(arm=arm, backend=arm, call=lambda: None, bytes=None) for arm in ("ticket", "dense")]
-    dense, ticket = rows(ways, {"dense": [1.0, 5.0, 9.0], "ticket": [0.5, 4.5, 8.5]}, {})
-    assert (dense.arm, ticket.saved["dense"].low, ticket.saved["dense"].high) == ("dense", 0.5, 0.5)
+    dense, ticket = rows(ways, {"dense": [1.0, 4.0, 16.0], "ticket": [0.5, 2.0, 8.0]}, {})
+    assert (dense.arm, dense.seconds.mean, dense.ratios) == ("dense", pytest.approx(4), [])
+    assert dense.seconds.low and dense.seconds.low < 1 and ticket.ratios[0].to == "dense"
+    assert (ticket.ratios[0].low, ticket.ratios[0].high) == (pytest.approx(2), pytest.approx(2))
+
+
+def test_a_single_repetition_has_no_interval() -> None:
+    ways = [Way(arm=arm, backend=arm, call=lambda: None, bytes=None) for arm in ("ticket", "dense")]
+    dense, ticket = rows(ways, {"dense": [1.0], "ticket": [0.5]}, {})
+    assert dense.seconds.low is None and ticket.ratios[0].ratio == 2
 
 
 def test_what_is_stored_shrinks_with_the_mask(subject_for, chain) -> None:

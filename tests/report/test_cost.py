@@ -8,7 +8,7 @@ import pytest
 
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.price import Rate, Rates
-from ticketsmith.lottery.results import Served, ServedRow, Summary
+from ticketsmith.lottery.results import Ratio, Served, ServedRow, Summary
 from ticketsmith.lottery.steps import Benchmark, Step, Train
 from ticketsmith.report import bill, collect
 from ticketsmith.report.cost import cost
@@ -17,7 +17,7 @@ from ticketsmith.report.json import render as as_json
 from ticketsmith.report.markdown import render as markdown
 from ticketsmith.runs import steps
 
-from .conftest import Run, summary
+from .conftest import Run
 
 DOLLARS, CORES = 0.36, 2
 SERVE = Rate(name="small", date="2026-11-30", dollars_per_hour=DOLLARS)
@@ -32,18 +32,15 @@ def served(unit: str = "token", **changed: Any) -> Served:
     backends = {"dense-int8": "small", "ticket-int8": "ticket-int8"}
 
     def row(arm: str) -> ServedRow:
-        saved = {to: _summed(seconds[to] - seconds[arm]) for to in seconds if "ticket" not in to and to != arm}
-        one = summary([seconds[arm]] * 4, 1e-4)
+        others = [to for to in seconds if "ticket" not in to and to != arm]
+        ratios = [Ratio(to=to, ratio=(r := seconds[to] / seconds[arm]), low=0.9 * r, high=1.1 * r) for to in others]
+        one = Summary(mean=seconds[arm], se=None, low=0.95 * seconds[arm], high=1.05 * seconds[arm], n=4)
         return ServedRow(
-            arm=arm, backend=backends.get(arm, "runtime"), seconds=one, saved=saved, bytes=1000, joules=0.002
+            arm=arm, backend=backends.get(arm, "runtime"), seconds=one, ratios=ratios, bytes=1000, joules=0.002
         )
 
     how = "32 tokens after a prompt of 16"
     return Served(unit=unit, batch_size=1, how=how, rows=[row(arm) for arm in seconds])  # type: ignore[arg-type]
-
-
-def _summed(mean: float, half: float = 1e-4) -> Summary:
-    return Summary(mean=mean, se=half / 3, low=mean - half, high=mean + half, n=4)
 
 
 def priced(run: Run, rates: Rates = RATES) -> Any:
@@ -89,11 +86,17 @@ def test_every_figure_of_a_report_follows_from_its_inputs(build: Callable[..., R
     assert search["core_hours"] == pytest.approx(sum(hours.values())) and search["gpu_hours"] == 0
     rows, paid = {row["arm"]: row for row in found["rows"]}, report["payback"]
     assert (paid["ticket"], paid["over"]) == ("ticket", "dense-int8")
+    ratio = next(each for each in rows["ticket"]["ratios"] if each["to"] == "dense-int8")
+    assert paid["speed"] == {"mean": ratio["ratio"], "low": ratio["low"], "high": ratio["high"]}
+    theirs = {end: second / replicas * rows["dense-int8"]["seconds"][end] for end in ("mean", "low", "high")}
+    corners = [theirs[one] * (1 - 1 / ratio[other]) for one in ("low", "high") for other in ("low", "high")]
+    saved = {"mean": theirs["mean"] * (1 - 1 / ratio["ratio"]), "low": min(corners), "high": max(corners)}
+    ours = second / replicas * rows["ticket"]["seconds"]["mean"]
+    assert saved["mean"] == pytest.approx(theirs["mean"] - ours)
     for end, other in (("mean", "mean"), ("low", "high"), ("high", "low")):
-        saved = second / replicas * rows["ticket"]["saved"]["dense-int8"][end]
-        assert paid["saved"][end] == pytest.approx(saved)
-        assert paid["units"][other] == pytest.approx(search["total"] / saved)
-        assert paid["days"][other] == pytest.approx(search["total"] / saved / 1e6)
+        assert paid["saved"][end] == pytest.approx(saved[end])
+        assert paid["units"][other] == pytest.approx(search["total"] / saved[end])
+        assert paid["days"][other] == pytest.approx(search["total"] / saved[end] / 1e6)
 
 
 def _read(ledger: Ledger, step: Step, name: str) -> Any:
@@ -160,16 +163,8 @@ def test_a_saving_that_is_not_sure_may_never_pay(build: Callable[..., Run]) -> N
 
 def test_one_repetition_has_no_interval(build: Callable[..., Run]) -> None:
     alone = served(dense_int8=None)
-    bare = {"se": None, "low": None, "high": None, "n": 1}
-    rows = [
-        row.model_copy(
-            update={
-                "seconds": row.seconds.model_copy(update=bare),
-                "saved": {to: each.model_copy(update=bare) for to, each in row.saved.items()},
-            }
-        )
-        for row in alone.rows
-    ]
+    bare = {"low": None, "high": None, "n": 1}
+    rows = [row.model_copy(update={"seconds": row.seconds.model_copy(update=bare)}) for row in alone.rows]
     found = priced(build(served=alone.model_copy(update={"rows": rows})))
     assert found.payback and found.payback.units and (found.payback.units.low, found.payback.units.high) == (None, None)
     assert "has paid for itself after" in (said := bill.sentence(found)) and "[" not in said
@@ -200,7 +195,7 @@ def test_arms_on_a_gpu_and_on_cores_are_held_against_each_other_in_dollars(build
     found = priced(build(served=mixed.model_copy(update={"rows": rows})))
     assert [arm.replicas for arm in found.arms] == [1, 2] and found.payback
     assert found.payback.saved.mean == pytest.approx(DOLLARS / 3600 * (4e-3 - 1e-3 / 2))
-    assert found.payback.saved.low == pytest.approx(DOLLARS / 3600 * (3.9e-3 - 1.1e-3 / 2))
+    assert found.payback.saved.low == pytest.approx(0.95 * DOLLARS / 3600 * 4e-3 * (1 - 0.5 / (0.9 * 4)))
 
 
 def test_prices_are_part_of_a_report_and_not_of_the_run(build: Callable[..., Run]) -> None:

@@ -5,18 +5,19 @@ An arm has the fastest way that it was found to have: dense and ticket alike.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import exp, log
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from ticketsmith.lottery.results import Refusal, ServedRow, Summary
+from ticketsmith.lottery.results import Ratio, Refusal, ServedRow, Summary
 from ticketsmith.lottery.spec import BenchmarkOptions
 
 from ..backends import Kind
 from ..energy import Joules, meter, unmetered
 from ..statistics import summary
-from ..timing import Rounds, measure
+from ..timing import Rounds, measure, ratio
 
 DENSE, DENSE_INT8, TICKET, TICKET_INT8 = ARMS = ("dense", "dense-int8", "ticket", "ticket-int8")
 
@@ -104,8 +105,8 @@ def rows(
         ServedRow(
             arm=way.arm,
             backend=way.backend,
-            seconds=summary(repetitions[way.arm]),
-            saved={to: _saved(repetitions[to], repetitions[way.arm]) for to in opponents if to != way.arm},
+            seconds=_mean(repetitions[way.arm]),
+            ratios=[_ratio(to, repetitions[to], repetitions[way.arm]) for to in opponents if to != way.arm],
             device=way.device,
             bytes=way.bytes,
             joules=joules.get(way.arm) if way.device == "cpu" else None,
@@ -114,8 +115,17 @@ def rows(
     ]
 
 
-def _saved(theirs: Sequence[float], ours: Sequence[float]) -> Summary:
-    return summary([a - b for a, b in zip(theirs, ours, strict=True)])
+def _mean(seconds: Sequence[float]) -> Summary:
+    """The geometric mean, whose interval one slow process does not make that of a mean of sums."""
+    found = summary([log(each) for each in seconds])
+    low, high = (None if end is None else exp(end) for end in (found.low, found.high))
+    return Summary(mean=exp(found.mean), se=None, low=low, high=high, n=found.n)
+
+
+def _ratio(to: str, theirs: Sequence[float], ours: Sequence[float]) -> Ratio:
+    both = ([[[seconds] for seconds in each]] for each in (theirs, ours))  # as the rounds of one process
+    middle, low, high = ratio(*both)
+    return Ratio(to=to, ratio=middle, low=low, high=high)
 
 
 def repeated(processes: Sequence[Rounds], units: int) -> list[float]:

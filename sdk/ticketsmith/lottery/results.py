@@ -347,14 +347,15 @@ class Quantized(Record):
 
 
 class ServedRow(Record):
-    """An arm at what it is used for. Summaries are of seconds for one unit, over processes or, of one, its rounds."""
+    """An arm at what it is used for."""
 
     arm: str
     """`dense`, `dense-int8`, `ticket`, `ticket-int8`; any other one is a network of its own, such as a smaller one."""
     backend: str
     seconds: Summary
-    saved: dict[str, Summary] = {}
-    """Seconds less than each arm that is no ticket, paired by process. Null ends: there was one repetition."""
+    """For a unit: geometric mean over processes, or of one over its rounds. Null ends: there was one repetition."""
+    ratios: list[Ratio] = []
+    """Speed over each arm that is no ticket, `to` its name; paired, so that it is the ratio of the two means."""
     device: str = "cpu"
     bytes: int | None = None
     """Bytes of its weights as they are stored; of a decoder with its code and its cache of keys and values."""
@@ -377,6 +378,11 @@ class Served(Record):
     def row(self, arm: str) -> ServedRow | None:
         """The row of an arm, where it was timed."""
         return next((row for row in self.rows if row.arm == arm), None)
+
+    def ratio(self, arm: str, to: str) -> Ratio | None:
+        """The speed of one arm over that of another."""
+        row = self.row(arm)
+        return next((ratio for ratio in row.ratios if ratio.to == to), None) if row else None
 
 
 class Speed(Record):

@@ -12,7 +12,7 @@ FORMULAS = {
     "replicas": "max(1, floor(cores / threads)); on a GPU, gpus",
     "dollars": "serve.dollars_per_hour / 3600 / replicas * seconds * per",
     "search": "core_hours * search.dollars_per_hour / cores + gpu_hours * search.dollars_per_hour / gpus",
-    "saved": "serve.dollars_per_hour / 3600 * (seconds / replicas of `over` - seconds / replicas of `ticket`)",
+    "saved": "dollars / per of `over` * (1 - replicas of `over` / replicas of `ticket` / speed)",
     "break_even": "search.total / saved",
     "days": "break_even / per_day",
 }
@@ -64,8 +64,10 @@ class Payback(Record):
 
     ticket: str
     over: str
+    speed: Interval
+    """Of the ticket, over that arm's."""
     saved: Interval
-    """Dollars for one unit."""
+    """Dollars for one unit; the ends are the farthest that both of its intervals allow."""
     units: Interval | None
     """Null: never, for nothing is saved."""
     days: Interval | None

@@ -1,7 +1,5 @@
 """What a unit costs, what the search cost, and after how many units it has paid for itself. Formulas: docs/cost.md."""
 
-from collections.abc import Iterator
-
 from ..lottery.price import Rate, Rates
 from ..lottery.results import Served, ServedRow, Speed, Summary
 from .accounts import Arm, Cost, Interval, Payback, Search, Standing, ticket
@@ -107,27 +105,22 @@ def _payback(arms: list[Arm], served: Served, search: float | None, rates: Rates
     if search is None:
         return None, "the cores of the machine that searched are not known"
     ours, theirs = (min(some, key=lambda each: each.dollars.mean) for some in (passed, others))
-    saved = _saved(ours, theirs, served, rates.serve)
+    found = served.ratio(ours.arm, theirs.arm)
+    assert found, "every ticket is held against every arm that is none"
+    speed = Interval(mean=found.ratio, low=found.low, high=found.high)
+    price = _times(theirs.dollars, 1 / PER[served.unit])
+    saved = _saved(price, speed, theirs.replicas / ours.replicas)
     units = _units(saved, search)
     days = _times(units, 1 / rates.per_day) if units and rates.per_day else None
-    return Payback(ticket=ours.arm, over=theirs.arm, saved=saved, units=units, days=days), None
+    return Payback(ticket=ours.arm, over=theirs.arm, speed=speed, saved=saved, units=units, days=days), None
 
 
-def _saved(ours: Arm, theirs: Arm, served: Served, rate: Rate) -> Interval:
-    """Dollars saved by a unit. Where replicas are not as many, nothing is paired: the ends are the worst ones."""
-    second, row = rate.dollars_per_hour / HOUR, served.row(ours.arm)
-    if row and ours.replicas == theirs.replicas:
-        return _times(_interval(row.saved[theirs.arm]), second / ours.replicas)
-    pairs = ((a / theirs.replicas, b / ours.replicas) for a, b in _ends(theirs.seconds, ours.seconds))
-    mean, low, high = (second * (a - b) for a, b in pairs)
-    return Interval(mean=mean, low=low, high=high)
-
-
-def _ends(theirs: Interval, ours: Interval) -> Iterator[tuple[float, float]]:
-    """Means, and both ends of their difference; of a single repetition there are means alone."""
-    yield theirs.mean, ours.mean
-    for a, b in ((theirs.low, ours.high), (theirs.high, ours.low)):
-        yield theirs.mean if a is None else a, ours.mean if b is None else b
+def _saved(price: Interval, speed: Interval, replicas: float) -> Interval:
+    """Dollars saved by a unit, from what it costs by the other arm; `replicas`: of that, for each of ours."""
+    prices, speeds = ([end for end in (each.low, each.high) if end is not None] for each in (price, speed))
+    ends = [dollars * (1 - replicas / ratio) for dollars in prices for ratio in speeds]
+    mean = price.mean * (1 - replicas / speed.mean)
+    return Interval(mean=mean, low=min(ends, default=None), high=max(ends, default=None))
 
 
 def _units(saved: Interval, search: float) -> Interval | None:
