@@ -50,7 +50,7 @@ def blocks(text: str) -> list[Block]:
 
 README, *MORE = (
     [block for block in blocks((ROOT / name).read_text()) if block.commands]
-    for name in ("README.md", "docs/cluster.md", "docs/certificates.md", "docs/tasks.md", "benchmarks/README.md")
+    for name in ("README.md", "docs/cluster.md", "docs/certificates.md", "docs/cost.md", "docs/tasks.md", "benchmarks/README.md")
 )
 
 

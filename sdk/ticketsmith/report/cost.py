@@ -83,14 +83,15 @@ def _arm(row: ServedRow, status: Standing, per: int, rate: Rate, replicas: int) 
 
 
 def _standing(row: ServedRow, speed: Speed, findings: Findings) -> Standing:
-    """The verdict at the target: of an arm by its name, of one in int8 by its back-end."""
+    """The verdict that concludes the run: of an arm by its name, of one in int8 by its back-end."""
     if row.arm == "dense":
         return "baseline"
     if row.arm.endswith("-int8"):
         ours = row.arm == "ticket-int8"
         judged = [q for q in speed.quantized if (q.ticket, q.backend) == (ours, row.backend)]
         return judged[0].status if judged else "not judged"
-    verdict = findings.verdict(row.arm, findings.target)
+    end = findings.concluding
+    verdict = findings.verdict(row.arm, end.level if end else findings.target)
     return verdict.status if verdict else "not judged"
 
 
