@@ -1,4 +1,4 @@
-"""What an hour of a machine costs, as a user says it. Nothing is priced unless somebody did."""
+"""Prices of machines by the hour, as a user says them. Nothing is priced unless somebody did."""
 
 from datetime import date as Day
 from typing import Annotated

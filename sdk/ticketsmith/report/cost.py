@@ -1,4 +1,4 @@
-"""What a unit costs, what the search cost, and after how many units it has paid for itself. Formulas: docs/cost.md."""
+"""Cost of a unit and of the search, and the units after which that has paid for itself. Formulas: docs/cost.md."""
 
 from ..lottery.price import Rate, Rates
 from ..lottery.results import Served, ServedRow, Speed, Summary
