@@ -93,7 +93,10 @@ class Sampler:
 def sampler(
     task: Task, subject: Subject, make: Callable[[], nn.Module], wanted: Collection[str]
 ) -> tuple[Sampler, Calls]:
-    """Sampler of the task's images, and its calls. Raises NotApplicable if it calls several parts, or in batches of several sizes."""
+    """Sampler of the task's images, and its calls.
+
+    Raises NotApplicable if it calls several parts, or in batches of several sizes.
+    """
     draw = partial(drawn, task)
     found, other = called(subject.dense, draw), called(subject.dense, partial(draw, seed=OTHER))
     whole = not found.name and alike(found.inputs, subject.inputs)

@@ -17,8 +17,8 @@ from ..lottery.spec import Experiment
 from ..lottery.steps import Benchmark, Gate
 from ..machine import cpu, fingerprint, versions
 from ..report.narrow import Fitted
-from ..report.opponents import left_in_fp32
 from ..report.numbers import roughly
+from ..report.opponents import left_in_fp32
 from ..report.speed import label
 from ..runs import steps
 from ..specs import remeasured
