@@ -7,7 +7,7 @@ from typing import Any
 
 from ticketsmith.lottery.chains import stops, undecided
 from ticketsmith.lottery.imp import imp
-from ticketsmith.lottery.steps import Benchmark, Gate, Prune, Report, Step
+from ticketsmith.lottery.steps import Benchmark, Gate, Prune, Report, Step, Train
 
 from .context import Context
 from .execute import execute
@@ -61,9 +61,14 @@ def _ready(steps: list[Step], done: set[str], started: set[str], gated: bool) ->
         before = steps[: steps.index(step)]
         if isinstance(step, Benchmark | Report) and any(other.key not in done for other in before):
             continue
-        if gated and isinstance(step, Prune) and any(g.key not in done for g in before if _gates(g, step)):
+        if gated and _waits(step) and any(g.key not in done for g in before if _gates(g, step)):
             continue
         yield step
+
+
+def _waits(step: Step) -> bool:
+    """True for what a FAIL before it would save: a round, and the ladder, which is for the target."""
+    return isinstance(step, Prune) or (isinstance(step, Train) and step.rung is not None)
 
 
 def _gates(gate: Step, step: Step) -> bool:

@@ -79,7 +79,7 @@ def test_one_that_passes_in_no_more_time_is_to_be_taken(build: Build) -> None:
     findings = climbed(build, statuses={"half-long": "PASS", "double": "PASS"})
     assert said(findings).startswith("ADOPT at ") and said(findings).endswith(
         "; but a smaller dense network is as good and no slower: take that "
-        "(Dense 1/2x long, 2,560 weights, hidden=[25], 1.40x the ticket's speed, PASS)."
+        "(Dense 1/2x long, 2,560 weights, hidden=[25], 1.40x the ticket's speed at batch 256, PASS)."
     )
 
 

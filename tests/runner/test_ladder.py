@@ -10,20 +10,31 @@ import torch
 
 from ticketsmith import cards
 from ticketsmith.errors import UsageError
-from ticketsmith.lottery.ladder import RUNGS, updates
+from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.ladder import LONG, RUNGS, updates
 from ticketsmith.lottery.results import Speed, TrainMetrics, Verdict
 from ticketsmith.lottery.schedule import rounds
-from ticketsmith.lottery.steps import Train
+from ticketsmith.lottery.steps import Gate, Train
 from ticketsmith.report import collect
 from ticketsmith.specs import merge, read_spec
 from ticketsmith_runner import ladder
 from ticketsmith_runner.planner import prepare, settled
 from ticketsmith_runner.steps.train import _start, _training
 from ticketsmith_runner.tensors import unpack
+from ticketsmith_runner.walk import _ready
 
 from .conftest import TINY, Run
 
-ASKED = {"controls": ["smaller"], "options": {"hidden": [60, 20]}, "pruning": {"sparsity": 0.6, "fraction": 0.4}}
+ARMS = [name + end for name in RUNGS for end in ("", LONG)]
+ASKED: dict[str, Any] = {
+    "controls": ["smaller"],
+    "options": {"hidden": [60, 20]},
+    "pruning": {"sparsity": 0.6, "fraction": 0.4},
+}
+    "controls": ["smaller"],
+    "options": {"hidden": [60, 20]},
+    "pruning": {"sparsity": 0.6, "fraction": 0.4},
+}
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +167,17 @@ def test_what_is_drawn_for_a_rung_is_no_other_arms(climbed: Run) -> None:
     drawn = [climbed.context.network(f"rung/{name}", 0, "smaller") for name in RUNGS]
     first = [next(network.parameters()).detach().numpy() for network in drawn]
     assert not np.array_equal(first[0], first[1]) and not np.array_equal(first[1], first[2])
+
+
+def test_where_a_fail_may_end_the_rounds_the_ladder_waits_for_the_gates_before_it() -> None:
+    """Elsewhere it trains as soon as there is room."""
+    spec = read_spec(None, merge(TINY, ASKED | {"stop_on_fail": True}))
+    steps = list(imp(spec))
+    done = {step.key for step in steps if step.level < 2 and step.arm in ("dense", "ticket")}
+    before = done - {step.key for step in steps if isinstance(step, Gate)}
+    for gated, there, arms in ((True, before, set()), (True, done, set(ARMS)), (False, before, set(ARMS))):
+        found = _ready(steps, there, there, gated)
+        assert {step.arm for step in found if isinstance(step, Train) and step.rung} == arms
 
 
 def trained(run: Run) -> Iterator[Train]:

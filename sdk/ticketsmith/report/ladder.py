@@ -84,7 +84,7 @@ def instead(findings: Findings) -> str:
 def _facts(step: Step) -> str:
     assert step.speed is not None, "it was timed"
     options = ", ".join(f"{name}={json.dumps(value)}" for name, value in step.arm.options.items())
-    speed = f"{times(step.speed.ticket.ratio)} the ticket's speed"
+    speed = f"{times(step.speed.ticket.ratio)} the ticket's speed at batch {step.speed.batch_size}"
     facts = (step.name, f"{step.verdict.kept:,} weights", options, speed, step.verdict.status)
     return ", ".join(each for each in facts if each)
 
@@ -136,7 +136,7 @@ def _equal_time(findings: Findings) -> list[str]:
     if weights is None:
         return []
     ticket = findings.verdict("ticket", findings.target)
-    share = f", {times(weights / ticket.kept)} the ticket's" if ticket else ""
+    share = f", {times(weights / ticket.kept)} the ticket's," if ticket else ""
     return [f"Read off between those timed, one of about {weights:,.0f} weights{share} would take the ticket's time."]
 
 
