@@ -20,7 +20,7 @@ from ticketsmith_runner.served.images import called, drawn, sampler, standing
 from ticketsmith_runner.served.inferences import inferences
 from ticketsmith_runner.served.stored import stored
 from ticketsmith_runner.served.tokens import anew, speaker
-from ticketsmith_runner.served.ways import Way, arm_of, repeated, rows
+from ticketsmith_runner.served.ways import Way, arm_of, arms_of, repeated, rows
 from ticketsmith_runner.subject import Subject
 from ticketsmith_runner.tasks import Task
 from ticketsmith_runtime.kernels._isa import AVX2
@@ -115,13 +115,13 @@ def test_an_image_of_a_decoder_is_the_part_that_is_called() -> None:
 def test_a_back_end_draws_what_its_network_draws(written) -> None:
     task = written(WHOLE)
     subject = subject_of(task, pairs(task))
-    draws, calls = sampler(task, subject, partial(task.model, {}), ["pytorch", "operators"])
+    draws = sampler(task, subject, partial(task.model, {}), ["pytorch", "operators"])
     ways, _ = draws.ways()
     expected = {"dense": drawn(task, subject.dense), "ticket": drawn(task, subject.masked)}
     for way in ways:
         assert torch.allclose(torch.stack(list(way.call())), torch.stack(expected[way.arm]), atol=1e-5)  # type: ignore[call-overload]
     assert not torch.allclose(torch.stack(expected["dense"]), torch.stack(expected["ticket"]), atol=1e-3)
-    assert calls.count == 10 and len(calls.inputs[0]) == 30
+    assert draws.calls.count == 10 and len(draws.calls.inputs[0]) == 30
 
 
 def test_a_call_is_answered_by_the_back_end_alone() -> None:
@@ -220,7 +220,7 @@ def test_forward_passes_are_those_that_were_timed(subject_for, chain) -> None:
     forwards = {name: Forward(lambda batch: batch) for name in kinds}
     seconds = {"slow": 4.0, "fast": 2.0, "ours": 1.0, "control": 0.1}
     latencies = [{2: {name: [[s * n, s * n, 9.0]] * 3 for name, s in seconds.items()}} for n in (1.0, 1.2, 1.4)]
-    found = inferences(2, latencies, kinds, forwards, subject, [{"ours": 18.0}] * 3)
+    found = inferences(2, latencies, arms_of(kinds), forwards, subject, [{"ours": 18.0}] * 3)
     assert arms(found) == {"dense": "fast", "ticket": "ours"}
     mean = (1.0 * 1.2 * 1.4) ** (1 / 3)
     assert found.row("dense").seconds.mean == pytest.approx(2.0 * mean / 2)  # type: ignore[union-attr]
@@ -228,6 +228,17 @@ def test_forward_passes_are_those_that_were_timed(subject_for, chain) -> None:
     assert ours and ours.seconds.n == 3 and found.ratio("ticket", "dense") == ours.ratios[0]
     assert (ours.ratios[0].ratio, ours.ratios[0].low) == (pytest.approx(2), pytest.approx(2)), "processes differ alike"
     assert ours.joules == pytest.approx(3 * 18 / (27 * 2)) and found.row("dense").joules is None  # type: ignore[union-attr]
+
+
+def test_a_network_of_its_own_is_an_arm_that_tickets_are_held_against(subject_for, chain) -> None:
+    subject = subject_for(*chain([6, 5, 3], 0.5), torch.randn(7, 6))
+    arms_by_name = {"theirs": "dense", "ours": "ticket", "small": "smaller"}
+    seconds = {"theirs": 4.0, "ours": 1.0, "small": 2.0}
+    latencies = [{1: {name: [[each]] * 2 for name, each in seconds.items()}}] * 3
+    forwards = {name: Forward(lambda batch: batch) for name in seconds}
+    found = inferences(1, latencies, arms_by_name, forwards, subject)
+    assert arms(found) == {"dense": "theirs", "ticket": "ours", "smaller": "small"}
+    assert (ratio := found.ratio("ticket", "smaller")) and ratio.ratio == pytest.approx(2)
 
 
 def test_a_single_process_has_its_rounds_for_repetitions() -> None:

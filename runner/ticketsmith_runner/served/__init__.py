@@ -68,7 +68,8 @@ def _plan(task: Task, subject: Subject, make: Callable[[], nn.Module], wanted: C
         talk = speaker(subject, make)
         how = f"{talk.new} tokens after a prompt of {talk.prompt}, the prompt's time among theirs"
         return Plan(maker=talk, unit="token", units=talk.new, batch_size=1, how=how)
-    draws, calls = sampler(task, subject, make, wanted)
+    draws = sampler(task, subject, make, wanted)
+    calls = draws.calls
     part = f"`{calls.name}`" if calls.name else "the network"
     times = f"{calls.count} call{'s' * (calls.count != 1)} of {part} in batches of {calls.size}"
     how = f"sample(): {calls.images} images, {times}"

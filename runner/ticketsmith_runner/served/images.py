@@ -90,13 +90,8 @@ class Sampler:
         return Way(arm=arm, backend=name, call=call, bytes=size, device=forward.device)
 
 
-def sampler(
-    task: Task, subject: Subject, make: Callable[[], nn.Module], wanted: Collection[str]
-) -> tuple[Sampler, Calls]:
-    """Sampler of the task's images, and its calls.
-
-    Raises NotApplicable if it calls several parts, or in batches of several sizes.
-    """
+def sampler(task: Task, subject: Subject, make: Callable[[], nn.Module], wanted: Collection[str]) -> Sampler:
+    """Sampler of the task's images. Raises NotApplicable if it calls several parts, or in batches of several sizes."""
     draw = partial(drawn, task)
     found, other = called(subject.dense, draw), called(subject.dense, partial(draw, seed=OTHER))
     whole = not found.name and alike(found.inputs, subject.inputs)
@@ -110,7 +105,7 @@ def sampler(
     both = {"dense": subject.dense, "masked": subject.masked}
     values = {f"{side}/{key}": each.clone() for side, net in both.items() for key, each in state(net).items()}
     sent = parcel(part, Part(make=make, name=found.name), [found.size])
-    return Sampler(task=task, make=make, networks=pack(values), sent=sent, calls=found, wanted=tuple(wanted)), found
+    return Sampler(task=task, make=make, networks=pack(values), sent=sent, calls=found, wanted=tuple(wanted))
 
 
 def drawn(task: Task, network: nn.Module, seed: int = SEED) -> list[Any]:

@@ -4,24 +4,26 @@ from collections.abc import Mapping, Sequence
 
 from ticketsmith.lottery.results import Served
 
-from ..backends import Forward, Kind
+from ..backends import Forward
 from ..backends.shares import Latencies
 from ..subject import Subject
 from ..timing import percentiles
 from .stored import stored
-from .ways import Way, arm_of, energy, fastest, repeated, rows
+from .ways import Way, energy, fastest, repeated, rows
 
 
 def inferences(
     size: int,
     latencies: Sequence[Latencies],
-    kinds: Mapping[str, Kind],
+    arms: Mapping[str, str],
     forwards: Mapping[str, Forward],
     subject: Subject,
     joules: Sequence[Mapping[str, float]] = (),
 ) -> Served:
-    """Rows in batches of one size, from the latencies of each process, and its joules by back-end."""
-    arms = {name: arm for name, kind in kinds.items() if (arm := arm_of(kind))}
+    """Rows in batches of one size, from the latencies of each process, and its joules by back-end.
+
+    `arms`: of each back-end that may be a way; one besides the four of `ways.py` is dense, and a network of its own.
+    """
     rounds = {name: [each[size][name] for each in latencies] for name in arms}
     best = fastest({name: percentiles(each)[0] for name, each in rounds.items()}, arms)
     calls = {arm: sum(len(calls) for process in rounds[name] for calls in process) for arm, name in best.items()}

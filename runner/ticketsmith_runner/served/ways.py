@@ -22,6 +22,11 @@ from ..timing import Rounds, measure, ratio
 DENSE, DENSE_INT8, TICKET, TICKET_INT8 = ARMS = ("dense", "dense-int8", "ticket", "ticket-int8")
 
 
+def arms_of(kinds: Mapping[str, Kind]) -> dict[str, str]:
+    """The arm of each back-end that is a way of one."""
+    return {name: arm for name, kind in kinds.items() if (arm := arm_of(kind))}
+
+
 def arm_of(kind: Kind) -> str | None:
     """The arm that a back-end is a way of; None for a control, and for precisions that no arm has."""
     arms = {
@@ -111,7 +116,7 @@ def rows(
             bytes=way.bytes,
             joules=joules.get(way.arm) if way.device == "cpu" else None,
         )
-        for way in sorted(ways, key=lambda way: ARMS.index(way.arm))
+        for way in sorted(ways, key=lambda way: [*ARMS, way.arm].index(way.arm))
     ]
 
 

@@ -39,6 +39,7 @@ from ..quantized import judged
 from ..replicate import Rung, rung_of, subject_of
 from ..served import served
 from ..served.inferences import inferences
+from ..served.ways import arms_of
 from ..subject import Subject
 from ..timing import Clock, Rounds
 
@@ -115,7 +116,7 @@ def benchmark(
     times = {size: _joined([each[size] for each in measured]) for size in sizes}
     rows = [row for size in sizes for row in speed_rows(size, _named(times[size], admitted.forwards), kinds)]
     weights = {name: rung.weights for name, rung in rungs.items()}
-    unit = inferences(sizes[-1], measured, kinds, admitted.forwards, subject, joules)
+    unit = inferences(sizes[-1], measured, arms_of(kinds), admitted.forwards, subject, joules)
     return _speed(subject, admitted, kinds, rows, len(measured), times, weights).model_copy(update={"served": unit})
 
 
