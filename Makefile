@@ -19,8 +19,8 @@ help: ## show this help
 run: .venv/ready ## find a ticket on handwritten digits; ARGS="--task mnist-lenet300" for other options
 	$(BIN)/ticketsmith run imp --sparsity 0.8 $(ARGS)
 
-test: .venv/ready ## lint, types, layers and all tests; ARGS="tests/runner" for a part
-	$(BIN)/python -m pytest $(ARGS)
+test: .venv/ready ## lint, types, layers and all tests, in two processes; ARGS="tests/runner" for a part, ARGS="-n 0" for one process
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 gate-worlds: .venv/ready ## how often the gate errs, in every world of tests/gate/worlds.py; half an hour; ARGS=1000 for fewer studies
 	$(BIN)/python -m tests.gate.table $(ARGS)

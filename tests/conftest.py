@@ -19,6 +19,11 @@ from .fake_gcs import FakeGcs
 
 assert ticketsmith_runner.BEGAN  # to import it turns telemetry off, for the tests too
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many threads as cores in each of two processes wait for each other; what a test starts inherits it.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 def mnist_root() -> Path | None:
     """A folder with torchvision's MNIST: $TICKETSMITH_TEST_DATA, `data/`, or `../shared/data` beside the checkout."""

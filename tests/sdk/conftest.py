@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -257,34 +258,36 @@ def no_mnist(folder: Path) -> Any:
 
 
 SCENARIOS: dict[str, Callable[[Path], Any]] = {f.__name__: f for f in (interrupted, diverged, no_mnist)}
+Begin = Callable[[str], Future[Any]]
 
 
 @pytest.fixture(scope="session")
-def background(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[Any]]]:
-    """The scenarios that the tests of this session ask for, two at a time."""
+def background(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
+    """Begins a scenario once; those that the tests of this session ask for now, two at a time.
+
+    Where several processes share the tests, each is asked for all of them and does its own alone: when it is there.
+    """
     wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
     with ThreadPoolExecutor(2) as pool:
-        yield {
-            name: pool.submit(scenario, tmp_path_factory.mktemp(name))
-            for name, scenario in SCENARIOS.items()
-            if f"after_{name}" in wanted
-        }
+        begin = cache(lambda name: pool.submit(SCENARIOS[name], tmp_path_factory.mktemp(name)))
+        for name in SCENARIOS:
+            if f"after_{name}" in wanted and "PYTEST_XDIST_WORKER" not in os.environ:
+                begin(name)
+        yield begin
 
 
 @pytest.fixture(scope="session")
-def after_interrupted(background: dict[str, Future[Any]]) -> Any:
+def after_interrupted(background: Begin) -> Any:
     if sys.platform != "linux":
         pytest.skip("the runner is found through /proc")
-    return background["interrupted"].result()
+    return background("interrupted").result()
 
 
 @pytest.fixture(scope="session")
-def after_diverged(background: dict[str, Future[Any]]) -> Any:
-    return background["diverged"].result()
+def after_diverged(background: Begin) -> Any:
+    return background("diverged").result()
 
 
 @pytest.fixture(scope="session")
-def after_no_mnist(background: dict[str, Future[Any]]) -> Any:
-    return background["no_mnist"].result()
+def after_no_mnist(background: Begin) -> Any:
+    return background("no_mnist").result()

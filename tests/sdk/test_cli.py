@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import sys
-from concurrent.futures import Future
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -25,13 +24,13 @@ from ticketsmith.lottery.steps import Benchmark
 from ticketsmith.specs import overrides, read_spec
 from ticketsmith.stores.local import LocalStore
 
-from .conftest import CRUSHED, GENEROUS, Verdicts, Warm, cli, flags, tree
+from .conftest import CRUSHED, GENEROUS, Begin, Verdicts, Warm, cli, flags, tree
 
 SHORT = [*flags(GENEROUS), "--dry-run"]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _begun(background: dict[str, Future[Any]]) -> None:
+def _begun(background: Begin) -> None:
     """The long scenarios run while the short tests do."""
 
 
