@@ -20,7 +20,7 @@ run: .venv/ready ## find a ticket on handwritten digits; ARGS="--task mnist-lene
 	$(BIN)/ticketsmith run imp --sparsity 0.8 $(ARGS)
 
 test: .venv/ready ## lint, types, layers and all tests, in two processes; ARGS="tests/runner" for a part, ARGS="-n 0" for one process
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 gate-worlds: .venv/ready ## how often the gate errs, in every world of tests/gate/worlds.py; half an hour; ARGS=1000 for fewer studies
 	$(BIN)/python -m tests.gate.table $(ARGS)
