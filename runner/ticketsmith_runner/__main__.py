@@ -4,6 +4,7 @@ The last event is `{"event": "end", "code": …}`: an interpreter that dies ends
 """
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -37,6 +38,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         from .commands import run  # here, so that what torch's import runs into is an error like any other
 
+        gc.freeze()  # or each collection, here and in what is forked, looks through all of torch
         run(options)
     except Exception as error:
         with suppress(OSError):

@@ -11,10 +11,11 @@ from math import exp2, log2
 import numpy as np
 
 from .energy import Within, unmetered
-from .statistics import summary
 
 ENOUGH = 10
 """Times `seconds` after which a sample ends, whatever it was: a call of that length is no time slice's doing."""
+WARM = 0.25
+"""Share of `seconds` for each call in the round that is not recorded: it was called before, to be checked."""
 Clock = Callable[[], float]
 Rounds = list[list[float]]
 """Latencies of one call in one process, (rounds, calls in the round); rounds differ in length."""
@@ -36,7 +37,7 @@ def measure(
     """
     names = list(calls)
     for name in names:
-        _sample(calls[name], seconds, clock)
+        _sample(calls[name], WARM * seconds, clock)
     latencies: dict[str, Rounds] = {name: [] for name in names}
     for order in islice(cycle(orders(len(names))), first, first + rounds):
         for place in order:
@@ -67,6 +68,8 @@ def ratio(baseline: Sequence[Rounds], candidate: Sequence[Rounds]) -> tuple[floa
     processes is too narrow (tests/benchmark/test_coverage.py). A single process has its rounds for repetitions, and an
     interval that is blind to what is fixed in it; a single round has no width.
     """
+    from .statistics import summary  # and scipy, which no process waits for that measures alone
+
     pairs = zip(baseline, candidate, strict=True)
     logs = [[log2(np.median(b) / np.median(c)) for b, c in zip(*pair, strict=True)] for pair in pairs]
     found = summary(logs[0] if len(logs) == 1 else [float(np.median(each)) for each in logs])

@@ -11,9 +11,8 @@ def chain(*widths: int) -> nn.Sequential:
     """(B, *) -> (B, widths[-1]). Glorot-normal weights and zero biases (LTH paper, appendix G)."""
     layers: list[nn.Module] = [nn.Flatten()]
     for fan_in, fan_out in pairwise(widths):
-        linear = nn.Linear(fan_in, fan_out, device="meta").to_empty(
-            device=torch.get_default_device()
-        )  # nothing is drawn
+        with torch.random.fork_rng(devices=[]):  # what torch draws is of no stream, and no stream moves for it
+            linear = nn.Linear(fan_in, fan_out)
         nn.init.xavier_normal_(linear.weight)
         nn.init.zeros_(linear.bias)
         layers += [linear, nn.ReLU()]

@@ -59,12 +59,12 @@ def test_what_a_process_runs_into_is_raised_here_and_no_process_is_left(work, ex
     assert _gone(pids[0])
 
 
-def test_one_imports_while_one_builds_and_nothing_runs_while_one_measures(monkeypatch):
+@pytest.fixture
+def said(monkeypatch):
+    """What is asked of processes that do nothing, and what they say."""
     said = []
 
     class Told:
-        """A process that does nothing, and writes down what is asked of it."""
-
         count = 0
 
         def __init__(self):
@@ -87,18 +87,38 @@ def test_one_imports_while_one_builds_and_nothing_runs_while_one_measures(monkey
             said.append(f"{self.name} ends")
 
     monkeypatch.setattr(fresh, "_Process", Told)
+    return said
+
+
+ONE = "{name} builds,{name} is done,{first}{name} measures,{name} is done,{name} ends"
+
+
+def test_one_imports_while_one_builds_and_nothing_runs_while_one_measures(said, monkeypatch):
+    monkeypatch.setattr(fresh, "memory", lambda: 2**30)
     with processes(3) as started:
         list(started.each(["builds"] * 3))
 
-    first, second, third = (
-        f"{name} builds,{name} is done,{{}}{name} measures,{name} is done,{name} ends" for name in "012"
-    )
     assert ",".join(said) == ",".join(
         [
             "0 starts,1 starts,0 has imported",
-            first.format("1 has imported,"),
+            ONE.format(name=0, first="1 has imported,"),
             "2 starts",
-            second.format("2 has imported,"),
-            third.format(""),
+            ONE.format(name=1, first="2 has imported,"),
+            ONE.format(name=2, first=""),
+        ]
+    )
+
+
+def test_where_there_is_memory_all_import_at_once_and_none_while_one_measures(said, monkeypatch):
+    monkeypatch.setattr(fresh, "memory", lambda: 2**34)
+    with processes(3) as started:
+        list(started.each(["builds"] * 3))
+
+    assert ",".join(said) == ",".join(
+        [
+            "0 starts,1 starts,2 starts,0 has imported",
+            ONE.format(name=0, first="1 has imported,2 has imported,"),
+            ONE.format(name=1, first=""),
+            ONE.format(name=2, first=""),
         ]
     )

@@ -1,7 +1,7 @@
 """Timing with a clock that only moves when a call moves it."""
 
 from collections import Counter
-from itertools import cycle, pairwise
+from itertools import chain, cycle, pairwise
 
 import pytest
 import torch
@@ -74,13 +74,19 @@ def test_rounds_that_two_processes_share_have_the_orders_of_one(clock):
     assert said[0] == said[1] + said[2]
 
 
+def test_the_warm_up_takes_a_quarter_of_a_sample(clock):
+    measure({"a": _takes(clock, "a", 1.0)}, rounds=1, seconds=8.0, clock=clock)
+
+    assert clock.events.count("a") == (1 + 2) + (1 + 8)
+
+
 def test_a_call_is_made_at_least_once(clock):
     assert measure({"slow": _takes(clock, "slow", 8.0)}, rounds=2, seconds=0.0, clock=clock) == {"slow": [[8.0], [8.0]]}
 
 
 def test_one_time_slice_of_another_process_decides_no_sample(clock):
     """The first call of each round waits for one, which is longer than a sample; the others take a second each."""
-    waits = cycle([30.0, 1.0, 1.0, 1.0, 1.0])
+    waits = chain([1.0, 1.0], cycle([30.0, 1.0, 1.0, 1.0, 1.0]))
 
     def call():
         clock.now += next(waits)

@@ -5,6 +5,7 @@ no gradient and no optimizer memory that could bring it back.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -58,7 +59,8 @@ class CsrMlp:
     ) -> None:
         layers = linears(network) or {}
         full = {name: torch.ones_like(layer.weight, dtype=torch.bool) for name, layer in layers.items()}
-        self.layout = Layout.of({name: mask.get(f"{name}.weight", ones).numpy() for name, ones in full.items()})
+        kept = {name: mask.get(f"{name}.weight", ones).numpy() for name, ones in full.items()}
+        self.layout = _layout(tuple((name, each.shape, each.tobytes()) for name, each in kept.items()))
         self.parameters = self.layout.pack(weights(state))
         self.training, self.updates = training, 0
         self.slots = np.zeros((2, len(self.parameters)), np.float32)
@@ -106,6 +108,12 @@ class CsrMlp:
     def _network(self) -> tuple[object, ...]:
         at = len(self.layout.columns)
         return self.layout.compiled, self.parameters[:at], self.parameters[at:]
+
+
+@lru_cache(maxsize=2)
+def _layout(kept: tuple[tuple[str, tuple[int, ...], bytes], ...]) -> Layout:
+    """The layout of masks by layer: a training and the networks that it leaves have one."""
+    return Layout.of({name: np.frombuffer(each, np.bool_).reshape(shape) for name, shape, each in kept})
 
 
 class _Chain(nn.Module):
