@@ -167,7 +167,7 @@ class BenchmarkOptions(Part):
     rounds: Count = Field(
         16, description="interleaved rounds, shared by processes; every back-end is timed once in each"
     )
-    seconds: Annotated[float, Field(gt=0, le=3600)] = Field(0.004, description="time per back-end, batch and round")
+    seconds: Annotated[float, Field(gt=0, le=3600)] = Field(0.002, description="time per back-end, batch and round")
     threads: Count = Field(1, description="of every back-end")
     backends: tuple[str, ...] = Field((), description="of the ticket, to be timed beside all dense ones; empty: all")
     replicate: Annotated[int, Field(ge=0)] | None = Field(
