@@ -31,10 +31,6 @@ ASKED: dict[str, Any] = {
     "options": {"hidden": [60, 20]},
     "pruning": {"sparsity": 0.6, "fraction": 0.4},
 }
-    "controls": ["smaller"],
-    "options": {"hidden": [60, 20]},
-    "pruning": {"sparsity": 0.6, "fraction": 0.4},
-}
 
 
 @pytest.fixture(scope="module")
