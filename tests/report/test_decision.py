@@ -209,7 +209,8 @@ def test_where_int8_passes_a_mask_in_windows_is_proposed(build):
 
     (command,) = proposed()
     assert "--set pruning.granularity=window" in command
-    assert proposed(int8_status="FAIL") == proposed(options={"pruning": {"granularity": "unit"}}) == []
+    units = {"pruning": {"sparsity": 0.48, "fraction": 0.2, "granularity": "unit"}}
+    assert proposed(int8_status="FAIL") == proposed(options=units) == []
 
 
 def test_a_benchmark_of_fp32_alone_says_so_and_shows_nothing_of_int8(build):
