@@ -220,7 +220,7 @@ def test_forward_passes_are_those_that_were_timed(subject_for, chain) -> None:
     forwards = {name: Forward(lambda batch: batch) for name in kinds}
     seconds = {"slow": 4.0, "fast": 2.0, "ours": 1.0, "control": 0.1}
     latencies = [{2: {name: [[s * n, s * n, 9.0]] * 3 for name, s in seconds.items()}} for n in (1.0, 1.2, 1.4)]
-    found = inferences(2, latencies, arms_of(kinds), forwards, subject, [{"ours": 18.0}] * 3)
+    found = inferences(2, latencies, arms_of(kinds), forwards, {"": subject}, [{"ours": 18.0}] * 3)
     assert arms(found) == {"dense": "fast", "ticket": "ours"}
     mean = (1.0 * 1.2 * 1.4) ** (1 / 3)
     assert found.row("dense").seconds.mean == pytest.approx(2.0 * mean / 2)  # type: ignore[union-attr]
@@ -236,7 +236,7 @@ def test_a_network_of_its_own_is_an_arm_that_tickets_are_held_against(subject_fo
     seconds = {"theirs": 4.0, "ours": 1.0, "small": 2.0}
     latencies = [{1: {name: [[each]] * 2 for name, each in seconds.items()}}] * 3
     forwards = {name: Forward(lambda batch: batch) for name in seconds}
-    found = inferences(1, latencies, arms_by_name, forwards, subject)
+    found = inferences(1, latencies, arms_by_name, forwards, {"": subject})
     assert arms(found) == {"dense": "theirs", "ticket": "ours", "smaller": "small"}
     assert (ratio := found.ratio("ticket", "smaller")) and ratio.ratio == pytest.approx(2)
 

@@ -29,13 +29,22 @@ def admitted(
     }
 
 
+def rung_in(name: str) -> str:
+    """The rung in a name that `admitted` gave.
+
+    >>> rung_in("double/openvino")
+    'double'
+    """
+    return name.partition(BETWEEN)[0]
+
+
 def rung_speeds(
     chosen: SpeedRow, dense: str, latencies: Mapping[str, Sequence[Rounds]], weights: Mapping[str, int]
 ) -> list[RungSpeed]:
     """Each rung by its fastest back-end, in the batch of what was chosen for the ticket; `dense` is the best one."""
     found = []
     for rung, count in weights.items():
-        timed = {name: each for name, each in latencies.items() if name.startswith(rung + BETWEEN)}
+        timed = {name: each for name, each in latencies.items() if BETWEEN in name and rung_in(name) == rung}
         if not timed:
             continue
         best = min(timed, key=lambda name: percentiles(timed[name])[0])

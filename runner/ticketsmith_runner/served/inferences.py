@@ -17,12 +17,13 @@ def inferences(
     latencies: Sequence[Latencies],
     arms: Mapping[str, str],
     forwards: Mapping[str, Forward],
-    subject: Subject,
+    subjects: Mapping[str, Subject],
     joules: Sequence[Mapping[str, float]] = (),
 ) -> Served:
     """Rows in batches of one size, from the latencies of each process, and its joules by back-end.
 
     `arms`: of each back-end that may be a way; one besides the four of `ways.py` is dense, and a network of its own.
+    `subjects`: of such arms by their names, and that of the four under no name.
     """
     rounds = {name: [each[size][name] for each in latencies] for name in arms}
     best = fastest({name: percentiles(each)[0] for name, each in rounds.items()}, arms)
@@ -33,7 +34,7 @@ def inferences(
         batch_size=size,
         how=f"forward passes in batches of {size}",
         rows=rows(
-            [_way(arm, name, forwards[name], subject) for arm, name in best.items()],
+            [_way(arm, name, forwards[name], subjects.get(arm, subjects[""])) for arm, name in best.items()],
             {arm: repeated(rounds[name], size) for arm, name in best.items()},
             energy(spent, calls, size),
         ),

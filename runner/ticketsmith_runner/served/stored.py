@@ -8,7 +8,7 @@ from ticketsmith_runtime.network import Network
 
 from ..applicable import NotApplicable
 from ..subject import Subject
-from .ways import DENSE, TICKET, TICKET_INT8
+from .ways import DENSE_INT8, TICKET, TICKET_INT8
 
 MODELS = {"onnxruntime-dynamic": ("dynamic",), "onnxruntime-static": ("static",), "openvino-int8": ("nncf.weights",)}
 """The names under which a back-end keeps its model in int8."""
@@ -17,14 +17,14 @@ MODELS = {"onnxruntime-dynamic": ("dynamic",), "onnxruntime-static": ("static",)
 def stored(arm: str, backend: str, subject: Subject) -> int | None:
     """Bytes, or None where an arm's model is not at hand."""
     try:
-        if arm == DENSE:
-            return whole(subject.dense)
         if arm == TICKET:
             return packed(_traced(subject))
         if arm == TICKET_INT8:
             return packed(subject.in_int8)
     except NotApplicable:
         return None
+    if arm != DENSE_INT8:
+        return whole(subject.dense)
     return sum(len(subject.quantized.get(name, b"")) for name in MODELS.get(backend, ())) or None
 
 

@@ -29,7 +29,7 @@ from ..backends import Backend, Forward, Kind, every
 from ..backends.admission import Admission, admit
 from ..backends.ranking import choose, speed_rows
 from ..backends.rungs import admitted as admitted_rungs
-from ..backends.rungs import rung_speeds
+from ..backends.rungs import rung_in, rung_speeds
 from ..backends.shares import Latencies, Share, shares, timed
 from ..context import Artifacts, Context
 from ..fresh import processes
@@ -116,7 +116,10 @@ def benchmark(
     times = {size: _joined([each[size] for each in measured]) for size in sizes}
     rows = [row for size in sizes for row in speed_rows(size, _named(times[size], admitted.forwards), kinds)]
     weights = {name: rung.weights for name, rung in rungs.items()}
-    unit = inferences(sizes[-1], measured, arms_of(kinds), admitted.forwards, subject, joules)
+    known = {name: forward for name, forward in smaller.items() if name in times[sizes[-1]]}
+    arms = arms_of(kinds) | {name: rung_in(name) for name in known}
+    subjects = {name: rung.subject for name, rung in rungs.items()}
+    unit = inferences(sizes[-1], measured, arms, admitted.forwards | known, {"": subject} | subjects, joules)
     return _speed(subject, admitted, kinds, rows, len(measured), times, weights).model_copy(update={"served": unit})
 
 
