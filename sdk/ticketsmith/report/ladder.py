@@ -73,7 +73,8 @@ def doubted(findings: Findings) -> Step | None:
 def instead(findings: Findings) -> str:
     """A clause for the decision: the network to take instead, or what is open about one; else nothing."""
     if step := taken(findings):
-        return f"a smaller dense network is as good and no slower: {TAKE} ({_facts(step)})"
+        good = "good enough" if step.surely_worse(findings.metric) else "as good"
+        return f"a smaller dense network is {good} and no slower: {TAKE} ({_facts(step)})"
     if step := doubted(findings):
         needed = step.verdict.replicates_needed
         more = f", which about {needed} replicates are likely to settle" if needed else ""
