@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ticketsmith.lottery.results import Served
+from ticketsmith.lottery.results import Served, Speed
 from ticketsmith.lottery.spec import BenchmarkOptions
+from ticketsmith.lottery.steps import Benchmark
 from ticketsmith_runner.applicable import NotApplicable
 from ticketsmith_runner.backends import Forward, Kind, every
 from ticketsmith_runner.served import served
@@ -21,10 +22,12 @@ from ticketsmith_runner.served.inferences import inferences
 from ticketsmith_runner.served.stored import stored
 from ticketsmith_runner.served.tokens import anew, speaker
 from ticketsmith_runner.served.ways import Way, arm_of, arms_of, repeated, rows
+from ticketsmith_runner.steps import benchmark
 from ticketsmith_runner.subject import Subject
 from ticketsmith_runner.tasks import Task
 from ticketsmith_runtime.kernels._isa import AVX2
 
+from ..kinds.own import Own
 from ..runtime.machines import HOST
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -165,6 +168,12 @@ def test_what_is_sampled_and_cannot_be_served_is_a_forward_pass_with_the_reason(
     assert [refusal.backend for refusal in found.refused] == ["sample"]
 
 
+def test_without_a_ticket_to_time_there_is_no_image(written) -> None:
+    task = written(WHOLE)
+    found = served(FOUND, task, subject_of(task, pairs(task)), partial(task.model, {}), ["pytorch", "codegen"], FEW)
+    assert found.unit == "inference" and "codegen: the ticket runtime takes one tensor of floats" in found.how
+
+
 def test_a_task_without_samples_serves_forward_passes(written) -> None:
     task = written(WHOLE)
     text = Path(task.folder, f"{task.module}.py")
@@ -205,6 +214,14 @@ def test_a_network_that_does_not_say_what_comes_next_has_no_tokens(tmp_path: Pat
     task = Task(str(tmp_path), "mute")
     found = served(FOUND, task, subject_of(task, pairs(task)), partial(task.model, {}), [], FEW)
     assert found.unit == "inference" and "not one sequence of tokens" in found.how
+
+
+def test_a_benchmark_step_keeps_the_unit_of_its_task(tmp_path: Path) -> None:
+    run = Own(EXAMPLES / "vae.py", tmp_path, {"replicates": 5, "benchmark": {"backends": ["codegen"]}}).go()
+    step = next(step for step in run.steps.values() if isinstance(step, Benchmark))
+    speed = Speed.model_validate_json(benchmark.run(step, run.context).volatile["speed.json"])
+    assert speed.served and speed.served.unit == "image" and arms(speed.served)["ticket"] == "codegen"
+    assert {row.backend for row in speed.rows} >= {"pytorch"}
 
 
 def test_back_ends_are_ways_of_four_arms() -> None:
