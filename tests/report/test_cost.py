@@ -12,6 +12,7 @@ from ticketsmith.lottery.results import Ratio, Served, ServedRow, Summary
 from ticketsmith.lottery.steps import Benchmark, Step, Train
 from ticketsmith.report import bill, collect
 from ticketsmith.report.cost import cost
+from ticketsmith.report.decision import remarks
 from ticketsmith.report.html import render as html
 from ticketsmith.report.json import render as as_json
 from ticketsmith.report.markdown import render as markdown
@@ -211,7 +212,14 @@ def test_it_stands_in_every_report(build: Callable[..., Run]) -> None:
     page, text = html(findings).decode(), markdown(findings).decode()
     assert "<h2>Cost</h2>" in page and "A million tokens cost" in page and "<b>*x*" not in page
     assert "### Cost" in text and "A million tokens cost" in text and "$0.200" in text
-    assert json.loads(as_json(findings))["cost"]["sentence"] == bill.sentence(cost(findings))  # type: ignore[arg-type]
+    document, said = json.loads(as_json(findings)), bill.sentence(cost(findings))  # type: ignore[arg-type]
+    assert document["cost"]["sentence"] == said == document["decision"]["remarks"][-1]
+
+
+def test_a_run_that_is_not_finished_has_a_cost_all_the_same(build: Callable[..., Run]) -> None:
+    run = build(missing=lambda step: step.level > 0)
+    rates = Rates(serve=SEARCH, search=SEARCH)
+    assert "the search cost $" in remarks(collect(run.ledger, run.spec, run.card, rates))[-1]
 
 
 def test_energy_that_was_not_measured_is_said(build: Callable[..., Run]) -> None:

@@ -6,7 +6,9 @@ from ..lottery.metric import NATS, Metric
 from ..lottery.results import Record, Speed, Verdict
 from . import ladder
 from .arms import ARMS
+from .bill import sentence
 from .bound import Bound, against, exceeds, favouring
+from .cost import cost
 from .evidence import few, look, more, tails, tried
 from .findings import Findings
 from .numbers import bounds, change, level_of, removed, times, unit
@@ -54,7 +56,12 @@ def decide(findings: Findings) -> Decision:
 
 
 def remarks(findings: Findings) -> list[str]:
-    """Facts that a reader of the decision must know beside it."""
+    """Facts that a reader of the decision must know beside it; the last is what all that costs, at a price."""
+    priced = cost(findings)
+    return [*_beside(findings), *([sentence(priced)] if priced else [])]
+
+
+def _beside(findings: Findings) -> list[str]:
     verdict = findings.verdict("ticket", findings.target)
     if verdict is None or verdict.status == "INVALID":
         return []

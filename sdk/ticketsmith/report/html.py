@@ -167,7 +167,7 @@ def _ladder(findings: Findings) -> str:
 def _cost(cost: Cost) -> str:
     arms = _table(bill.arms(cost)) if cost.arms else ""
     note = f'<p class="note">{escape(bill.conditions(cost))}</p>'
-    return f"<p>{escape(bill.sentence(cost))}</p>{arms}{note}<h3>The search</h3>{_table(bill.search(cost))}"
+    return f"{arms}{note}<h3>The search</h3>{_table(bill.search(cost))}"
 
 
 def _samples(findings: Findings) -> str:

@@ -97,9 +97,9 @@ def _speed(findings: Findings) -> Iterator[str]:
 
 def _cost(cost: Cost) -> Iterator[str]:
     yield "### Cost\n"
-    yield f"{plain(bill.sentence(cost))} {plain(bill.conditions(cost))}\n"
     if cost.arms:
         yield from _table(bill.arms(cost))
+    yield f"{plain(bill.conditions(cost))}\n"
     yield from _table(bill.search(cost))
 
 

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from . import bill, scorecard
-from .cost import cost
+from . import scorecard
 from .decision import decide, remarks
 from .findings import Findings
 from .narrow import Fitted
@@ -35,7 +34,5 @@ def show(findings: Findings, console: "Console") -> None:
     console.print(Text(decision.headline, style=COLOURS[decision.word]) + Text(f": {decision.why}."))
     for remark in remarks(findings):
         console.print(Text(remark))
-    if priced := cost(findings):
-        console.print(Text(bill.sentence(priced)))
     for number, line in enumerate(sketch(findings)):
         console.print(Text(line if number else f"\nDrawn from equal streams\n{line}"))
