@@ -93,7 +93,7 @@ def _outputs(pod: Document) -> Iterator[str]:
     artifacts = pod.get("outputs", {}).get("artifacts", [])
     keys = [artifact.get("gcs", {}).get("key", "") for artifact in artifacts]
     for artifact, key in zip(artifacts, keys, strict=True):
-        if not re.fullmatch(r"argo/\{\{workflow\.name\}\}/\{\{pod\.name\}\}/[\w.]+\.(html|json)", key):
+        if not re.fullmatch(r"argo/\{\{workflow\.name\}\}/\{\{pod\.name\}\}/[\w.]+\.(html|json|png)", key):
             yield f"artifact {artifact['name']} is not one file of its own pod: another could not replace it"
         if artifact.get("archive") != {"none": {}}:
             yield f"artifact {artifact['name']} is an archive: the user interface cannot show it"
