@@ -24,7 +24,7 @@ DEFAULTS = {
         "schedule": "cosine",
         "evaluate_every": 500,
     },
-    "pruning": {"fraction": 0.332},
+    "pruning": {"fraction": 0.332, "output_rate": 1.0, "rewind_to": 500},
     "gate": {"margin": "1 %"},
 }
 

@@ -29,6 +29,7 @@ DEFAULTS = {
         "schedule": "cosine",
         "evaluate_every": 1000,
     },
+    "pruning": {"output_rate": 1.0, "rewind_to": 1000},
 }
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ticketsmith.lottery.results import Picture, Samples
 from ticketsmith_runner.evaluate import held_out
-from ticketsmith_tasks import ddpm, ddpm_digits, gpt_char, vae, vae_digits
+from ticketsmith_tasks import ddpm, ddpm_digits, ddpm_mnist, gpt_char, vae, vae_digits
 
 from ..conftest import mnist_root
 from .own import BUNDLED, Own
@@ -22,7 +22,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "vae_digits": {"hidden": 16, "code": 3},
     "vae_mnist": {"hidden": 16, "code": 3},
     "ddpm_digits": {"width": 16, "blocks": 1},
-    "ddpm_mnist": {"width": 16, "blocks": 1},
     "gpt_char": {"layers": 1, "width": 16, "heads": 2},
 }
 PLAIN = {"learning_rate": 1e-3, "evaluate_every": 2, "warmup": 0}
@@ -217,6 +216,20 @@ def test_a_character_sees_none_that_come_later() -> None:
     later = tokens.clone()
     later[0, 12:] = 5
     assert torch.equal(network(tokens)[0, :12], network(later)[0, :12])
+
+
+def test_ddpm_mnist_is_the_same_on_larger_images() -> None:
+    """Some images alone: to fit the linear denoiser to 59,000 of them takes long."""
+    if (root := mnist_root()) is None:
+        pytest.skip("MNIST is not here: put torchvision's copy into data/, or set TICKETSMITH_TEST_DATA")
+    splits = ddpm_mnist.data(root)
+    batch = [splits.examples[:40][0]]  # type: ignore[index]
+    network = ddpm_mnist.model(width=16, blocks=1)
+    columns = [ddpm_mnist.loss(network, batch), ddpm_mnist.score(network, batch)]
+    columns += [ddpm_mnist.record(network, batch)["nats_per_pixel"], ddpm_mnist.baseline(batch)(batch)]
+    assert batch[0].shape == (40, 784) and splits.test == range(60000, 70000)
+    assert all(column.shape == (40,) and column.isfinite().all() for column in columns)
+    assert ddpm_mnist.sample(network, torch.Generator().manual_seed(0))[0].shape == (1, 28, 28)
 
 
 @pytest.mark.parametrize("module", [vae_digits, ddpm_digits])
