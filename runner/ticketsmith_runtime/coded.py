@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
+
+import numpy as np
 
 from . import layers, places
+from .between import Bent, Between, Norm
 from .int8.instructions import best
 from .int8.loop import Loop
 from .int8.packed import typed, weights_of
@@ -14,8 +18,13 @@ from .llvm import Machine
 from .network import Constant, Node
 from .shares import Pool
 
-Layer = layers.Rows | places.Places | Rows | Planes
-AFTER = {"relu": ("linear", "conv", "linear8", "conv8"), "gelu": ("linear", "linear8", "conv8")}
+Attended = Callable[..., Any]
+Layer = layers.Rows | places.Places | Rows | Planes | Norm | Bent
+AFTER = {
+    "relu": ("linear", "conv", "linear8", "conv8"),
+    "gelu": ("linear", "linear8", "conv8"),
+    "gelu_tanh": ("linear8", "conv8"),
+}
 """Functions that sparse code knows, and after which operators."""
 
 
@@ -29,6 +38,9 @@ class Coded:
             "conv": self._places,
             "linear8": self._rows8,
             "conv8": self._planes8,
+            "layer_norm": self._norm,
+            "rms_norm": self._norm,
+            "gelu_tanh": lambda *_: Bent(self._between),
         }
 
     def layer(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
@@ -59,6 +71,20 @@ class Coded:
         if self._own is None or not typed(constants):
             return None
         return Planes(Kernel(weights=weights_of(constants), **node.attributes), self._loop8, after, self._pool)
+
+    def _norm(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
+        if any(each.array.dtype != np.float32 for each in constants):
+            return None
+        return Norm(self._between, constants, centred=node.operator == "layer_norm", **node.attributes)
+
+    @property
+    def attended(self) -> Attended | None:
+        """Attention of a sequence that looks back."""
+        return self._between.attended if self._isa else None
+
+    @cached_property
+    def _between(self) -> Between:
+        return Between(self._machine)
 
     @cached_property
     def _loop(self) -> places.Loop:

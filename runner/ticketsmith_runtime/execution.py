@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .coded import AFTER, Coded, Layer
+from . import ordered
+from .coded import AFTER, Attended, Coded, Layer
 from .folding import folded
 from .llvm import Machine
 from .network import Network, Node, by_sample, checked, computed
@@ -73,6 +74,11 @@ class Execution:
     def code(self, n: int) -> Step | None:
         """The sparse code of a node; None: numpy computes it."""
         return self._steps[n]
+
+    @property
+    def attended(self) -> Attended:
+        """`ordered.attended`, by code where there is some."""
+        return self._coded.attended or ordered.attended
 
     def fixed(self, batch: int) -> dict[int, Numbers]:
         """Values that depend on the number of samples and nothing else."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .coded import Attended
 from .execution import Execution, Step
 from .network import Network
 from .numerics import Numbers, attention
@@ -108,7 +109,7 @@ class _Program:
         self._alongs = {0: Along(1), **{network.first + n: place.along for n, place in places.items()}}
         self._early = {0, *_early(network, places)}
         self._base = [self._fixed.get(value) for value in range(network.first + len(network.nodes))]
-        self._steps = [_Step(n, network, batch, place, self._shapes, execution.code(n)) for n, place in places.items()]
+        self._steps = [_Step(n, network, batch, place, self._shapes, execution.code(n), execution.attended) for n, place in places.items()]
 
     def used(self) -> Iterator[Numbers]:
         """Values without tokens that numpy reads."""
@@ -179,11 +180,18 @@ class _Step:
     """A node at work on new positions."""
 
     def __init__(
-        self, n: int, network: Network, batch: int, place: Place, shapes: Sequence[Shape], code: Step | None
+        self,
+        n: int,
+        network: Network,
+        batch: int,
+        place: Place,
+        shapes: Sequence[Shape],
+        code: Step | None,
+        looks: Attended,
     ) -> None:
         self.n, self.node, self.place = n, network.nodes[n], place
         self.value, self.reads = network.first + n, list(self.node.reads)
-        self.sparse = code is not None
+        self.sparse, self._looks = code is not None, looks
         self._attributes, self._run = self.node.sized(batch), OPERATORS[self.node.operator].run
         self._shape, self._length = shapes[network.first + n], network.inputs[0].shape[0]
         self._kept, self._views = list(place.kept.items()), dict[int, list[int]]()
@@ -231,24 +239,13 @@ class _Step:
         return read[0][self._part]
 
     def _attended(self, read: list[Numbers], span: _Span) -> Numbers:
-        q, k, v, *mask = read
-        if self.place.plain and span.count == 1:
-            return _looked_up(q, k, v, self._attributes["scale"])
-        masks = [] if self.place.plain else mask
-        if span.count > 1 and (self.place.plain or self._attributes["causal"]):
+        q, k, v, *masks = read
+        if self.place.plain:
+            looked: Numbers = self._looks(q, k, v, self._attributes["scale"])
+            return looked
+        if span.count > 1 and self._attributes["causal"]:
             masks = [*masks, np.tri(span.count, span.stop, span.start, dtype=np.bool_)]
         return attention(q, k, v, *masks, causal=False, scale=self._attributes["scale"])
-
-
-def _looked_up(q: Numbers, k: Numbers, v: Numbers, scale: float) -> Numbers:
-    """`numerics.attention` of one query that sees every key, in half the time."""
-    shares = (q * np.float32(scale)) @ k.swapaxes(-1, -2)
-    shares -= np.maximum.reduce(shares, axis=-1, keepdims=True)
-    np.exp(shares, out=shares)
-    total = np.add.reduce(shares, axis=-1, keepdims=True)
-    looked: Numbers = shares @ v
-    looked /= total
-    return looked
 
 
 def _appended(room: Numbers, new: Numbers, axis: int, span: _Span) -> Numbers:

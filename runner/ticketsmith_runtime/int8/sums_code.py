@@ -6,12 +6,12 @@ L: lanes.  G: groups of units.
 import math
 from collections.abc import Iterator
 
-from .. import gelu
+from .. import gelu, ordered_code
 from . import steps_code
 from .instructions import Instructions
 from .steps_code import one, splatted
 
-AFTER = {"": 0, "relu": 1, "gelu": 2}
+AFTER = {"": 0, "relu": 1, "gelu": 2, "gelu_tanh": 3}
 """Functions after a sum."""
 BLOCKS = {8: 1, 4: 1, 2: 2, 1: 4}
 """Rows that are summed side by side, and steps of a turn: one sum after the other would wait for itself."""
@@ -39,6 +39,8 @@ def program(own: Instructions) -> Iterator[str]:
         yield from _block(own, rows, turn)
     yield from _rows(own)
     yield from gelu.code(own.lanes)
+    yield from ordered_code.bent()
+    yield from _bend(own.lanes)
     yield from _layer(own)
     yield from _linear()
 
@@ -140,7 +142,7 @@ def _rows(own: Instructions) -> Iterator[str]:
 def _layer(own: Instructions) -> Iterator[str]:
     """`@layer`: some groups at a time for all rows, so that their weights stay near; then what comes after a sum."""
     yield f"define void @layer({LAYER}, i64 %groups, i64 %together, i64 %after, {ROWS}, i64 %rows) {{\nentry:"
-    yield f"  %relu = icmp eq i64 %after, {AFTER['relu']}\n  %gelu = icmp eq i64 %after, {AFTER['gelu']}"
+    yield f"  %relu = icmp eq i64 %after, {AFTER['relu']}\n  %bends = icmp uge i64 %after, {AFTER['gelu']}"
     yield f"  %floor = select i1 %relu, float 0.0, float {one(-math.inf)}\n  br label %head"
     yield "head:\n  %g = phi i64 [0, %entry], [%next, %body], [%next, %bend]\n  %on = icmp ult i64 %g, %groups"
     yield "  br i1 %on, label %body, label %end\nbody:\n  %next = add i64 %g, %together"
@@ -150,11 +152,19 @@ def _layer(own: Instructions) -> Iterator[str]:
     yield "  %yg = getelementptr float, ptr %y, i64 %to"
     layer, rows = LAYER.replace("%begins", "%b").replace("%units", "%u"), ROWS.replace("%y,", "%yg,")
     yield f"  call void @rows({layer}, i64 %count, float %floor, {rows}, i64 %rows)"
-    yield "  br i1 %gelu, label %bend, label %head"
+    yield "  br i1 %bends, label %bend, label %head"
     yield "bend:\n  %m = phi i64 [0, %body], [%mnext, %bend]\n  %mo = mul i64 %m, %pitch"
-    yield "  %ym = getelementptr float, ptr %yg, i64 %mo\n  call void @gelu(ptr %ym, i64 %count)"
+    yield "  %ym = getelementptr float, ptr %yg, i64 %mo\n  call void @bend(ptr %ym, i64 %count, i64 %after)"
     yield "  %mnext = add i64 %m, 1\n  %more = icmp ult i64 %mnext, %rows\n  br i1 %more, label %bend, label %head"
     yield "end:\n  ret void\n}"
+
+
+def _bend(lanes: int) -> Iterator[str]:
+    """`@bend`: what comes after a sum and takes a function, for some groups of a row."""
+    yield "define internal void @bend(ptr %y, i64 %groups, i64 %after) {"
+    yield f"  %exact = icmp eq i64 %after, {AFTER['gelu']}\n  br i1 %exact, label %erf, label %tanh"
+    yield "erf:\n  call void @gelu(ptr %y, i64 %groups)\n  ret void"
+    yield f"tanh:\n  %n = mul i64 %groups, {lanes}\n  call void @bent(ptr %y, ptr %y, i64 %n)\n  ret void\n}}"
 
 
 def _linear() -> Iterator[str]:

@@ -1,0 +1,85 @@
+"""Code for what stands between layers: norms, GELU by tanh, attention of a sequence. To the bit as `ordered` has it.
+
+M: rows.  F: numbers of a row.  T: positions.
+"""
+
+import ctypes
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .llvm import Code, Machine
+from .network import Constant
+from .numerics import Numbers
+from .ordered_code import code
+
+KINDS = {"p": ctypes.c_void_p, "n": ctypes.c_int64, "f": ctypes.c_float}
+
+
+class Between:
+    """The functions of `ordered_code`, for one machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.code = Code(code(), machine)
+        self.normed = self._function("normed", "ppnnppffn")
+        self.bent = self._function("bent", "ppn")
+        self._attended = self._function("attended", "ppppnnnnnnfp")
+
+    def _function(self, name: str, kinds: str) -> Callable[..., None]:
+        return ctypes.CFUNCTYPE(None, *(KINDS[kind] for kind in kinds))(self.code.address(name))
+
+    def attended(self, q: Numbers, k: Numbers, v: Numbers, scale: float) -> Numbers:
+        """`ordered.attended`, where keys and values are the first positions of rooms that lie in one piece."""
+        heads, (queries, f), (keys, d) = math.prod(q.shape[:-2]), q.shape[-2:], v.shape[-2:]
+        q, y, work = np.ascontiguousarray(q), np.empty((*q.shape[:-1], d), np.float32), np.empty(f + keys, np.float32)
+        room = k.strides[-3] // k.strides[-2] if q.ndim > 2 else keys
+        places = (each.ctypes.data for each in (q, k, v, y))
+        self._attended(*places, heads, queries, keys, room, f, d, scale, work.ctypes.data)
+        return y
+
+
+class Norm:
+    """`layer_norm` or `rms_norm` of the last axes."""
+
+    def __init__(self, between: Between, gains: Sequence[Constant], axes: int, eps: float, centred: bool) -> None:
+        self._between, self.axes, self.eps, self.centred = between, axes, eps, centred
+        self._gains = [np.ascontiguousarray(each.array, np.float32).ravel() for each in gains]
+
+    @property
+    def bytes(self) -> tuple[int, int]:
+        """Bytes of code of its own, and of gains."""
+        return 0, sum(each.nbytes for each in self._gains)
+
+    def __call__(self, x: Numbers) -> Numbers:
+        """The outputs, float32."""
+        x, n = np.ascontiguousarray(x, np.float32), math.prod(x.shape[x.ndim - self.axes :])
+        gain, shift = self.gains(n)
+        y = np.empty_like(x)
+        given = (x.ctypes.data, y.ctypes.data, x.size // max(n, 1), n, gain.ctypes.data, shift.ctypes.data)
+        self._between.normed(*given, 1 / max(n, 1), self.eps, int(self.centred))
+        return y
+
+    def gains(self, n: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The gain and the shift of n numbers: 1 and 0 where there are none."""
+        while len(self._gains) < 2:
+            self._gains.append(np.full(n, 1 - len(self._gains), np.float32))
+        return self._gains[0], self._gains[1]
+
+
+class Bent:
+    """`gelu_tanh` of each number."""
+
+    bytes = (0, 0)
+
+    def __init__(self, between: Between) -> None:
+        self._between = between
+
+    def __call__(self, x: Numbers) -> Numbers:
+        """The outputs, float32, in memory as the inputs are."""
+        x = x.astype(np.float32, copy=False)
+        y = np.empty_like(x)
+        given, put = x.ravel(order="K"), y.ravel(order="K")  # y is compact, so that this is no copy
+        self._between.bent(given.ctypes.data, put.ctypes.data, x.size)
+        return y
