@@ -10,25 +10,26 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from . import ordered_code, tape_code
 from .llvm import Code, Machine
 from .network import Constant
 from .numerics import Numbers
-from .ordered_code import code
 
 KINDS = {"p": ctypes.c_void_p, "n": ctypes.c_int64, "f": ctypes.c_float}
 
 
 class Between:
-    """The functions of `ordered_code`, for one machine."""
+    """The functions of `ordered_code` and `tape_code`, for one machine."""
 
     def __init__(self, machine: Machine) -> None:
-        self.code = Code(code(), machine)
+        self._code = Code([*ordered_code.code(), *tape_code.code()], machine)
+        self.address = self._code.address
         self.normed = self._function("normed", "ppnnppffn")
         self.bent = self._function("bent", "ppn")
         self._attended = self._function("attended", "ppppnnnnnnfp")
 
     def _function(self, name: str, kinds: str) -> Callable[..., None]:
-        return ctypes.CFUNCTYPE(None, *(KINDS[kind] for kind in kinds))(self.code.address(name))
+        return ctypes.CFUNCTYPE(None, *(KINDS[kind] for kind in kinds))(self.address(name))
 
     def attended(self, q: Numbers, k: Numbers, v: Numbers, scale: float) -> Numbers:
         """`ordered.attended`, where keys and values are the first positions of rooms that lie in one piece."""

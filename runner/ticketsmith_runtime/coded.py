@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from .llvm import Machine
 from .network import Constant, Node
 from .shares import Pool
 
-Attended = Callable[..., Any]
 Layer = layers.Rows | places.Places | Rows | Planes | Norm | Bent
 AFTER = {
     "relu": ("linear", "conv", "linear8", "conv8"),
@@ -40,7 +38,7 @@ class Coded:
             "conv8": self._planes8,
             "layer_norm": self._norm,
             "rms_norm": self._norm,
-            "gelu_tanh": lambda *_: Bent(self._between),
+            "gelu_tanh": lambda *_: Bent(self.between) if self.between else None,
         }
 
     def layer(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
@@ -73,18 +71,14 @@ class Coded:
         return Planes(Kernel(weights=weights_of(constants), **node.attributes), self._loop8, after, self._pool)
 
     def _norm(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
-        if any(each.array.dtype != np.float32 for each in constants):
+        if self.between is None or any(each.array.dtype != np.float32 for each in constants):
             return None
-        return Norm(self._between, constants, centred=node.operator == "layer_norm", **node.attributes)
-
-    @property
-    def attended(self) -> Attended | None:
-        """Attention of a sequence that looks back."""
-        return self._between.attended if self._isa else None
+        return Norm(self.between, constants, centred=node.operator == "layer_norm", **node.attributes)
 
     @cached_property
-    def _between(self) -> Between:
-        return Between(self._machine)
+    def between(self) -> Between | None:
+        """Code for what stands between layers, where the machine has instructions for layers too."""
+        return Between(self._machine) if self._isa else None
 
     @cached_property
     def _loop(self) -> places.Loop:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from . import ordered
-from .coded import AFTER, Attended, Coded, Layer
+from .between import Between
+from .coded import AFTER, Coded, Layer
 from .folding import folded
 from .llvm import Machine
 from .network import Network, Node, by_sample, checked, computed
@@ -20,6 +21,7 @@ from .shares import Pool
 KNOWN = 8
 """Numbers of samples that constants are remembered for."""
 
+Attended = Callable[[Numbers, Numbers, Numbers, float], Numbers]
 Step = Callable[[Numbers], Numbers]
 """From the first value that a node reads to what it puts out; all else is in the step."""
 
@@ -34,7 +36,7 @@ class Execution:
         self._steps = {n: self._step(n, node) for n, node in enumerate(network.nodes)}
         for before, after in self._bent.items():
             if self._steps[before] is not None:
-                self._steps[after] = lambda x: x
+                self._steps[after] = passed
         self._last = network.last_uses()
         self._known: dict[int, dict[int, Numbers]] = {}
 
@@ -76,9 +78,14 @@ class Execution:
         return self._steps[n]
 
     @property
+    def between(self) -> Between | None:
+        """Code for one token at a time; None: numpy does what stands between layers."""
+        return self._coded.between
+
+    @property
     def attended(self) -> Attended:
         """`ordered.attended`, by code where there is some."""
-        return self._coded.attended or ordered.attended
+        return self.between.attended if self.between else ordered.attended
 
     def fixed(self, batch: int) -> dict[int, Numbers]:
         """Values that depend on the number of samples and nothing else."""
@@ -96,6 +103,11 @@ class Execution:
             return None
         after = self.network.nodes[self._bent[n]].operator if n in self._bent else ""
         return self._coded.layer(node, known, after)
+
+
+def passed(x: Numbers) -> Numbers:
+    """What was done before."""
+    return x
 
 
 def fixed(network: Network, batch: int) -> dict[int, Numbers]:

@@ -69,6 +69,11 @@ class Rows:
         share = -(-len(x_MF) // (self._pool.threads * TILE)) * TILE
         return np.concatenate(list(self._pool.map(programs[0], np.split(x_MF, range(share, len(x_MF), share)))))
 
+    def alone(self) -> Program | None:
+        """What does one row, if one thread does."""
+        programs = self._programs(few=True)
+        return programs[0] if len(programs) == 1 else None
+
     @property
     def bytes(self) -> tuple[int, int]:
         """Bytes of code, as estimated, and of weights, of what has been made."""

@@ -86,8 +86,10 @@ class Program:
     ) -> None:
         self.sizes = [(function.code_bytes, function.stream.nbytes) for function in functions]
         self._code = Code([*ir, ENTRY], machine)
-        self._features, self._outputs, self._work, self._stream = features, outputs, work, stream
-        self._enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._code.address("enter"))
+        self._features, self._outputs, self.work, self.stream = features, outputs, work, stream
+        self.address = self._code.address("enter")
+        """Of a function of a `Call`."""
+        self._enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.address)
         self._own = threading.local()
 
     def __call__(self, x_BF: Floats) -> Floats:
@@ -115,9 +117,9 @@ class Program:
         if len(shape) != 2 or shape[1] != self._features:
             raise ValueError(f"inputs have shape {shape}, expected (samples, {self._features})")
         own = self._own.__dict__
-        work = own["work"] if "work" in own else own.setdefault("work", aligned(self._work))
+        work = own["work"] if "work" in own else own.setdefault("work", aligned(self.work))
         inputs, outputs = (_small((shape[0], width)) for width in (self._features, self._outputs))
-        addresses = [0 if each is None else each.ctypes.data for each in (inputs, outputs, work, self._stream)]
+        addresses = [0 if each is None else each.ctypes.data for each in (inputs, outputs, work, self.stream)]
         call = Call(*addresses[:2], shape[0], *addresses[2:])
         every: dict[tuple[int, ...], Bound] = own.setdefault("bound", {})
         if len(every) >= KNOWN:

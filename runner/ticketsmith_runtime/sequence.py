@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .coded import Attended
-from .execution import Execution, Step
+from .execution import Attended, Execution, Step
 from .network import Network
 from .numerics import Numbers, attention
 from .operators import OPERATORS
 from .positions import Along, Place, followed
+from .recording import Recorder
 from .sizes import Shape
+from .tape import Arena, Tape
 
 Tokens = NDArray[np.int64]
 _Kind = Callable[[list[Numbers], "_Span"], Numbers]
@@ -31,6 +32,8 @@ class State:
     """Positions that were computed."""
     kept: dict[tuple[int, int], Numbers] = field(default_factory=dict)
     """Keys and values, by node and operand, with room for all T."""
+    arena: Arena | None = None
+    """Memory for a token on its way, where code goes through it."""
 
     @property
     def bytes(self) -> int:
@@ -60,7 +63,7 @@ class Incremental:
         """An empty sequence, with its memory. Raises ValueError if the network knows one sample alone."""
         if batch != 1 and self.network.single:
             raise ValueError("the network knows one sample alone")
-        return State(batch, kept=self._program(batch).room())
+        return self._program(batch).start()
 
     def step(self, tokens: Any, state: State, last: bool = False) -> Numbers:
         """Logits of the new positions, (B, n) -> (B, n, V); `last`: of the last one alone, (B, 1, V).
@@ -104,12 +107,16 @@ class _Program:
         network = execution.network
         constants = {len(network.inputs) + n: each.array for n, each in enumerate(network.constants)}
         self._fixed: dict[int, Numbers] = {**constants, **execution.fixed(batch)}
-        self._first, self._output, self._shapes = network.first, network.outputs[0], network.shapes(batch)
+        self._batch, self._first, self._output, self._shapes = batch, network.first, network.outputs[0], network.shapes(batch)
         places = followed(network, batch, self._fixed)
         self._alongs = {0: Along(1), **{network.first + n: place.along for n, place in places.items()}}
         self._early = {0, *_early(network, places)}
         self._base = [self._fixed.get(value) for value in range(network.first + len(network.nodes))]
-        self._steps = [_Step(n, network, batch, place, self._shapes, execution.code(n), execution.attended) for n, place in places.items()]
+        self._steps = [
+            _Step(n, network, batch, place, self._shapes, execution.code(n), execution.attended)
+            for n, place in places.items()
+        ]
+        self._tape = self._recorded(execution) if batch == 1 else None
 
     def used(self) -> Iterator[Numbers]:
         """Values without tokens that numpy reads."""
@@ -117,16 +124,40 @@ class _Program:
             if not step.sparse:
                 yield from (self._fixed[read] for read in step.node.reads if read in self._fixed)
 
-    def room(self) -> dict[tuple[int, int], Numbers]:
-        """Memory for T positions of all that is kept."""
+    def start(self) -> State:
+        """An empty sequence."""
+        if self._tape is None:
+            return State(self._batch, kept=self._room())
+        arena = self._tape.arena()
+        return State(self._batch, kept=arena.rooms, arena=arena)
+
+    def _room(self) -> dict[tuple[int, int], Numbers]:
+        return {key: np.zeros(shape, np.float32) for key, shape in self._kept().items()}
+
+    def _kept(self) -> dict[tuple[int, int], Shape]:
+        """Shapes for T positions of all that is kept."""
         return {
-            (step.n, read): np.zeros(self._shapes[step.node.reads[read]], np.float32)
-            for step in self._steps
-            for read in step.place.kept
+            (step.n, read): self._shapes[step.node.reads[read]] for step in self._steps for read in step.place.kept
         }
+
+    def _recorded(self, execution: Execution) -> Tape | None:
+        """A token as calls; None where there is no code, or no token."""
+        if execution.between is None:
+            return None
+        try:
+            values = self._values(np.zeros((1, 1), np.int64), _Span(0, 1), State(1, kept=self._room()))
+        except ValueError:  # said when it is asked for
+            return None
+        recorder = Recorder(execution, execution.between, self._fixed, self._kept())
+        for step in self._steps:
+            recorder.record(step, values)
+        recorder.view(self._output, values[self._output].shape)
+        return recorder.tape
 
     def __call__(self, tokens_Bn: Tokens, state: State, last: bool) -> Numbers:
         whole = _Span(state.length, state.length + tokens_Bn.shape[1])
+        if whole.count == 1 and state.arena and self._tape and self._tape.knows(int(tokens_Bn[0, 0])):
+            return self._played(tokens_Bn, whole, state, state.arena, self._tape)
         if not last or whole.count == 1:
             return self._all(tokens_Bn, whole, state)
         late = _Span(whole.stop - 1, whole.stop)
@@ -151,11 +182,27 @@ class _Program:
 
     def _all(self, tokens_Bn: Tokens, span: _Span, state: State) -> Numbers:
         """Logits of all new positions: what every token is waited for, with nothing to decide on the way."""
+        return np.ascontiguousarray(self._values(tokens_Bn, span, state)[self._output])
+
+    def _values(self, tokens_Bn: Tokens, span: _Span, state: State) -> list[Any]:
         values: list[Any] = self._base.copy()
         values[0] = tokens_Bn
         for step in self._steps:
             values[step.value] = step([values[each] for each in step.reads], span, span, state)
-        return np.ascontiguousarray(values[self._output])
+        return values
+
+    def _played(self, tokens_Bn: Tokens, span: _Span, state: State, arena: Arena, tape: Tape) -> Numbers:
+        """The same for one token, by code where there is some."""
+        values: list[Any] = self._base.copy() if len(tape.parts) > 1 else []
+        for aside in tape(arena, int(tokens_Bn[0, 0]), span.start):
+            if values[0] is None:
+                values[0] = tokens_Bn
+                for value, view in arena.views.items():
+                    values[value] = view
+            found = values[aside.value] = aside.run([values[read] for read in aside.reads], span, span, state)
+            if aside.value in arena.views:
+                arena.views[aside.value][...] = found
+        return arena.views[self._output].copy()
 
 
 def _early(network: Network, places: Mapping[int, Place]) -> set[int]:
@@ -192,11 +239,12 @@ class _Step:
         self.n, self.node, self.place = n, network.nodes[n], place
         self.value, self.reads = network.first + n, list(self.node.reads)
         self.sparse, self._looks = code is not None, looks
-        self._attributes, self._run = self.node.sized(batch), OPERATORS[self.node.operator].run
+        self.attributes: dict[str, Any] = self.node.sized(batch)
+        self._run = OPERATORS[self.node.operator].run
         self._shape, self._length = shapes[network.first + n], network.inputs[0].shape[0]
         self._kept, self._views = list(place.kept.items()), dict[int, list[int]]()
         if self.node.operator == "slice":
-            axis, *ends = (self._attributes[name] for name in ("axis", "start", "stop", "step"))
+            axis, *ends = (self.attributes[name] for name in ("axis", "start", "stop", "step"))
             self._part: tuple[slice, ...] = (*(slice(None),) * (axis % len(self._shape)), slice(*ends))
         kinds: dict[str, _Kind] = {
             "view": self._moved,
@@ -219,7 +267,7 @@ class _Step:
             raise ValueError(f"node {self.n} ({self.node.operator}) cannot compute: {error}") from None
 
     def _computed(self, read: list[Numbers], span: _Span) -> Numbers:
-        found = np.asarray(self._run(*read, **self._attributes))
+        found = np.asarray(self._run(*read, **self.attributes))
         return found.astype(np.float32, copy=False) if found.dtype.kind == "f" else found
 
     def _moved(self, read: list[Numbers], span: _Span) -> Numbers:
@@ -233,7 +281,7 @@ class _Step:
         return moved
 
     def _permuted(self, read: list[Numbers], span: _Span) -> Numbers:
-        return read[0].transpose(self._attributes["axes"])
+        return read[0].transpose(self.attributes["axes"])
 
     def _sliced(self, read: list[Numbers], span: _Span) -> Numbers:
         return read[0][self._part]
@@ -241,11 +289,11 @@ class _Step:
     def _attended(self, read: list[Numbers], span: _Span) -> Numbers:
         q, k, v, *masks = read
         if self.place.plain:
-            looked: Numbers = self._looks(q, k, v, self._attributes["scale"])
+            looked: Numbers = self._looks(q, k, v, self.attributes["scale"])
             return looked
-        if span.count > 1 and self._attributes["causal"]:
+        if span.count > 1 and self.attributes["causal"]:
             masks = [*masks, np.tri(span.count, span.stop, span.start, dtype=np.bool_)]
-        return attention(q, k, v, *masks, causal=False, scale=self._attributes["scale"])
+        return attention(q, k, v, *masks, causal=False, scale=self.attributes["scale"])
 
 
 def _appended(room: Numbers, new: Numbers, axis: int, span: _Span) -> Numbers:

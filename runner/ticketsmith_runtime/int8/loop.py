@@ -34,7 +34,7 @@ class Loop:
         self._code = Code(program(own), machine)
         self.quantize = self._function("quantize", "pnnpnpp")
         self.plane = self._function("plane", "pnppnnnnnp")
-        self.linear = self._function("linear", "pppn")
+        self.linear, self.address = self._function("linear", "pppn"), self._code.address("linear")
         self._layer = self._function("layer", "ppppnnnpppnpnn")
 
     def _function(self, name: str, kinds: str) -> Callable[..., None]:

@@ -6,6 +6,7 @@ M: rows.  F: inputs of one.  O: units.
 import math
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +35,20 @@ class Rows:
         self._units, self._features = weights.steps_OI.shape
         self._packed = packed(weights, np.arange(self._features), loop.own)
         self._loop, self._after, self._pool = loop, after, pool or Pool(1)
-        self._pitch = -(-self._features // BEHIND) * BEHIND + BEHIND
-        self._most = max(BEHIND, NEAR // self._pitch)
+        self.pitch = -(-self._features // BEHIND) * BEHIND + BEHIND
+        self._most = max(BEHIND, NEAR // self.pitch)
         self._own = threading.local()
+        self.address, self.width = loop.address, self._packed.width
 
     @property
     def bytes(self) -> tuple[int, int]:
         """Bytes of code of its own, and of weights with what says where they belong."""
         return 0, self._packed.bytes
+
+    @property
+    def alone(self) -> bool:
+        """Does one thread do a row?"""
+        return alone(self._packed, 1, self._pool)
 
     def __call__(self, x: Numbers) -> Numbers:
         """The outputs."""
@@ -58,7 +65,7 @@ class Rows:
             self._loop.linear(own.call.ctypes.data, x_MF.ctypes.data, y.ctypes.data, rows)
             return
         q, scales = own.q.ctypes.data, own.scales[:rows]
-        put = (q, self._pitch, scales.ctypes.data, self._fixed.address)
+        put = (q, self.pitch, scales.ctypes.data, self._fixed.address)
         self._loop.quantize(x_MF.ctypes.data, self._features, rows, *put)
         self._loop.sums(self._packed, self._after, q, own.offsets[:rows], scales, y, self._pool)
 
@@ -70,14 +77,19 @@ class Rows:
         return found
 
     def _made(self, rows: int) -> "_Scratch":
-        q, layer = aligned(rows * self._pitch // 4).view(np.uint8), self._packed
-        offsets, scales = (np.arange(rows) * self._pitch).astype(np.int32), np.zeros((rows, 2), np.int32)
-        arrays = {"q": q, "scales": scales, "offsets": offsets, "begins": layer.begins, "starts": layer.starts}
-        arrays |= {"slots": layer.slots, "units": layer.units}
-        numbers = {"n": self._features, "pitch": self._pitch, "groups": layer.groups, "together": layer.together}
+        q = aligned(rows * self.pitch // 4).view(np.uint8)
+        offsets, scales = (np.arange(rows) * self.pitch).astype(np.int32), np.zeros((rows, 2), np.int32)
+        places = (each.ctypes.data for each in (q, scales, offsets))
+        return _Scratch(q, offsets, scales, np.array(self.words(*places), np.int64))
+
+    def words(self, q: Any, scales: Any, offsets: Any) -> list[Any]:
+        """A call of `@linear`, in the order of CALL, with memory for inputs as bytes and what goes with each row."""
+        layer, places = self._packed, {"q": q, "scales": scales, "offsets": offsets}
+        arrays = {name: getattr(layer, name) for name in ("begins", "starts", "slots", "units")}
+        numbers = {"n": self._features, "pitch": self.pitch, "groups": layer.groups, "together": layer.together}
         numbers |= {"after": AFTER[self._after], "width": layer.width, "fixed": self._fixed.address}
-        words = numbers | {name: each.ctypes.data for name, each in arrays.items()}
-        return _Scratch(q, offsets, scales, np.array([words[name] for name in CALL], np.int64))
+        words = numbers | places | {name: each.ctypes.data for name, each in arrays.items()}
+        return [words[name] for name in CALL]
 
 
 @dataclass(frozen=True, eq=False)
