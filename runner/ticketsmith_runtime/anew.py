@@ -43,10 +43,8 @@ class Anew:
 
     def _looks_back(self) -> bool:
         """Tell whether logits stay what they are when later tokens change. A trial, where no proof was found."""
-        shapes = self._execution.network.shapes(1)
-        tables = [shapes[n.reads[0]][0] for n in self._execution.network.nodes if n.operator == "embedding"]
         rng = np.random.default_rng(0)
-        first, other = rng.integers(0, min(tables, default=2), (2, 1, self.length))
+        first, other = rng.integers(0, min(self._execution.network.tables(), default=2), (2, 1, self.length))
         before = self._execution(first)[0]
         if before.ndim != 3 or before.shape[1] != self.length:
             raise Unsuited("its first output is not a row of logits for each position")

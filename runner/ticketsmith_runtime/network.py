@@ -17,6 +17,8 @@ from .sizes import Shape
 
 WIDEST = 1 << 28
 """Numbers of a value, for each sample: 1 GiB."""
+TABLES = {"embedding": 0, "embedding8": 1}
+"""Operators that look rows up, and which of their operands has them."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,13 @@ class Network:
         """The constant that a value is; None for an input, or what a node puts out."""
         place = value - len(self.inputs)
         return self.constants[place] if 0 <= place < len(self.constants) else None
+
+    def tables(self) -> Iterator[int]:
+        """Rows of each table that is looked into."""
+        shapes = self.shapes(1)
+        for node in self.nodes:
+            if node.operator in TABLES:
+                yield shapes[node.reads[TABLES[node.operator]]][0]
 
     def counted(self) -> Iterator[tuple[int, int]]:
         """Weights under a mask, and those that it keeps, of each constant that has one."""

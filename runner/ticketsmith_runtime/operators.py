@@ -112,6 +112,7 @@ OPERATORS: dict[str, Operator] = {
     # The same in whole numbers: weights of 8 bits, and after them the step of each unit.
     "linear8": Operator(int8.linear, sizes.linear8, (3, 4), {"fixed": reach}),
     "conv8": Operator(int8.conv, sizes.conv8, (3, 4), {**CONV, "fixed": reach}),
+    "embedding8": Operator(int8.embedding, sizes.embedding8, (3, 3)),
     "embedding": Operator(lambda table, indices: table[indices], sizes.embedding, (2, 2)),
     "matmul": Operator(lambda x, y: x @ y, sizes.matmul, (2, 2)),
     "einsum": Operator(

@@ -336,6 +336,10 @@ def _embedded(q: Question) -> Place:
     return Place(along=q.alone(1)[1])
 
 
+def _embedded8(q: Question) -> Place:
+    return Place(along=q.alone()[1])
+
+
 def _indexed(q: Question) -> Place:
     if q.attributes["axes"] == [0] and not q.reads[0].along:
         return _embedded(q)
@@ -405,6 +409,7 @@ RULES: dict[str, Callable[[Question], Place]] = {
     "linear": _linear,
     "linear8": _linear,
     "embedding": _embedded,
+    "embedding8": _embedded8,
     "index": _indexed,
     "attention": _attended,
     "matmul": _multiplied,

@@ -187,6 +187,13 @@ def embedding(table: Shape, indices: Shape) -> Shape:
     return *indices, *_last(table, len(table) - 1)
 
 
+def embedding8(indices: Shape, table: Shape, scale: Shape) -> Shape:
+    """The same with a step for each row."""
+    if len(table) != 2 or scale != table[:1]:
+        raise ValueError(f"a table {table} does not fit steps {scale}")
+    return embedding(table, indices)
+
+
 def conv(
     x: Shape,
     weight: Shape,

@@ -70,9 +70,7 @@ def _drawn(rng: np.random.Generator, net: network.Network, shape: tuple[int, ...
     """Numbers that a network takes: whole ones are rows of the smallest table that it looks into."""
     if kind == "float":
         return rng.standard_normal(shape).astype(np.float32)
-    shapes = net.shapes(1)
-    tables = [shapes[node.reads[0]][0] for node in net.nodes if node.operator == "embedding"]
-    return rng.integers(0, 2 if kind == "bool" else min(tables, default=2), shape)
+    return rng.integers(0, 2 if kind == "bool" else min(net.tables(), default=2), shape)
 
 
 def _listed(answer: Any) -> list[NDArray[Any]]:

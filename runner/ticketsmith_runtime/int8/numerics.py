@@ -72,6 +72,11 @@ def _stepped(low: Numbers, span: Numbers) -> tuple[NDArray[np.float32], NDArray[
     return inverse, zero
 
 
+def embedding(indices: Numbers, steps: Numbers, scale: Numbers) -> Numbers:
+    """A row of a table for each index: its steps, times the step of the row. (...) -> (..., F), float32."""
+    return np.asarray(steps[indices] * np.asarray(scale, np.float32)[indices][..., None], np.float32)
+
+
 def linear(x: Numbers, weight: Numbers, scale_O: Numbers, *bias: Numbers, fixed: Fixed = None) -> Numbers:
     """(..., F) -> (..., O), float32."""
     steps, scale, zero = rows(x, 1, fixed)

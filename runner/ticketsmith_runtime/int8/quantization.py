@@ -1,6 +1,7 @@
 """A network with whole numbers for weights: each product with constant weights becomes its like in int8.
 
-Some stay in float32: those that are left there by name, as they cost too much, and those that int8 is not for.
+Some stay in float32: those that are left there by name, as they cost too much, and those that int8 is not for. Tables
+that tokens are looked up in become rows in steps, with a step each.
 """
 
 from collections.abc import Iterator, Sequence
@@ -71,6 +72,7 @@ def quantized(network: Network, scheme: Scheme = PLAIN) -> Network:
             reads=[node.reads[0], *made[read], *node.reads[2:]],
             attributes=node.attributes | {"fixed": fixed},
         )
+    _look_up(network, found, made)
     return numbered(found, network.outputs, network.single)
 
 
@@ -84,6 +86,21 @@ def ranges(network: Network, batches: Sequence[Sequence[Numbers]]) -> tuple[tupl
             known = x[np.isfinite(x)]
             end[:] = min(end[0], known.min(initial=0)), max(end[1], known.max(initial=0))
     return tuple((float(low), float(high)) for low, high in ends)
+
+
+def _look_up(network: Network, found: Found, made: dict[int, tuple[int, int]]) -> None:
+    """Tables in steps as well. One that is the weights of a product too is there once, as that product has it."""
+    real = {each.reads[1] for each in found if isinstance(each, Node) and each.operator in LIKE}
+    for value, each in enumerate(found[:]):
+        if not isinstance(each, Node) or each.operator != "embedding" or (read := each.reads[0]) in real:
+            continue
+        table = network.constant(read)
+        if table is None or table.array.ndim != 2 or table.array.dtype != np.float32:
+            continue
+        if read not in made:
+            made[read] = len(found), len(found) + 1
+            found += _stepped(table)
+        found[value] = replace(each, operator="embedding8", reads=[each.reads[1], *made[read]])
 
 
 def precision(network: Network) -> str:
