@@ -5,12 +5,14 @@ B: samples.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from . import ordered
 from .between import Between
+from .blas import Limit
 from .coded import AFTER, Coded, Layer
 from .folding import folded
 from .llvm import Machine
@@ -20,6 +22,8 @@ from .shares import Pool
 
 KNOWN = 8
 """Numbers of samples that constants are remembered for."""
+PRODUCTS = {"linear", "conv", "linear8", "conv8", "matmul", "einsum", "attention"}
+"""Operators that numpy has a library for, which shares them among threads."""
 
 Attended = Callable[[Numbers, Numbers, Numbers, float], Numbers]
 Step = Callable[[Numbers], Numbers]
@@ -39,10 +43,14 @@ class Execution:
                 self._steps[after] = passed
         self._last = network.last_uses()
         self._known: dict[int, dict[int, Numbers]] = {}
+        left = {node.operator for n, node in enumerate(network.nodes) if self._steps[n] is None}
+        self.limit: Limit | nullcontext[None] = Limit(threads) if left & PRODUCTS else nullcontext()
+        """What numpy's products are done in, if there are any."""
 
     def __call__(self, *inputs: Numbers) -> list[Numbers]:
         """All outputs, float32 where they are floats."""
-        return by_sample(self.network, checked(self.network, inputs), self._run)
+        with self.limit:
+            return by_sample(self.network, checked(self.network, inputs), self._run)
 
     @property
     def bytes(self) -> tuple[int, int]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import batches, samples
+from .blas import Limit
 from .channels import compact
 from .explanation import explain
 from .graph import Graph, Unsuited, dense
@@ -124,12 +125,23 @@ class Model:
 
     def _make(self, backend: str) -> Run:
         if backend == "numpy":
-            return dense(self.graph)
+            return _alone(dense(self.graph))
         if backend in samples.SINGLES:
             return samples.flat(self.graph, self.machine, backend)
         assert self.isa is not None
         kernels = backend.split("+")
         return batches.planar(self.graph, kernels if len(kernels) > 1 else backend, self.isa, self.machine)
+
+
+def _alone(run: Run) -> Run:
+    """Numpy on one thread: `Shared` shares samples out among those that were asked for."""
+    limit = Limit(1)
+
+    def answer(x_BF: Floats) -> Floats:
+        with limit:
+            return run(x_BF)
+
+    return answer
 
 
 def runs(suits: Callable[[], None]) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import execution
 from .anew import Anew
+from .blas import Limit
 from .folding import folded
 from .generation import Decoder, Draw, decoder, stream
 from .graph import Unsuited
@@ -84,8 +85,13 @@ class NetworkModel:
     def _make(self, backend: str) -> Answer:
         if backend == SPARSE and self.isa is not None:
             return self._sparse()
-        network = folded(self.network)
-        return lambda *inputs: evaluate(network, inputs, np.float32)
+        network, limit = folded(self.network), Limit(1)
+
+        def answer(*inputs: Numbers) -> list[Numbers]:
+            with limit:
+                return evaluate(network, inputs, np.float32)
+
+        return answer
 
     def _sparse(self) -> Answer:
         """All in one call where that can be; otherwise operator by operator."""

@@ -110,6 +110,7 @@ class _Program:
         self._batch, self._first, self._output, self._shapes = batch, network.first, network.outputs[0], network.shapes(batch)
         places = followed(network, batch, self._fixed)
         self._alongs = {0: Along(1), **{network.first + n: place.along for n, place in places.items()}}
+        self._limit = execution.limit
         self._early = {0, *_early(network, places)}
         self._base = [self._fixed.get(value) for value in range(network.first + len(network.nodes))]
         self._steps = [
@@ -158,6 +159,10 @@ class _Program:
         whole = _Span(state.length, state.length + tokens_Bn.shape[1])
         if whole.count == 1 and state.arena and self._tape and self._tape.knows(int(tokens_Bn[0, 0])):
             return self._played(tokens_Bn, whole, state, state.arena, self._tape)
+        with self._limit:
+            return self._computed(tokens_Bn, whole, state, last)
+
+    def _computed(self, tokens_Bn: Tokens, whole: _Span, state: State, last: bool) -> Numbers:
         if not last or whole.count == 1:
             return self._all(tokens_Bn, whole, state)
         late = _Span(whole.stop - 1, whole.stop)
@@ -193,16 +198,23 @@ class _Program:
 
     def _played(self, tokens_Bn: Tokens, span: _Span, state: State, arena: Arena, tape: Tape) -> Numbers:
         """The same for one token, by code where there is some."""
-        values: list[Any] = self._base.copy() if len(tape.parts) > 1 else []
+        values: list[Any] = []
         for aside in tape(arena, int(tokens_Bn[0, 0]), span.start):
-            if values[0] is None:
-                values[0] = tokens_Bn
-                for value, view in arena.views.items():
-                    values[value] = view
-            found = values[aside.value] = aside.run([values[read] for read in aside.reads], span, span, state)
+            if not values:
+                values = self._seen(tokens_Bn, arena)
+            with self._limit:
+                found = values[aside.value] = aside.run([values[read] for read in aside.reads], span, span, state)
             if aside.value in arena.views:
                 arena.views[aside.value][...] = found
         return arena.views[self._output].copy()
+
+    def _seen(self, tokens_Bn: Tokens, arena: Arena) -> list[Any]:
+        """Values that numpy may read: those that are fixed, and those of the arena."""
+        values: list[Any] = self._base.copy()
+        values[0] = tokens_Bn
+        for value, view in arena.views.items():
+            values[value] = view
+        return values
 
 
 def _early(network: Network, places: Mapping[int, Place]) -> set[int]:

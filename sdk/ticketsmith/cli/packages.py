@@ -12,7 +12,7 @@ from ..endings import chosen
 from .commands import command
 from .options import DataRoot, Precision, Replicate, RunId, StoreUrl, file
 
-RUNTIME = ("llvmlite", "numpy", "safetensors")
+RUNTIME = ("llvmlite", "numpy", "safetensors", "threadpoolctl")
 
 To = Annotated[
     Path,
