@@ -1,7 +1,7 @@
 """How many threads numpy's products take: as many as a model was loaded with, while it answers, and not every core.
 
-The library that numpy's products come from has one number for the whole process. It is set where a call begins that needs
-products, and set back where the last one of them ends; another call of numpy in another thread sees it meanwhile.
+The library that numpy's products come from has one number for the whole process. It is set where a call begins that
+needs products, and set back where the last of them ends; what another thread has numpy do meanwhile sees it too.
 """
 
 import os

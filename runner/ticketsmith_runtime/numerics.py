@@ -109,7 +109,8 @@ def rms_norm(x: Numbers, *gains: Numbers, axes: int, eps: float) -> Numbers:
 
 def _in_order(x: Numbers, gains: Sequence[Numbers], axes: int, eps: float, centred: bool) -> Numbers:
     rows = x.reshape(-1, max(math.prod(x.shape[x.ndim - axes :]), 1))
-    gain, shift, *_ = (*(each.ravel() for each in gains), *(np.float32(n) for n in (1, 0)[len(gains) :]))
+    given = [each.ravel() for each in gains]
+    gain, shift = [*given, *(np.full(rows.shape[1], n, np.float32) for n in (1, 0)[len(given) :])][:2]
     return ordered.normed(rows, gain, shift, eps, centred).reshape(x.shape)
 
 

@@ -31,7 +31,7 @@ def exp(x: Floats) -> Floats:
     turns = np.rint(x * np.float32(LOG2_E))
     r = x - turns * np.float32(LN2_HIGH)
     r = r - turns * np.float32(LN2_LOW)
-    sums = np.float32(POWERS[0])
+    sums: Floats = np.full_like(r, POWERS[0])
     for each in POWERS[1:]:
         sums = sums * r + np.float32(each)
     sums = sums * (r * r) + r + np.float32(1)
@@ -59,7 +59,7 @@ def total(x: Floats) -> Floats:
 
 
 def in_turn(x: Floats) -> Floats:
-    """(..., T, L) -> (..., L): rows added one after the other. Numpy does so where the last axis has several numbers."""
+    """(..., T, L) -> (..., L): rows added in their turn. Numpy does so where the last axis has several numbers."""
     return np.asarray(np.add.reduce(x, axis=-2, initial=np.float32(0)))
 
 

@@ -13,7 +13,9 @@ TOGETHER = 4
 """Registers of a value that are summed side by side: one sum after the other would wait for itself."""
 
 
-ATTENDED = "ptr %q, ptr %k, ptr %v, ptr %y, i64 %heads, i64 %queries, i64 %keys, i64 %room, i64 %f, i64 %d, float %scale"
+ATTENDED = (
+    "ptr %q, ptr %k, ptr %v, ptr %y, i64 %heads, i64 %queries, i64 %keys, i64 %room, i64 %f, i64 %d, float %scale"
+)
 ATTENDED += ", ptr %work"
 NORMED = "ptr %x, ptr %y, i64 %rows, i64 %n, ptr %gain, ptr %shift, float %share, float %eps, i64 %centred"
 
@@ -157,14 +159,22 @@ def _normed() -> Iterator[str]:
     yield from _folded("sum", "%asum")
     yield "  %average = fmul float %sum, %share\n  %mean = select i1 %moves, float %average, float 0.0"
     yield from _spread("means", "float", "%mean")
-    squares = [*load("bx", "%xm", "%bi", "%bin"), f"  %bc = fsub {FLOATS} %bx, %means", f"  %bq = fmul {FLOATS} %bc, %bc"]
+    squares = [
+        *load("bx", "%xm", "%bi", "%bin"),
+        f"  %bc = fsub {FLOATS} %bx, %means",
+        f"  %bq = fmul {FLOATS} %bc, %bc",
+    ]
     squares += [f"  %bs = select {FLAGS} %bin, {FLOATS} %bq, {FLOATS} zeroinitializer"]
     yield from loop("b", "%n", [*squares, f"  %bsumnext = fadd {FLOATS} %bsum, %bs"], ["bsum"], "aend")
     yield from _folded("power", "%bsum")
     yield "  %variance = fmul float %power, %share\n  %more = fadd float %variance, %eps"
     yield "  %root = call float @llvm.sqrt.f32(float %more)\n  %inverse = fdiv float 1.0, %root"
     yield from _spread("scales", "float", "%inverse")
-    lines = [*load("cx", "%xm", "%ci", "%cin"), *load("cg", "%gain", "%ci", "%cin"), *load("cs", "%shift", "%ci", "%cin")]
+    lines = [
+        *load("cx", "%xm", "%ci", "%cin"),
+        *load("cg", "%gain", "%ci", "%cin"),
+        *load("cs", "%shift", "%ci", "%cin"),
+    ]
     lines += [f"  %cc = fsub {FLOATS} %cx, %means", f"  %cn = fmul {FLOATS} %cc, %scales"]
     lines += [f"  %ct = fmul {FLOATS} %cn, %cg", f"  %cy = fadd {FLOATS} %ct, %cs", *store("%cy", "%ym", "%ci", "%cin")]
     yield from loop("c", "%n", lines, before="bend")
@@ -183,14 +193,18 @@ def _dot() -> Iterator[str]:
 def _shares() -> Iterator[str]:
     """`@shares`(scores, n): exp(score - the highest) in their place, and the sum of these."""
     yield "define internal float @shares(ptr %x, i64 %n) {\nentry:\n  br label %top"
-    yield "top:\n  %t = phi i64 [0, %entry], [%tnext, %top]\n  %high = phi float [0xFFF0000000000000, %entry], [%higher, %top]"
+    yield "top:\n  %t = phi i64 [0, %entry], [%tnext, %top]"
+    yield "  %high = phi float [0xFFF0000000000000, %entry], [%higher, %top]"
     yield "  %tp = getelementptr float, ptr %x, i64 %t\n  %tv = load float, ptr %tp\n  %up = fcmp ogt float %tv, %high"
     yield "  %higher = select i1 %up, float %tv, float %high\n  %tnext = add i64 %t, 1"
     yield "  %again = icmp ult i64 %tnext, %n\n  br i1 %again, label %top, label %found\nfound:"
     yield from _spread("highs", "float", "%higher")
     lines = [*load("v", "%x", "%ai", "%ain"), f"  %z = fsub {FLOATS} %v, %highs", *_exp("e", "%z")]
     lines += store("%e", "%x", "%ai", "%ain")
-    lines += [f"  %s = select {FLAGS} %ain, {FLOATS} %e, {FLOATS} zeroinitializer", f"  %sumnext = fadd {FLOATS} %sum, %s"]
+    lines += [
+        f"  %s = select {FLAGS} %ain, {FLOATS} %e, {FLOATS} zeroinitializer",
+        f"  %sumnext = fadd {FLOATS} %sum, %s",
+    ]
     yield from loop("a", "%n", lines, ["sum"], "found")
     yield from _folded("all", "%sum")
     yield "  ret float %all\n}"
@@ -199,8 +213,8 @@ def _shares() -> Iterator[str]:
 def _weighed(count: int) -> Iterator[str]:
     """`@weighed`: `count` registers of sum of shares times values, over all keys, divided by the sum of the shares."""
     each = range(count)
-    yield f"define internal void @weighed{count}(ptr %shares, ptr %v, i64 %keys, i64 %d, i64 %ai, float %all, ptr %y) {{"
-    yield "entry:"
+    given = "ptr %shares, ptr %v, i64 %keys, i64 %d, i64 %ai, float %all, ptr %y"
+    yield f"define internal void @weighed{count}({given}) {{\nentry:"
     yield from _inside("a", "%d")
     yield from _spread("alls", "float", "%all")
     yield "  br label %key\nkey:\n  %t = phi i64 [0, %entry], [%tnext, %key]"
@@ -216,7 +230,8 @@ def _weighed(count: int) -> Iterator[str]:
         else:
             yield from load(f"v{r}", "%vt", f"%i{r}", "%ain")
         yield f"  %m{r} = fmul {FLOATS} %ss, %v{r}\n  %n{r} = fadd {FLOATS} %s{r}, %m{r}"
-    yield "  %tnext = add i64 %t, 1\n  %more = icmp ult i64 %tnext, %keys\n  br i1 %more, label %key, label %done\ndone:"
+    yield "  %tnext = add i64 %t, 1\n  %more = icmp ult i64 %tnext, %keys"
+    yield "  br i1 %more, label %key, label %done\ndone:"
     for r in each:
         yield f"  %y{r} = fdiv {FLOATS} %n{r}, %alls"
         yield from store(f"%y{r}", "%y", f"%i{r}", "%ain" if count == 1 else _all())
@@ -249,6 +264,7 @@ def _attended() -> Iterator[str]:
     yield "  br i1 %left, label %which, label %query\nwhich:\n  %big = icmp slt i64 %i, %wide"
     yield "  br i1 %big, label %wides, label %narrow"
     for name, count, after in (("wides", TOGETHER, "inext"), ("narrow", 1, "jnext")):
-        yield f"{name}:\n  call void @weighed{count}(ptr %scores, ptr %vh, i64 %seen, i64 %d, i64 %i, float %all, ptr %yh)"
+        given = "ptr %scores, ptr %vh, i64 %seen, i64 %d, i64 %i, float %all, ptr %yh"
+        yield f"{name}:\n  call void @weighed{count}({given})"
         yield f"  %{after} = add i64 %i, {count * LANES}\n  br label %part"
     yield "exit:\n  ret void\n}"

@@ -52,7 +52,11 @@ class Recorder:
     """Records node after node. What depends on the token lies in the arena, all else where it is."""
 
     def __init__(
-        self, execution: Execution, between: Between, fixed: Mapping[int, Numbers], rooms: Mapping[tuple[int, int], Shape]
+        self,
+        execution: Execution,
+        between: Between,
+        fixed: Mapping[int, Numbers],
+        rooms: Mapping[tuple[int, int], Shape],
     ) -> None:
         """`fixed`: values that do not depend on tokens.  `rooms`: shapes of what is kept of all T positions."""
         self.tape, self._execution, self._fixed = Tape(between, rooms), execution, fixed
@@ -127,11 +131,10 @@ def sliced(recorder: Recorder, played: Played) -> bool:
 def row(recorder: Recorder, played: Played) -> bool:
     """A row of a table, in floats, or in steps with a step for each row."""
     eight = played.step.node.operator == "embedding8"
-    tables = [recorder.fixed(played, read) for read in ((1, 2) if eight else (0,))]
+    found = [recorder.fixed(played, read) for read in ((1, 2) if eight else (0,))]
+    tables = [each for each in found if each is not None and each.flags.c_contiguous]
     ours = played.step.node.reads[0 if eight else 1] == 0
-    if not ours or any(each is None or not each.flags.c_contiguous for each in tables):
-        return False
-    if [str(each.dtype) for each in tables] != (["int8", "float32"] if eight else ["float32"]):
+    if not ours or [str(each.dtype) for each in tables] != (["int8", "float32"] if eight else ["float32"]):
         return False
     recorder.tape.tables.append(len(tables[0]))
     places = map(recorder.tape.held, tables)
@@ -141,12 +144,11 @@ def row(recorder: Recorder, played: Played) -> bool:
 
 def combined(recorder: Recorder, played: Played) -> bool:
     """Numbers beside numbers; the second may have a row for each position."""
-    found = [_operand(recorder, played, read) for read in (0, 1)]
-    if found[0] is None or found[1] is None or found[0][1]:
+    one, other = (_operand(recorder, played, read) for read in (0, 1))
+    if one is None or other is None or one[1]:
         return False
-    (a, _), (b, step) = found
     name, size = played.step.node.operator, played.found.size
-    recorder.tape.call(name, a, b, step, size, recorder.put(played))
+    recorder.tape.call(name, one[0], *other, size, recorder.put(played))
     return True
 
 
@@ -211,8 +213,9 @@ def linear(recorder: Recorder, played: Played) -> bool:
 
 def looked(recorder: Recorder, played: Played) -> bool:
     """Attention to all positions so far, whose keys and values have rooms."""
-    ends = [recorder.at(played, read) for read in range(3)]
-    if None in ends or not played.step.place.plain:
+    found = [recorder.at(played, read) for read in range(3)]
+    ends = [each for each in found if each is not None]
+    if len(ends) < 3 or not played.step.place.plain:
         return False
     q, k, v = (np.asarray(each) for each in played.given[:3])
     (queries, f), d = q.shape[-2:], v.shape[-1]

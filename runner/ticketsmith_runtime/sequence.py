@@ -107,7 +107,12 @@ class _Program:
         network = execution.network
         constants = {len(network.inputs) + n: each.array for n, each in enumerate(network.constants)}
         self._fixed: dict[int, Numbers] = {**constants, **execution.fixed(batch)}
-        self._batch, self._first, self._output, self._shapes = batch, network.first, network.outputs[0], network.shapes(batch)
+        self._batch, self._first, self._output, self._shapes = (
+            batch,
+            network.first,
+            network.outputs[0],
+            network.shapes(batch),
+        )
         places = followed(network, batch, self._fixed)
         self._alongs = {0: Along(1), **{network.first + n: place.along for n, place in places.items()}}
         self._limit = execution.limit
@@ -137,9 +142,7 @@ class _Program:
 
     def _kept(self) -> dict[tuple[int, int], Shape]:
         """Shapes for T positions of all that is kept."""
-        return {
-            (step.n, read): self._shapes[step.node.reads[read]] for step in self._steps for read in step.place.kept
-        }
+        return {(step.n, read): self._shapes[step.node.reads[read]] for step in self._steps for read in step.place.kept}
 
     def _recorded(self, execution: Execution) -> Tape | None:
         """A token as calls; None where there is no code, or no token."""

@@ -111,9 +111,8 @@ class Tape:
         calls, begin = np.zeros((len(self._calls), WIDTH), np.int64), memory.ctypes.data
         for row, words in zip(calls, self._calls, strict=True):
             row[: len(words)] = [_bits(word, begin) for word in words]
-        rooms, views = (
-            {key: _view(memory, at, shape) for key, (at, shape) in each.items()} for each in (self.rooms, self.viewed)
-        )
+        rooms = {key: _view(memory, *found) for key, found in self.rooms.items()}
+        views = {value: _view(memory, *found) for value, found in self.viewed.items()}
         return Arena(memory=memory, calls=calls, rooms=rooms, views=views)
 
     def __call__(self, arena: Arena, token: int, position: int) -> Iterator[Aside]:

@@ -1,7 +1,7 @@
 """LLVM IR of what a token does on its way through a network: one function for each kind of call, with its words.
 
-A call is WIDTH words of 64 bits: the address of its function, then what that takes. A context is two: the token, and its
-position.
+A call is WIDTH words of 64 bits: the address of its function, then what that takes. A context is two: the token, and
+its position.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "token": {"table": "ptr", "n": "i64", "y": "ptr"},
     "token8": {"table": "ptr", "scales": "ptr", "n": "i64", "y": "ptr"},
     **{name: {"a": "ptr", "b": "ptr", "step": "i64", "n": "i64", "y": "ptr"} for name in COMBINED},
-    "norm": dict((each.split(" %")[1], each.split(" %")[0]) for each in NORMED.split(", ")),
+    "norm": {each.split(" %")[1]: each.split(" %")[0] for each in NORMED.split(", ")},
     "bend": {"x": "ptr", "y": "ptr", "n": "i64"},
     "look": {
         "q": "ptr", "k": "ptr", "v": "ptr", "y": "ptr", "keys": "ptr", "values": "ptr", "heads": "i64", "room": "i64",
@@ -64,7 +64,8 @@ def _position() -> str:
 
 
 def _token() -> Iterator[str]:
-    yield "  %token = load i64, ptr %context\n  %o = mul i64 %token, %n\n  %row = getelementptr float, ptr %table, i64 %o"
+    yield "  %token = load i64, ptr %context\n  %o = mul i64 %token, %n"
+    yield "  %row = getelementptr float, ptr %table, i64 %o"
     yield "  %size = mul i64 %n, 4\n  call void @llvm.memcpy.p0.p0.i64(ptr %y, ptr %row, i64 %size, i1 false)"
 
 

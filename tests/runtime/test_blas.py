@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from ticketsmith_runtime.blas import LIBRARIES, Limit
+from ticketsmith_runtime.blas import Limit
 from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.network import Constant, Input, Network, Node
 
@@ -60,11 +60,16 @@ def test_calls_that_overlap_leave_what_was_there(before: list[int]) -> None:
 
 def test_what_somebody_else_has_set_holds(before: list[int]) -> None:
     with threadpool_limits(2, user_api="blas"):
-        answering = threading.Thread(target=lambda: Limit(1).__enter__() or seen.append(threads()) or LIBRARIES.leave())
-        seen: list[list[int]] = []
+        found = list[list[int]]()
+
+        def call() -> None:
+            with Limit(1):
+                found.append(threads())
+
+        answering = threading.Thread(target=call)
         answering.start()
         answering.join()
-        assert seen == [[2]]
+        assert found == [[2]]
         assert threads() == [2]
     assert threads() == before
 

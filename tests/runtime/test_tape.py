@@ -25,7 +25,9 @@ from .tokens import decoder
 
 LENGTH, WORDS, WIDTH = 12, 30, 40
 NUMPY = HOST.without("avx2", "avx512f", "avx512vnni", "avxvnni")
-MACHINES = [HOST.without(*LEFT_OUT[n]) if LEFT_OUT[n] else HOST for n, each in enumerate(KNOWN) if HOST.has(*each.features)]
+MACHINES = [
+    HOST.without(*LEFT_OUT[n]) if LEFT_OUT[n] else HOST for n, each in enumerate(KNOWN) if HOST.has(*each.features)
+]
 
 
 class Block(nn.Module):
@@ -45,7 +47,8 @@ class Block(nn.Module):
             q, k = torch.cos(q) + q, k.flip(-1)
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(y.transpose(1, 2).reshape(b, t, WIDTH))
-        return x + self.down(F.gelu(self.up(self.second(x)), approximate="tanh")) * 0.5
+        bent: Tensor = self.down(F.gelu(self.up(self.second(x)), approximate="tanh"))
+        return x + bent * 0.5
 
 
 class Gpt(nn.Module):
