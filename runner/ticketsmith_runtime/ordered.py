@@ -27,9 +27,9 @@ TWICE = -2 * math.sqrt(2 / math.pi)
 
 def exp(x: Floats) -> Floats:
     """Powers of e, float32, within two units of the last place. NaN stays NaN."""
-    x = np.clip(x, np.float32(LEAST), np.float32(MOST))
-    turns = np.rint(x * np.float32(LOG2_E))
-    r = x - turns * np.float32(LN2_HIGH)
+    inside: Floats = np.clip(x, np.float32(LEAST), np.float32(MOST))
+    turns: Floats = np.rint(inside * np.float32(LOG2_E))
+    r: Floats = inside - turns * np.float32(LN2_HIGH)
     r = r - turns * np.float32(LN2_LOW)
     sums: Floats = np.full_like(r, POWERS[0])
     for each in POWERS[1:]:
