@@ -31,7 +31,7 @@ from ticketsmith_runtime.folding import folded
 from ticketsmith_runtime.int8 import numerics
 from ticketsmith_runtime.network import Network, computed
 
-LENGTH, BATCH, WINDOWS = 64, 16, 1500
+LENGTH, BATCH, WINDOWS = 64, 16, 1000
 REWIND, WARM, RATE = 100, 50, 4e-3
 SPARSITY, MARGIN = 0.8, 0.02
 FILLED = 0.85
@@ -74,6 +74,10 @@ def ticket(text: Tensor, symbols: int, updates: int, seed: int) -> tuple[Gpt, di
     """The network that was found and trained, and its masks."""
     torch.manual_seed(seed)
     gpt = Gpt(96, 3, 2, symbols)
+    torch.nn.init.normal_(gpt.place.weight, std=0.02)
+    for name, weight in gpt.named_parameters():
+        if name.endswith(("out.weight", "down.weight")):
+            torch.nn.init.zeros_(weight)
     early = trained(gpt, text, {}, updates, seed)
     masks = {
         name: weight.abs() > float(np.quantile(weight.detach().abs().numpy(), SPARSITY))
@@ -169,7 +173,7 @@ def main() -> None:
     """Print a line for each way to store the weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, required=True, help="a file of at least a million characters")
-    parser.add_argument("--updates", type=int, default=1200, help="of each of the two trainings")
+    parser.add_argument("--updates", type=int, default=1000, help="of each of the two trainings")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     options = parser.parse_args()

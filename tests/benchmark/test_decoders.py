@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from ticketsmith_runner.lowering import network
 from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.graph import Unsuited
+from ticketsmith_runtime.layers import Rows as Sparse
 from ticketsmith_runtime.network import Network
 from ticketsmith_runtime.sequence import Incremental
 
@@ -174,16 +175,23 @@ def test_the_example_answers_a_few_tokens_at_a_time() -> None:
 class Rows(Execution):
     """Counts the rows that each Linear of sparse code is given."""
 
-    rows: list[int]
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.rows: list[int] = []
 
     def code(self, n: int) -> Any:
         step = super().code(n)
-        return None if step is None else lambda read: self.rows.append(read[0].size // read[0].shape[-1]) or step(read)
+        return step if not isinstance(step, Sparse) else lambda read: self.rows.append(_rows(read)) or step(read)
+
+
+def _rows(read: Any) -> int:
+    return int(read.size // read.shape[-1])
 
 
 def test_where_the_last_logits_will_do_the_rest_of_the_last_layer_is_left_out() -> None:
     execution = Rows(made("llama")[1].network, HOST)
-    program, execution.rows = Incremental(execution), []
+    program = Incremental(execution)
+    execution.rows.clear()  # a token was tried
 
     program.step(np.zeros((1, 7), np.int64), program.start(), last=True)
 
