@@ -4,10 +4,10 @@
 
 An experiment for decoding, where bytes decide: the loop of `ticketsmith_runtime.int8` takes two bytes for a weight
 that is left, a pick and a number, and some picks stay empty. Here a unit has 64 bits for 64 inputs, and the numbers of
-those that are left: an instruction of AVX-512 VBMI2 (`vpexpandb`) puts them where the bits are. In 4 bits every 64 inputs
-of a unit have a step of their own. Layers are those of three blocks of a GPT of 124 million weights, 80 % pruned at
-random: together more than a second-level cache. The least of many interleaved times, one thread; quantizing the row is in
-the time of the int8 loop alone.
+those that are left: an instruction of AVX-512 VBMI2 (`vpexpandb`) puts them where the bits are. In 4 bits every 64
+inputs of a unit have a step of their own. Layers are those of three blocks of a GPT of 124 million weights, 80 % pruned
+at random: together more than a second-level cache. The least of many interleaved times, one thread; quantizing the row
+is in the time of the int8 loop alone.
 """
 
 import argparse

@@ -14,6 +14,7 @@ import torch
 from tests.runtime.int8.machines import HOST
 from tests.runtime.int8.test_same_bytes import Residual, chain, drawn, made, pruned
 from tests.runtime.tokens import LENGTH, WORDS, decoder
+from torch import nn
 
 from ticketsmith_runner.lowering import network
 from ticketsmith_runtime import BadPackage, load, sizes
@@ -172,3 +173,43 @@ def test_tokens_are_generated_in_int8(tmp_path: Path) -> None:
         tokens.append(found)
     assert len(tokens) == LENGTH
     assert set(tokens) <= set(range(WORDS))
+
+
+class Tied(nn.Module):
+    """A table that is the head's weights too, and one that is not."""
+
+    def __init__(self, tied: bool) -> None:
+        super().__init__()
+        self.tied, self.token, self.head = tied, nn.Embedding(50, 20), nn.Linear(20, 50)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        x = self.token(tokens)
+        return nn.functional.linear(x, self.token.weight) if self.tied else self.head(x)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_tables_are_in_int8_and_one_of_a_head_is_there_once(tied: bool, tmp_path: Path) -> None:
+    module, masks = pruned(Tied(tied), 0.5)
+    tokens = torch.arange(12).reshape(2, 6)
+    real = network(module, masks, tokens)
+    net = quantized(real)
+    assert [node.operator for node in net.nodes] == ["embedding8", "linear8"]
+    assert sum(each.array.dtype == np.int8 for each in net.constants) == 2 - tied
+    write(tmp_path / "my.ticket", Ticket(graph=net))
+    assert verify(opened(tmp_path / "my.ticket")) == {"numpy": 0.0, "operators": 0.0}
+    expected, found = (evaluate(each, [tokens.numpy()], np.float32)[0] for each in (real, net))
+    assert np.abs(found - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def test_a_table_stays_in_floats_with_the_head_whose_weights_it_is() -> None:
+    module, masks = pruned(Tied(tied=True), 0.5)
+    real = network(module, masks, torch.arange(12).reshape(2, 6))
+    net = quantized(real, Scheme(left=tuple(layer.name for layer in layers(real))))
+    assert [node.operator for node in net.nodes] == ["embedding", "linear"]
+
+
+@pytest.mark.parametrize(("table", "scale"), [((5, 4), (4,)), ((5, 4), (5, 1)), ((5,), (5,))])
+def test_a_table_has_a_step_for_each_row(table: tuple[int, ...], scale: tuple[int, ...]) -> None:
+    assert sizes.embedding8((2, 3), (5, 4), (5,)) == (2, 3, 4)
+    with pytest.raises(ValueError, match="does not fit steps"):
+        sizes.embedding8((2, 3), table, scale)
