@@ -1,4 +1,4 @@
-"""How many threads numpy's products take: as many as a model was loaded with, while it answers, and not every core.
+"""Threads of numpy's products: as many as a model was loaded with, while it answers, and not every core.
 
 The library that numpy's products come from has one number for the whole process. It is set where a call begins that
 needs products, and set back where the last of them ends; what another thread has numpy do meanwhile sees it too.

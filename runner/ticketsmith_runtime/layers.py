@@ -70,7 +70,7 @@ class Rows:
         return np.concatenate(list(self._pool.map(programs[0], np.split(x_MF, range(share, len(x_MF), share)))))
 
     def alone(self) -> Program | None:
-        """What does one row, if one thread does."""
+        """The program for one row, if one thread does it."""
         programs = self._programs(few=True)
         return programs[0] if len(programs) == 1 else None
 

@@ -102,7 +102,7 @@ class Recorder:
         return self._places.get(played.step.node.reads[read])
 
     def fixed(self, played: Played, read: int) -> Numbers | None:
-        """What was read, if it does not depend on the token."""
+        """The value that was read, if it does not depend on the token."""
         return self._fixed.get(played.step.node.reads[read])
 
 
@@ -153,7 +153,7 @@ def combined(recorder: Recorder, played: Played) -> bool:
 
 
 def _operand(recorder: Recorder, played: Played, read: int) -> tuple[Word, int] | None:
-    """Where it is, and how many floats on for the next position."""
+    """The place of what is read, and how many floats on it is for the next position."""
     array, cuts = recorder.fixed(played, read), [cut for cut in played.step.place.cuts if cut.read == read]
     if array is None:
         at, given = recorder.at(played, read), played.given[read]

@@ -47,7 +47,7 @@ class Rows:
 
     @property
     def alone(self) -> bool:
-        """Does one thread do a row?"""
+        """Tell whether one thread does a row."""
         return alone(self._packed, 1, self._pool)
 
     def __call__(self, x: Numbers) -> Numbers:
