@@ -61,7 +61,7 @@ def test_what_a_process_runs_into_is_raised_here_and_no_process_is_left(work, ex
 
 @pytest.fixture
 def said(monkeypatch):
-    """What is asked of processes that do nothing, and what they say."""
+    """Questions to processes that do nothing, and their answers."""
     said = []
 
     class Told:
