@@ -99,7 +99,9 @@ def test_the_plateau_is_reckoned(run: Own) -> None:
 
 
 def test_no_samples_leaves_none(tmp_path: Path) -> None:
-    toy = {"options": OPTIONS["vae_digits"], "replicates": 5, "training": PLAIN, "samples": False}
+    toy = {"options": OPTIONS["vae_digits"], "replicates": 5, "training": PLAIN, "samples": False} | {
+        "pruning": {"rewind_to": 2}
+    }
     run = Own(BUNDLED / "vae_digits.py", tmp_path, toy).go()
     assert "samples.json" not in run.ledger.manifest(run.steps["level-01/ticket/train"])["files"]
     assert "sample grid" not in run.report()
