@@ -10,18 +10,18 @@ from .between import Bent, Between, Norm
 from .int8.instructions import best
 from .int8.loop import Loop
 from .int8.packed import typed, weights_of
-from .int8.planes import Kernel, Planes
+from .int8.part import Part, PartCode, parts
 from .int8.rows import Rows
 from .kernels._isa import widest
 from .llvm import Machine
-from .network import Constant, Node
+from .network import Constant, Network, Node
 from .shares import Pool
 
-Layer = layers.Rows | places.Places | Rows | Planes | Norm | Bent
+Layer = layers.Rows | places.Places | Rows | Norm | Bent
 AFTER = {
-    "relu": ("linear", "conv", "linear8", "conv8"),
-    "gelu": ("linear", "linear8", "conv8"),
-    "gelu_tanh": ("linear8", "conv8"),
+    "relu": ("linear", "conv", "linear8"),
+    "gelu": ("linear", "linear8"),
+    "gelu_tanh": ("linear8",),
 }
 """Functions that sparse code knows, and after which operators."""
 
@@ -35,7 +35,6 @@ class Coded:
             "linear": self._rows,
             "conv": self._places,
             "linear8": self._rows8,
-            "conv8": self._planes8,
             "layer_norm": self._norm,
             "rms_norm": self._norm,
             "gelu_tanh": lambda *_: Bent(self.between) if self.between else None,
@@ -49,6 +48,10 @@ class Coded:
         if node.operator not in self._makers or self._isa is None:
             return None
         return self._makers[node.operator](node, constants, after)
+
+    def parts(self, network: Network) -> list[Part]:
+        """Parts around convolutions in int8, each in one call."""
+        return [] if self._own is None else list(parts(network, lambda: self._parts8))
 
     def _rows(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
         weight, bias = constants[0], constants[1] if len(constants) > 1 else None
@@ -65,11 +68,6 @@ class Coded:
             return None
         return Rows(weights_of(constants), self._loop8, after, self._pool, **node.attributes)
 
-    def _planes8(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
-        if self._own is None or not typed(constants):
-            return None
-        return Planes(Kernel(weights=weights_of(constants), **node.attributes), self._loop8, after, self._pool)
-
     def _norm(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
         if self.between is None or any(each.array.dtype != np.float32 for each in constants):
             return None
@@ -84,6 +82,11 @@ class Coded:
     def _loop(self) -> places.Loop:
         assert self._isa
         return places.Loop(self._isa, self._machine)
+
+    @cached_property
+    def _parts8(self) -> PartCode:
+        assert self._own
+        return PartCode(self._own, self._machine)
 
     @cached_property
     def _loop8(self) -> Loop:

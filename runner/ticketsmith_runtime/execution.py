@@ -3,9 +3,11 @@
 B: samples.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from .between import Between
 from .blas import Limit
 from .coded import AFTER, Coded, Layer
 from .folding import folded
+from .int8.part import Part
 from .llvm import Machine
 from .network import Network, Node, by_sample, checked, computed
 from .numerics import Numbers
@@ -36,26 +39,36 @@ class Execution:
     def __init__(self, network: Network, machine: Machine, threads: int = 1) -> None:
         """`threads` share the units, or the rows, of large Linears."""
         self.network = network = folded(network)
-        self._coded, self._bent = Coded(machine, Pool(threads)), _bent(network)
-        self._steps = {n: self._step(n, node) for n, node in enumerate(network.nodes)}
+        self._coded = Coded(machine, Pool(threads))
+        self._parts = {part.nodes.start: part for part in self._coded.parts(network)}
+        self._inside = inside = {n for part in self._parts.values() for n in part.nodes}
+        self._features = math.prod(network.inputs[0].shape) if network.inputs else 0
+        self._bent = {before: after for before, after in _bent(network).items() if not inside & {before, after}}
+        self._steps = {n: None if n in inside else self._step(n, node) for n, node in enumerate(network.nodes)}
         for before, after in self._bent.items():
             if self._steps[before] is not None:
                 self._steps[after] = passed
         self._last = network.last_uses()
         self._known: dict[int, dict[int, Numbers]] = {}
-        left = {node.operator for n, node in enumerate(network.nodes) if self._steps[n] is None}
+        left = {node.operator for n, node in enumerate(network.nodes) if self._steps[n] is None and n not in inside}
         self.limit: Limit | nullcontext[None] = Limit(threads) if left & PRODUCTS else nullcontext()
         """What numpy's products are done in, if there are any."""
 
     def __call__(self, *inputs: Numbers) -> list[Numbers]:
         """All outputs, float32 where they are floats."""
+        if (part := self._whole) is not None and len(inputs) == 1:
+            x = inputs[0]
+            if x.ndim and x.size == len(x) * self._features:  # to say what is wrong takes longer than a sample
+                return part(x)
         with self.limit:
             return by_sample(self.network, checked(self.network, inputs), self._run)
 
     @property
     def bytes(self) -> tuple[int, int]:
         """Bytes of generated code, as estimated, and of the weights that it reads."""
-        sizes = [step.bytes for step in self._steps.values() if isinstance(step, Layer)]
+        sizes = [
+            each.bytes for each in [*self._steps.values(), *self._parts.values()] if isinstance(each, Layer | Part)
+        ]
         return sum(code for code, _ in sizes), sum(data for _, data in sizes)
 
     def _run(self, given: Sequence[Numbers]) -> list[Numbers]:
@@ -64,6 +77,9 @@ class Execution:
         known = self.fixed(batch)
         for n, node in enumerate(network.nodes):
             place = network.first + n
+            if n in self._inside:
+                self._parted(n, values)
+                continue
             if place in known:
                 values[place] = known[place]
                 continue
@@ -72,6 +88,24 @@ class Execution:
                 if self._last.get(read) == n and read >= network.first:
                     values[read] = None
         return [np.ascontiguousarray(values[output]) for output in network.outputs]
+
+    def _parted(self, n: int, values: list[Any]) -> None:
+        """Compute the part that begins at a node; for those inside there is nothing to do."""
+        if (part := self._parts.get(n)) is None:
+            return
+        for value, array in zip(part.outputs, part(*(values[read] for read in part.inputs)), strict=True):
+            values[value] = array
+        for read in part.inputs:
+            if self._last.get(read, part.nodes.stop) < part.nodes.stop and read >= self.network.first:
+                values[read] = None
+
+    @cached_property
+    def _whole(self) -> Part | None:
+        """The part that is the network, if one is."""
+        for part in self._parts.values():
+            if len(part.nodes) == len(self.network.nodes) and part.outputs == [*self.network.outputs]:
+                return part if len(self.network.inputs) == 1 and not self.network.single else None
+        return None
 
     def _computed(self, n: int, node: Node, values: Sequence[Any], batch: int) -> Numbers:
         read = [values[each] for each in node.reads]

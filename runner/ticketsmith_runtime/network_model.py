@@ -15,6 +15,8 @@ from .folding import folded
 from .generation import Decoder, Draw, decoder, stream
 from .graph import Unsuited
 from .int8.chain import Chain
+from .int8.instructions import best
+from .int8.part_nodes import fixed, ranges
 from .int8.quantization import notes, precision
 from .kernels._isa import widest
 from .llvm import Machine
@@ -179,6 +181,7 @@ class NetworkModel:
             f"in {precision(self.network)}",
             *notes(self.network),
         ]
+        lines += self._calls()
         for row in self.ticket.measured:
             lines.append(
                 f"batch {row.batch}: {self.backend(row.batch)}, measured {row.ratio:.2f}x of the best dense one"
@@ -186,6 +189,19 @@ class NetworkModel:
         if not self.ticket.measured:
             lines.append(f"any batch: {self.backend(1)}, since nothing was measured")
         return "\n".join([*lines, *self._next(), *([] if self.ticket.sealed else [UNSEALED])])
+
+    def _calls(self) -> list[str]:
+        """Says what convolutions in int8 are one call with."""
+        network = folded(self.network)
+        shapes = fixed(network) if best(self.machine) else None
+        parts = [*ranges(network, shapes)] if shapes else []
+        if not parts:
+            return []
+        inside = sum(map(len, parts))
+        calls = "one call" if len(parts) == 1 else f"{len(parts)} calls"
+        return [
+            f"{inside} of {len(network.nodes)} operators are {calls}, in which values are bytes where they are read"
+        ]
 
     def _next(self) -> list[str]:
         """Says how tokens are generated, where the network reads tokens alone."""

@@ -191,7 +191,7 @@ def conv(
             below : below + (rows - 1) * stride[0] + 1 : stride[0],
             right : right + (columns - 1) * stride[1] + 1 : stride[1],
         ]
-        sums += weight_GOCKL[..., i, j] @ taken.reshape(len(x), groups, reads, -1)
+        sums += weight_GOCKL[..., i, j] @ taken.reshape(len(x), groups, reads, rows * columns)
     y = sums.reshape(len(x), units, rows, columns)
     return y + bias[0][:, None, None] if bias else y
 
@@ -214,11 +214,24 @@ def avg_pool(
     x: Numbers, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], ceil: bool, border: bool
 ) -> Numbers:
     """The mean of each window of the last two axes. `border`: the border's zeros count."""
-    inside = np.ones(x.shape[-2:], x.dtype)
-    counted = np.pad(inside, [(low, low) for low in padding], constant_values=1) if border else inside
     count = sizes.places(x.shape[-2:], (kernel[0], kernel[1]), stride, padding, ceil)
     sums = _windows(x, count, kernel, stride, padding, (1, 1), 0, np.add)
-    return np.asarray(sums / _windows(counted, count, kernel, stride, (0, 0) if border else padding, (1, 1), 0, np.add))
+    return np.asarray(sums / taps_of_means(x.shape[-2:], kernel, stride, padding, ceil, border).astype(x.dtype))
+
+
+def taps_of_means(
+    plane: sizes.Shape,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    ceil: bool,
+    border: bool,
+) -> Numbers:
+    """Numbers that each mean of `avg_pool` is of."""
+    inside = np.ones(plane)
+    counted = np.pad(inside, [(low, low) for low in padding], constant_values=1) if border else inside
+    count = sizes.places(plane, (kernel[0], kernel[1]), stride, padding, ceil)
+    return _windows(counted, count, kernel, stride, (0, 0) if border else padding, (1, 1), 0, np.add)
 
 
 def _windows(

@@ -21,6 +21,8 @@ class Instructions:
     """Bytes that a lane may pick from: 16 within each part of a register, or 64 of a whole one."""
     sums: bool
     """Is there one instruction for four products and their sum?"""
+    uses: int = 1
+    """Steps of a convolution that pick from a window once it is loaded."""
 
     @property
     def bytes(self) -> int:
@@ -54,15 +56,24 @@ class Instructions:
 
     def picked(self, name: str, window: str, picks: str) -> Iterator[str]:
         """%`name`: for each lane four bytes from the address `window`, by the register `picks`."""
+        yield from self.loaded(f"{name}w", window)
+        yield from self.chosen(name, f"%{name}w", picks)
+
+    def loaded(self, name: str, window: str) -> Iterator[str]:
+        """%`name`: the window at an address, as lanes pick from it."""
         wide = f"<{self.bytes} x i8>"
         if self.window == self.bytes:
-            yield f"  %{name}w = load {wide}, ptr {window}, align 1"
+            yield f"  %{name} = load {wide}, ptr {window}, align 1"
         else:
             order = ", ".join(f"i32 {n % self.window}" for n in range(self.bytes))
             yield f"  %{name}v = load <{self.window} x i8>, ptr {window}, align 1"
-            yield f"  %{name}w = shufflevector <{self.window} x i8> %{name}v, <{self.window} x i8> poison,"
+            yield f"  %{name} = shufflevector <{self.window} x i8> %{name}v, <{self.window} x i8> poison,"
             yield f"    <{self.bytes} x i32> <{order}>"
-        yield f"  %{name} = call {wide} @{self._pick}({wide} %{name}w, {wide} {picks})"
+
+    def chosen(self, name: str, window: str, picks: str) -> Iterator[str]:
+        """%`name`: for each lane four bytes of a window that is loaded."""
+        wide = f"<{self.bytes} x i8>"
+        yield f"  %{name} = call {wide} @{self._pick}({wide} {window}, {wide} {picks})"
 
     def summed(self, name: str, before: str, inputs: str, weights: str) -> Iterator[str]:
         """%`name`: the sums `before` and four products for each lane."""
@@ -81,7 +92,7 @@ class Instructions:
 
 AVX512 = ("avx512f", "avx512vl", "avx512bw", "avx512vnni")
 KNOWN = [
-    Instructions("AVX-512 VNNI, VBMI", (*AVX512, "avx512vbmi"), 16, 64, sums=True),
+    Instructions("AVX-512 VNNI, VBMI", (*AVX512, "avx512vbmi"), 16, 64, sums=True, uses=2),
     Instructions("AVX-512 VNNI", AVX512, 16, 16, sums=True),
     Instructions("AVX-VNNI", ("avx2", "avxvnni"), 8, 16, sums=True),
     Instructions("AVX2", ("avx2",), 8, 16, sums=False),

@@ -27,13 +27,12 @@ def alone(layer: Packed, rows: int, pool: Pool) -> bool:
 
 
 class Loop:
-    """`quantize`, `plane` and `layer` of `sums_code`, with addresses and whole numbers for arguments."""
+    """`quantize`, `linear` and `layer` of `sums_code`, with addresses and whole numbers for arguments."""
 
     def __init__(self, own: Instructions, machine: Machine) -> None:
         self.own = own
         self._code = Code(program(own), machine)
         self.quantize = self._function("quantize", "pnnpnpp")
-        self.plane = self._function("plane", "pnppnnnnnp")
         self.linear, self.address = self._function("linear", "pppn"), self._code.address("linear")
         self._layer = self._function("layer", "ppppnnnpppnpnn")
 

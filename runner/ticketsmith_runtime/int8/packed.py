@@ -68,7 +68,7 @@ class Packed:
     starts: NDArray[np.int32]
     """(S): where windows begin, in bytes."""
     slots: NDArray[np.uint8]
-    """(S, 8 L): picks, then weights."""
+    """(S, 8 L): picks, then weights. Where a window has several uses there are so many rows of each."""
     units: NDArray[np.int32]
     """(G, 3, L): the step of each unit, the sum of its weights, and its bias; the first and the last are floats."""
 
@@ -91,25 +91,31 @@ class Packed:
         return sum(each.nbytes for each in (self.begins, self.starts, self.slots, self.units))
 
 
-def packed(weights: Weights, places_I: NDArray[np.int64], own: Instructions) -> Packed:
-    """Steps for the weights that are not zero. `places_I`: where each input is, in bytes; ascending."""
+def packed(weights: Weights, places_I: NDArray[np.int64], own: Instructions, uses: int = 1) -> Packed:
+    """Steps for the weights that are not zero. `places_I`: where each input is, in bytes; ascending.
+
+    `uses`: steps that pick from one window, one after the other.
+    """
     kept = rows(weights.steps_OI != 0)
     placed = Rows(kept.begins_O, places_I[kept.inputs_K].astype(np.int32))
-    found = steps(placed, own.lanes, own.window, PICKS)
+    found = steps(placed, own.lanes, own.window, PICKS * uses)
     return Packed(
         begins=np.append(0, np.cumsum(found.lengths_G)).astype(np.int32),
         starts=found.starts_S,
-        slots=_slots(weights.steps_OI[kept.units_K, kept.inputs_K], placed, found, own.lanes),
+        slots=_slots(weights.steps_OI[kept.units_K, kept.inputs_K], placed, found, own.lanes, uses),
         units=_units(weights, own.lanes),
     )
 
 
-def _slots(values_K: NDArray[np.int8], placed: Rows, found: Steps, lanes: int) -> NDArray[np.uint8]:
-    count, size = len(found.starts_S), PICKS * lanes
-    slots = aligned(2 * size * count // 4).view(np.uint8).reshape(count, 2, size)
-    step_K, slot_K = np.divmod(found.slots_K, size)
-    slots[step_K, 0, slot_K] = placed.inputs_K - found.starts_S[step_K]
-    slots[step_K, 1, slot_K] = values_K.view(np.uint8)
+def _slots(values_K: NDArray[np.int8], placed: Rows, found: Steps, lanes: int, uses: int) -> NDArray[np.uint8]:
+    """Each weight at its place, and its input's; `found` has the uses of a lane's window one after the other."""
+    count, size = len(found.starts_S) * uses, PICKS * lanes
+    slots = aligned(2 * size * count // 4).view(np.uint8)
+    window_K, pick_K = found.slots_K >> (size * uses).bit_length() - 1, found.slots_K & PICKS - 1  # powers of two
+    use_K, lane_K = found.slots_K // PICKS & uses - 1, found.slots_K // (PICKS * uses) & lanes - 1
+    at_K = ((window_K * uses + use_K) * 2 * lanes + lane_K) * PICKS + pick_K
+    slots[at_K] = placed.inputs_K - found.starts_S[window_K]
+    slots[at_K + size] = values_K.view(np.uint8)
     return slots.reshape(count, 2 * size)
 
 

@@ -1,29 +1,26 @@
-"""A convolution in int8 within a network: rows that overlap.
+"""A convolution in int8 as rows of bytes that overlap.
 
 A sample lies in memory place by place, all channels of a place side by side, with a border of zero; what an output
 reads is a row of bytes that begins at its place, so nothing is copied. Groups are units that read few channels.
 
-B: samples.  C: channels.  H, W: rows and columns of a plane.  O: units.  I: inputs of an output.  P: outputs' places.
+C: channels.  O: units.  I: inputs of an output.  P: places of outputs.
 """
 
-import threading
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numerics import Numbers
-from ..program import aligned
-from ..shares import Pool
-from .loop import Loop
-from .numerics import Fixed
-from .packed import Held, Packed, Weights, packed
-from .rows import BEHIND
+from ..graph import Unsuited
+from ..sizes import places
+from .packed import Weights
 
-KNOWN = 8
-"""Shapes of inputs that a layer remembers: each has steps of its own."""
+LARGEST = 1 << 31
+"""Bytes of a sample in all its values, so that offsets fit into 32 bits."""
+WIDEST = 1 << 28
+"""Weights over all channels, and places: more takes more memory than it saves time."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,88 +33,62 @@ class Kernel:
     padding: Sequence[int]
     dilation: Sequence[int]
     groups: int
-    fixed: Fixed = None
 
 
-class Planes:
-    """(B, C, H, W) -> (B, O, rows, columns), float32. May be called by any number of threads at once."""
+@dataclass(frozen=True, kw_only=True)
+class Plane:
+    """The shape of a sample."""
 
-    def __init__(self, kernel: Kernel, loop: Loop, after: str = "", pool: Pool | None = None) -> None:
-        self._fixed = Held(kernel.fixed)
-        self._kernel, self._loop, self._after, self._pool = kernel, loop, after, pool or Pool(1)
-        self._plans: dict[tuple[int, ...], _Plan] = {}
-        self._own = threading.local()
-
-    @property
-    def bytes(self) -> tuple[int, int]:
-        """Bytes of code of its own, and of weights with what says where they belong, for the last shape of inputs."""
-        return 0, [0, *(plan.packed.bytes for plan in self._plans.values())][-1]
-
-    def __call__(self, x: Numbers) -> Numbers:
-        """The outputs; in memory the channels of a place lie side by side, and nothing between places."""
-        x_BHWC = np.ascontiguousarray(x.transpose(0, 2, 3, 1), np.float32)
-        plan, units = self._planned(*x.shape[1:]), len(self._kernel.weights.scale_O)
-        y = np.empty((len(x), len(plan.offsets_P), plan.packed.width), np.float32)
-        (q, scales), fixed = self._scratch(plan), self._fixed.address
-        for sample, out in zip(x_BHWC, y, strict=True):
-            self._loop.plane(sample.ctypes.data, sample.size, q.ctypes.data, scales.ctypes.data, *plan.plane, fixed)
-            self._loop.sums(plan.packed, self._after, q.ctypes.data, plan.offsets_P, scales, out, self._pool)
-        y_BHWO = y.reshape(len(x), *plan.outputs, plan.packed.width)[..., :units]
-        return np.ascontiguousarray(y_BHWO).transpose(0, 3, 1, 2)
-
-    def _scratch(self, plan: "_Plan") -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-        """Memory of this thread: a plane as bytes, and its (step, zero)."""
-        own: dict[str, Any] = self._own.__dict__
-        if own.get("plan") is not plan:
-            q = aligned((plan.plane[0] + BEHIND) // 4 + 1).view(np.uint8)
-            own |= {"plan": plan, "q": q, "scales": np.zeros((1, 2), np.int32)}
-        return own["q"], own["scales"]
-
-    def _planned(self, *shape: int) -> "_Plan":
-        if (plan := self._plans.get(shape)) is None:
-            plan = _plan(self._kernel, self._loop, *shape)
-            self._plans = {**(self._plans if len(self._plans) < KNOWN else {}), shape: plan}
-        return plan
+    channels: int
+    height: int
+    width: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Plan:
-    """A shape of inputs: where everything is."""
+class Reach:
+    """The bytes of a plane that outputs read."""
 
-    packed: Packed
-    plane: tuple[int, ...]
-    """Bytes of a plane with its border, and before its first line; lines, floats of a line, bytes to the next one."""
+    weights: Weights
+    """Over all channels, (O, I)."""
+    places_I: NDArray[np.int64]
+    """The byte at which each input is, from the first one of an output; ascending."""
     offsets_P: NDArray[np.int32]
     """The byte at which the inputs of an output begin."""
     outputs: tuple[int, int]
     """Rows and columns."""
+    together: bool
+    """Does every unit read all channels?"""
 
 
-def _plan(kernel: Kernel, loop: Loop, c: int, h: int, w: int) -> _Plan:
+def reach(kernel: Kernel, plane: Plane, border: tuple[int, int], order_C: NDArray[np.int64] | None = None) -> Reach:
+    """Bytes that a convolution reads of a plane, whose border may be wider than it needs.
+
+    `order_C`: the channel that stands at each place among them. Raises Unsuited for more than memory holds.
+    """
+    c, line = plane.channels, (plane.width + 2 * border[1]) * plane.channels
     (down, right), (up, left), (deep, wide) = kernel.stride, kernel.padding, kernel.dilation
-    high, line = h + 2 * up, (w + 2 * left) * c
     taps = kernel.weights.steps_OI.shape[2:]
-    rows, columns = (
-        (size - (tap - 1) * apart - 1) // step + 1
-        for size, tap, apart, step in zip((high, w + 2 * left), taps, kernel.dilation, kernel.stride, strict=True)
-    )
+    far = tuple((count - 1) * apart + 1 for count, apart in zip(taps, kernel.dilation, strict=True))
+    rows, columns = places((plane.height, plane.width), far, kernel.stride, kernel.padding)
+    if max(len(kernel.weights.steps_OI) * math.prod(taps) * c, 16 * rows * columns) > WIDEST:
+        raise Unsuited("it has more weights over all channels, or more places, than are worth their memory")
     row, column, channel = np.ix_(np.arange(taps[0]), np.arange(taps[1]), np.arange(c))
-    places_I = (row * deep * line + column * wide * c + channel).reshape(-1)
-    offsets_P = np.arange(rows)[:, None] * down * line + np.arange(columns) * right * c
-    weights = replace(kernel.weights, steps_OI=_whole(kernel, c))
-    return _Plan(
-        packed=packed(weights, places_I, loop.own),
-        plane=(high * line, up * line + left * c, h, w * c, line),
+    corner = (border[0] - up) * line + (border[1] - left) * c
+    offsets_P = corner + np.arange(rows)[:, None] * down * line + np.arange(columns) * right * c
+    return Reach(
+        weights=replace(kernel.weights, steps_OI=_whole(kernel, c, order_C)),
+        places_I=(row * deep * line + column * wide * c + channel).reshape(-1),
         offsets_P=offsets_P.reshape(-1).astype(np.int32),
         outputs=(rows, columns),
+        together=kernel.groups == 1,
     )
 
 
-def _whole(kernel: Kernel, channels: int) -> NDArray[np.int8]:
+def _whole(kernel: Kernel, channels: int, order_C: NDArray[np.int64] | None) -> NDArray[np.int8]:
     """Weights over all channels, (O, I): zero for those of another group."""
     units, reads, *taps = kernel.weights.steps_OI.shape
     whole = np.zeros((units, *taps, channels), np.int8)
     first_O = np.arange(units) // (units // kernel.groups) * reads
     for unit, first in enumerate(first_O):
         whole[unit, ..., first : first + reads] = kernel.weights.steps_OI[unit].transpose(1, 2, 0)
-    return whole.reshape(units, -1)
+    return (whole if order_C is None else whole[..., order_C]).reshape(units, -1)

@@ -10,18 +10,16 @@ from .numerics import MOST, TINY
 
 
 def code(lanes: int) -> Iterator[str]:
-    """`@quantize` and `@plane`.
+    """`@quantize`(x, n, rows, q, pitch, scales): rows of n floats as bytes, `pitch` bytes apart.
 
-    `@quantize`(x, n, rows, q, pitch, scales, fixed): rows of n floats as bytes, `pitch` bytes apart, and the
-    (step, zero) of each, two words of 32 bits. `fixed`: a range for all rows, as `numerics.held` writes it, or null.
-    `@plane`(x, n, q, scales, total, first, height, width, pitch, fixed): one row as a plane of `height` lines with a
-    border of zero around it; `total` bytes, of which `first` come before the first line.
+    The (step, zero) of each goes to `scales`, two words of 32 bits. `fixed`: a range for all rows, as `numerics.held`
+    writes it, or null.
     """
+    yield from _scaled()
     yield from _range(lanes)
     yield from _held(lanes)
     yield from _put(lanes)
     yield from _quantize()
-    yield from _plane()
 
 
 def _quantize() -> Iterator[str]:
@@ -35,24 +33,6 @@ def _quantize() -> Iterator[str]:
     yield "  %inverse = extractvalue {float, float} %r, 0\n  %zero = extractvalue {float, float} %r, 1"
     yield "  call void @put(ptr %xm, i64 %n, ptr %qm, float %inverse, float %zero)\n  br label %head\nend:"
     yield "  ret void\n}"
-
-
-def _plane() -> Iterator[str]:
-    given = "ptr %x, i64 %n, ptr %q, ptr %scales, i64 %total, i64 %first, i64 %height, i64 %width, i64 %pitch"
-    given += ", ptr %fixed"
-    yield "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"
-    yield f"define void @plane({given}) {{\nentry:"
-    yield "  %r = call {float, float} @steps(ptr %x, i64 %n, ptr %scales, ptr %fixed)"
-    yield "  %inverse = extractvalue {float, float} %r, 0\n  %zero = extractvalue {float, float} %r, 1"
-    yield "  %border = fptoui float %zero to i8"
-    yield "  call void @llvm.memset.p0.i64(ptr %q, i8 %border, i64 %total, i1 false)"
-    yield "  %inside = getelementptr i8, ptr %q, i64 %first\n  br label %head"
-    yield "head:\n  %h = phi i64 [0, %entry], [%next, %line]\n  %on = icmp ult i64 %h, %height"
-    yield "  br i1 %on, label %line, label %end\nline:\n  %next = add i64 %h, 1\n  %xo = mul i64 %h, %width"
-    yield "  %xh = getelementptr float, ptr %x, i64 %xo\n  %qo = mul i64 %h, %pitch"
-    yield "  %qh = getelementptr i8, ptr %inside, i64 %qo"
-    yield "  call void @put(ptr %xh, i64 %width, ptr %qh, float %inverse, float %zero)\n  br label %head"
-    yield "end:\n  ret void\n}"
 
 
 def _range(lanes: int) -> Iterator[str]:
@@ -88,6 +68,13 @@ def _range(lanes: int) -> Iterator[str]:
     yield "  %over1 = fcmp ogt float %u, %high4\n  %high5 = select i1 %over1, float %u, float %high4"
     yield "  %nothing1 = fmul float %u, 0.0\n  %odd5 = fadd float %odd4, %nothing1"
     yield "  %jnext = add i64 %j, 1\n  br label %head\ndone:"
+    yield "  %r = call {float, float} @scaled(float %low4, float %high4, float %odd4, ptr %scales)"
+    yield "  ret {float, float} %r\n}"
+
+
+def _scaled() -> Iterator[str]:
+    """`@scaled`(low, high, odd, scales): (inverse, zero) of a range; `odd` is zero, or NaN if the row is no numbers."""
+    yield "define internal {float, float} @scaled(float %low4, float %high4, float %odd4, ptr %scales) {"
     most, tiny = (one(float(number)) for number in (MOST, TINY))
     yield "  %wide1 = fsub float %high4, %low4\n  %span = fadd float %wide1, %odd4"
     yield f"  %step = fdiv float %span, {most}\n  store float %step, ptr %scales"
