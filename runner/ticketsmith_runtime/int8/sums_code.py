@@ -154,14 +154,14 @@ def _layer(own: Instructions) -> Iterator[str]:
     yield f"  call void @rows({layer}, i64 %count, float %floor, {rows}, i64 %rows)"
     yield "  br i1 %bends, label %bend, label %head"
     yield "bend:\n  %m = phi i64 [0, %body], [%mnext, %bend]\n  %mo = mul i64 %m, %pitch"
-    yield "  %ym = getelementptr float, ptr %yg, i64 %mo\n  call void @bend(ptr %ym, i64 %count, i64 %after)"
+    yield "  %ym = getelementptr float, ptr %yg, i64 %mo\n  call void @follow(ptr %ym, i64 %count, i64 %after)"
     yield "  %mnext = add i64 %m, 1\n  %more = icmp ult i64 %mnext, %rows\n  br i1 %more, label %bend, label %head"
     yield "end:\n  ret void\n}"
 
 
 def _bend(lanes: int) -> Iterator[str]:
-    """`@bend`: what comes after a sum and takes a function, for some groups of a row."""
-    yield "define internal void @bend(ptr %y, i64 %groups, i64 %after) {"
+    """`@follow`: what comes after a sum and takes a function, for some groups of a row."""
+    yield "define internal void @follow(ptr %y, i64 %groups, i64 %after) {"
     yield f"  %exact = icmp eq i64 %after, {AFTER['gelu']}\n  br i1 %exact, label %erf, label %tanh"
     yield "erf:\n  call void @gelu(ptr %y, i64 %groups)\n  ret void"
     yield f"tanh:\n  %n = mul i64 %groups, {lanes}\n  call void @bent(ptr %y, ptr %y, i64 %n)\n  ret void\n}}"
