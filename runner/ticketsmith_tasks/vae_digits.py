@@ -1,4 +1,4 @@
-"""VAE 64-200-10 on scikit-learn's handwritten digits (1,797 images of 8 x 8), cross-fitted in 5 folds
+"""VAE 64-400-10 on scikit-learn's handwritten digits (1,797 images of 8 x 8), cross-fitted in 5 folds
 
 A pixel counts the black dots of a square of 4 x 4 of the scanned image (E. Alpaydin, C. Kaynak, UCI, 1998): it is
 binomial, with 16 trials. Each five replicates together test every image once.
@@ -39,7 +39,7 @@ def data(root: Path) -> Splits:
     return Splits(examples=TensorDataset(greys(paths).flatten(1)), files=paths, folds=5, validation=120)
 
 
-def model(hidden: int = 200, code: int = 10) -> nn.Module:
+def model(hidden: int = 400, code: int = 10) -> nn.Module:
     """Encoder and decoder with one hidden layer each."""
     return Autoencoder(64, hidden, code)
 
