@@ -49,6 +49,15 @@ class Denoiser(nn.Module):
         return noise_BP
 
 
+def narrow(weights: int, pixels: int, blocks: int) -> int:
+    """Channels of a denoiser with about so many weights.
+
+    >>> narrow(163_840, 64, 2)
+    256
+    """
+    return max(1, round((math.isqrt(pixels**2 + blocks * weights) - pixels) / blocks))
+
+
 def pixels(shares_BP: Tensor) -> Tensor:
     """Shares of black from -1 to 1."""
     return 2 * shares_BP - 1

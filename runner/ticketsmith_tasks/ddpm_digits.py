@@ -8,10 +8,10 @@ from torch.utils.data import TensorDataset
 
 from ticketsmith.task import Splits
 
-from .ddpm import METRIC, Denoiser, baseline, bound, inputs, loss, sample, score
+from .ddpm import METRIC, Denoiser, baseline, bound, inputs, loss, narrow, sample, score
 from .digits import files, greys
 
-__all__ = ["DEFAULTS", "METRIC", "baseline", "data", "inputs", "loss", "model", "record", "sample", "score"]
+__all__ = ["DEFAULTS", "METRIC", "baseline", "data", "inputs", "loss", "model", "record", "sample", "score", "smaller"]
 
 LEVELS = 17  # of grey
 DEFAULTS = {
@@ -38,6 +38,11 @@ def data(root: Path) -> Splits:
 def model(width: int = 256, blocks: int = 2) -> nn.Module:
     """A residual perceptron that knows the step."""
     return Denoiser(64, width, blocks)
+
+
+def smaller(weights: int) -> dict[str, int]:
+    """Fewer channels."""
+    return {"width": narrow(weights, 64, 2), "blocks": 2}
 
 
 def record(model: nn.Module, batch: Any) -> dict[str, Tensor]:

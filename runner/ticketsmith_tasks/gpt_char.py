@@ -7,6 +7,7 @@ which so few updates gain from.
 """
 
 import bz2
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,19 @@ from torch.utils.data import TensorDataset
 from ticketsmith.task import BITS as METRIC
 from ticketsmith.task import Splits
 
-__all__ = ["DEFAULTS", "FILES", "METRIC", "VOCABULARY", "baseline", "data", "inputs", "loss", "model", "sample"]
+__all__ = [
+    "DEFAULTS",
+    "FILES",
+    "METRIC",
+    "VOCABULARY",
+    "baseline",
+    "data",
+    "inputs",
+    "loss",
+    "model",
+    "sample",
+    "smaller",
+]
 
 FILES = ["austen.txt.bz2"]
 VOCABULARY = [*"\n !\"&'()*,-.0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz\N{POUND SIGN}"]
@@ -107,6 +120,14 @@ class model(nn.Module):
         x_BTC = self.token(tokens_BT) + self.place.weight[: tokens_BT.shape[1]]
         logits: Tensor = self.head(self.norm(self.blocks(x_BTC)))
         return logits
+
+
+def smaller(weights: int) -> dict[str, int]:
+    """Fewer channels in as many layers and heads."""
+    layers, heads = 2, 4
+    widths = range(heads, math.isqrt(weights) + 2 * heads, heads)
+    width = min(widths, key=lambda width: abs(12 * layers * width**2 + len(VOCABULARY) * width - weights))
+    return {"layers": layers, "width": width, "heads": heads}
 
 
 def inputs(batch: Any) -> Tensor:

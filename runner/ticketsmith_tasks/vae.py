@@ -35,6 +35,15 @@ class Autoencoder(nn.Module):
         return self.up(drawn_BZ), mean_BZ, spread_BZ
 
 
+def narrow(weights: int, pixels: int, code: int) -> int:
+    """Hidden units of both halves of an autoencoder with about so many weights.
+
+    >>> narrow(12_640, 64, 10)
+    80
+    """
+    return max(1, round(weights / (2 * pixels + 3 * code)))
+
+
 def bound(model: Any, pixels_BP: Tensor, dots: int) -> Tensor:
     """Nats of an image, (B,): of its dots, and of the code against a standard normal one, in closed form."""
     logits_BP, mean_BZ, spread_BZ = model(pixels_BP, _noise(model, pixels_BP))

@@ -14,9 +14,9 @@ from torch.utils.data import TensorDataset
 from ticketsmith.task import Splits
 
 from .digits import files, greys
-from .vae import METRIC, Autoencoder, bound, independent, sample, weighted
+from .vae import METRIC, Autoencoder, bound, independent, narrow, sample, weighted
 
-__all__ = ["DEFAULTS", "METRIC", "baseline", "data", "loss", "model", "record", "sample"]
+__all__ = ["DEFAULTS", "METRIC", "baseline", "data", "loss", "model", "record", "sample", "smaller"]
 
 DOTS = 16  # of a pixel
 DEFAULTS = {
@@ -42,6 +42,11 @@ def data(root: Path) -> Splits:
 def model(hidden: int = 400, code: int = 10) -> nn.Module:
     """Encoder and decoder with one hidden layer each."""
     return Autoencoder(64, hidden, code)
+
+
+def smaller(weights: int) -> dict[str, int]:
+    """Fewer hidden units; the code is what it was."""
+    return {"hidden": narrow(weights, 64, 10), "code": 10}
 
 
 def loss(model: nn.Module, batch: Any) -> Tensor:

@@ -15,9 +15,9 @@ from torch.utils.data import TensorDataset
 from ticketsmith.task import Splits
 
 from .idx import files, images
-from .vae import METRIC, Autoencoder, bound, independent, sample, weighted
+from .vae import METRIC, Autoencoder, bound, independent, narrow, sample, weighted
 
-__all__ = ["DEFAULTS", "METRIC", "baseline", "data", "loss", "model", "record", "sample"]
+__all__ = ["DEFAULTS", "METRIC", "baseline", "data", "loss", "model", "record", "sample", "smaller"]
 
 DEFAULTS = {
     "replicates": 5,
@@ -43,6 +43,11 @@ def data(root: Path) -> Splits:
 def model(hidden: int = 400, code: int = 20) -> nn.Module:
     """Encoder and decoder with one hidden layer each."""
     return Autoencoder(784, hidden, code)
+
+
+def smaller(weights: int) -> dict[str, int]:
+    """Fewer hidden units; the code is what it was."""
+    return {"hidden": narrow(weights, 784, 20), "code": 20}
 
 
 def loss(model: nn.Module, batch: Any) -> Tensor:

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from ticketsmith.lottery.results import Picture, Samples
 from ticketsmith_runner.evaluate import held_out
-from ticketsmith_tasks import ddpm, ddpm_digits, ddpm_mnist, gpt_char, vae, vae_digits
+from ticketsmith_runner.ladder import FAR
+from ticketsmith_runner.network import prunable
+from ticketsmith_tasks import ddpm, ddpm_digits, ddpm_mnist, gpt_char, vae, vae_digits, vae_mnist
 
 from ..conftest import mnist_root
 from .own import BUNDLED, Own
@@ -238,3 +240,13 @@ def test_ddpm_mnist_is_the_same_on_larger_images() -> None:
 def test_digits_are_shares_of_black(module: Any, tmp_path: Path) -> None:
     (shares,) = module.data(tmp_path).examples.tensors
     assert shares.shape == (1797, 64) and {*(shares * 16).unique().tolist()} == {*range(17)}
+
+
+SMALLER = [vae_digits, vae_mnist, ddpm_digits, ddpm_mnist, gpt_char]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2, 0.4])
+@pytest.mark.parametrize("task", SMALLER, ids=lambda task: task.__name__.rpartition(".")[2])
+def test_a_smaller_network_has_about_the_weights_asked_for(task: Any, share: float) -> None:
+    asked = round(share * sum(prunable(task.model()).values()))
+    assert sum(prunable(task.model(**task.smaller(asked))).values()) == pytest.approx(asked, rel=FAR)
