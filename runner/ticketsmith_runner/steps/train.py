@@ -156,8 +156,11 @@ def _start(context: Context, step: Train, r: int) -> State:
 
 
 def _samples(step: Train, context: Context, first: Replicate) -> Samples | None:
-    """Dense and this arm side by side, of the cohort's first replicate; of test examples, the ticket's alone."""
-    if not context.spec.samples or (dense := dense_of(step)) is step:
+    """Dense and this arm side by side, of the cohort's first replicate; of test examples, the ticket's alone.
+
+    None for the ladder, which is trained beside dense and knows nothing of it.
+    """
+    if not context.spec.samples or step.rung or (dense := dense_of(step)) is step:
         return None
     if context.task.sample is None and step.arm != "ticket":
         return None
