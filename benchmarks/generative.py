@@ -96,7 +96,7 @@ def _put(text: str, ends: re.Match[str]) -> str:
 
 def section(task: str, result: dict[str, Any]) -> str:
     """A task's command, machine, rows, remarks and samples."""
-    findings = Findings.model_validate(result["findings"])
+    findings = Findings.model_validate_json(json.dumps(result["findings"]))
     priced = cost(findings)
     lines = ["<!-- hours -->", "```bash", result["command"], "```", "", " ".join(_made(findings)), ""]
     lines += ["| " + " | ".join(HEADS) + " |", "|" + "---|" * len(HEADS)]
@@ -124,14 +124,17 @@ def rows(findings: Findings) -> Iterator[list[str]]:
     for verdict in findings.verdicts:
         if verdict.level == findings.target and verdict.arm != "ticket":
             yield _judged(findings, verdict, prices.get(verdict.arm.removesuffix("-long"), NONE))
-    for each in findings.speed.quantized if findings.speed else []:
+    speed = findings.speed
+    for each in speed.quantized if speed else []:
         arm = "ticket-int8" if each.ticket else "dense-int8"
-        name, sparsity = ("Ticket in int8", findings.speed.sparsity) if each.ticket else ("Dense in int8", 0)  # type: ignore[union-attr]
+        sparsity = speed.sparsity if speed and each.ticket else 0.0
         change_of = [change(findings.metric, each.difference.mean), bounds(findings.metric, each.difference)]
-        yield [
-            name, removed(sparsity), scored(findings.metric, each.score), str(len(each.replicates)), *change_of,
-            each.status, prices.get(arm, NONE),
-        ]  # fmt: skip
+        if priced is None or any(bought.backend == each.backend for bought in priced.arms):
+            yield [
+                f"{'Ticket' if each.ticket else 'Dense'} in int8", removed(sparsity),
+                scored(findings.metric, each.score), str(len(each.replicates)), *change_of, each.status,
+                prices.get(arm, NONE),
+            ]  # fmt: skip
 
 
 def levels(findings: Findings) -> list[Verdict]:
