@@ -2,12 +2,14 @@
 
 import os
 import signal
+import sys
 
 import pytest
 
 from ticketsmith.errors import Retryable, TicketSmithError
 from ticketsmith_runner import fresh
 from ticketsmith_runner.fresh import processes
+from ticketsmith_tasks.mlp import chain
 
 
 def _pid():
@@ -26,6 +28,11 @@ def _dies():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _heavy():
+    chain(6, 5, 3)  # what is made first on `meta` brings sympy along
+    return lambda: {"scipy", "sympy", "nncf", "onnxscript"} & sys.modules.keys()
+
+
 def _gone(pid):
     try:
         os.kill(pid, 0)
@@ -40,6 +47,11 @@ def test_each_work_has_a_process_of_its_own_of_which_none_is_left():
 
     assert len({*pids, os.getpid()}) == 3
     assert all(map(_gone, pids))
+
+
+def test_a_process_that_measures_waits_for_no_library_that_only_others_need():
+    with processes(1) as started:
+        assert list(started.each([_heavy])) == [set()]
 
 
 @pytest.mark.parametrize(

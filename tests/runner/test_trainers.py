@@ -140,6 +140,17 @@ def digest() -> str:
     return whole.hexdigest()
 
 
+def test_networks_under_one_mask_share_their_layout_and_no_others() -> None:
+    state, mask, _ = problem(0.3)
+    alike = {name: kept.clone() for name, kept in mask.items()}
+    other = alike | {"1.weight": ~mask["1.weight"]}
+
+    training = Training(steps=400, batch_size=70, optimizer="sgd", learning_rate=1e-2)
+    first, again, third = (CsrMlp(build((1, 5, 4), 4, (70, 9)), state, each, training) for each in (mask, alike, other))
+    assert first.layout is again.layout
+    assert third.layout.alive["1"].tolist() == other["1.weight"].tolist()
+
+
 @pytest.mark.parametrize("name", TRAINERS)
 def test_a_whole_training_ends_as_well_as_that_of_eager(name: str) -> None:
     found = {}
