@@ -95,7 +95,7 @@ def test_calibration_travels_and_so_does_a_network_that_is_traced(plain):
 def test_a_share_times_its_rounds_of_every_back_end(plain):
     measure = Share(parcel=parcel(plain, _plain, [1, 4]), backends=NAMES, options=OPTIONS, rounds=range(3, 6))()
 
-    refused, latencies = measure()
+    refused, latencies, _ = measure()
 
     assert not refused
     assert {size: {name: len(rounds) for name, rounds in times.items()} for size, times in latencies.items()} == {
@@ -107,7 +107,7 @@ def test_a_share_that_would_time_another_network_refuses(plain):
     sent = parcel(plain, partial(nn.Sequential, nn.Flatten(), nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3)), [1, 4])
 
     chosen = ("pytorch", "onnxruntime")
-    refused, latencies = Share(parcel=sent, backends=chosen, options=OPTIONS, rounds=range(3))()()
+    refused, latencies, _ = Share(parcel=sent, backends=chosen, options=OPTIONS, rounds=range(3))()()
 
     assert [refusal.backend for refusal in refused] == ["onnxruntime"], "the export is of the network that was sent"
     assert latencies[1].keys() == {"pytorch"}
