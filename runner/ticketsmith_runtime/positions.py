@@ -1,17 +1,17 @@
 """Follows the sequence through a network of tokens: where it lies in each value, and who mixes positions.
 
-A position may depend on those before it by attention alone, whose mask is causal. B: samples.  T: positions.
+A position may depend on those before it by attention, whose mask is causal, and by shifts. B: samples.  T: positions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from dataclasses import replace
 
 import numpy as np
 
-from . import sizes
+from . import shifts, sizes
+from .along import Along, Cut, Operand, Place, Question, refuse
 from .graph import Unsuited
-from .network import Network, Node
+from .network import Network
 from .numerics import Numbers
 from .operators import OPERATORS
 from .sizes import Shape
@@ -22,83 +22,6 @@ HIDDEN = -1e4
 
 LONGEST = 1 << 15
 """Positions: a mask has as many squared."""
-
-
-@dataclass(frozen=True)
-class Along:
-    """A value with the sequence in it."""
-
-    axis: int
-    """Its size is so many times T: samples before, `inner` places of each position behind."""
-    inner: int = 1
-    keys: int | None = None
-    """In scores, which have the sequence twice: the axis of those that are looked at."""
-    stage: str = ""
-    """Scores are `masked`, then `shares`, which are zero for later keys."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cut:
-    """An operand that does not depend on tokens and has a number for each position, or for each key."""
-
-    read: int
-    axis: int
-    keys: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """A node's part in the sequence."""
-
-    along: Along
-    cuts: Sequence[Cut] = ()
-    kept: Mapping[int, int] = field(default_factory=dict)
-    """Operands of which all earlier positions are needed, and their axis of positions."""
-    plain: bool = False
-    """True for attention whose mask says who comes later, and nothing else."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Operand:
-    shape: Shape
-    along: Along | None
-    """None: it does not depend on tokens."""
-    array: Numbers | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """A node, what it reads, and the shape of what it puts out."""
-
-    node: Node
-    reads: Sequence[Operand]
-    shape: Shape
-    attributes: Mapping[str, Any]
-    length: int
-    """T."""
-
-    @property
-    def moving(self) -> list[tuple[int, Operand, Along]]:
-        """Operands that have the sequence."""
-        return [(n, each, each.along) for n, each in enumerate(self.reads) if each.along]
-
-    def alone(self, read: int = 0) -> tuple[Shape, Along]:
-        """The one operand that has the sequence. Raises Unsuited if there are others."""
-        found = self.moving
-        if [n for n, _, _ in found] != [read]:
-            refuse("its weights or indices depend on tokens")
-        return found[0][1].shape, found[0][2]
-
-    def untouched(self, axes: Sequence[int]) -> tuple[Shape, Along]:
-        """The operand at 0, none of whose axes of positions is among `axes`."""
-        shape, along = self.alone()
-        if {axis % len(shape) for axis in axes} & {along.axis, along.keys}:
-            refuse("it mixes positions")
-        return shape, along
-
-
-def refuse(why: str) -> NoReturn:
-    raise Unsuited(why)
 
 
 def followed(network: Network, batch: int, fixed: Mapping[int, Numbers]) -> dict[int, Place]:
@@ -166,6 +89,8 @@ def _cuts(q: Question, along: Along) -> list[Cut]:
         for axis in (along.axis, along.keys):
             own = -1 if axis is None or each.along else axis - len(q.shape) + len(each.shape)
             if own >= 0 and each.shape[own] != 1:
+                if along.more:
+                    refuse("a constant meets positions that are cut off, or have rows before them")
                 if each.shape[own] != q.length:
                     refuse("a constant has numbers for positions of several samples at once")
                 found.append(Cut(read=n, axis=own, keys=axis == along.keys))
@@ -177,7 +102,7 @@ def _joint(q: Question) -> Along:
     moved = [(each, _shifted(along, len(q.shape) - len(each.shape))) for _, each, along in q.moving]
     along = next((along for _, along in moved if along.keys is not None), moved[0][1])
     for each, other in moved:
-        if (other.axis, other.inner) != (along.axis, along.inner):
+        if (other.axis, other.inner, other.more) != (along.axis, along.inner, along.more):
             refuse("it sets positions beside others")
         own = -1 if along.keys is None else along.keys - len(q.shape) + len(each.shape)
         if other.keys != along.keys and (other.keys is not None or (own >= 0 and each.shape[own] != 1)):
@@ -225,8 +150,11 @@ def _full(q: Question, mask: Numbers) -> Numbers:
 
 
 def _side_by_side(q: Question) -> Place:
+    axis = q.attributes["axis"] % len(q.shape)
+    if q.node.operator == "cat" and any(each.axis == axis for _, _, each in q.moving):
+        return shifts.behind(q)
     along = _joint(q)
-    if q.attributes["axis"] % len(q.shape) == along.axis or along.keys is not None:
+    if axis == along.axis or along.keys is not None:
         refuse("it mixes positions")
     return Place(along=along, cuts=_cuts(q, along))
 
@@ -270,9 +198,10 @@ def _selected(q: Question) -> Place:
 
 def _sliced(q: Question) -> Place:
     shape, along = q.alone()
-    ours = [axis for axis in (along.axis, along.keys) if axis is not None]
-    moves = q.attributes["axis"] % len(shape) in ours and q.attributes["start"] != 0
-    if moves or any(q.shape[axis] != shape[axis] for axis in ours):
+    axis = q.attributes["axis"] % len(shape)
+    if axis == along.axis and q.shape != shape:
+        return shifts.part(q)
+    if axis == along.keys and q.shape != shape:
         refuse("it cuts the sequence")
     return Place(along=along)
 
@@ -287,7 +216,7 @@ def _viewed(q: Question) -> Place:
     shape, along = q.alone()
     axis, inner = _found(shape, along.axis, along.inner, q)
     if along.keys is None:
-        return Place(along=Along(axis, inner))
+        return Place(along=replace(along, axis=axis, inner=inner))
     keys, wide = _found(shape, along.keys, 1, q)
     if (q.shape[axis], q.shape[keys]) != (q.length, q.length) or inner * wide > 1:
         refuse("it lays scores together")
@@ -297,11 +226,11 @@ def _viewed(q: Question) -> Place:
 def _found(shape: Shape, axis: int, inner: int, q: Question) -> tuple[int, int]:
     """The axis of the sequence in a view, and how many places of it each position has."""
     behind = inner * int(np.prod(shape[axis + 1 :], dtype=np.int64))
-    after = 1
+    after, rows = 1, q.length + q.moving[0][2].more
     for place in reversed(range(len(q.shape))):
-        if after * q.shape[place] >= behind * q.length:
+        if after * q.shape[place] >= behind * rows:
             inside, remains = divmod(behind, after)
-            if remains or not inside or q.shape[place] % (inside * q.length):
+            if remains or not inside or q.shape[place] % (inside * rows):
                 break
             return place, inside
         after *= q.shape[place]
@@ -310,7 +239,10 @@ def _found(shape: Shape, axis: int, inner: int, q: Question) -> tuple[int, int]:
 
 def _expanded(q: Question) -> Place:
     shape, along = q.alone()
-    return Place(along=_shifted(along, len(q.shape) - len(shape)))
+    by = len(q.shape) - len(shape)
+    if q.shape[along.axis + by] != shape[along.axis]:
+        refuse("it repeats a position")
+    return Place(along=_shifted(along, by))
 
 
 def _repeated(q: Question) -> Place:
@@ -323,7 +255,9 @@ def _repeated(q: Question) -> Place:
 
 def _padded(q: Question) -> Place:
     _, along = q.alone()
-    if along.keys is not None or q.attributes["before"][along.axis] or q.attributes["after"][along.axis]:
+    if q.attributes["before"][along.axis] or q.attributes["after"][along.axis]:
+        return shifts.padded(q)
+    if along.keys is not None:
         refuse("it moves positions")
     return Place(along=along)
 

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .along import Place
 from .between import Bent, Between, Norm
 from .execution import Execution, passed
 from .int8.rows import Rows
 from .layers import Rows as Floats
 from .network import Node
 from .numerics import Numbers
-from .positions import Place
 from .sizes import Shape
 from .tape import Aside, At, Tape, Word
 from .tape_code import COMBINED
@@ -124,8 +124,47 @@ def sliced(recorder: Recorder, played: Played) -> bool:
     shape, axis = played.given[0].shape, played.of("axis") % played.given[0].ndim
     if math.prod(shape[:axis]) != 1 or played.of("step") != 1:
         return False
-    start = range(shape[axis])[played.of("start") : played.of("stop")].start
+    if (start := played.step.place.start) is None:
+        start = range(shape[axis])[played.of("start") : played.of("stop")].start
     return recorder.alias(played, start * math.prod(shape[axis + 1 :]))
+
+
+def shifted(recorder: Recorder, played: Played) -> bool:
+    """Rows of earlier tokens, and room for those of this one."""
+    place = played.step.place
+    if place.front is None:
+        return False
+    ((read, axis),) = place.kept.items()
+    new, x, places = played.given[read], recorder.at(played, read), place.front.shape[axis]
+    if new is None or x is None or not places or math.prod(new.shape[: axis + 1]) != 1:
+        return False
+    tape, n, rows = recorder.tape, new.size, played.found.shape[axis]
+    room, y = tape.taken(places * n), recorder.put(played)
+    tape.rooms[played.step.n, read] = room, place.front.shape
+    tape.call("copy", room, y, min(rows, places) * n)
+    if rows > places:
+        tape.call("copy", x, y.behind(places * n), n)
+    if places > 1:
+        tape.call("copy", room.behind(n), room, (places - 1) * n)
+    tape.call("copy", x, room.behind((places - 1) * n), n)
+    return True
+
+
+def beside(recorder: Recorder, played: Played) -> bool:
+    """Values behind each other in memory, or one that is shifted."""
+    if played.step.place.front is not None:
+        return shifted(recorder, played)
+    reads = range(len(played.given))
+    found, axis = [recorder.at(played, read) for read in reads], played.of("axis") % played.found.ndim
+    places = [at for at in found if at is not None]
+    if len(places) < len(found) or math.prod(played.found.shape[:axis]) != 1:
+        return False
+    y = recorder.put(played)
+    for at, given in zip(places, played.given, strict=True):
+        assert given is not None
+        recorder.tape.call("copy", at, y, given.size)
+        y = y.behind(given.size)
+    return True
 
 
 def row(recorder: Recorder, played: Played) -> bool:
@@ -236,6 +275,8 @@ RULES: dict[str, Callable[[Recorder, Played], bool]] = {
     **dict.fromkeys(("layer_norm", "rms_norm"), normed),
     "permute": permuted,
     "slice": sliced,
+    "pad": shifted,
+    "cat": beside,
     "gelu_tanh": bent,
     "linear8": linear8,
     "linear": linear,

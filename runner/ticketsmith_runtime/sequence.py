@@ -1,4 +1,4 @@
-"""A network of tokens that is fed a few at a time: keys and values are kept, nothing is computed twice.
+"""A network of tokens that is fed a few at a time: keys, values and the last rows of what is shifted are kept.
 
 B: samples.  T: positions that the network knows.  n: new ones.
 """
@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .along import Along, Place
 from .execution import Attended, Execution, Step
 from .network import Network
 from .numerics import Numbers, attention
 from .operators import OPERATORS
-from .positions import Along, Place, followed
+from .positions import followed
 from .recording import Recorder
 from .sizes import Shape
 from .tape import Arena, Tape
@@ -31,7 +32,7 @@ class State:
     length: int = 0
     """Positions that were computed."""
     kept: dict[tuple[int, int], Numbers] = field(default_factory=dict)
-    """Keys and values, by node and operand, with room for all T."""
+    """By node and operand: keys and values, with room for all T, and as many rows as a shift has places."""
     arena: Arena | None = None
     """Memory for a token on its way, where code goes through it."""
 
@@ -44,7 +45,7 @@ class State:
 class Incremental:
     """Tokens in, logits out, each position once. May be called by any number of threads, each with a state of its own.
 
-    Raises Unsuited if a network mixes positions otherwise than by causal attention, naming the node.
+    Raises Unsuited if a network mixes positions otherwise than by causal attention and shifts, naming the node.
     """
 
     def __init__(self, execution: Execution) -> None:
@@ -135,14 +136,18 @@ class _Program:
         if self._tape is None:
             return State(self._batch, kept=self._room())
         arena = self._tape.arena()
+        for step in self._steps:
+            if (front := step.place.front) is not None and (room := arena.rooms.get((step.n, *step.place.kept))) is not None:
+                room[...] = front
         return State(self._batch, kept=arena.rooms, arena=arena)
 
     def _room(self) -> dict[tuple[int, int], Numbers]:
         return {key: np.zeros(shape, np.float32) for key, shape in self._kept().items()}
 
     def _kept(self) -> dict[tuple[int, int], Shape]:
-        """Shapes for T positions of all that is kept."""
-        return {(step.n, read): self._shapes[step.node.reads[read]] for step in self._steps for read in step.place.kept}
+        """Shapes for T positions of keys and values."""
+        lasting = [step for step in self._steps if step.place.front is None]
+        return {(step.n, read): self._shapes[step.node.reads[read]] for step in lasting for read in step.place.kept}
 
     def _recorded(self, execution: Execution) -> Tape | None:
         """A token as calls; None where there is no code, or no token."""
@@ -221,7 +226,7 @@ class _Program:
 
 
 def _early(network: Network, places: Mapping[int, Place]) -> set[int]:
-    """Values that keys and values are made of: all positions of these are needed, whichever logits are asked for."""
+    """Values that are kept, and what they are made of: all of their positions are needed, whichever logits are asked for."""
     found = set[int]()
     ahead = [network.nodes[n].reads[read] for n, place in places.items() for read in place.kept]
     while ahead:
@@ -234,7 +239,7 @@ def _early(network: Network, places: Mapping[int, Place]) -> set[int]:
 def _last(array: Numbers, along: Along, count: int) -> Numbers:
     """The last of `count` positions."""
     before, behind = array.shape[: along.axis], array.shape[along.axis + 1 :]
-    apart = array.reshape(*before, -1, count, along.inner, *behind)
+    apart = array.reshape(*before, -1, count + max(along.more, 0), along.inner, *behind)
     return apart[(*(slice(None),) * (len(before) + 1), slice(count - 1, None))].reshape(*before, -1, *behind)
 
 
@@ -258,6 +263,7 @@ class _Step:
         self._run = OPERATORS[self.node.operator].run
         self._shape, self._length = shapes[network.first + n], network.inputs[0].shape[0]
         self._kept, self._views = list(place.kept.items()), dict[int, list[int]]()
+        self._more = max(place.along.more, 0)
         if self.node.operator == "slice":
             axis, *ends = (self.attributes[name] for name in ("axis", "start", "stop", "step"))
             self._part: tuple[slice, ...] = (*(slice(None),) * (axis % len(self._shape)), slice(*ends))
@@ -266,7 +272,7 @@ class _Step:
             "expand": self._moved,
             "attention": self._attended,
             "permute": self._permuted,
-            "slice": self._sliced,
+            "slice": self._sliced if place.start is None else self._narrowed,
         }
         self._compute = kinds.get(self.node.operator, self._computed) if code is None else lambda read, _: code(read[0])
 
@@ -274,6 +280,8 @@ class _Step:
         for cut in self.place.cuts:
             part = slice(0 if cut.keys else span.start, span.stop)
             read[cut.read] = read[cut.read][(*(slice(None),) * cut.axis, part)]
+        if self.place.front is not None:
+            return self._shifted(read, span, whole, state)
         for place, axis in self._kept:
             read[place] = _appended(state.kept[self.n, place], read[place], axis, whole)
         try:
@@ -289,7 +297,7 @@ class _Step:
         along, to = self.place.along, self._views.get(span.count)
         if to is None:
             to = self._views[span.count] = list(self._shape)
-            to[along.axis] = to[along.axis] // self._length * span.count
+            to[along.axis] = to[along.axis] // (self._length + along.more) * (span.count + self._more)
         if along.keys is not None:
             to = [span.stop if axis == along.keys else size for axis, size in enumerate(to)]
         moved: Numbers = self._run(read[0], to=to)
@@ -300,6 +308,21 @@ class _Step:
 
     def _sliced(self, read: list[Numbers], span: _Span) -> Numbers:
         return read[0][self._part]
+
+    def _narrowed(self, read: list[Numbers], span: _Span) -> Numbers:
+        assert self.place.start is not None
+        return read[0][_part(self.place.along.axis, self.place.start, span.count + self._more)]
+
+    def _shifted(self, read: list[Numbers], span: _Span, whole: _Span, state: State) -> Numbers:
+        """New rows behind the last ones before them, and those that will be the last ones are kept."""
+        ((place, axis),) = self._kept
+        new, front = read[place], self.place.front
+        if (room := state.kept.get((self.n, place))) is None:
+            assert front is not None
+            room = state.kept[self.n, place] = front.astype(new.dtype)
+        rows = np.concatenate([room, new], axis)
+        room[...] = rows[_part(axis, whole.count, room.shape[axis])]
+        return rows[_part(axis, span.start - whole.start, span.count + self._more)]
 
     def _attended(self, read: list[Numbers], span: _Span) -> Numbers:
         q, k, v, *masks = read
@@ -316,3 +339,8 @@ def _appended(room: Numbers, new: Numbers, axis: int, span: _Span) -> Numbers:
     before: tuple[slice, ...] = (slice(None),) * axis
     room[(*before, slice(span.start, span.stop))] = new
     return room[(*before, slice(0, span.stop))]
+
+
+def _part(axis: int, start: int, count: int) -> tuple[slice, ...]:
+    """So many rows of an axis."""
+    return (*(slice(None),) * axis, slice(start, start + count))

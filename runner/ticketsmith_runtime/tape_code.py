@@ -16,6 +16,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "token8": {"table": "ptr", "scales": "ptr", "n": "i64", "y": "ptr"},
     **{name: {"a": "ptr", "b": "ptr", "step": "i64", "n": "i64", "y": "ptr"} for name in COMBINED},
     "norm": {each.split(" %")[1]: each.split(" %")[0] for each in NORMED.split(", ")},
+    "copy": {"x": "ptr", "y": "ptr", "n": "i64"},
     "bend": {"x": "ptr", "y": "ptr", "n": "i64"},
     "look": {
         "q": "ptr", "k": "ptr", "v": "ptr", "y": "ptr", "keys": "ptr", "values": "ptr", "heads": "i64", "room": "i64",
@@ -31,7 +32,8 @@ by its `program.Call`."""
 def code() -> Iterator[str]:
     """`@play`(calls, count, context), and a function of each kind. Beside the functions of `ordered_code`."""
     yield from masked()
-    yield "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
+    for name in ("memcpy", "memmove"):
+        yield f"declare void @llvm.{name}.p0.p0.i64(ptr, ptr, i64, i1)"
     yield "define void @play(ptr %calls, i64 %count, ptr %context) {\nentry:\n  br label %call"
     yield "call:\n  %n = phi i64 [0, %entry], [%next, %call]"
     yield f"  %at = getelementptr [{WIDTH} x i64], ptr %calls, i64 %n\n  %run = load ptr, ptr %at"
@@ -43,6 +45,7 @@ def code() -> Iterator[str]:
     for name in COMBINED:
         yield from _kind(name, _combined(name))
     yield from _kind("norm", [f"  call void @normed({NORMED})"])
+    yield from _kind("copy", _copy())
     yield from _kind("bend", ["  call void @bent(ptr %x, ptr %y, i64 %n)"])
     yield from _kind("look", _look())
     rest = f"  %call = getelementptr i64, ptr %words, i64 {len(KINDS['linear8'])}"
@@ -76,6 +79,10 @@ def _token8() -> Iterator[str]:
     yield "  %p = getelementptr i8, ptr %row, i64 %i\n  %v = load i8, ptr %p\n  %f = sitofp i8 %v to float"
     yield "  %s = fmul float %f, %scale\n  %t = getelementptr float, ptr %y, i64 %i\n  store float %s, ptr %t"
     yield "  %next = add i64 %i, 1\n  %more = icmp ult i64 %next, %n\n  br i1 %more, label %each, label %done\ndone:"
+
+
+def _copy() -> Iterator[str]:
+    yield "  %size = mul i64 %n, 4\n  call void @llvm.memmove.p0.p0.i64(ptr %y, ptr %x, i64 %size, i1 false)"
 
 
 def _combined(name: str) -> Iterator[str]:

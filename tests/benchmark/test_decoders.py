@@ -216,14 +216,41 @@ def written_out(mask: Tensor, more: Tensor | None = None) -> Callable[[Tensor], 
     return lambda x: (x @ x.mT + mask + (0 if more is None else more)).softmax(-1) @ x
 
 
+def written_scores(x: Tensor) -> Tensor:
+    return x @ x.mT + torch.where(earlier, 0.0, -torch.inf)
+
+
 earlier = torch.ones(LENGTH, LENGTH).tril().bool()
 MIXED = {
     "a mean": (lambda x: x - x.mean(1, keepdim=True), "(mean): it mixes positions"),
     "a running sum": (lambda x: x.cumsum(1), "(cumsum): it mixes positions"),
-    "a shift": (lambda x: F.pad(x, (0, 0, 1, 0))[:, :-1], "(pad): it moves positions"),
+    "a shift to earlier ones": (lambda x: F.pad(x[:, 1:], (0, 0, 0, 1)), "(slice): it shifts later positions"),
+    "a shift to earlier ones in one": (lambda x: F.pad(x, (0, 0, -1, 1)), "(pad): it shifts later positions"),
+    "rows at the end": (lambda x: F.pad(x, (0, 0, 0, 2))[:, :-2], "(pad): it shifts later positions to earlier ones, or"),
+    "a shift that comes back too far": (
+        lambda x: F.pad(F.pad(x, (0, 0, 1, 0))[:, 2:], (0, 0, 1, 0)),
+        "(slice): it shifts later positions",
+    ),
+    "positions turned by half of the length": (
+        lambda x: torch.cat([x[:, LENGTH // 2 :], x[:, : LENGTH // 2]], 1),
+        "(slice): it shifts later positions",
+    ),
+    "every other position": (lambda x: x[:, ::2].repeat_interleave(2, 1), "(slice): it leaves positions out"),
+    "the first one in front": (lambda x: torch.cat([x[:, :1], x[:, :-1]], 1), "(cat): it sets positions beside"),
+    "the first one everywhere": (lambda x: x[:, :1].expand(x.shape), "(expand): it repeats a position"),
+    "rows of all positions in front": (
+        lambda x: torch.cat([x[:, :1].detach() * torch.ones(3, 1), x], 1)[:, :LENGTH],
+        "(mul): a constant meets positions that are cut off",
+    ),
+    "a border around": (lambda x: F.pad(x, (1, 0, 1, -1))[..., 1:], "(pad): it moves positions, with a border"),
+    "scores that are shifted": (
+        lambda x: F.pad(written_scores(x), (0, 0, 1, -1)).softmax(-1) @ x,
+        "(pad): it cuts scores, or moves them",
+    ),
+    "a part of the scores": (lambda x: written_scores(x)[:, :-1].softmax(-1) @ x, "(slice): it cuts scores"),
     "a turn": (lambda x: x.roll(1, 1), "(roll): it mixes positions"),
     "all backwards": (lambda x: x.flip(1), "(flip): it mixes positions"),
-    "the first one": (lambda x: x + x[:, :1], "(slice): it cuts the sequence"),
+    "the first one": (lambda x: x + x[:, :1], "(add): it sets positions beside others"),
     "one of them": (lambda x: x + x[:, 3][:, None], "(select): it mixes positions"),
     "a convolution": (lambda x: F.conv1d(x.mT, torch.ones(WIDTH, WIDTH, 3), padding=1).mT, "(conv): it mixes"),
     "shares along the sequence": (lambda x: x.softmax(1), "(softmax): it mixes positions"),
