@@ -47,7 +47,7 @@ class Place:
     kept: Mapping[int, int] = field(default_factory=dict)
     """Operands of which earlier positions are needed, and their axis of positions."""
     front: Numbers | None = None
-    """Rows before the first token's: what is kept is shifted by their number, and as many of its last rows are needed."""
+    """Rows before the first token's: what is kept is shifted by their number; as many of its last rows are needed."""
     start: int | None = None
     """The first row of a part of the axis, where the node takes one."""
     plain: bool = False

@@ -61,6 +61,7 @@ class Recorder:
         """`fixed`: values that do not depend on tokens.  `rooms`: shapes of what is kept of all T positions."""
         self.tape, self._execution, self._fixed = Tape(between, rooms), execution, fixed
         self._length, self._places = execution.network.inputs[0].shape[0], dict[int, At]()
+        self._later: list[tuple[Word, ...]] = []
         codes = [execution.code(n) for n in range(len(execution.network.nodes))]
         pitches = [each.pitch for each in codes if isinstance(each, Rows)]
         self.steps, self.scales = self.tape.taken(max(pitches, default=0) // 4), self.tape.taken(2)
@@ -80,6 +81,16 @@ class Recorder:
         if found.dtype == np.float32 and step.place.along.keys is None:
             self.put(played)
             self.view(step.value, found.shape)
+
+    def later(self, *copied: Word) -> None:
+        """Copy when the token is through, so that one that fails on its way has changed nothing."""
+        self._later.append(copied)
+
+    def ended(self) -> Tape:
+        """All calls."""
+        for copied in self._later:
+            self.tape.call("copy", *copied)
+        return self.tape
 
     def view(self, value: int, shape: Shape) -> None:
         """Let numpy see a value of the arena."""
@@ -145,8 +156,8 @@ def shifted(recorder: Recorder, played: Played) -> bool:
     if rows > places:
         tape.call("copy", x, y.behind(places * n), n)
     if places > 1:
-        tape.call("copy", room.behind(n), room, (places - 1) * n)
-    tape.call("copy", x, room.behind((places - 1) * n), n)
+        recorder.later(room.behind(n), room, (places - 1) * n)
+    recorder.later(x, room.behind((places - 1) * n), n)
     return True
 
 

@@ -35,6 +35,14 @@ class State:
     """By node and operand: keys and values, with room for all T, and as many rows as a shift has places."""
     arena: Arena | None = None
     """Memory for a token on its way, where code goes through it."""
+    coming: dict[tuple[int, int], Numbers] = field(default_factory=dict)
+    """Rows that will be kept, once the new positions are through: a step that fails may be followed by another."""
+
+    def through(self, count: int) -> None:
+        """So many new positions were computed."""
+        self.length += count
+        for key, rows in self.coming.items():
+            self.kept[key][...] = rows
 
     @property
     def bytes(self) -> int:
@@ -72,8 +80,9 @@ class Incremental:
         Raises ValueError for tokens that do not fit the state or the network.
         """
         tokens_Bn = fitting(tokens, state.batch, state.length, self.length)
+        state.coming.clear()
         logits = self._program(state.batch)(tokens_Bn, state, last)
-        state.length += tokens_Bn.shape[1]
+        state.through(tokens_Bn.shape[1])
         return logits
 
     def _program(self, batch: int) -> "_Program":
@@ -137,8 +146,8 @@ class _Program:
             return State(self._batch, kept=self._room())
         arena = self._tape.arena()
         for step in self._steps:
-            if (front := step.place.front) is not None and (room := arena.rooms.get((step.n, *step.place.kept))) is not None:
-                room[...] = front
+            for room in [arena.rooms[key] for key in step.fronts & arena.rooms.keys()]:
+                room[...] = step.place.front
         return State(self._batch, kept=arena.rooms, arena=arena)
 
     def _room(self) -> dict[tuple[int, int], Numbers]:
@@ -161,7 +170,7 @@ class _Program:
         for step in self._steps:
             recorder.record(step, values)
         recorder.view(self._output, values[self._output].shape)
-        return recorder.tape
+        return recorder.ended()
 
     def __call__(self, tokens_Bn: Tokens, state: State, last: bool) -> Numbers:
         whole = _Span(state.length, state.length + tokens_Bn.shape[1])
@@ -226,7 +235,7 @@ class _Program:
 
 
 def _early(network: Network, places: Mapping[int, Place]) -> set[int]:
-    """Values that are kept, and what they are made of: all of their positions are needed, whichever logits are asked for."""
+    """Values that are kept, and what they are made of: all their positions are needed, whichever logits are."""
     found = set[int]()
     ahead = [network.nodes[n].reads[read] for n, place in places.items() for read in place.kept]
     while ahead:
@@ -264,6 +273,8 @@ class _Step:
         self._shape, self._length = shapes[network.first + n], network.inputs[0].shape[0]
         self._kept, self._views = list(place.kept.items()), dict[int, list[int]]()
         self._more = max(place.along.more, 0)
+        self.fronts = set[tuple[int, int]]() if place.front is None else {(n, read) for read in place.kept}
+        """Rooms that begin with what stands before the first token's rows."""
         if self.node.operator == "slice":
             axis, *ends = (self.attributes[name] for name in ("axis", "start", "stop", "step"))
             self._part: tuple[slice, ...] = (*(slice(None),) * (axis % len(self._shape)), slice(*ends))
@@ -316,12 +327,14 @@ class _Step:
     def _shifted(self, read: list[Numbers], span: _Span, whole: _Span, state: State) -> Numbers:
         """New rows behind the last ones before them, and those that will be the last ones are kept."""
         ((place, axis),) = self._kept
-        new, front = read[place], self.place.front
-        if (room := state.kept.get((self.n, place))) is None:
-            assert front is not None
-            room = state.kept[self.n, place] = front.astype(new.dtype)
-        rows = np.concatenate([room, new], axis)
-        room[...] = rows[_part(axis, whole.count, room.shape[axis])]
+        new, front, key = read[place], self.place.front, (self.n, place)
+        assert front is not None
+        if key not in state.kept:
+            joint = new.dtype if self.node.operator == "pad" else np.result_type(front, new)
+            state.kept[key] = front.astype(np.float32 if joint.kind == "f" else joint)
+        room = state.kept[key]
+        rows = np.concatenate([room, new], axis, dtype=room.dtype)
+        state.coming[key] = rows[_part(axis, whole.count, room.shape[axis])]
         return rows[_part(axis, span.start - whole.start, span.count + self._more)]
 
     def _attended(self, read: list[Numbers], span: _Span) -> Numbers:

@@ -226,7 +226,7 @@ MIXED = {
     "a running sum": (lambda x: x.cumsum(1), "(cumsum): it mixes positions"),
     "a shift to earlier ones": (lambda x: F.pad(x[:, 1:], (0, 0, 0, 1)), "(slice): it shifts later positions"),
     "a shift to earlier ones in one": (lambda x: F.pad(x, (0, 0, -1, 1)), "(pad): it shifts later positions"),
-    "rows at the end": (lambda x: F.pad(x, (0, 0, 0, 2))[:, :-2], "(pad): it shifts later positions to earlier ones, or"),
+    "rows at the end": (lambda x: F.pad(x, (0, 0, 0, 2))[:, :-2], "(pad): it shifts later positions"),
     "a shift that comes back too far": (
         lambda x: F.pad(F.pad(x, (0, 0, 1, 0))[:, 2:], (0, 0, 1, 0)),
         "(slice): it shifts later positions",
