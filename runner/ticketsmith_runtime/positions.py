@@ -354,5 +354,6 @@ RULES: dict[str, Callable[[Question], Place]] = {
     "slice": _sliced,
     "select": _selected,
     "pad": _padded,
+    "conv": shifts.convolved,
 }
-"""By operator. One that is not here mixes positions, for all that is known: convolutions, pooling, sizes."""
+"""By operator. One that is not here mixes positions, for all that is known: pooling, sizes, convolutions in int8."""

@@ -49,6 +49,18 @@ def behind(q: Question) -> Place:
     return _shifted(len(first), along, front, q.shape[along.axis] - q.length)
 
 
+def convolved(q: Question) -> Place:
+    """A convolution that reads rows before the first token's instead of later ones. Raises Unsuited for another."""
+    shape, along = q.alone()
+    plane = along.axis - 2
+    if plane < 0:
+        refuse("it mixes positions")
+    taps, apart = q.reads[1].shape[along.axis], q.attributes["dilation"][plane]
+    if q.attributes["stride"][plane] != 1 or q.attributes["padding"][plane] or along.more < (taps - 1) * apart:
+        refuse("it mixes positions, and reads more than rows before its own")
+    return Place(along=replace(along, more=_rows(q, shape, along) - (taps - 1) * apart - q.length))
+
+
 def _shifted(read: int, along: Along, front: Numbers, more: int) -> Place:
     return Place(along=replace(along, more=more), kept={read: along.axis}, front=front)
 

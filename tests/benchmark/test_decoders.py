@@ -253,6 +253,14 @@ MIXED = {
     "the first one": (lambda x: x + x[:, :1], "(add): it sets positions beside others"),
     "one of them": (lambda x: x + x[:, 3][:, None], "(select): it mixes positions"),
     "a convolution": (lambda x: F.conv1d(x.mT, torch.ones(WIDTH, WIDTH, 3), padding=1).mT, "(conv): it mixes"),
+    "a convolution that reads too far": (
+        lambda x: F.conv1d(F.pad(x.mT, (1, 0)), torch.ones(WIDTH, WIDTH, 3)).mT @ torch.eye(WIDTH),
+        "(conv): it mixes positions, and reads more",
+    ),
+    "a convolution with a stride": (
+        lambda x: F.conv1d(F.pad(x.mT, (2, 0)), torch.ones(WIDTH, WIDTH, 3), stride=2).mT,
+        "(conv): it mixes positions, and reads more",
+    ),
     "shares along the sequence": (lambda x: x.softmax(1), "(softmax): it mixes positions"),
     "a norm of everything": (lambda x: F.layer_norm(x, (LENGTH, WIDTH)), "(layer_norm): it mixes positions"),
     "weights along the sequence": (lambda x: F.linear(x.mT, torch.ones(LENGTH, LENGTH)).mT, "(linear): it mixes"),

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ticketsmith_runner.lowering import network
 from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.generation import Draw, stream
+from ticketsmith_runtime.graph import Unsuited
 from ticketsmith_runtime.int8.quantization import quantized
 from ticketsmith_runtime.network import Network, evaluate
 from ticketsmith_runtime.sequence import Incremental
@@ -192,6 +193,39 @@ def test_tokens_themselves_may_be_shifted() -> None:
     with pytest.raises(ValueError, match="embedding"):
         program.step([[WORDS * WORDS]], state)
     np.testing.assert_allclose(program.step(TOKENS[:1, 4:].numpy(), state), expected[:1, 4:], atol=1e-5)
+
+
+class Convolved(nn.Module):
+    """A convolution of each channel over two places before its own and that one, and one over all channels."""
+
+    def __init__(self, behind: int = 0) -> None:
+        super().__init__()
+        self.behind, self.token, self.head = behind, nn.Embedding(WORDS, WIDTH), nn.Linear(WIDTH, WORDS)
+        self.each, self.all = nn.Conv1d(WIDTH, WIDTH, 3, groups=WIDTH), nn.Conv1d(WIDTH, WIDTH, 2, dilation=2)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.token(tokens).mT
+        x = x + self.each(F.pad(x, (2 - self.behind, self.behind))).relu()
+        return self.head(self.all(F.pad(x, (2, 0))).mT)
+
+
+def test_a_convolution_over_rows_before_is_a_shift() -> None:
+    torch.manual_seed(0)
+    module = Convolved()
+    net = lowered(module, TOKENS)
+    program, expected = Incremental(Execution(net, HOST)), module(TOKENS).numpy()
+    for batch in (1, 3):
+        for sizes in ([1] * LENGTH, [LENGTH], [5, 1, 1, 4, 1]):
+            np.testing.assert_allclose(fed(program, TOKENS[:batch], sizes), expected[:batch], atol=1e-5)
+            late = fed(program, TOKENS[:batch], sizes, last=True)
+            np.testing.assert_allclose(late, expected[:batch, np.cumsum(sizes) - 1], atol=1e-5)
+    with pytest.raises(Unsuited, match=r"\(conv8\): it mixes positions"):
+        Incremental(Execution(quantized(net), HOST))
+
+
+def test_a_convolution_over_rows_behind_is_refused() -> None:
+    with pytest.raises(Unsuited, match=r"\(pad\): it shifts later positions to earlier ones, or adds"):
+        Incremental(Execution(lowered(Convolved(behind=1), TOKENS), HOST))
 
 
 @cache
