@@ -43,7 +43,7 @@ FIELDS = list(numbers(Experiment))
 
 
 def test_every_number_of_a_spec_is_tried() -> None:
-    assert len(FIELDS) == 28 and {"gate.collapse.by", "max_replicates"} <= set(FIELDS)
+    assert len(FIELDS) == 29 and {"gate.collapse.by", "max_replicates"} <= set(FIELDS)
 
 
 @pytest.mark.parametrize("field", FIELDS)

@@ -14,6 +14,7 @@ from .machines import HOST
 
 
 def threads() -> list[int]:
+    """Threads of each library of products in this process: numpy's, and scipy's where another test has loaded it."""
     return [each.num_threads for each in ThreadpoolController().select(user_api="blas").lib_controllers]
 
 

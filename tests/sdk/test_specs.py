@@ -88,7 +88,7 @@ def test_what_no_schema_knows_is_listed_at_once_too() -> None:
         ({"replicates": None}, "replicates: expected a valid integer, got None"),
         ({"stop_on_fail": 1}, "stop_on_fail: expected a valid boolean, got 1"),
         ({"stop_on_fail": "yes"}, "stop_on_fail: expected a valid boolean, got 'yes'"),
-        ({"task": "digit-mlp"}, "no task 'digit-mlp'\n  fix: did you mean 'digits-mlp'? choose from digits-mlp, "),
+        ({"task": "digit-mlp"}, "no task 'digit-mlp'\n  fix: did you mean 'digits-mlp'? choose from ddpm-digits, "),
         ({"task": "../digits_mlp"}, "../digits_mlp: there is no such file"),
         ({"task": None}, "task: expected a name, got None\n  fix: for example --task flowers.py"),
         ({"task": ["digits-mlp"]}, "task: expected a name, got ['digits-mlp']"),
