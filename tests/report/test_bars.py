@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from ticketsmith.lottery.choices import BACKENDS
 from ticketsmith.report.bars import LABEL, bars
 from ticketsmith.report.numbers import times
 
@@ -34,3 +35,7 @@ def test_the_choice_alone_is_filled(build):
 
     assert picture.count('class="bar chosen"') == 1
     assert f'class="tick chosen">{speed.chosen}</text>' in picture
+
+
+def test_every_name_of_a_back_end_has_room():
+    assert max(map(len, BACKENDS)) * 6 <= LABEL - 7  # px of a letter, at the size of its tick

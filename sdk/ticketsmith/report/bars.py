@@ -4,7 +4,7 @@ from ..lottery.results import Speed, SpeedRow
 from .numbers import times
 from .svg import element, text
 
-WIDTH, ROW, TOP, LABEL, ROOM = 340.0, 19.0, 26.0, 90.0, 42.0
+WIDTH, ROW, TOP, LABEL, ROOM = 340.0, 19.0, 26.0, 124.0, 42.0
 
 
 def bars(speed: Speed) -> list[str]:
