@@ -140,8 +140,12 @@ def rows(findings: Findings) -> Iterator[list[str]]:
 def levels(findings: Findings) -> list[Verdict]:
     """The ticket's verdicts nearest to the sparsities, and at the target."""
     judged = findings.arm("ticket")
-    near = {min(judged, key=lambda each, s=s: abs(each.sparsity - s)).level for s in SPARSITIES}  # type: ignore[misc]
-    return [each for each in judged if each.level in near | {findings.target}]
+    shown = {_nearest(judged, sparsity).level for sparsity in SPARSITIES} | {findings.target}
+    return [each for each in judged if each.level in shown]
+
+
+def _nearest(judged: list[Verdict], sparsity: float) -> Verdict:
+    return min(judged, key=lambda each: abs(each.sparsity - sparsity))
 
 
 def _judged(findings: Findings, verdict: Verdict, price: str) -> list[str]:
