@@ -5,7 +5,7 @@
 
 `--keep` takes a finished run from a store, at a price: its findings go to benchmarks/results, the picture of its
 samples to docs/samples, and the rows in docs/generative.md are written anew. `--check` writes them once more from the
-results, and fails where the page says anything else or a task has none.
+results, and fails where the page says anything else or a task has none. Without either, rows are written anew.
 """
 
 import argparse
@@ -76,6 +76,7 @@ def keep(options: argparse.Namespace) -> None:
         changed |= {"samples": None, "beside": {}}
     kept = findings.model_copy(update=changed).model_dump(mode="json")
     whole = {"command": options.command, "findings": kept}
+    RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{task}.json").write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n")
 
 
@@ -105,7 +106,7 @@ def section(task: str, result: dict[str, Any]) -> str:
     if priced:
         lines += ["", bill.sentence(priced), bill.conditions(priced)]
     if (PICTURES / f"{task}.png").is_file():
-        lines += ["", f"![Samples of {task}: dense, ticket, control](samples/{task}.png)"]
+        lines += ["", f"![Samples of {task}: dense, ticket, controls](samples/{task}.png)"]
     for arm, made in findings.drawn:
         lines += ["", f"{ARMS[arm].name}:", "", "```text", str(made[0]), "```"] if isinstance(made[0], str) else []
     return "\n".join(lines)
