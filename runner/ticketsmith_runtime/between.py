@@ -64,9 +64,8 @@ class Norm:
 
     def gains(self, n: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The gain and the shift of n numbers: 1 and 0 where there are none."""
-        while len(self._gains) < 2:
-            self._gains.append(np.full(n, 1 - len(self._gains), np.float32))
-        return self._gains[0], self._gains[1]
+        gain, shift = [*self._gains, *(np.full(n, number, np.float32) for number in (1, 0)[len(self._gains) :])]
+        return gain, shift
 
 
 class Bent:
@@ -79,8 +78,6 @@ class Bent:
 
     def __call__(self, x: Numbers) -> Numbers:
         """The outputs, float32, in memory as the inputs are."""
-        x = x.astype(np.float32, copy=False)
-        y = np.empty_like(x)
-        given, put = x.ravel(order="K"), y.ravel(order="K")  # y is compact, so that this is no copy
-        self._between.bent(given.ctypes.data, put.ctypes.data, x.size)
+        y = np.array(x, np.float32)  # compact, whatever x is: an expanded one has its numbers in memory once
+        self._between.bent(y.ctypes.data, y.ctypes.data, y.size)
         return y

@@ -10,7 +10,8 @@ from .between import Bent, Between, Norm
 from .int8.instructions import best
 from .int8.loop import Loop
 from .int8.packed import typed, weights_of
-from .int8.part import Part, PartCode, parts
+from .int8.part import Part, PartCode
+from .int8.part_plan import plans
 from .int8.rows import Rows
 from .kernels._isa import widest
 from .llvm import Machine
@@ -51,7 +52,7 @@ class Coded:
 
     def parts(self, network: Network) -> list[Part]:
         """Parts around convolutions in int8, each in one call."""
-        return [] if self._own is None else list(parts(network, lambda: self._parts8))
+        return [] if self._own is None else [Part(plan, self._parts8) for plan in plans(network, self._own)]
 
     def _rows(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
         weight, bias = constants[0], constants[1] if len(constants) > 1 else None

@@ -16,7 +16,7 @@ from .generation import Decoder, Draw, decoder, stream
 from .graph import Unsuited
 from .int8.chain import Chain
 from .int8.instructions import best
-from .int8.part_nodes import fixed, ranges
+from .int8.part_plan import plans
 from .int8.quantization import notes, precision
 from .kernels._isa import widest
 from .llvm import Machine
@@ -192,9 +192,8 @@ class NetworkModel:
 
     def _calls(self) -> list[str]:
         """Says what convolutions in int8 are one call with."""
-        network = folded(self.network)
-        shapes = fixed(network) if best(self.machine) else None
-        parts = [*ranges(network, shapes)] if shapes else []
+        network, own = folded(self.network), best(self.machine)
+        parts = [plan.nodes for plan in plans(network, own)] if own else []
         if not parts:
             return []
         inside = sum(map(len, parts))

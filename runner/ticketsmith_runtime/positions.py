@@ -294,7 +294,7 @@ def _attended(q: Question) -> Place:
     if len(q.reads) < 4:
         if not q.attributes["causal"]:
             refuse("it looks at later positions: it is not causal, and has no mask")
-        return Place(along=along, kept={1: len(q.reads[1].shape) - 2, 2: len(q.reads[2].shape) - 2}, plain=True)
+        return Place(along=along, kept={1: len(q.reads[1].shape) - 2, 2: len(q.reads[2].shape) - 2}, plain=_paired(q))
     mask = q.reads[3].array
     if mask is None:
         refuse("its mask depends on tokens")
@@ -304,7 +304,12 @@ def _attended(q: Question) -> Place:
     own = q.reads[3].shape
     cuts = [Cut(read=3, axis=len(own) - 2 + n, keys=bool(n)) for n in (0, 1) if len(own) > 1 - n and own[n - 2] != 1]
     kept = {1: len(q.reads[1].shape) - 2, 2: len(q.reads[2].shape) - 2}
-    return Place(along=along, cuts=cuts, kept=kept, plain=plain(mask))
+    return Place(along=along, cuts=cuts, kept=kept, plain=_paired(q) and plain(mask))
+
+
+def _paired(q: Question) -> bool:
+    """Tell whether each query has keys and values of its own: the same samples and heads."""
+    return len({each.shape[:-2] for each in q.reads[:3]}) == 1
 
 
 def _multiplied(q: Question) -> Place:

@@ -267,9 +267,9 @@ def looked(recorder: Recorder, played: Played) -> bool:
     ends = [each for each in found if each is not None]
     if len(ends) < 3 or not played.step.place.plain:
         return False
-    q, k, v = (np.asarray(each) for each in played.given[:3])
+    q, _, v = (np.asarray(each) for each in played.given[:3])
     (queries, f), d = q.shape[-2:], v.shape[-1]
-    if queries != 1 or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+    if queries != 1:
         return False
     tape, heads = recorder.tape, math.prod(q.shape[:-2])
     rooms = [tape.rooms[played.step.n, read][0] for read in (1, 2)]

@@ -166,6 +166,8 @@ class _Program:
             values = self._values(np.zeros((1, 1), np.int64), _Span(0, 1), State(1, kept=self._room()))
         except ValueError:  # said when it is asked for
             return None
+        if values[self._output].dtype != np.float32:  # no logits
+            return None
         recorder = Recorder(execution, execution.between, self._fixed, self._kept())
         for step in self._steps:
             recorder.record(step, values)
@@ -307,8 +309,9 @@ class _Step:
     def _moved(self, read: list[Numbers], span: _Span) -> Numbers:
         along, to = self.place.along, self._views.get(span.count)
         if to is None:
-            to = self._views[span.count] = list(self._shape)
+            to = list(self._shape)
             to[along.axis] = to[along.axis] // (self._length + along.more) * (span.count + self._more)
+            self._views[span.count] = to  # whole: another thread may read it at once
         if along.keys is not None:
             to = [span.stop if axis == along.keys else size for axis, size in enumerate(to)]
         moved: Numbers = self._run(read[0], to=to)

@@ -71,4 +71,6 @@ def _rows(q: Question, shape: Shape, along: Along) -> int:
         refuse("it cuts scores, or moves them")
     if along.inner != 1 or shape[along.axis] != q.length + along.more:
         refuse("it moves positions of several samples at once")
+    if not q.shape[along.axis]:
+        refuse("it leaves no position")
     return shape[along.axis]

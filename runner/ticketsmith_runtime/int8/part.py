@@ -6,23 +6,19 @@ B: samples.
 import ctypes
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Unsuited
 from ..llvm import Code, Machine
-from ..network import Network
 from ..numerics import Numbers
 from ..program import KNOWN, SMALL, aligned
-from ..sizes import Shape
 from .instructions import Instructions
 from .part_code import code
-from .part_nodes import fixed, ranges
-from .part_plan import Broken, Plan
+from .part_plan import Plan
 from .records_code import ARGUMENTS, CALL
 
 
@@ -47,11 +43,11 @@ class _Bound:
 
 
 class Part:
-    """Nodes of a network. May be called by any number of threads at once. Raises Unsuited."""
+    """Nodes of a network. May be called by any number of threads at once."""
 
-    def __init__(self, network: Network, shapes: Sequence[Shape], nodes: range, made: PartCode) -> None:
-        self._plan, self._code = Plan(network, shapes, nodes, made.own), made
-        self.nodes, self.inputs, self.outputs = nodes, self._plan.inputs, self._plan.outputs
+    def __init__(self, plan: Plan, made: PartCode) -> None:
+        self._plan, self._code, shapes = plan, made, plan.shapes
+        self.nodes, self.inputs, self.outputs = plan.nodes, plan.inputs, plan.outputs
         self._shapes = [shapes[value] for value in self.outputs]
         self._wide = [(value.plane.height, value.plane.width, value.plane.channels) for value in self._plan.put]
         self._rows = [
@@ -134,27 +130,6 @@ class Part:
         ]:
             words[len(CALL) - 1 + place] = 0 if each is None else each.ctypes.data
         return _Bound(inputs, outputs, words, words.ctypes.data)
-
-
-def parts(network: Network, make: Callable[[], PartCode]) -> Iterator[Part]:
-    """Parts as large as they can be, with code that is made if there is any.
-
-    Where a node cannot be computed behind those before it, another part begins with it; behind it, if it is the first.
-    """
-    if (shapes := fixed(network)) is None:
-        return
-    ahead = [*ranges(network, shapes)][::-1]
-    while ahead:
-        nodes = ahead.pop()
-        if not any(network.nodes[n].operator == "conv8" for n in nodes):
-            continue
-        try:
-            yield Part(network, shapes, nodes, make())
-        except Broken as reason:
-            rest = range(max(reason.n, nodes.start + 1), nodes.stop)
-            ahead += [rest, range(nodes.start, reason.n)]
-        except Unsuited:
-            continue
 
 
 def _small(*shape: int) -> NDArray[np.float32] | None:

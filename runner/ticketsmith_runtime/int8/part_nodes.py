@@ -13,7 +13,7 @@ WINDOWS = ("max_pool", "avg_pool", "mean")
 """on windows of planes."""
 
 
-def ranges(network: Network, shapes: Sequence[Shape]) -> Iterator[range]:
+def candidates(network: Network, shapes: Sequence[Shape]) -> Iterator[range]:
     """Nodes that follow each other and that a part may have, with a convolution among them."""
     start = 0
     for n, node in enumerate([*network.nodes, None]):
@@ -24,21 +24,22 @@ def ranges(network: Network, shapes: Sequence[Shape]) -> Iterator[range]:
         start = n + 1
 
 
-def fixed(network: Network) -> Sequence[Shape] | None:
-    """Shapes of all values for two samples, if those of a sample do not depend on the number; None otherwise."""
+def shapes_of_samples(network: Network) -> Sequence[Shape] | None:
+    """Shapes of all values for two samples; () for one that is no sample each, None if they depend on the number."""
     try:
         found, more = (network.shapes(1 if network.single else count) for count in (2, 3))
     except ValueError:
         return None
-    return [a if a[1:] == b[1:] else () for a, b in zip(found, more, strict=True)]
+    three = 1 if network.single else 3
+    return [a if (three, *a[1:]) == b else () for a, b in zip(found, more, strict=True)]
 
 
 def known(network: Network, shapes: Sequence[Shape], n: int, node: Node) -> bool:
     """Tell whether a part may have this node: all that it reads are samples of floats, rows or planes."""
     constants = [each for read in node.reads[1:] if (each := network.constant(read)) is not None]
     values = [shapes[read] for read in node.reads if network.constant(read) is None]
-    put, samples = shapes[network.first + n], 1 if network.single else 2
-    if any(len(shape) not in (2, 4) or shape[0] != samples for shape in (*values, put)):
+    put = shapes[network.first + n]
+    if any(len(shape) not in (2, 4) for shape in (*values, put)):
         return False
     if any(read < len(network.inputs) and network.inputs[read].type != "float" for read in node.reads):
         return False

@@ -4,7 +4,7 @@ B: samples.  C: channels.  O: units.  P: places of outputs.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..sizes import Shape
 from .instructions import Instructions
 from .packed import Packed, packed, weights_of
 from .part_memory import Argument, Between, Records, Word
+from .part_nodes import candidates, shapes_of_samples
 from .part_values import Border, Value, Window, bordered, places, pooled, value
 from .planes import LARGEST, Kernel, Plane, Reach, reach
 from .sums_code import AFTER
@@ -44,7 +45,7 @@ class Plan:
     """Some nodes of a network, in order, as records. Raises Unsuited."""
 
     def __init__(self, network: Network, shapes: Sequence[Shape], nodes: range, own: Instructions) -> None:
-        self._network, self._shapes, self._nodes, self._own = network, shapes, nodes, own
+        self._network, self.shapes, self.nodes, self._own = network, shapes, nodes, own
         self._readers = Counter(read for node in network.nodes for read in {*node.reads}) + Counter(network.outputs)
         self._read_by: dict[int, list[int]] = {}
         for n in nodes:
@@ -78,16 +79,16 @@ class Plan:
     def _ends(self) -> tuple[list[int], list[int]]:
         """Values from before the nodes, and values of theirs that are needed after them."""
         network, first = self._network, self._network.first
-        own = {first + n for n in self._nodes}
-        read = dict.fromkeys(each for n in self._nodes for each in network.nodes[n].reads)
-        later = {each for node in network.nodes[self._nodes.stop :] for each in node.reads} | {*network.outputs}
+        own = {first + n for n in self.nodes}
+        read = dict.fromkeys(each for n in self.nodes for each in network.nodes[n].reads)
+        later = {each for node in network.nodes[self.nodes.stop :] for each in node.reads} | {*network.outputs}
         inputs = [each for each in read if each not in own and network.constant(each) is None]
         return inputs, sorted(own & later)
 
     def _needed(self) -> dict[int, Border]:
         """Border of each value's bytes: as the convolutions that read it need."""
         found: dict[int, Border] = {}
-        for n in self._nodes:
+        for n in self.nodes:
             node = self._network.nodes[n]
             if node.operator == "conv8":
                 before, (up, left) = found.get(node.reads[0], (0, 0)), node.attributes["padding"]
@@ -98,7 +99,7 @@ class Plan:
 
     def _enter(self, n: int, read: int) -> None:
         readers = [self._network.nodes[m].operator for m in self._read_by[read]]
-        tight, (channels, *plane) = {*readers} <= {"conv8", "linear8"}, self._shapes[read][1:]
+        tight, (channels, *plane) = {*readers} <= {"conv8", "linear8"}, self.shapes[read][1:]
         height, width = plane or (1, 1)
         made = value(Plane(channels=channels, height=height, width=width), self._own, ordered=False, tight=tight)
         self._values[read] = made
@@ -292,3 +293,24 @@ def sorted_units(found: Reach) -> tuple[Reach, NDArray[np.int64]]:
     order = np.argsort(-np.count_nonzero(weights.steps_OI, axis=1), kind="stable")
     moved = {name: getattr(weights, name)[order] for name in ("steps_OI", "scale_O", "bias_O")}
     return replace(found, weights=replace(weights, **moved)), order
+
+
+def plans(network: Network, own: Instructions) -> Iterator[Plan]:
+    """Parts of a network, as large as they can be.
+
+    Where a node cannot be computed behind those before it, another part begins with it; behind it, if it is the first.
+    """
+    if (shapes := shapes_of_samples(network)) is None:
+        return
+    ahead = [*candidates(network, shapes)][::-1]
+    while ahead:
+        nodes = ahead.pop()
+        if not any(network.nodes[n].operator == "conv8" for n in nodes):
+            continue
+        try:
+            yield Plan(network, shapes, nodes, own)
+        except Broken as reason:
+            rest = range(max(reason.n, nodes.start + 1), nodes.stop)
+            ahead += [rest, range(nodes.start, reason.n)]
+        except Unsuited:
+            continue

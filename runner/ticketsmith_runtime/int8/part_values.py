@@ -85,7 +85,8 @@ def bordered(x: Value, border: Border, fixed: Fixed, records: Records, own: Inst
     size = (h + 2 * border[0]) * line + side + 3 * PIECE + 4 * own.lanes
     if size >= LARGEST:
         raise Unsuited("a border takes more memory than offsets of 32 bits reach")
-    x.steps, x.border, x.fixed = Room(size), border, fixed
+    x.steps, x.scales = Room(size), Room(LINE)  # a view that has the bytes of before keeps its own
+    x.border, x.fixed = border, fixed
     rows: dict[str, Argument] = {"lines": h, "between": 2 * side, "line": w * c}
     rows |= {"before": before, "behind": max(0, before - 2 * side)}
     places: dict[str, Argument] = {"units": units, "width": _up(w * c // units, own.lanes)}

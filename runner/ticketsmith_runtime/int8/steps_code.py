@@ -10,7 +10,7 @@ from .numerics import MOST, TINY
 
 
 def code(lanes: int) -> Iterator[str]:
-    """`@quantize`(x, n, rows, q, pitch, scales): rows of n floats as bytes, `pitch` bytes apart.
+    """`@quantize`(x, n, rows, q, pitch, scales, fixed): rows of n floats as bytes, `pitch` bytes apart.
 
     The (step, zero) of each goes to `scales`, two words of 32 bits. `fixed`: a range for all rows, as `numerics.held`
     writes it, or null.

@@ -15,7 +15,7 @@ from ticketsmith_runner.lowering import network
 from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.int8.instructions import Instructions
 from ticketsmith_runtime.int8.part import Part
-from ticketsmith_runtime.int8.part_nodes import fixed, ranges
+from ticketsmith_runtime.int8.part_nodes import candidates, shapes_of_samples
 from ticketsmith_runtime.int8.quantization import quantized
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.network import Constant, Input, Network, Node, evaluate
@@ -184,7 +184,9 @@ def test_a_network_is_one_part_where_nothing_breaks_it(name: str) -> None:
     assert run.bytes[1] > 0
 
 
-@pytest.mark.parametrize(("name", "said"), [("resnet", "are one call"), ("broken", "are 3 calls")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("resnet", "are one call"), ("broken", "are 3 calls"), ("halved", "are 2 calls")]
+)
 def test_it_is_told_what_is_one_call(name: str, said: str) -> None:
     assert said in NetworkModel(Ticket(graph=made(name)[0])).explain()
     assert "call" not in NetworkModel(Ticket(graph=made(name)[0]), machine=machine_without()).explain()
@@ -196,9 +198,9 @@ def machine_without() -> Machine:
 
 def test_nodes_that_follow_each_other_are_a_part() -> None:
     net, _ = made("broken")
-    shapes = fixed(net)
+    shapes = shapes_of_samples(net)
     assert shapes
-    for nodes in ranges(net, shapes):
+    for nodes in candidates(net, shapes):
         assert any(net.nodes[n].operator == "conv8" for n in nodes)
         assert not {"sigmoid", "mul"} & {net.nodes[n].operator for n in nodes}
 
