@@ -111,16 +111,22 @@ def _judged(name: str, backend: Backend, subject: Subject, size: int, step: Benc
 
 
 def _records(backend: Backend, subject: Subject, size: int, step: Benchmark, context: Context) -> Iterator[Records]:
-    """Records of each replicate in int8, on its test split. Raises NotApplicable."""
+    """Records of each replicate in int8. Raises NotApplicable.
+
+    Of both splits: what a task draws goes by an example's place among all of them, and is to be what dense was given.
+    """
     for each in members(subject, step, context):
-        yield records(each, backend, each.split.test, size)
+        yield each.measure.records(_in_int8(each, backend, size), each.split)
 
 
 def records(each: Member, backend: Backend, numbers: Numbers, size: int) -> Records:
     """Records of some examples, as those of a test split. Raises NotApplicable."""
+    return plain(each, _in_int8(each, backend, size), numbers)
+
+
+def _in_int8(each: Member, backend: Backend, size: int) -> nn.Module:
     own = each.subject
-    shown = own.masked if backend.KIND.ticket else own.dense
-    return plain(each, standing_in(shown, backend.build(own), own.inputs, size), numbers)
+    return standing_in(own.masked if backend.KIND.ticket else own.dense, backend.build(own), own.inputs, size)
 
 
 def plain(each: Member, model: nn.Module, numbers: Numbers) -> Records:
