@@ -80,11 +80,11 @@ class Context:
         options = self.spec.options | (ladder.rung(self, rung).options if rung else {})
         return self.task.model(options, 0 if stream is None else seed_of(self.spec.seed, replicate, stream))
 
-    def start(self, replicate: int) -> "Start":
-        """The start of the dense training: theta_0, with given weights laid over it."""
+    def start(self, replicate: int, rung: str | None = None) -> "Start":
+        """The start of the dense training, or of a rung's: theta_0, with given weights laid over it."""
         from .start import start
 
-        return start(self, replicate)
+        return start(self, replicate, rung)
 
     def split(self, replicate: int) -> "Split":
         """The split of one replicate, by its number over all cohorts."""

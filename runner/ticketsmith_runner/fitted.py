@@ -17,7 +17,7 @@ def name(task: Task) -> str:
 def baseline(measure: Evaluation, split: Split) -> Records:
     """Its scores of the examples of a record, (n,); nothing where the task names none.
 
-    What it draws, it draws where the score of a network would.
+    What it draws begins with the seed of a part, as the noise of a network does.
     """
     task, examples = measure.task, measure.examples
     if (fit := task.baseline) is None:

@@ -99,7 +99,7 @@ class _Trial:
         if not known:
             raise NotApplicable("no replicate has a score on its validation split")
         self._known = sorted(known, key=lambda each: chosen.index(each.member.measure.replicate))
-        self._margin = rule.margin if isinstance(rule.margin, float) else rule.against(fmean(dense))
+        self._margin = rule.against(fmean(dense))
         self._loss_margin = math.inf if rule.loss_margin is None else rule.loss_margin
 
     def alone(self, name: str) -> float:

@@ -1,6 +1,6 @@
 """A back-end in the place of a network's forward pass, for a task's own functions to ask."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy, deepcopy
 from dataclasses import fields as fields_of
 from dataclasses import is_dataclass, replace
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map, tree_structure
+from torch.utils._pytree import tree_leaves, tree_map, tree_structure
 
 from .applicable import NotApplicable
 from .backends import Forward
@@ -24,7 +24,7 @@ def standing_in(network: nn.Module, forward: Forward, inputs: Inputs, size: int)
     model, plain = deepcopy(network), isinstance(call(network, rows(inputs, slice(1))), Tensor)
 
     def answer(*args: Any, **kwargs: Any) -> Any:
-        given = _given(args, kwargs)
+        given = given_to(args, kwargs)
         if not alike(given, inputs):
             raise NotApplicable("the task calls the network with other arguments than before")
         parts = [forward(part) for part in batches(given, size)]
@@ -45,7 +45,7 @@ def asked(network: nn.Module, ask: Callable[[nn.Module], object]) -> Inputs:
     model, found = deepcopy(network), list[Any]()
 
     def note(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        given = _given(args, kwargs)
+        given = given_to(args, kwargs)
         if not any(_equal(given, known) for known in found):  # loss, score and record ask the same
             found.append(given)
 
@@ -55,8 +55,7 @@ def asked(network: nn.Module, ask: Callable[[nn.Module], object]) -> Inputs:
         raise NotApplicable("the task does not call the network as a whole")
     if not all(alike(given, found[0]) for given in found):
         raise NotApplicable("the task calls the network now with one kind of arguments, now with another")
-    joined: Inputs = tree_map(lambda *same: torch.cat(same) if isinstance(same[0], Tensor) else same[0], *found)
-    return joined
+    return joined(found)
 
 
 def _equal(given: Inputs, known: Inputs) -> bool:
@@ -67,17 +66,25 @@ def _equal(given: Inputs, known: Inputs) -> bool:
 def alike(given: Inputs, inputs: Inputs) -> bool:
     """Tell whether these are arguments of one kind: whatever the number of examples."""
     same = tree_structure(given) == tree_structure(inputs)
-    return same and [_kind(x) for x in tensors(given)] == [_kind(x) for x in tensors(inputs)]
+    return same and [_kind(x) for x in tree_leaves(given)] == [_kind(x) for x in tree_leaves(inputs)]
 
 
-def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Inputs:
+def given_to(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Inputs:
+    """Arguments of a call as a benchmark has them. Raises NotApplicable for some in place and some by name."""
     if args and kwargs:
         raise NotApplicable("the task calls the network with arguments both in place and by name")
-    return kwargs or (args[0] if len(args) == 1 else args)
+    return dict(kwargs) or (args[0] if len(args) == 1 else args)
 
 
-def _kind(tensor: Tensor) -> tuple[torch.dtype, torch.Size]:
-    return tensor.dtype, tensor.shape[1:]
+def joined(calls: Sequence[Inputs]) -> Inputs:
+    """Arguments of several calls of one kind, as those of one call."""
+    whole: Inputs = tree_map(lambda *same: torch.cat(same) if isinstance(same[0], Tensor) else same[0], *calls)
+    return whole
+
+
+def _kind(leaf: Any) -> Any:
+    """All of a tensor but the number of examples; anything else has to be the same, as a trace holds it."""
+    return (leaf.dtype, leaf.shape[1:]) if isinstance(leaf, Tensor) else leaf
 
 
 def _filled(answer: Any, leaves: Iterator[Tensor]) -> Any:

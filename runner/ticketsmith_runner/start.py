@@ -42,10 +42,13 @@ class Start:
     unused: list[str] = field(default_factory=list)
 
 
-def start(context: "Context", replicate: int) -> Start:
-    """The tensors that a replicate starts from. Raises UsageError if no given weight fits, or they are not finite."""
-    network = context.network("init", replicate)
-    digest = context.spec.sources.weights
+def start(context: "Context", replicate: int, rung: str | None = None) -> Start:
+    """The tensors that a replicate starts from. Raises UsageError if no given weight fits, or they are not finite.
+
+    Both arms of a rung of the ladder begin alike, and never with given weights.
+    """
+    network = context.network(f"rung/{rung}" if rung else "init", replicate, rung)
+    digest = None if rung else context.spec.sources.weights
     if digest is None:
         return Start(_state(state(network)))
     try:

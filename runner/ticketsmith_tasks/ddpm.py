@@ -76,8 +76,7 @@ def loss(model: nn.Module, batch: Any) -> Tensor:
 
 def score(model: nn.Module, batch: Any) -> Tensor:
     """The error over ten steps, one of each tenth, with one noise each: the same for every arm, (B,)."""
-    images_BP = pixels(batch[0])
-    return _errors(model, images_BP)
+    return _errors(model, pixels(batch[0]))
 
 
 def baseline(training: Any) -> Callable[[Any], Tensor]:

@@ -9,7 +9,7 @@ from torch.utils.data import TensorDataset
 from ticketsmith.task import Splits
 
 from .ddpm import METRIC, Denoiser, baseline, bound, inputs, loss, narrow, sample, score
-from .idx import files, images
+from .idx import files, greys
 
 __all__ = ["DEFAULTS", "METRIC", "baseline", "data", "inputs", "loss", "model", "record", "sample", "score", "smaller"]
 
@@ -32,8 +32,9 @@ DEFAULTS = {
 def data(root: Path) -> Splits:
     """Shares of black, (784,), in [0, 1]: training images, then test images."""
     paths = files(root)
-    shares = images(paths).flatten(1).float() / 255
-    return Splits(examples=TensorDataset(shares), files=paths, test=range(60000, 70000), validation=1000)
+    return Splits(
+        examples=TensorDataset(greys(paths).flatten(1)), files=paths, test=range(60000, 70000), validation=1000
+    )
 
 
 def model(width: int = 512, blocks: int = 2) -> nn.Module:

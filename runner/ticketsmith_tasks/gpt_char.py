@@ -149,7 +149,7 @@ def baseline(training: Any) -> Callable[[Any], Tensor]:
     for order in (1, 2, 3):
         counts = torch.bincount(_rows(windows_NT, order), minlength=V**order).view(-1, V).float()
         seen = counts.sum(1, keepdim=True)
-        # What is left for shorter contexts where this one was seen a few times: Witten-Bell in spirit, as 5 in all.
+        # The shorter context counts as 5 more characters: a Dirichlet prior (MacKay & Peto, 1995).
         likely = (counts + 5 * likely.repeat(len(counts) // len(likely), 1)) / (seen + 5)
         tables.append(likely.log().flatten())
 

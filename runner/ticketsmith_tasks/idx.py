@@ -30,6 +30,11 @@ def images(paths: Sequence[Path]) -> Tensor:
     return torch.cat([_read(path, 16, 28, 28) for path in paths[:2]])
 
 
+def greys(paths: Sequence[Path]) -> Tensor:
+    """Shares of black, (70000, 28, 28), from 0 to 1."""
+    return images(paths).float() / 255
+
+
 def labels(paths: Sequence[Path]) -> Tensor:
     """(70000,), uint8."""
     return torch.cat([_read(path, 8) for path in paths[2:]])

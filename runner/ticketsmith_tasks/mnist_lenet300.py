@@ -18,7 +18,7 @@ from ticketsmith.task import ACCURACY as METRIC
 from ticketsmith.task import Splits
 from ticketsmith_runner.objectives.classification import loss, record, score
 
-from .idx import files, images, labels
+from .idx import files, greys, labels
 from .mlp import chain, narrow
 
 __all__ = ["DEFAULTS", "METRIC", "data", "loss", "model", "record", "score", "smaller"]
@@ -38,7 +38,7 @@ DEFAULTS = {
 def data(root: Path) -> Splits:
     """60,000 training and 10,000 test images (1, 28, 28) of length 1, in that order."""
     paths = files(root)
-    inputs = images(paths).float() / 255
+    inputs = greys(paths)
     inputs /= inputs.flatten(1).norm(dim=1)[:, None, None].clamp(min=torch.finfo(torch.float32).tiny)
     examples = TensorDataset(inputs.unsqueeze(1), labels(paths).long())
     return Splits(examples=examples, files=paths, test=range(60000, 70000), validation=5000)

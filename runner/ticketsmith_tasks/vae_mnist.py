@@ -14,7 +14,7 @@ from torch.utils.data import TensorDataset
 
 from ticketsmith.task import Splits
 
-from .idx import files, images
+from .idx import files, greys
 from .vae import METRIC, Autoencoder, bound, independent, narrow, sample, weighted
 
 __all__ = ["DEFAULTS", "METRIC", "baseline", "data", "loss", "model", "record", "sample", "smaller"]
@@ -36,8 +36,9 @@ DEFAULTS = {
 def data(root: Path) -> Splits:
     """Shares of black, (784,), in [0, 1]: training images, then test images."""
     paths = files(root)
-    shares = images(paths).flatten(1).float() / 255
-    return Splits(examples=TensorDataset(shares), files=paths, test=range(60000, 70000), validation=5000)
+    return Splits(
+        examples=TensorDataset(greys(paths).flatten(1)), files=paths, test=range(60000, 70000), validation=5000
+    )
 
 
 def model(hidden: int = 400, code: int = 20) -> nn.Module:

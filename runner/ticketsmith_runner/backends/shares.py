@@ -83,13 +83,12 @@ def timed(
     Beside them, where the machine shows them, the joules of each in the largest batch.
     """
     latencies: Latencies = {}
-    sizes, read = sorted(set(options.batch_sizes)), meter()
-    joules = Joules(read) if read else None
+    sizes, joules = sorted(set(options.batch_sizes)), Joules(meter())
     for size in sizes:
-        within = joules.of if joules and size == sizes[-1] else unmetered
+        within = joules.of if size == sizes[-1] else unmetered
         latencies[size] = _timed(forwards, batches(inputs, size), options, rounds, clock, within)
         tell(len(latencies))
-    return latencies, dict(joules.spent) if joules else {}
+    return latencies, dict(joules.spent)
 
 
 def _timed(

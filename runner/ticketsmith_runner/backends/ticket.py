@@ -1,6 +1,6 @@
 """The ticket runtime's programs as back-ends, on as many threads as torch is set to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from ticketsmith_runtime.int8.instructions import best
 from ticketsmith_runtime.int8.quantization import precision
 from ticketsmith_runtime.kernels._isa import Isa, widest
 from ticketsmith_runtime.llvm import Machine
+from ticketsmith_runtime.network import Network
 from ticketsmith_runtime.network_model import Answer
 from ticketsmith_runtime.program import Program
 from ticketsmith_runtime.shares import Shared
@@ -56,16 +57,22 @@ def operators(subject: Subject) -> Forward:
 
 def in_int8(subject: Subject) -> Forward:
     """Weights of 8 bits, inputs of 7, for any network. Raises NotApplicable."""
+    network = suited(subject.in_int8, subject.scheme.left)
+    try:
+        found = links(network)
+    except Unsuited:
+        return _listed(Execution(network, Machine.host()))
+    return _forward(lambda: chained(found, Machine.host()))
+
+
+def suited(network: Network, left: Collection[str] = ()) -> Network:
+    """The network. Raises NotApplicable where nothing of it is in int8, or the machine has no instructions for it."""
     if best(Machine.host()) is None:
         raise NotApplicable(f"{Machine.host().cpu} has no AVX2")
-    if precision(subject.in_int8) == "float32":
-        left = "every layer is left in fp32: in int8 the ticket loses too much on the validation split"
-        raise NotApplicable(left if subject.scheme.left else "it has no Linear and no convolution that int8 is for")
-    try:
-        found = links(subject.in_int8)
-    except Unsuited:
-        return _listed(Execution(subject.in_int8, Machine.host()))
-    return _forward(lambda: chained(found, Machine.host()))
+    if precision(network) == "float32":
+        whole = "every layer is left in fp32: in int8 the ticket loses too much on the validation split"
+        raise NotApplicable(whole if left else "it has no Linear and no convolution that int8 is for")
+    return network
 
 
 def foreign(subject: Subject) -> None:

@@ -56,7 +56,7 @@ def served(
     if task.sample is None:
         return found
     try:
-        return _timed(_plan(task, subject, make, wanted), options)
+        return _timed(_plan(task, subject, make, wanted, options.int8), options)
     except (NotApplicable, Unsuited, UsageError) as error:
         cause = error.__cause__ if isinstance(error.__cause__, NotApplicable) else error
         reason = str(cause).partition("\n")[0]
@@ -64,11 +64,11 @@ def served(
         return found.model_copy(update={"how": how, "refused": [Refusal(backend="sample", reason=reason)]})
 
 
-def _plan(task: Task, subject: Subject, make: Callable[[], nn.Module], wanted: Collection[str]) -> Plan:
+def _plan(task: Task, subject: Subject, make: Callable[[], nn.Module], wanted: Collection[str], int8: bool) -> Plan:
     with torch.no_grad():
         texts = any(isinstance(each, str) for each in drawn(task, subject.dense))
     if texts:
-        talk = speaker(subject, make)
+        talk = speaker(subject, make, int8)
         how = f"{talk.new} tokens after a prompt of {talk.prompt}, the prompt's time among theirs"
         return Plan(maker=talk, unit="token", units=talk.new, batch_size=1, how=how)
     draws = sampler(task, subject, make, wanted)

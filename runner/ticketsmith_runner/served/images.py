@@ -12,14 +12,15 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from ticketsmith.lottery.results import Refusal
+from ticketsmith_runtime.int8.quantization import PLAIN
 
 from ..applicable import NotApplicable
 from ..backends import Forward, every
 from ..backends.admission import admit
-from ..inputs import Inputs, call, count, rows
+from ..inputs import Inputs, call, count, rows, tensors
 from ..network import restore, state
 from ..parcel import Parcel, parcel
-from ..standing_in import alike
+from ..standing_in import alike, given_to, joined
 from ..subject import Subject
 from ..tasks import Task
 from ..tensors import pack, unpack
@@ -120,7 +121,7 @@ def standing(network: nn.Module, name: str, forward: Forward) -> nn.Module:
     stand = deepcopy(network)
 
     def answer(*args: Any, **kwargs: Any) -> Tensor:
-        return forward(_given(args, kwargs))[0]
+        return forward(given_to(args, kwargs))[0]
 
     stand.get_submodule(name).forward = answer
     return stand
@@ -163,17 +164,18 @@ class _Seen:
         name, (first, *others) = self.names.pop(), self.kept
         if not all(alike(each, first) for each in others):
             raise NotApplicable("sample() calls the network now with one kind of arguments, now with another")
+        if any(not each.dim() for each in tensors(first)):
+            raise NotApplicable("sample() calls the network with a tensor that is of no example")
         with torch.no_grad():
             if not isinstance(call(model.get_submodule(name), rows(first, slice(1))), Tensor):
                 raise NotApplicable("sample() calls what puts out more than one tensor")
-        inputs = tree_map(lambda *same: torch.cat(same) if isinstance(same[0], Tensor) else same[0], *self.kept)
-        return Calls(name=name, size=self.sizes.pop(), count=self.count, inputs=inputs, images=images)
+        return Calls(name=name, size=self.sizes.pop(), count=self.count, inputs=joined(self.kept), images=images)
 
     def _begins(self, name: str, _: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         self.depth += 1
         if self.depth > 1:
             return
-        given = _given(args, kwargs)
+        given = given_to(args, kwargs)
         self.names.add(name)
         self.sizes.add(count(given))
         if self.count % self.every == 0:
@@ -186,14 +188,8 @@ class _Seen:
         self.depth -= 1
 
 
-def _given(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Inputs:
-    if args and kwargs:
-        raise NotApplicable("sample() calls the network with arguments both in place and by name")
-    return dict(kwargs) or (args[0] if len(args) == 1 else args)
-
-
 def _part(subject: Subject, name: str) -> Subject:
-    """A part as a subject of its own, whose prunable weights go by their names in it."""
+    """A part as a subject of its own, whose weights go by their names in it; what is left in fp32 stays so."""
     begins = f"{name}." if name else ""
     return Subject(
         replicate=subject.replicate,
@@ -201,4 +197,7 @@ def _part(subject: Subject, name: str) -> Subject:
         masked=subject.masked.get_submodule(name),
         masks={key.removeprefix(begins): mask for key, mask in subject.masks.items() if key.startswith(begins)},
         inputs=subject.inputs,
+        scheme=replace(
+            PLAIN, left=tuple(key.removeprefix(begins) for key in subject.scheme.left if key.startswith(begins))
+        ),
     )

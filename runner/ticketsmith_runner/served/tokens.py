@@ -6,7 +6,7 @@ a cache of its own has to.
 B: sequences, 1.  T: positions that the network knows.  V: tokens of the vocabulary.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,14 +19,14 @@ from ticketsmith.lottery.results import Refusal
 from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.generation import Decoder, Draw, decoder, stream
 from ticketsmith_runtime.graph import Unsuited
-from ticketsmith_runtime.int8.instructions import best
-from ticketsmith_runtime.int8.quantization import precision, quantized
+from ticketsmith_runtime.int8.quantization import quantized
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.network import Network
 
 from .. import lowering
 from ..applicable import NotApplicable
 from ..backends.admission import Unequal, compare, near
+from ..backends.ticket import suited
 from ..inputs import rows
 from ..parcel import Parcel, parcel
 from ..subject import Subject
@@ -34,7 +34,6 @@ from .stored import whole
 from .ways import DENSE, DENSE_INT8, TICKET, TICKET_INT8, Way
 
 PYTORCH, RUNTIME, RUNTIME_INT8 = "pytorch", "runtime", "runtime-int8"
-TICKETS = {TICKET: "ticket", TICKET_INT8: "ticket-int8"}
 MOST = 32
 """Tokens that are timed, at most."""
 
@@ -47,13 +46,15 @@ class Speaker:
     prompt: int
     """Tokens of it; it is the beginning of an example."""
     new: int
+    int8: bool
+    """Are there ways in int8?"""
 
     def ways(self, names: Collection[str] | None = None) -> tuple[list[Way], list[Refusal]]:
         """Each checked on one example against its network of torch: near it in int8, equal in fp32."""
         subject, ways, refused = self.sent.subject(), list[Way](), list[Refusal]()
         threadpool_limits(torch.get_num_threads(), user_api="blas")  # numpy would take every core
         for name, make in self._makers(subject).items():
-            if names is not None and name not in names:
+            if (names is not None and name not in names) or ("int8" in name and not self.int8):
                 continue
             try:
                 with torch.inference_mode(False), torch.no_grad():
@@ -70,13 +71,11 @@ class Speaker:
             PYTORCH: partial(self._by_torch, subject),
             RUNTIME: lambda: self._by_runtime(DENSE, RUNTIME, dense(), subject.dense, subject),
             RUNTIME_INT8: lambda: self._by_runtime(
-                DENSE_INT8, RUNTIME_INT8, _in_int8(quantized(dense())), subject.dense, subject
+                DENSE_INT8, RUNTIME_INT8, suited(quantized(dense())), subject.dense, subject
             ),
-            TICKETS[TICKET]: lambda: self._by_runtime(
-                TICKET, TICKETS[TICKET], subject.network, subject.masked, subject
-            ),
-            TICKETS[TICKET_INT8]: lambda: self._by_runtime(
-                TICKET_INT8, TICKETS[TICKET_INT8], _in_int8(subject.in_int8), subject.masked, subject
+            TICKET: lambda: self._by_runtime(TICKET, TICKET, subject.network, subject.masked, subject),
+            TICKET_INT8: lambda: self._by_runtime(
+                TICKET_INT8, TICKET_INT8, suited(subject.in_int8, subject.scheme.left), subject.masked, subject
             ),
         }
 
@@ -101,11 +100,11 @@ class Speaker:
         )
 
 
-def speaker(subject: Subject, make: Callable[[], nn.Module]) -> Speaker:
+def speaker(subject: Subject, make: Callable[[], nn.Module], int8: bool = True) -> Speaker:
     """The ways of a causal decoder. Raises NotApplicable, or Unsuited, if it does not say what comes next."""
     length = decoder(Execution(subject.network, Machine.host())).length
     prompt = max(1, length // 4)
-    return Speaker(sent=parcel(subject, make, []), prompt=prompt, new=min(MOST, length + 1 - prompt))
+    return Speaker(sent=parcel(subject, make, []), prompt=prompt, new=min(MOST, length + 1 - prompt), int8=int8)
 
 
 def anew(network: nn.Module, prompt: Tensor, count: int) -> list[int]:
@@ -118,11 +117,7 @@ def anew(network: nn.Module, prompt: Tensor, count: int) -> list[int]:
 
 
 def _said(made: Decoder, prompt: list[int], count: int) -> list[int]:
-    return list(_stream(made, prompt, count))
-
-
-def _stream(made: Decoder, prompt: list[int], count: int) -> Iterator[int]:
-    return stream(made, prompt, count, Draw())
+    return list(stream(made, prompt, count, Draw()))
 
 
 def _tokens(subject: Subject) -> Tensor:
@@ -136,12 +131,3 @@ def _logits(answer: Any) -> Tensor:
     if isinstance(answer, Tensor) and answer.dim() == 3:
         return answer
     raise NotApplicable("the network does not put out a row of logits for each token")
-
-
-def _in_int8(network: Network) -> Network:
-    """Raises NotApplicable where nothing of it is in int8, or the machine has no instructions for it."""
-    if best(Machine.host()) is None:
-        raise NotApplicable(f"{Machine.host().cpu} has no AVX2")
-    if precision(network) == "float32":
-        raise NotApplicable("it has no Linear and no convolution that int8 is for")
-    return network

@@ -15,7 +15,7 @@ from ticketsmith.lottery.results import Ratio, Refusal, ServedRow, Summary
 from ticketsmith.lottery.spec import BenchmarkOptions
 
 from ..backends import Kind
-from ..energy import Joules, meter, unmetered
+from ..energy import Joules, meter
 from ..statistics import summary
 from ..timing import Rounds, measure, ratio
 
@@ -81,12 +81,10 @@ class Turn:
 
 def timed(ways: Sequence[Way], seconds: float, rounds: range) -> Timed:
     """Interleaved rounds of every way."""
-    read = meter()
-    joules = Joules(read) if read else None
-    within = joules.of if joules else unmetered
+    joules, calls = Joules(meter()), {way.arm: way.call for way in ways}
     with torch.inference_mode():
-        found = measure({way.arm: way.call for way in ways}, len(rounds), seconds, first=rounds.start, within=within)
-    return Timed(found, dict(joules.spent) if joules else {})
+        found = measure(calls, len(rounds), seconds, first=rounds.start, within=joules.of)
+    return Timed(found, dict(joules.spent))
 
 
 def fastest(seconds: Mapping[str, float], arms: Mapping[str, str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -56,11 +56,11 @@ def run(
     """Volatile `speed.json`: latencies, throughput and ratios to dense, by back-end and batch size; int8 is judged."""
     options = context.spec.benchmark
     make = None if backends else replace(context, workers=None, progress=None).network
-    ladder = [name for name in rungs(context.spec) if name in beside(context.spec, step.level)]
     with _threads(options.threads):
         chosen, tell = backends or _wanted(options), partial(context.tell_part, step)
         subject = subject_of(step, context)
-        climbed = {name: rung_of(subject, context, name) for name in ladder}
+        there = beside(context.spec, step.level)
+        climbed = {name: rung_of(subject, context, name) for name in rungs(context.spec) if name in there}
         if ours := chosen.get(TICKET_IN_INT8):
             subject = mixed(subject, ours, step, context)
         measured = benchmark(subject, options, chosen, clock, tell, make, climbed)
@@ -114,22 +114,24 @@ def benchmark(
     _compared(admitted, backends)
     kinds = {name: backends[name].KIND for name in admitted.forwards}
     times = {size: _joined([each[size] for each in measured]) for size in sizes}
-    rows = [row for size in sizes for row in speed_rows(size, _named(times[size], admitted.forwards), kinds)]
+    rows = [row for size in sizes for row in speed_rows(size, {name: times[size][name] for name in kinds}, kinds)]
     weights = {name: rung.weights for name, rung in rungs.items()}
     known = {name: forward for name, forward in smaller.items() if name in times[sizes[-1]]}
     arms = arms_of(kinds) | {name: rung_in(name) for name in known}
     subjects = {name: rung.subject for name, rung in rungs.items()}
     unit = inferences(sizes[-1], measured, arms, admitted.forwards | known, {"": subject} | subjects, joules)
-    return _speed(subject, admitted, kinds, rows, len(measured), times, weights).model_copy(update={"served": unit})
+    speed = _speed(subject, admitted, kinds, rows, len(measured))
+    climbed = [
+        each
+        for row in speed.choices
+        for each in rung_speeds(row, speed.opponent(row.batch_size), times[row.batch_size], weights)
+    ]
+    return speed.model_copy(update={"rungs": climbed, "served": unit})
 
 
 def _joined(measured: list[dict[str, Rounds]]) -> dict[str, list[Rounds]]:
     """The rounds of every process, of what all of them timed."""
     return {name: [each[name] for each in measured] for name in measured[0] if all(name in each for each in measured)}
-
-
-def _named(times: Mapping[str, list[Rounds]], names: Iterable[str]) -> dict[str, list[Rounds]]:
-    return {name: times[name] for name in names}
 
 
 def _compared(admitted: Admission, backends: Mapping[str, Backend]) -> None:
@@ -148,13 +150,9 @@ def _speed(
     kinds: Mapping[str, Kind],
     rows: list[SpeedRow],
     processes: int,
-    times: Mapping[int, Mapping[str, list[Rounds]]],
-    weights: Mapping[str, int],
 ) -> Speed:
-    """`times` by batch size and back-end; `weights` of each rung."""
     sizes = sorted({row.batch_size for row in rows})
     choices = [choose([row for row in rows if row.batch_size == size], kinds) for size in sizes]
-    speed = partial(rung_speeds, weights=weights)
     plans = {name: forward.plan for name, forward in admitted.forwards.items() if forward.plan}
     return Speed(
         machine=_machine(_device(admitted.forwards)),
@@ -166,18 +164,12 @@ def _speed(
         processes=processes,
         cold=admitted.cold,
         precisions={name: kind.precision for name, kind in kinds.items() if kind.precision != "float32"},
-        rungs=[each for row in choices for each in speed(row, _best(rows, row.batch_size), times[row.batch_size])],
         controls=[name for name, kind in kinds.items() if kind.control],
         plans={name: {str(size): list(plan(size)) for size in sizes} for name, plan in plans.items()},
         chosen=choices[-1].backend,
         headline=choices[-1],
         choices=choices,
     )
-
-
-def _best(rows: list[SpeedRow], size: int) -> str:
-    """The best dense fp32 back-end in a batch: the one that ratios are to."""
-    return next(r.backend for r in rows if r.batch_size == size and r.ratio == r.low == r.high == 1)
 
 
 def _wanted(options: BenchmarkOptions) -> dict[str, Backend]:

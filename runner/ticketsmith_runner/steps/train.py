@@ -17,7 +17,7 @@ from ..context import Artifacts, Context
 from ..evaluate import Evaluation, mean, of_test, score_of, stack_ragged
 from ..loop import Trace, train_all
 from ..memory import free, halving, parts
-from ..network import restore, state
+from ..network import restore
 from ..order import evaluation, fed
 from ..planner import settled
 from ..splits import Split
@@ -146,13 +146,10 @@ def _tested(
 
 
 def _start(context: Context, step: Train, r: int) -> State:
-    """theta_0 from its own stream, under given weights; or what the rewind step left. Arms of a rung begin alike."""
-    if step.rung:
-        drawn = context.network(f"rung/{step.rung}", context.replicates(step)[r], step.rung)
-        return {f"weights/{name}": value for name, value in state(drawn).items()}
+    """theta_0 from its own stream, under given weights; or what the rewind step left."""
     if step.weights is not None:
         return member(context.tensors(step.weights, "start.safetensors"), r)
-    return context.start(context.replicates(step)[r]).state
+    return context.start(context.replicates(step)[r], step.rung).state
 
 
 def _samples(step: Train, context: Context, first: Replicate) -> Samples | None:
