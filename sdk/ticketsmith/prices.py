@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -84,7 +83,7 @@ def _listed(price: str | None, listed: Prices | None) -> Rate:
         raise UsageError(
             f"--price: expected dollars for an hour, or with --prices the name of a machine, got {price!r}", MORE
         )
-    alone: Any = next(iter(listed.machines)) if len(listed.machines) == 1 else None
+    alone = next(iter(listed.machines)) if len(listed.machines) == 1 else None
     if (name := price or listed.serve or alone) is None:
         names = ", ".join(listed.machines)
         raise UsageError(f"the price list has several machines: {names}", "name the one that serves: --price NAME")

@@ -58,11 +58,11 @@ class Fake:
     int8: tuple[float, float, float] | None = None
     """Ratio of what was chosen to dense in int8; None: that was not timed."""
     int8_status: str | None = "PASS"
+    """The gate's verdict on it; None: it was not judged."""
     int8_left: tuple[str, ...] = ()
     """Layers of the ticket in int8 that are left in fp32."""
     int8_ticket: float | None = None
     """Ratio of the ticket in int8 to dense in int8; None: it was not timed."""
-    """The gate's verdict on it; None: it was not judged."""
     served: results.Served | None = None
     """The unit that is paid for; None: a version that did not time it."""
     reckons: bool = True

@@ -107,6 +107,12 @@ def _read(ledger: Ledger, step: Step, name: str) -> Any:
 def test_the_formulas_stand_in_the_json(build: Callable[..., Run]) -> None:
     found = priced(build(served=served()))
     assert set(found.formulas) == {"replicas", "dollars", "search", "saved", "break_even", "days"}
+    arm, search, rates = found.arms[0], found.search, found.rates
+    given = {"serve": rates.serve, "replicas": arm.replicas, "seconds": arm.seconds.mean, "per": found.per}
+    assert eval(found.formulas["dollars"], given) == pytest.approx(arm.dollars.mean)
+    given = {"search": rates.search, "core_hours": search.core_hours, "gpu_hours": search.gpu_hours}
+    given |= {"cores": search.cores, "gpus": rates.search.gpus}
+    assert eval(found.formulas["search"], given) == pytest.approx(search.total)
 
 
 def test_the_sentence(build: Callable[..., Run]) -> None:
@@ -153,7 +159,7 @@ def test_a_ticket_in_int8_saves_by_a_verdict_of_its_own(build: Callable[..., Run
 
 def test_an_unknown_arm_is_an_opponent_under_its_own_name(build: Callable[..., Run]) -> None:
     found = priced(build(served=served(smaller=0.9e-3)))
-    assert found.payback and found.payback.over == "smaller" and "smaller" in bill.sentence(found)
+    assert found.payback and found.payback.over == "smaller" and "the ticket's weights" in bill.sentence(found)
 
 
 def test_a_saving_that_is_not_sure_may_never_pay(build: Callable[..., Run]) -> None:

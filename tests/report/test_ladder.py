@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -13,7 +14,7 @@ from ticketsmith.report import Findings, html, ladder, markdown
 from ticketsmith.report import json as document
 from ticketsmith.report.decision import decide, remarks
 from ticketsmith.report.findings import Climbed
-from ticketsmith.report.frontier import frontier, points
+from ticketsmith.report.frontier import GAP, frontier, points
 from ticketsmith.report.scorecard import scorecard
 
 from .conftest import Run
@@ -104,7 +105,9 @@ def test_one_that_is_not_surely_worse_is_open(build: Build) -> None:
 
 
 def test_one_replicate_shows_neither(build: Build) -> None:
-    assert "smaller dense" not in said(climbed(build, lead="alone"))
+    findings = climbed(build, lead="alone")
+    assert "smaller dense" not in said(findings)
+    assert "One replicate does not show whether a smaller dense network is as good" in noted(findings)
 
 
 def test_where_none_will_do_the_best_of_equal_time_is_named(build: Build) -> None:
@@ -166,20 +169,26 @@ def test_the_frontier_has_every_network_by_weights_and_by_time(build: Build) -> 
     pictures = [ElementTree.fromstring(picture) for picture in frontier(findings)]
     assert [len(picture.findall("g")) for picture in pictures] == [10, 10]
     for picture in pictures:
-        places = sorted(float(each.get("y", "")) for each in picture.iterfind("text[@text-anchor!='end']"))
-        assert places and "nan" not in ElementTree.tostring(picture, encoding="unicode")
+        labels = [each for each in picture.iterfind("text") if each.get("class", "").startswith("label")]
+        places = sorted(float(each.get("y", "")) for each in labels)
+        assert len(places) == 10 and all(below - above >= GAP - 0.01 for above, below in pairwise(places))
+        assert "nan" not in ElementTree.tostring(picture, encoding="unicode")
         assert picture.get("aria-label", "").endswith("The table below holds the same numbers.")
 
 
 def test_a_mark_lies_where_its_cost_says(build: Build) -> None:
     picture = frontier(climbed(build))[0]
-    marks = re.findall(r"<title>([^:]+):[^<]*</title>.*?transform", picture)
     places = [float(x) for x in re.findall(r'transform="translate\(([\d.]+) ', picture)]
     at = dict(zip([point.name for point in points(climbed(build))], places, strict=True))
     assert at["Dense 1/2x"] == at["Dense 1/2x long"] < at["Dense 1x"] < at["Dense 2x"] < at["Dense Baseline"]
-    assert marks
 
 
 def test_without_times_there_is_one_picture(build: Build) -> None:
     findings = climbed(build).model_copy(update={"speed": None})
     assert len(frontier(findings)) == 1
+
+
+def test_a_ladder_alone_has_no_table_of_controls(build: Build) -> None:
+    findings = build(options={"controls": ["smaller"]}).findings
+    assert b"<h3>Controls</h3>" not in html.render(findings)
+    assert b"| Control |" not in markdown.render(findings)

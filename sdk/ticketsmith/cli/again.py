@@ -16,13 +16,8 @@ from ..specs import resolve
 from .commands import command
 
 FLAGS = {"task": "--task", "seed": "--seed", "replicates": "--replicates", "pruning.sparsity": "--sparsity"}
-OURS = (
-    "benchmark.",
-    "max_replicates",
-    "samples",
-    "stop_on_fail",
-    "sources.",
-)  # change no result, or follow from the rest
+OURS = ("benchmark.", "max_replicates", "samples", "stop_on_fail", "sources.")
+"""Fields that change no result, or follow from the rest."""
 
 
 def onwards(findings: Findings, card: Card, store: str) -> str:

@@ -3,7 +3,6 @@
 import json
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from .. import cards
@@ -11,10 +10,8 @@ from ..errors import UsageError
 from ..ledger import Ledger
 from ..lottery.spec import Experiment
 from ..prices import MORE, rates
-from ..report import bill, collect
+from ..report import bill, collect, terminal
 from ..report.cost import cost
-from ..report.narrow import Fitted
-from ..report.table import Table as Source
 from ..stores import Store
 from .commands import command
 from .consoles import console
@@ -36,19 +33,10 @@ def print_cost(
         return 0
     out = console()
     for source in [bill.arms(found)] * bool(found.arms) + [bill.search(found)]:
-        out.print(Fitted(_table(source)))
+        out.print(terminal.drawn(source))
         out.print()
     out.print(Text(bill.sentence(found)))
     out.print(Text(bill.conditions(found)))
     if found.unit is None:
         typer.echo(f"next:   {command('benchmark', run, store=store.url)}", err=True)
     return 0
-
-
-def _table(source: Source) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for head, numeric in zip(source.heads, source.numeric, strict=True):
-        table.add_column(head, justify="right" if numeric else "left", no_wrap=True)
-    for row in source.rows:
-        table.add_row(*map(Text, row))
-    return table

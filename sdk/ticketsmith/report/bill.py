@@ -9,6 +9,9 @@ NAMES = {
     "dense-int8": "dense in int8",
     "ticket": "as a ticket",
     "ticket-int8": "as a ticket in int8",
+    "half": "dense with half the ticket's weights",
+    "smaller": "dense with the ticket's weights",
+    "double": "dense with twice the ticket's weights",
 }
 """How an arm is bought, by its name; another one is bought under its own."""
 MANY = {1_000_000: "a million", 1_000: "a thousand"}
@@ -61,7 +64,7 @@ def arms(cost: Cost) -> Table:
                 roughly(each.units_per_second),
                 _between(each.dollars),
                 NONE if each.bytes is None else size(each.bytes),
-                NOT_MEASURED if each.joules is None else f"{each.joules:.3g}",
+                NOT_MEASURED if each.joules is None else roughly(each.joules),
             ]
             for each in cost.arms
         ],
@@ -75,14 +78,14 @@ def search(cost: Cost) -> Table:
         [
             each.arm,
             str(each.trainings),
-            f"{each.core_seconds / 3600:.3g}",
-            f"{each.gpu_seconds / 3600:.3g}",
+            roughly(each.core_seconds / 3600),
+            roughly(each.gpu_seconds / 3600),
             _money(price),
         ]
         for each, price in zip(found.spent, found.dollars, strict=True)
     ]
     total = str(sum(each.trainings for each in found.spent))
-    rows.append(["all", total, f"{found.core_hours:.3g}", f"{found.gpu_hours:.3g}", _money(found.total)])
+    rows.append(["all", total, roughly(found.core_hours), roughly(found.gpu_hours), _money(found.total)])
     return Table(
         heads=["Trained", "Trainings", "Core-hours", "GPU-hours", "$"],
         numeric=[False, True, True, True, True],

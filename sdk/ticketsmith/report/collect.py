@@ -10,7 +10,7 @@ from .. import __version__
 from ..documents import canonical
 from ..ledger import TRAINERS, Ledger
 from ..lottery.card import Card
-from ..lottery.controls import CONTROLS, masked
+from ..lottery.controls import beside, masked
 from ..lottery.price import Rates
 from ..lottery.results import Samples, Speed, Summary, TrainMetrics, Verdict
 from ..lottery.schedule import rounds
@@ -75,7 +75,7 @@ def _walk(ledger: Ledger, spec: Experiment) -> tuple[list[Step], list[Step], int
 
 
 def _order(gate: Gate, spec: Experiment) -> tuple[int, int]:
-    return gate.level, ("ticket", *masked(spec), *(arm for arm in CONTROLS if arm not in masked(spec))).index(gate.arm)
+    return gate.level, ("ticket", *beside(spec, rounds(spec.pruning))).index(gate.arm)
 
 
 def _digest(
@@ -159,7 +159,7 @@ def _beside(ledger: Ledger, gates: list[Gate], spec: Experiment) -> dict[str, Sa
     """The same of each control, in the spec's order."""
     level = max((gate.level for gate in gates if gate.arm == "ticket"), default=0)
     judged = {gate.arm: gate for gate in gates if gate.level == level}
-    found = {arm: _left(ledger, judged[arm]) for arm in spec.controls if arm in judged}
+    found = {arm: _left(ledger, judged[arm]) for arm in masked(spec) if arm in judged}
     return {arm: samples for arm, samples in found.items() if samples}
 
 

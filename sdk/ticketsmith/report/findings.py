@@ -71,7 +71,7 @@ class Findings(Record):
     beside: dict[str, Samples]
     """Samples of the controls at that level, which drew from the same streams; empty where examples are given."""
     trainers: dict[str, str]
-    """Level to the trainer that made its updates; empty before the first training."""
+    """Level, or rung of the ladder, to the trainer that made its updates; empty before the first training."""
     replicate_seconds: float | None
     """Training of one more replicate, over all arms and levels, on one core. Null before the first."""
     spent: list[Spent]

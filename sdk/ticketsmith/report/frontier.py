@@ -10,9 +10,10 @@ from math import ceil, floor, log10
 from ..lottery.results import Quantized, Summary
 from . import ladder
 from .arms import ARMS, SQUARE
-from .axes import spread, ticks
+from .axes import spread, thin, ticks
+from .curve import DIGIT
 from .findings import Findings
-from .numbers import headed, number, scored
+from .numbers import headed, number, roughly, scored
 from .opponents import quantized, row_of, ticket_in_int8
 from .svg import element, text
 
@@ -101,7 +102,7 @@ def _point(arm: str, score: Summary, passed: bool, weights: int, seconds: float 
 
 def _in_int8(arm: str, judged: Quantized, weights: int, seconds: float) -> Point:
     return Point(
-        name=f"{ARMS[arm].name.split()[-1 if arm == 'ticket' else 0]} int8",
+        name=f"{arm.capitalize()} int8",
         look=arm,
         marker="M0 -5L5 0L0 5L-5 0Z",
         score=judged.score,
@@ -123,9 +124,11 @@ def _picture(findings: Findings, every: list[Point], cost: Cost) -> str:
         words = text(number(findings.metric, value / findings.metric.scale))
         parts.append(element("text", words, x=LEFT - 8, y=y(value) + 4, text_anchor="end", class_="tick"))
     parts.append(element("path", d=f"M{LEFT:g} {BOTTOM:g}H{RIGHT:g}", class_="axis"))
-    for mark in marks:
-        parts.append(element("path", d=f"M{x(mark):.1f} {BOTTOM:g}v5", class_="axis"))
-        parts.append(element("text", text(f"{mark:,g}"), x=x(mark), y=BOTTOM + 20, text_anchor="middle", class_="tick"))
+    places, ends = [x(mark) for mark in marks], [roughly(mark) for mark in marks]
+    parts += [element("path", d=f"M{place:.1f} {BOTTOM:g}v5", class_="axis") for place in places]
+    for index in thin(places, DIGIT * (1 + max(map(len, ends)))) if marks else ():
+        at = {"x": places[index], "y": BOTTOM + 20, "text_anchor": "middle", "class_": "tick"}
+        parts.append(element("text", text(ends[index]), **at))
     parts.append(
         element("text", text(cost.name), x=(LEFT + RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle", class_="name")
     )
@@ -154,7 +157,7 @@ def _linear(findings: Findings, scores: list[Summary]) -> tuple[Callable[[float]
     metric = findings.metric
     ends = [end for s in scores for end in (s.mean, s.low, s.high) if end is not None]
     low, high = metric.scale * min(ends), metric.scale * max(ends)
-    if metric.unit == "%":
+    if metric.unit == "%" and 0 <= scores[0].mean <= 1:
         low, high = max(low, 0.0), min(high, 100.0)
     lines = ticks(low, high, metric.scale * metric.margin / 5)
     return lambda value: BOTTOM - (BOTTOM - TOP) * (value - lines[0]) / (lines[-1] - lines[0]), lines

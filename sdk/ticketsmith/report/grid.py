@@ -51,7 +51,7 @@ def _example(sample: Sample) -> str:
 def _made(sample: Sample, controls: Mapping[str, Answer]) -> str:
     """The input, where something was given, and each network's answer, side by side."""
     parts = [] if sample.given is None else [_part("given", sample.given, _example(sample))]
-    arms = {"dense": sample.dense, "ticket": sample.candidate} | dict(controls)
+    arms = {"dense": sample.dense, "ticket": sample.candidate, **controls}
     parts += [_part(name, made, name) for name, made in arms.items()]
     label = "" if sample.truth is None else f"<figcaption>{escape(sample.truth)}</figcaption>"
     return f'<figure><div class="pair">{"".join(parts)}</div>{label}</figure>'

@@ -111,7 +111,7 @@ def _curve(findings: Findings) -> str:
 
 def _levels(findings: Findings) -> str:
     html = _noted(levels.verdicts(findings), _rule(findings))
-    if findings.spec.controls:
+    if findings.controls:
         html += "<h3>Controls</h3>" + _table(levels.controls(findings))
         html += f'<p class="dividend">{escape(words)}</p>' if (words := dividend(findings)) else ""
         measured = f"in {findings.metric.change_unit}, " if findings.metric.change_unit else ""

@@ -104,6 +104,8 @@ def _answer(findings: Findings, every: list[Step]) -> str:
         return "Smaller dense networks were not timed."
     if best := _best(findings, [step for step in every if step.as_fast]):
         told = _told(best, findings.metric)
+        if best.verdict.dividend is None or best.verdict.dividend.low is None:
+            return f"One replicate does not show whether a smaller dense network is as good: the best as fast, {told}."
         return f"No smaller dense network that is as fast as the ticket is as good: the best, {told}."
     step, speed = max(timed, key=lambda each: each[1].ticket.ratio)
     return (
@@ -123,11 +125,11 @@ def _told(step: Step, metric: Metric) -> str:
 
 
 def _passing(every: list[Step]) -> list[str]:
-    """Networks that pass, and are slower, or were not timed."""
-    slower = [step for step in every if step.verdict.status == "PASS"]
-    if not slower:
+    """The smallest network that passes, and its speed where it was timed."""
+    passed = [step for step in every if step.verdict.status == "PASS"]
+    if not passed:
         return []
-    least = min(slower, key=lambda step: step.verdict.kept)
+    least = min(passed, key=lambda step: step.verdict.kept)
     speed = f", at {times(least.speed.ticket.ratio)} of the ticket's speed" if least.speed else ""
     return [f"The smallest dense network that passes has {least.verdict.kept:,} weights ({least.name}){speed}."]
 

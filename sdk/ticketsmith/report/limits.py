@@ -49,7 +49,11 @@ def _speed(findings: Findings) -> list[str]:
 
 
 def _untimed(speed: Speed) -> str:
-    return "Smaller dense networks were timed in fp32 alone." if speed.rungs else "Controls were not timed."
+    return (
+        "Of the controls, smaller dense networks alone were timed, in fp32."
+        if speed.rungs
+        else "Controls were not timed."
+    )
 
 
 def _in_int8(speed: Speed, asked: bool) -> list[str]:

@@ -73,7 +73,7 @@ def _lines(findings: Findings) -> Iterator[str]:
 def _judged(findings: Findings) -> Iterator[str]:
     yield "### Levels\n"
     yield from _table(levels.verdicts(findings))
-    if findings.spec.controls:
+    if findings.controls:
         yield from _table(levels.controls(findings))
         if said := dividend(findings):
             yield f"{plain(said)}\n"

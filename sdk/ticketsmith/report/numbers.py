@@ -179,7 +179,7 @@ def size(count: int) -> str:
     ('512 B', '96.4 kB', '540 MB')
     """
     unit, value = next(((u, count / n) for u, n in _SIZES if count >= n), ("B", float(count)))
-    return f"{value:.3g} {unit}"
+    return f"{roughly(value)} {unit}"
 
 
 _SIZES = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))

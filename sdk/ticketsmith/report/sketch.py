@@ -17,7 +17,7 @@ def sketch(findings: Findings) -> Iterator[str]:
     for name, made in findings.drawn:
         pictures = [each for each in made if isinstance(each, Picture)]
         yield f"{name}:"
-        yield from _pictures(pictures) if pictures else [_text(next(each for each in made if isinstance(each, str)))]
+        yield from _pictures(pictures) if pictures else [_text(each) for each in made if isinstance(each, str)][:1]
 
 
 def _text(made: str) -> str:
