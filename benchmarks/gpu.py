@@ -31,8 +31,6 @@ from training import CASES, Case, conventional, examples, start
 from ticketsmith.allowance import cores
 from ticketsmith.lottery.spec import BenchmarkOptions
 from ticketsmith_runner.backends import every
-from ticketsmith_runner.granularities import granularity
-from ticketsmith_runner.masks import ones
 from ticketsmith_runner.steps.benchmark import benchmark
 from ticketsmith_runner.subject import Subject
 from ticketsmith_runner.timing import measure, ratio
@@ -163,11 +161,7 @@ def pruned(net: str, form: str, sparsity: float) -> Subject:
     torch.manual_seed(0)
     dense, masked = (make().requires_grad_(False).eval() for _ in range(2))
     masked.load_state_dict(dense.state_dict())
-    scores = {name: weight.abs() for name, weight in dense.named_parameters() if weight.dim() > 1}
-    counts = {name: round((1 - sparsity) * score.numel()) for name, score in scores.items()}
-    masks = granularity(form).prune(dense, scores, ones(scores), counts)
-    for name, mask in masks.items():
-        masked.get_parameter(name).mul_(mask)
+    masks = nets.cut(masked, sparsity, form)
     return Subject(replicate=0, dense=dense, masked=masked, masks=masks, inputs=torch.randn(256, *shape))
 
 

@@ -4,10 +4,10 @@
     python benchmarks/inference.py --nets mlp1024 --all -o json
 
 `digits` (64-300-100-10) and `lenet300` are tickets that `ticketsmith run` finds first, at the rounds whose sparsity is
-nearest to the column; so are those of `lenet300-vector`, `-unit` and `-window`, in which vectors of 16 weights, units,
-or weights within each 16 inputs of a unit competed. The other nets are pruned by magnitude, layer by layer, untrained.
-Outputs of every back-end are checked against the masked network before it is timed; dense runtimes serve the dense
-network.
+nearest to the column; so are those of `lenet300-vector`, `-unit`, `-window` and `digits-window`, in which vectors of 16
+weights, units, or weights within each 16 inputs of a unit competed. The other nets are pruned by magnitude, layer by
+layer, untrained. Outputs of every back-end are checked against the masked network before it is timed; dense runtimes
+serve the dense network.
 
 A row is the chosen back-end against the best of PyTorch, ONNX Runtime and OpenVINO, all fp32; ratio of median latencies
 over interleaved rounds in four fresh processes, with a 95 % interval over processes. `int8` is the ratio to the best
@@ -45,8 +45,6 @@ from ticketsmith.runs import run_ids, spec_of, steps
 from ticketsmith.stores import open_store
 from ticketsmith_runner.backends import every
 from ticketsmith_runner.context import Context
-from ticketsmith_runner.granularities import granularity
-from ticketsmith_runner.masks import ones
 from ticketsmith_runner.replicate import networks
 from ticketsmith_runner.steps.benchmark import benchmark
 from ticketsmith_runner.subject import Subject
@@ -209,17 +207,11 @@ def of_levels(context: Context) -> list[Benchmark]:
 def pruned(net: str, sparsities: Sequence[float]) -> Iterator[tuple[Subject, Callable[[], nn.Module]]]:
     """A network at its initialization, and the same with the largest of what competes in each layer alone."""
     make, shape = MADE[net]
-    compete = granularity(net.partition("-")[2] or "weight")
     torch.manual_seed(0)
     for sparsity in sparsities:
         dense, masked = (make().requires_grad_(False).eval() for _ in range(2))
         masked.load_state_dict(dense.state_dict())
-        scores = {name: weight.abs() for name, weight in dense.named_parameters() if weight.dim() > 1}
-        counts = {name: round((1 - sparsity) * score.numel()) for name, score in scores.items()}
-        masks = compete.prune(dense, scores, ones(scores), counts)
-        with torch.no_grad():
-            for name, mask in masks.items():
-                masked.get_parameter(name).mul_(mask)
+        masks = nets.cut(masked, sparsity, net.partition("-")[2] or "weight")
         yield Subject(replicate=0, dense=dense, masked=masked, masks=masks, inputs=torch.randn(1024, *shape)), make
 
 

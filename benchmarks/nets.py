@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
+from ticketsmith_runner.granularities import granularity
+from ticketsmith_runner.masks import ones
+
 
 def lenet5() -> nn.Module:
     """(B, 1, 28, 28) -> (B, 10); 0.43 M weights."""
@@ -38,6 +41,17 @@ def resnet20(projected: bool = False) -> nn.Module:
         blocks += [first, Block(outside, outside), Block(outside, outside)]
     stem = (nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
     return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+
+
+def cut(module: nn.Module, sparsity: float, form: str) -> dict[str, Tensor]:
+    """Masks of what is largest in each matrix and kernel, by what competes, set on its weights."""
+    weights = {name: each for name, each in module.requires_grad_(False).named_parameters() if each.dim() > 1}
+    scores = {name: each.abs() for name, each in weights.items()}
+    counts = {name: round((1 - sparsity) * each.numel()) for name, each in weights.items()}
+    masks = granularity(form).prune(module, scores, ones(scores), counts)
+    for name, mask in masks.items():
+        weights[name].mul_(mask)
+    return masks
 
 
 class Block(nn.Module):

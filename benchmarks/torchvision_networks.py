@@ -209,6 +209,7 @@ def timed(name: str, sparsity: float, granularity: str, threads: int) -> Iterato
     """A row for each batch and precision."""
     from functools import partial
 
+    import nets
     import torch
 
     from ticketsmith.lottery.choices import TICKET_IN_INT8
@@ -222,7 +223,7 @@ def timed(name: str, sparsity: float, granularity: str, threads: int) -> Iterato
         replicate=0,
         dense=dense.requires_grad_(False),
         masked=ticket,
-        masks=pruned(ticket, sparsity, granularity),
+        masks=nets.cut(ticket, sparsity, granularity),
         inputs=torch.cat([inputs] * 6)[:16],
     )
     backends = {key: backend for key, backend in every().items() if not backend.KIND.asked}
@@ -236,20 +237,6 @@ def timed(name: str, sparsity: float, granularity: str, threads: int) -> Iterato
             found |= {"low": row.low, "high": row.high}
             found |= {key: best and best.ratio for key, best in (("int8", row.int8), ("any", row.any))}
             yield found | {"reached": _reached(name, precision, row.ratio, found["int8"])}
-
-
-def pruned(module: Any, sparsity: float, name: str) -> dict[str, Any]:
-    """Masks of what is largest in each matrix and kernel, set on its weights."""
-    from ticketsmith_runner.granularities import granularity
-    from ticketsmith_runner.masks import ones
-
-    weights = {name: each for name, each in module.requires_grad_(False).named_parameters() if each.dim() > 1}
-    scores = {name: each.abs() for name, each in weights.items()}
-    counts = {name: round((1 - sparsity) * each.numel()) for name, each in weights.items()}
-    masks = granularity(name).prune(module, scores, ones(scores), counts)
-    for each, mask in masks.items():
-        weights[each].mul_(mask)
-    return masks
 
 
 def _reached(name: str, precision: str, ratio: float, int8: float | None) -> bool | None:

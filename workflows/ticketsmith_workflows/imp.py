@@ -8,8 +8,7 @@ from hera.workflows import DAG, Container, Parameter, Step, Steps, Task, Workflo
 from hera.workflows.models import ContinueOn, Mutex, Synchronization, ValueFrom
 
 from ticketsmith.hardware import PARALLEL, Profile
-from ticketsmith.lottery.controls import CONTROLS
-from ticketsmith.lottery.ladder import LONG, RUNGS
+from ticketsmith.lottery.controls import CONTROLS, MASKED
 
 from . import pods
 from .finish import finish
@@ -90,7 +89,7 @@ def _controls(train: Container) -> DAG:
 
 def _kinds(control: str) -> str:
     """The steps of a control: a random mask is drawn first, and a smaller dense network has none."""
-    if control.removesuffix(LONG) in RUNGS:
+    if control not in MASKED:
         return "train,gate"
     return "prune,rewind,train,gate" if control == "random" else "rewind,train,gate"
 
