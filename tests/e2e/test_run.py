@@ -63,7 +63,7 @@ def test_nothing_but_the_benchmark_runs_where_the_t4_is(ran: Ran) -> None:
 
 
 def test_each_part_was_one_pod_and_tells_what_it_found(ran: Ran) -> None:
-    assert all((part["phase"], part["attempts"]) == ("Succeeded", 1) for part in ran.parts.values())
+    assert [part for part in ran.parts.values() if (part["phase"], part["attempts"]) != ("Succeeded", 1)] == []
     assert float(ran.parts["gate", 2, "ticket"]["sparsity"]) == pytest.approx(0.36, abs=1e-3)
     assert 50 < float(ran.parts["chain", 2, "ticket"]["score"].removesuffix(" %")) <= 100
 
