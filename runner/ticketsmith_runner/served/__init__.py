@@ -4,9 +4,11 @@ What a task samples says which: texts are made of tokens, images are images.
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
+from types import MappingProxyType
 
 import torch
 from torch import nn
@@ -17,13 +19,15 @@ from ticketsmith.lottery.spec import BenchmarkOptions
 from ticketsmith_runtime.graph import Unsuited
 
 from ..applicable import NotApplicable
+from ..backends import every
 from ..backends.shares import FEWEST, LEAST, shares
 from ..fresh import processes
 from ..subject import Subject
 from ..tasks import Task
 from .images import drawn, sampler
-from .tokens import speaker
-from .ways import DENSE, TICKET, Maker, Timed, Turn, Way, energy, fastest, repeated, rows, timed
+from .smaller import ladder
+from .tokens import ALL, DENSE_ALONE, FP32, speaker
+from .ways import DENSE, TICKET, Maker, Timed, Turn, Way, arm_of, energy, fastest, repeated, rows, timed
 
 PATIENCE = 60.0
 """Seconds that all rounds may take, where calls are long; there are six rounds at least, for a process has two."""
@@ -48,15 +52,19 @@ def served(
     found: Served,
     task: Task,
     subject: Subject,
-    make: Callable[[], nn.Module],
+    make: Callable[..., nn.Module],
     wanted: Collection[str],
     options: BenchmarkOptions,
+    rungs: Mapping[str, Subject] = MappingProxyType({}),
 ) -> Served:
-    """Tokens or images where the task has such samples; what was `found` of forward passes where not, or in vain."""
+    """Tokens or images where the task has such samples; what was `found` of forward passes where not, or in vain.
+
+    `make` makes a network of the task's, or of a `rung` of the ladder; `rungs` are the smaller dense networks.
+    """
     if task.sample is None:
         return found
     try:
-        return _timed(_plan(task, subject, make, wanted, options.int8), options)
+        return _timed(_plan(task, subject, make, wanted, options.int8, rungs), options)
     except (NotApplicable, Unsuited, UsageError) as error:
         cause = error.__cause__ if isinstance(error.__cause__, NotApplicable) else error
         reason = str(cause).partition("\n")[0]
@@ -64,19 +72,29 @@ def served(
         return found.model_copy(update={"how": how, "refused": [Refusal(backend="sample", reason=reason)]})
 
 
-def _plan(task: Task, subject: Subject, make: Callable[[], nn.Module], wanted: Collection[str], int8: bool) -> Plan:
+def _plan(
+    task: Task,
+    subject: Subject,
+    make: Callable[..., nn.Module],
+    wanted: Collection[str],
+    int8: bool,
+    rungs: Mapping[str, Subject],
+) -> Plan:
     with torch.no_grad():
         texts = any(isinstance(each, str) for each in drawn(task, subject.dense))
     if texts:
-        talk = speaker(subject, make, int8)
+        talk = speaker(subject, make, ALL if int8 else FP32)
         how = f"{talk.new} tokens after a prompt of {talk.prompt}, the prompt's time among theirs"
-        return Plan(maker=talk, unit="token", units=talk.new, batch_size=1, how=how)
+        maker = ladder(talk, rungs, lambda rung: speaker(rungs[rung], partial(make, rung=rung), ways=DENSE_ALONE))
+        return Plan(maker=maker, unit="token", units=talk.new, batch_size=1, how=how)
     draws = sampler(task, subject, make, wanted)
     calls = draws.calls
     part = f"`{calls.name}`" if calls.name else "the network"
     times = f"{calls.count} call{'s' * (calls.count != 1)} of {part} in batches of {calls.size}"
     how = f"sample(): {calls.images} images, {times}"
-    return Plan(maker=draws, unit="image", units=calls.images, batch_size=calls.images, how=how)
+    dense = [name for name in wanted if arm_of(every()[name].KIND) == DENSE]
+    maker = ladder(draws, rungs, lambda rung: sampler(task, rungs[rung], partial(make, rung=rung), dense))
+    return Plan(maker=maker, unit="image", units=calls.images, batch_size=calls.images, how=how)
 
 
 def _timed(plan: Plan, options: BenchmarkOptions) -> Served:
@@ -85,8 +103,8 @@ def _timed(plan: Plan, options: BenchmarkOptions) -> Served:
     best = fastest(took, {way.backend: way.arm for way in ways})
     chosen = [way for way in ways if best[way.arm] == way.backend]
     _compared(best, refused)
-    every = sum(max(took[way.backend], options.seconds) for way in chosen)
-    count = max(min(options.rounds, FEW), min(options.rounds, int(PATIENCE / every)))
+    turn = sum(max(took[way.backend], options.seconds) for way in chosen)
+    count = max(min(options.rounds, FEW), min(options.rounds, int(PATIENCE / turn)))
     measured = list(_measured(plan, options, chosen, count))
     there = [way for way in chosen if all(way.arm in each.rounds for each in measured)]  # a process may refuse one
     arms = [way.arm for way in there]

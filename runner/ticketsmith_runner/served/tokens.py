@@ -34,6 +34,8 @@ from .stored import whole
 from .ways import DENSE, DENSE_INT8, TICKET, TICKET_INT8, Way
 
 PYTORCH, RUNTIME, RUNTIME_INT8 = "pytorch", "runtime", "runtime-int8"
+DENSE_ALONE = (PYTORCH, RUNTIME)
+FP32, ALL = (*DENSE_ALONE, TICKET), (*DENSE_ALONE, RUNTIME_INT8, TICKET, TICKET_INT8)
 MOST = 32
 """Tokens that are timed, at most."""
 
@@ -46,15 +48,15 @@ class Speaker:
     prompt: int
     """Tokens of it; it is the beginning of an example."""
     new: int
-    int8: bool
-    """Are there ways in int8?"""
+    wanted: Collection[str]
+    """Names of the ways."""
 
     def ways(self, names: Collection[str] | None = None) -> tuple[list[Way], list[Refusal]]:
         """Each checked on one example against its network of torch: near it in int8, equal in fp32."""
         subject, ways, refused = self.sent.subject(), list[Way](), list[Refusal]()
         threadpool_limits(torch.get_num_threads(), user_api="blas")  # numpy would take every core
         for name, make in self._makers(subject).items():
-            if (names is not None and name not in names) or ("int8" in name and not self.int8):
+            if name not in self.wanted or (names is not None and name not in names):
                 continue
             try:
                 with torch.inference_mode(False), torch.no_grad():
@@ -100,11 +102,11 @@ class Speaker:
         )
 
 
-def speaker(subject: Subject, make: Callable[[], nn.Module], int8: bool = True) -> Speaker:
+def speaker(subject: Subject, make: Callable[[], nn.Module], ways: Collection[str] = ALL) -> Speaker:
     """The ways of a causal decoder. Raises NotApplicable, or Unsuited, if it does not say what comes next."""
     length = decoder(Execution(subject.network, Machine.host())).length
     prompt = max(1, length // 4)
-    return Speaker(sent=parcel(subject, make, []), prompt=prompt, new=min(MOST, length + 1 - prompt), int8=int8)
+    return Speaker(sent=parcel(subject, make, []), prompt=prompt, new=min(MOST, length + 1 - prompt), wanted=ways)
 
 
 def anew(network: nn.Module, prompt: Tensor, count: int) -> list[int]:

@@ -65,7 +65,8 @@ def run(
             subject = mixed(subject, ours, step, context)
         measured = benchmark(subject, options, chosen, clock, tell, make, climbed)
         if make and measured.served:
-            unit = served(measured.served, context.task, subject, make, chosen, options)
+            smaller = {name: rung.subject for name, rung in climbed.items()}
+            unit = served(measured.served, context.task, subject, make, chosen, options, smaller)
             measured = measured.model_copy(update={"served": unit})
         speed = judged(measured, chosen, subject, step, context)
     return Artifacts(volatile={"speed.json": canonical(speed.model_dump(mode="json"))})
