@@ -1,20 +1,16 @@
 """A run on the cluster is the run on this machine: same id, same bytes, same verdict; and the same one twice is one."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from ..browser import chromium, complaints
 from ..own_task import planted
 from .conftest import TWO_ROUNDS, Cluster, Done, Local, fresh, record
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
-
+from .page import opened, pictured, report, visitor
 
 OWN = (
     *(*TWO_ROUNDS, "--seed", "1", "--set", "controls=[reinit,random,lr-rewind,finetune,smaller]"),
@@ -88,36 +84,19 @@ def test_the_pods_told_how_their_time_was_spent(ran: Ran) -> None:
 
 
 def test_the_report_opens_in_argos_interface(ran: Ran) -> None:
-    """Under its content policy. TICKETSMITH_TEST_PICTURES names a folder for what was seen."""
+    """Under its content policy."""
     address = str(ran.cluster.status(ran.here.run)["link"])
     with chromium() as browser:
-        context = browser.new_context(viewport={"width": 1500, "height": 1250})
-        context.add_cookies([{"name": "authorization", "value": os.environ["ARGO_TOKEN"], "url": address}])
-        listed, page = context.new_page(), context.new_page()
+        page = visitor(browser, address)
         said = complaints(page)
-        listed.goto(address.rpartition("/")[0])
-        listed.get_by_text(f"imp {ran.here.run}").first.wait_for(timeout=30_000)  # its title
-        page.goto(address)
-        page.locator("svg title", has_text="(report.html)").wait_for(state="attached", timeout=30_000)
-        _greeted(page)
+        page.goto(address.rpartition("/")[0])
+        page.get_by_text(f"imp {ran.here.run}").first.wait_for(timeout=30_000)  # its title
+        opened(page, address)
         drawn = " ".join(page.locator("svg title").all_text_contents())
         assert [name for name in DRAWN if f"({name})" not in drawn] == [], drawn
-        page.locator("g", has=page.locator("title", has_text="(report.html)")).last.click(timeout=30_000)
-        page.get_by_text("Continue").click(timeout=30_000)
-        report = page.frame_locator("iframe")
-        report.locator("td, th", has_text="Winning Ticket").first.wait_for(timeout=30_000)
-        assert report.locator("svg").count() >= 2
-        if folder := os.environ.get("TICKETSMITH_TEST_PICTURES"):
-            page.screenshot(path=Path(folder) / "argo.png")
+        assert report(page).locator("svg").count() >= 2
+        pictured(page, "argo")
         assert said == []
-
-
-def _greeted(page: "Page") -> None:
-    """Close what greets a first visitor: three dialogs."""
-    for _ in range(3):
-        if page.locator(".modal-close").count():
-            page.locator(".modal-close").first.click(timeout=10_000)
-            page.wait_for_timeout(500)
 
 
 def test_an_open_question_buys_another_cohort(
