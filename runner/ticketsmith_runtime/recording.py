@@ -60,7 +60,7 @@ class Recorder:
     ) -> None:
         """`fixed`: values that do not depend on tokens.  `rooms`: shapes of what is kept of all T positions."""
         self.tape, self._execution, self._fixed = Tape(between, rooms), execution, fixed
-        self._length, self._places = execution.network.inputs[0].shape[0], dict[int, At]()
+        self._places = dict[int, At]()
         self._later: list[tuple[Word, ...]] = []
         codes = [execution.code(n) for n in range(len(execution.network.nodes))]
         pitches = [each.pitch for each in codes if isinstance(each, Rows)]

@@ -1,9 +1,9 @@
 """GPT of 2 layers and 96 channels on the six novels of Jane Austen, character by character
 
-A network that a laptop trains in two minutes of a core: `docs/tasks.md` has what it reaches, and a longer setting. The
-last twentieth of each novel is the test, and its passages are what is counted. Projections into the residual stream
-begin at zero, and half of the channels look one character back before attention (the token shift of Bo Peng's RWKV),
-which so few updates gain from.
+A network that a laptop trains in two minutes of a core: `docs/generative.md` has what it reaches, `docs/tasks.md` a
+longer setting. The last twentieth of each novel is the test, and its passages are what is counted. Projections into the
+residual stream begin at zero, and half of the channels look one character back before attention (the token shift of Bo
+Peng's RWKV), which so few updates gain from.
 """
 
 import bz2

@@ -53,6 +53,7 @@ PAGES = (
     "docs/cluster.md",
     "docs/certificates.md",
     "docs/cost.md",
+    "docs/generative.md",
     "docs/ladder.md",
     "docs/tasks.md",
     "benchmarks/README.md",
