@@ -24,14 +24,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NEEDED = ("KUBECONFIG", "ARGO_SERVER", "ARGO_TOKEN", "TICKETSMITH_TEST_IMAGE")
-ONE_ROUND = ("--sparsity", "0.2", "--replicates", "5", "--set", "training.steps=60")
-TWO_ROUNDS = ("--sparsity", "0.36", "--replicates", "5", "--set", "training.steps=60")
+QUICK = ("--set", "benchmark.precision=[fp32]", "--set", "benchmark.backends=[codegen]", "--set", "benchmark.rounds=2")
+"""A benchmark of seconds: where it is not what is tried."""
+TINY = ("--replicates", "5", "--set", "training.steps=60")
+ONE_ROUND = ("--sparsity", "0.2", *TINY, *QUICK)
+TWO_ROUNDS = ("--sparsity", "0.36", *TINY, *QUICK)
 LONG_TRAINING = (
-    *("--sparsity", "0.36", "--replicates", "5", "--set", "controls=[]"),
+    *("--sparsity", "0.36", "--replicates", "5", "--set", "controls=[]", *QUICK),
     *("--set", "training.steps=16000", "--set", "training.evaluate_every=4000"),
 )
 """Some twenty seconds in a pod: Argo starts a pod that is lost in its first ten again, and counts no attempt."""
-LONG_BENCHMARK = (*ONE_ROUND, "--set", "benchmark.seconds=0.05")
+LONG_BENCHMARK = ("--sparsity", "0.2", *TINY, "--set", "benchmark.seconds=0.05")
 EARLY = 12.0  # seconds
 LIMIT = 360.0  # seconds for a run of two rounds; the wait for a lost node included
 

@@ -9,11 +9,11 @@ import pytest
 
 from ..browser import chromium, complaints
 from ..own_task import planted
-from .conftest import TWO_ROUNDS, Cluster, Done, Local, fresh, record
+from .conftest import QUICK, TINY, Cluster, Done, Local, fresh, record
 from .page import opened, pictured, report, visitor
 
 OWN = (
-    *(*TWO_ROUNDS, "--seed", "1", "--set", "controls=[reinit,random,lr-rewind,finetune,smaller]"),
+    *("--sparsity", "0.36", *TINY, "--seed", "1", "--set", "controls=[reinit,random,lr-rewind,finetune,smaller]"),
     *("--set", "training.schedule=step"),
 )
 """A run of its own, with every control. Argo deletes pods ten minutes after they ended, by names made of the run's."""
@@ -103,8 +103,8 @@ def test_an_open_question_buys_another_cohort(
     installed: dict[str, str], local: Callable[[tuple[str, ...]], Local], tmp_path: Path
 ) -> None:
     """`--replicates auto`: a margin so small that the first five replicates cannot decide."""
-    few = ("--sparsity", "0.2", "--set", "training.steps=60", "--set", "controls=[]", "--set", "gate.margin=0.0001")
-    spec = (*few, "--replicates", "5", "--max-replicates", "10")
+    few = ("--sparsity", "0.2", *TINY, "--set", "controls=[]", "--set", "gate.margin=0.0001", *QUICK)
+    spec = (*few, "--max-replicates", "10")
     here, cluster = local(spec), fresh(installed)
     ended = cluster.ticketsmith("submit", "imp", *spec, "--wait")
     assert ended.code == here.code, ended.stderr

@@ -17,7 +17,8 @@ from ticketsmith.stores import open_store
 
 from .conftest import ONE_ROUND, Cluster, fresh, until
 
-TINY = {"replicates": 5, "training.steps": 60, "pruning.sparsity": 0.2}
+TINY = {"replicates": 5, "training.steps": 60, "pruning.sparsity": 0.2, "benchmark.rounds": 2}
+TINY |= {"benchmark.precision": ["fp32"], "benchmark.backends": ["codegen"]}
 
 
 def known(cluster: Cluster, spec: Experiment) -> dict[str, str]:
