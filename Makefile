@@ -37,7 +37,7 @@ lock: .venv/ready ## compile the three requirements files from pyproject.toml; A
 	{ sed -n '/^#/p' requirements-cpu.txt; grep -vE '^(nvidia-|cuda-|triton==)' requirements.txt; } > .venv/cpu.txt
 	mv .venv/cpu.txt requirements-cpu.txt
 	grep -v '^-e' requirements.txt > .venv/pins.txt
-	$(UV) pip compile --universal --extra runner --extra gcs --quiet --no-header --no-annotate -c .venv/pins.txt pyproject.toml -o images/requirements.txt
+	$(UV) pip compile --universal --extra runner --extra gcs --extra emoji --quiet --no-header --no-annotate -c .venv/pins.txt pyproject.toml -o images/requirements.txt
 
 render: .venv/ready ## render the workflow templates into argo/base/rendered
 	$(BIN)/python -m ticketsmith_workflows render

@@ -34,6 +34,7 @@ class Denoiser(nn.Module):
 
     def __init__(self, pixels: int, width: int, blocks: int) -> None:
         super().__init__()
+        self.shape = (1, math.isqrt(pixels), math.isqrt(pixels))
         self.gains, self.shifts = (nn.ModuleList(nn.Embedding(S, width) for _ in range(blocks + 1)) for _ in "12")
         self.first = nn.Linear(pixels, width)
         self.blocks = nn.ModuleList(nn.Linear(width, width) for _ in range(blocks))
@@ -117,16 +118,15 @@ def bound(model: nn.Module, batch: Any, levels: int) -> Tensor:
 
 
 def sample(model: Any, generator: torch.Generator) -> list[Tensor]:
-    """Images (1, side, side) out of noise, all steps back: the paper's algorithm 2."""
-    width = model.first.in_features
+    """Images of the network's shape out of noise, all steps back: the paper's algorithm 2."""
+    width = math.prod(model.shape)
     x_BP = torch.randn(SHOWN, width, generator=generator)
     for step in reversed(range(S)):
         noise_BP = model(x_BP, torch.full((SHOWN,), step))
         x_BP = _back(x_BP, noise_BP, torch.full((SHOWN,), step))
         if step:
             x_BP = x_BP + VARIANCES_S[step].sqrt() * torch.randn(SHOWN, width, generator=generator)
-    side = math.isqrt(width)
-    return list(((x_BP + 1) / 2).clamp(0, 1).reshape(SHOWN, 1, side, side))
+    return list(((x_BP + 1) / 2).clamp(0, 1).reshape(SHOWN, *model.shape))
 
 
 def _step(images_BP: Tensor, among: range) -> Tensor:
