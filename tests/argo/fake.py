@@ -118,6 +118,9 @@ class Handler(BaseHTTPRequestHandler):
         for state in self.server.states.get(name, iter(())):
             if state == "end":
                 return
+            if state == "eof":
+                self._event({"error": {"grpc_code": 2, "http_code": 500, "message": "EOF"}})
+                return
             if state == "break":
                 self.wfile.write(b'data: {"result": {"type": "MODI')
                 return

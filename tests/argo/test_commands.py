@@ -41,9 +41,32 @@ def ended(fake: FakeArgo, spec: Experiment) -> str:
 def test_list_shows_each_workflow(command: Command, fake: FakeArgo, at_work: str) -> None:
     fake.workflows["other"] = workflow("other", phase="Succeeded")
     lines = command("list").out.splitlines()
-    assert lines[0].split() == ["run", "workflow", "kind", "phase", "created"] and len(lines) == 3
+    assert lines[0].split() == ["run", "phase", "verdict", "age", "workflow", "reason"] and len(lines) == 3
+    assert lines[1].split()[:2] == [at_work, "Running"]
     listed = command("list", "-o", "json").json
     assert [(each["run"], each["phase"]) for each in listed] == [(at_work, "Running"), ("other", "Succeeded")]
+
+
+def test_what_a_run_waits_for_is_shown_wherever_it_is(
+    command: Command, fake: FakeArgo, spec: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Argo's own sentence: at a width of 80 columns too, nothing of it is cut."""
+    run, reason = spec.run_id(), 'ImagePullBackOff: Back-off pulling image "registry.example/ticketsmith/runner:typo"'
+    waits = pod("chain", 0, "dense", {"phase": "Pending", "message": reason})
+    fake.workflows[run] = workflow(run, waits, **of(spec))
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in (["list"], ["status", run]):
+        said = " ".join(command(*words).out.split())
+        assert f"level 0 dense: {reason}" in said or f"level 0 dense: waiting: {reason}" in said
+    assert command("list", "-o", "json").json[0]["reason"] == f"level 0 dense: {reason}"
+    assert command("status", run, "-o", "json").json["parts"][0]["message"] == reason
+
+
+def test_a_list_tells_the_verdict(command: Command, fake: FakeArgo) -> None:
+    rounds = [pod("gate", level, "ticket", SUCCEEDED, status=status) for level, status in ((1, "PASS"), (2, "FAIL"))]
+    fake.workflows["r"] = workflow("r", *rounds, phase="Succeeded")
+    assert command("list").out.splitlines()[1].split()[:3] == ["r", "Succeeded", "FAIL"]
+    assert command("list", "-o", "json").json[0]["verdict"] == "FAIL"
 
 
 def test_an_empty_list_is_empty(command: Command) -> None:
@@ -128,6 +151,7 @@ def test_logs_are_for_people_or_as_they_are(command: Command, fake: FakeArgo, at
         ("a", '{"event": "replicate", "step": "s", "done": 1, "of": 5}'),
         ("a", '{"event": "spent", "start": 3.4, "store": 0.2, "work": 1.5}'),
         ("a", 'time="2026-01-01T00:00:00Z" level=info msg="sub-process exited" argo=true'),
+        ("a", 'time=2026-01-01T00:00:00.1Z level=INFO msg="sub-process exited" argo=true src=emissary.go'),
         ("a", "Traceback of something"),
     ]
     fake.logs = [list(lines), list(lines)]

@@ -213,6 +213,14 @@ class TestStreams:
         assert seen[-1]["status"]["phase"] == "Succeeded" and half in seen
         assert any("in the middle of a message" in line for line in told) and "connected again" in told
 
+    def test_the_end_that_was_asked_for_is_no_news(self, fake: FakeArgo) -> None:
+        """Argo Server ends a watch after its `timeoutSeconds` with an error, EOF."""
+        fake.workflows["r"] = workflow("r")
+        fake.states["r"] = iter(["eof", workflow("r", phase="Succeeded")])
+        told: list[str] = []
+        seen = list(follow(server.from_environment(_reaching(fake)), "r", told.append, nap))
+        assert seen[-1]["status"]["phase"] == "Succeeded" and told == []
+
     def test_who_is_gone_for_long_is_gone(self, fake: FakeArgo) -> None:
         fake.workflows["r"] = workflow("r")
         fake.faults["get"] = iter([503] * 4 * PATIENCE)

@@ -102,3 +102,27 @@ def test_cohorts_are_told_apart_and_come_one_after_another() -> None:
         ["0", "1", "20.0%", "96.00", "%", "UNDECIDED"],
         ["1", "dense", "0.0%", "97.00", "%"],
     ]
+
+
+LOCK = "Waiting for argo/ConfigMap/ticketsmith-limits/gpu-t4 lock. Lock status: 0/1"
+
+
+def test_the_board_says_what_is_waited_for() -> None:
+    """A lock is told on the part, before there is any pod; a machine on the pod."""
+    benchmark = pod("benchmark", 1, "ticket")
+    benchmark["benchmark-1-ticket"] |= {"phase": "Pending", "message": LOCK}
+    nowhere = {"phase": "Pending", "message": "Unschedulable: 0/2 nodes are available"}
+    seen = tree(workflow("r", pod("chain", 0, "dense", nowhere), benchmark))
+    board = Board()
+    assert list(board.see(seen)) == [
+        "level 0 dense: waiting: Unschedulable: 0/2 nodes are available",
+        f"level 1 benchmark: waiting: {LOCK}",
+    ]
+    text = " ".join(drawn(board).split())
+    assert "Unschedulable: 0/2 nodes" in text and LOCK in text
+    assert seen.reason == "level 0 dense: Unschedulable: 0/2 nodes are available"
+
+
+def test_a_part_that_works_waits_for_nothing() -> None:
+    busy = tree(workflow("r", pod("chain", 0, "dense", RUNNING | {"message": "PodInitializing"})))
+    assert busy.reason == "" and busy.parts[0].reason == ""

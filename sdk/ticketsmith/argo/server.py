@@ -118,17 +118,29 @@ class ArgoServer:
                 if line.startswith(b"data:"):
                     data += line[5:]
                 elif not line.strip() and data:
-                    yield self._result(parsed(data, self.where))
+                    if _over(frame := parsed(data, self.where)):
+                        return
+                    yield self._result(frame)
                     data = b""
-        if data:
-            yield self._result(parsed(data, self.where))
+        if data and not _over(frame := parsed(data, self.where)):
+            yield self._result(frame)
 
     def _result(self, frame: Document) -> Document:
-        if "error" in frame:
-            message = frame["error"].get("message", "an error") if isinstance(frame["error"], dict) else frame["error"]
+        if message := _error(frame):
             raise Retryable(f"{self.where} ended the stream: {message}", "run the same command again")
         result: Document = frame["result"]
         return result
+
+
+def _error(frame: Document) -> str:
+    """What went wrong in a stream; empty in a frame that holds a result."""
+    error = frame.get("error")
+    return str(error.get("message", "an error") if isinstance(error, dict) else error or "")
+
+
+def _over(frame: Document) -> bool:
+    """True for the end that was asked for: the server sends it as an error, after `timeoutSeconds`."""
+    return _error(frame) == "EOF"
 
 
 def from_environment(

@@ -64,6 +64,7 @@ class Part:
     level: int
     arm: str
     phase: str
+    message: str
     attempts: tuple[Attempt, ...]
     outputs: dict[str, str]
 
@@ -77,6 +78,15 @@ class Part:
     def count(self, end: End) -> int:
         """Attempts that ended so."""
         return sum(attempt.end == end for attempt in self.attempts)
+
+    @property
+    def reason(self) -> str:
+        """Argo's sentence on what a part waits for (a machine, an image, a quota, a lock), or on why it failed."""
+        last = self.attempts[-1].message if self.attempts else ""
+        if self.phase in ("Failed", "Error"):
+            return last or self.message or self.phase
+        waits = not self.attempts or self.attempts[-1].end == "waiting"
+        return (last or self.message) if waits else ""
 
     def output(self, name: str) -> str | None:
         """The runner's output of this name; None before it gave one."""
@@ -101,6 +111,17 @@ class Tree:
         """The part of this name, level, arm and cohort, if it has begun."""
         found = (part for part in self.parts if part.name == name and cohort in (None, part.cohort))
         return next((p for p in found if level in (None, p.level) and arm in (None, p.arm)), None)
+
+    @property
+    def verdict(self) -> str | None:
+        """Status of the last round that a gate has judged."""
+        judged = [part.output("status") for part in self.parts if part.name == "gate" and part.arm == "ticket"]
+        return next((status for status in reversed(judged) if status), None)
+
+    @property
+    def reason(self) -> str:
+        """What Argo says of the whole, or what one of its parts waits for, or failed by."""
+        return self.message or next((f"{part.title}: {part.reason}" for part in self.parts if part.reason), "")
 
     def count(self, end: End) -> int:
         """Attempts of all parts that ended so."""
@@ -137,6 +158,7 @@ def _parts(nodes: dict[str, Document]) -> Iterator[Part]:
             level=_number(given.get("level", "")),
             arm=given.get("arm", "ticket"),
             phase=node["phase"],
+            message=node.get("message") or "",
             attempts=tuple(map(_attempt, sorted(pods, key=lambda pod: str(pod.get("startedAt"))))),
             outputs=_parameters(node.get("outputs")),
         )

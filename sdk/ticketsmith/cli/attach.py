@@ -68,7 +68,7 @@ def conclude(workflow: Document, output: Output, told: dict[str, Any]) -> int:
     seen, run = tree(workflow), run_of(workflow)
     for part in seen.parts:
         if part.phase in ("Failed", "Error"):
-            typer.echo(f"failed: {part.title}: {part.attempts[-1].message if part.attempts else part.phase}", err=True)
+            typer.echo(f"failed: {part.title}: {part.reason}", err=True)
     typer.echo(f"workflow {seen.name}: {summary(seen)}", err=True)
     store = open_store(str(parameter(workflow, "store")))
     spec = read_stored(store, str(parameter(workflow, "spec")))

@@ -11,6 +11,7 @@ from ..report.narrow import Fitted
 from ..report.terminal import COLOURS
 
 LATE = ("benchmark", "report")
+ENDED = ("Failed", "Error")
 COUNTED: tuple[tuple[End, str], ...] = (("preempted", "preempted"), ("retried", "tried again"), ("failed", "failed"))
 
 
@@ -32,8 +33,14 @@ class Board:
     def __rich__(self) -> Group:
         if self.tree is None:
             return Group(Text("waiting for the first state"))
-        late = [f"{part.name}: {_word(part)}" for part in self.tree.parts if part.name in LATE]
-        return Group(Fitted(table(self.tree)), Text("   ".join([*late, summary(self.tree)])))
+        return Group(Fitted(table(self.tree)), *map(Text, [*notes(self.tree), summary(self.tree)]))
+
+
+def notes(tree: Tree) -> Iterator[str]:
+    """Lines below the table: benchmark and report, which stand in none of its rows, and what other parts wait for."""
+    for part in tree.parts:
+        if part.name in LATE or (part.reason and part.phase not in ENDED):
+            yield f"{part.title}: {_word(part)}"
 
 
 def table(tree: Tree) -> Table:
@@ -61,21 +68,21 @@ def summary(tree: Tree) -> str:
 def _cell(part: Part | None, gate: Part | None) -> Text:
     if part is None:
         return Text("")
-    text = _word(part)
+    text = _word(part, short=True)
     status = (gate or part).output("status")
     return text.append(" ").append(status, COLOURS.get(status, "")) if status else text
 
 
-def _word(part: Part) -> Text:
-    """The find of a part, or its state; losses are said beside it."""
+def _word(part: Part, *, short: bool = False) -> Text:
+    """The find of a part, or its state with its reason unless it is to be `short`; losses are said beside it."""
     last = part.attempts[-1] if part.attempts else None
     score, status = part.output("score"), part.output("status")
     if part.phase == "Succeeded":
         word = score or (status if part.name == "gate" and status else "done")
-    elif part.phase in ("Failed", "Error"):
-        word = f"failed: {last.message if last else part.phase}"
+    elif part.phase in ENDED:
+        word = f"failed: {part.reason}"
     elif last is None or last.end == "waiting":
-        word = "waiting"
+        word = f"waiting: {part.reason}" if part.reason and not short else "waiting"
     else:
         word = f"running {last.progress}" if last.progress not in ("", "0/1") else "running"
     lost = [f"{n}x {word}" for end, word in COUNTED[:2] if (n := part.count(end))]

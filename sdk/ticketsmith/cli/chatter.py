@@ -30,7 +30,7 @@ def print_logs(argo: Argo, workflow: Document, *, follow: bool, output: Output) 
 
 def said(line: str) -> str:
     """A line of a pod's log for people; empty for what is of no interest to them."""
-    if line.startswith("time=") and line.endswith(" argo=true"):  # Argo's own, of starting and ending the process
+    if line.startswith("time=") and " argo=true" in line:  # Argo's own, of starting and ending the process
         return ""
     try:
         event = json.loads(line)

@@ -1,6 +1,7 @@
 """One look at the workflows of a cluster, for people and for programs."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
@@ -9,7 +10,7 @@ from rich.table import Table
 from ..argo import Document
 from ..argo.tree import Tree, tree
 from ..report.narrow import Fitted
-from .board import summary, table
+from .board import notes, summary, table
 from .consoles import console as console_of
 from .options import Output
 
@@ -18,18 +19,30 @@ def print_list(workflows: list[Document], namespace: str, output: Output) -> Non
     """A line for each Workflow."""
     seen = [tree(each) for each in workflows]
     if output is Output.json:
-        keys = ("run", "workflow", "kind", "phase", "message", "created", "finished")
+        keys = ("run", "workflow", "kind", "phase", "verdict", "message", "reason", "created", "finished")
         typer.echo(json.dumps([{key: as_json(each)[key] for key in keys} for each in seen], indent=2))
         return
     if not seen:
         typer.echo(f"no runs in namespace {namespace!r}", err=True)
         return
-    drawn = Table("run", "workflow", "kind", "phase", "created", box=None, pad_edge=False)
+    drawn = Table("run", "phase", "verdict", "age", "workflow", "reason", box=None, pad_edge=False)
     for each in seen:
-        drawn.add_row(each.run, each.name, each.kind, each.phase, each.created)
-    console = console_of()
-    console.width = max(console.width, 120) if not console.is_terminal else console.width
-    console.print(Fitted(drawn))
+        name = each.name if each.name != each.run else ""
+        drawn.add_row(each.run, each.phase, each.verdict or "", age(each.created, datetime.now(UTC)), name, each.reason)
+    console_of().print(Fitted(drawn))
+
+
+def age(created: str, now: datetime) -> str:
+    """How long something has been there, in its largest unit; nothing where that is not known.
+
+    >>> age("2026-01-01T00:00:00Z", datetime(2026, 1, 3, 4, tzinfo=UTC))
+    '2 d'
+    """
+    if not created:
+        return ""
+    seconds = int((now - datetime.fromisoformat(created)).total_seconds())
+    units = ((86_400, "d"), (3_600, "h"), (60, "min"))
+    return next((f"{seconds // size} {unit}" for size, unit in units if seconds >= size), f"{seconds} s")
 
 
 def print_status(workflow: Document, link: str | None, output: Output) -> None:
@@ -41,6 +54,8 @@ def print_status(workflow: Document, link: str | None, output: Output) -> None:
     console = console_of()
     console.print(f"{seen.name}: {summary(seen)}", markup=False, highlight=False, soft_wrap=True)
     console.print(Fitted(table(seen)))
+    for note in notes(seen):
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
     if link:
         typer.echo(link)
 
@@ -52,7 +67,9 @@ def as_json(seen: Tree) -> dict[str, Any]:
         "workflow": seen.name,
         "kind": seen.kind,
         "phase": seen.phase,
+        "verdict": seen.verdict,
         "message": seen.message,
+        "reason": seen.reason or None,
         "created": seen.created,
         "finished": seen.finished or None,
         "parts": [
@@ -62,6 +79,7 @@ def as_json(seen: Tree) -> dict[str, Any]:
                 "level": None if part.name == "report" else part.level,
                 "arm": part.arm,
                 "phase": part.phase,
+                "message": part.reason or None,
                 "attempts": len(part.attempts),
                 "preemptions": part.count("preempted"),
                 "retries": part.count("retried"),

@@ -81,7 +81,7 @@ def check(store: Store, spec: Experiment) -> None:
             f"--store: pods cannot reach {store.url!r}, a folder of this machine",
             "give a bucket: --store gs://bucket/prefix, or set TICKETSMITH_STORE",
         )
-    if "{{" in store.url:
+    if "{{" in store.url or "}}" in store.url:
         raise UsageError(
             f"--store: Argo would replace what is in braces, in pods only: {store.url!r}", "write the address in full"
         )
