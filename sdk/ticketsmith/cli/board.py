@@ -9,6 +9,7 @@ from rich.text import Text
 from ..argo.tree import End, Part, Tree
 from ..report.narrow import Fitted
 from ..report.terminal import COLOURS
+from .waits import fix
 
 LATE = ("benchmark", "report")
 ENDED = ("Failed", "Error")
@@ -28,7 +29,7 @@ class Board:
         for part in tree.parts:
             if self.said.get(part.title) != (word := str(_word(part))):
                 self.said[part.title] = word
-                yield f"{part.title}: {word}"
+                yield from _note(part, word)
 
     def __rich__(self) -> Group:
         if self.tree is None:
@@ -40,7 +41,14 @@ def notes(tree: Tree) -> Iterator[str]:
     """Lines below the table: benchmark and report, which stand in none of its rows, and what other parts wait for."""
     for part in tree.parts:
         if part.name in LATE or (part.reason and part.phase not in ENDED):
-            yield f"{part.title}: {_word(part)}"
+            yield from _note(part, str(_word(part)))
+
+
+def _note(part: Part, word: str) -> Iterator[str]:
+    """What a part does, and what ends its wait."""
+    yield f"{part.title}: {word}"
+    if part.phase not in ENDED and (told := fix(part.reason)):
+        yield f"  fix: {told}"
 
 
 def table(tree: Tree) -> Table:

@@ -1,0 +1,28 @@
+"""What to do about that for which a pod waits: Argo and Kubernetes say what is wrong, and not how to mend it."""
+
+import re
+
+FIXES = {
+    "ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull": (
+        "push that image, or name one that is there: ticketsmith templates apply --image NAME"
+    ),
+    "Unschedulable|nodes are available": (
+        "it goes on by itself once a node is free; where no pool has such machines, choose another --profile"
+    ),
+    "exceeded quota|failed quota": (
+        "it goes on by itself once others are done; `kubectl describe quota` shows what is used"
+    ),
+    "^Waiting for .* lock": ("it goes on by itself once the runs before it are done; `ticketsmith list` shows them"),
+}
+"""Patterns of such sentences, and what ends the wait."""
+
+
+def fix(reason: str) -> str:
+    """What ends a wait; nothing for a reason that is not known.
+
+    >>> fix('ImagePullBackOff: Back-off pulling image "a:b"')
+    'push that image, or name one that is there: ticketsmith templates apply --image NAME'
+    >>> fix("PodInitializing")
+    ''
+    """
+    return next((told for pattern, told in FIXES.items() if re.search(pattern, reason)), "")
