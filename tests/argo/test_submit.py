@@ -165,6 +165,10 @@ class TestWrongInputs:
     def test_a_store_that_pods_cannot_reach(self, command: Command) -> None:
         refused(command(*IMP, "--store", "runs"), 2, "pods cannot reach 'runs'", "gs://bucket/prefix")
 
+    def test_braces_that_argo_would_replace(self, command: Command) -> None:
+        for prefix in ("{{workflow.name}}", "a}}b"):
+            refused(command(*IMP, "--store", f"gs://bucket/{prefix}"), 2, "Argo would replace what is in braces")
+
     def test_a_sparsity_out_of_range(self, command: Command) -> None:
         refused(command("submit", "imp", "--sparsity", "1.5"), 2, "pruning.sparsity: expected less than 1, got 1.5")
 
@@ -253,3 +257,14 @@ def test_the_step_summary_of_ci_gets_the_scorecard(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     command(*IMP, "--wait")
     assert "| Winning Ticket |" in (tmp_path / "summary.md").read_text()
+
+
+def test_gpus_that_training_does_not_use_are_told(command: Command) -> None:
+    """Every pod of t4 holds one, also those that train on the processor; those of other profiles do not."""
+    held = (
+        "4 of them train on the processor, beside a GPU that is paid for: --set training.device=cuda, or --profile cpu"
+    )
+    assert held in command(*IMP, "--dry-run").out
+    assert command(*IMP, "--dry-run", "-o", "json").json["plan"]["idle_gpu_pods"] == 4
+    for flags in (["--set", "training.device=cuda"], ["--profile", "local"], ["--profile", "cpu"]):
+        assert "paid for" not in command(*IMP, *flags, "--dry-run").out

@@ -139,11 +139,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     missing = [name for name in NEEDED if not os.environ.get(name)] + ([] if shutil.which("kubectl") else ["kubectl"])
     if missing:
         pytest.skip(f"no cluster: {', '.join(missing)} not there (tests/e2e/conftest.py says what is needed)")
-    manifests = _kustomized(tmp_path_factory.mktemp("overlay"))
-    for options in (["--dry-run=server", "--validate=strict"], []):
-        _kubectl("apply", "--server-side", "--force-conflicts", *options, "-f", "-", input=manifests)
+    overlaid(tmp_path_factory.mktemp("overlay"))
     _pull()
     return dict(os.environ)
+
+
+def overlaid(folder: Path) -> None:
+    """Put the overlay on the cluster, or back on it; `folder` is for what is written on the way."""
+    manifests = _kustomized(folder)
+    for options in (["--dry-run=server", "--validate=strict"], []):
+        _kubectl("apply", "--server-side", "--force-conflicts", *options, "-f", "-", input=manifests)
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ class Forecast:
     pods: int
     gpu_pods: int
     """Number of the pods that hold a GPU."""
+    idle_gpu_pods: int
+    """Those of them that train on the processor, and leave the GPU that is paid for idle."""
     gpu: str | None
     """GKE's name of it."""
     at_a_time: int
@@ -48,7 +50,11 @@ class Forecast:
         cost = (
             "dollars: unknown without --price" if self.dollars is None else f"${self.dollars:,.2f} at ${self.price:g}"
         )
-        return f"{head}\nprofile {self.profile}: {pods} on {self.gpu}\nat most {bound}; {cost}"
+        idle = (
+            f"\n{self.idle_gpu_pods} of them train on the processor, beside a GPU that is paid for: "
+            "--set training.device=cuda, or --profile cpu"
+        ) * bool(self.idle_gpu_pods)
+        return f"{head}\nprofile {self.profile}: {pods} on {self.gpu}{idle}\nat most {bound}; {cost}"
 
 
 def forecast(spec: Experiment, kind: str, machines: Profile, hours: float | None, price: float | None) -> Forecast:
@@ -58,7 +64,8 @@ def forecast(spec: Experiment, kind: str, machines: Profile, hours: float | None
     pods = _pods(steps)
     training = sum(part not in ("gate", "benchmark", "report") for *_, part in pods)
     measuring = sum(part == "benchmark" for *_, part in pods)
-    gpu_pods = training * bool(machines.train.accelerator) + measuring * bool(machines.benchmark.accelerator)
+    train_on_gpu = training * bool(machines.train.accelerator)
+    gpu_pods = train_on_gpu + measuring * bool(machines.benchmark.accelerator)
     at_a_time = min(PARALLEL, gpu_pods if machines.train.accelerator else min(1, gpu_pods))
     gpu_hours = at_a_time * (hours or HOURS)
     return Forecast(
@@ -67,6 +74,7 @@ def forecast(spec: Experiment, kind: str, machines: Profile, hours: float | None
         steps=len(steps),
         pods=len(pods),
         gpu_pods=gpu_pods,
+        idle_gpu_pods=0 if spec.training.device == "cuda" else train_on_gpu,
         gpu=machines.train.accelerator or machines.benchmark.accelerator if gpu_pods else None,
         at_a_time=at_a_time,
         hours=hours or HOURS,
