@@ -64,7 +64,7 @@ DRAWN = 200  # characters after each of them
 def data(root: Path) -> Splits:
     """Windows (65,), int64, each of which begins with the last character of the one before; the test comes last.
 
-    The text comes with the task: `root` is not looked at.
+    The text travels with the task's code, so that it is no file of data, and `root` is not looked at.
     """
     file = Path(__file__).with_name(FILES[0])
     parts: list[list[Tensor]] = [[], []]
@@ -78,7 +78,7 @@ def data(root: Path) -> Splits:
     whole = len(train) + len(test)
     groups = [number // PASSAGE for number in range(whole)]
     examples = TensorDataset(torch.cat([train, test]))
-    return Splits(examples=examples, files=[file], test=range(len(train), whole), validation=512, groups=groups)
+    return Splits(examples=examples, test=range(len(train), whole), validation=512, groups=groups)
 
 
 class Block(nn.Module):

@@ -48,8 +48,11 @@ def test_progress_is_told_on_standard_error(command: Command, fake: FakeArgo, gc
     assert "data: 2,176 bytes were sent" in said
 
 
-def test_a_task_whose_data_comes_from_a_library_sends_none(command: Command, fake: FakeArgo, gcs: FakeGcs) -> None:
-    assert command("submit", "imp", "-o", "json").code == 0
+@pytest.mark.parametrize("task", ["digits-mlp", "vae-digits", "ddpm-digits", "gpt-char"])
+def test_a_task_whose_data_comes_with_its_code_or_a_library_sends_none(
+    command: Command, fake: FakeArgo, gcs: FakeGcs, task: str
+) -> None:
+    assert command("submit", "imp", "--task", task, "-o", "json").code == 0
     assert data(gcs) == [] and [key for key in gcs.objects if key.startswith("runs/code/")]
 
 
