@@ -58,8 +58,9 @@ def test_nothing_but_the_benchmark_runs_where_the_t4_is(ran: Ran) -> None:
     assert on_t4 == [("benchmark", 2, "ticket")]
 
 
-def test_each_part_was_one_pod_and_tells_what_it_found(ran: Ran) -> None:
-    assert [part for part in ran.parts.values() if (part["phase"], part["attempts"]) != ("Succeeded", 1)] == []
+def test_no_part_failed_and_each_tells_what_it_found(ran: Ran) -> None:
+    """A pod that a busy machine lost, and that came again, is no failure."""
+    assert [part for part in ran.parts.values() if (part["phase"], part["failures"]) != ("Succeeded", 0)] == []
     assert float(ran.parts["gate", 2, "ticket"]["sparsity"]) == pytest.approx(0.36, abs=1e-3)
     assert 50 < float(ran.parts["chain", 2, "ticket"]["score"].removesuffix(" %")) <= 100
 
