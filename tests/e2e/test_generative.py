@@ -9,7 +9,10 @@ from ..browser import chromium, complaints
 from .conftest import Cluster, Local, fresh, record
 from .page import opened, pictured, report, visitor
 
-QUICK = ("--set", "benchmark.rounds=6", "--set", "benchmark.batch_sizes=[1]", "--set", "controls=[reinit]")
+QUICK = (
+    *("--set", "benchmark.rounds=2", "--set", "benchmark.batch_sizes=[1]", "--set", "benchmark.precision=[fp32]"),
+    *("--set", "controls=[reinit]"),
+)
 IMAGES = (
     *("--task", "vae-digits", "--sparsity", "0.2", "--replicates", "5", "--set", "options.hidden=64"),
     *("--set", "training.steps=300", "--set", "pruning.rewind_to=20", *QUICK),
