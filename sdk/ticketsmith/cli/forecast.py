@@ -85,7 +85,7 @@ def forecast(spec: Experiment, kind: str, machines: Profile, hours: float | None
 
 
 def print_dry(plan: Forecast, spec: Experiment, store: Store, kind: str, seconds: int | None, output: Output) -> None:
-    """Plan and Workflow on standard output: as YAML that `kubectl create -f -` takes, or as JSON."""
+    """Plan and Workflow on standard output, as YAML or as JSON. Its pods need what `submit` puts into the store."""
     document = workflow_of(spec, store, PROFILES[plan.profile].template(kind), kind=kind, seconds=seconds)
     if output is Output.json:
         typer.echo(json.dumps({"plan": asdict(plan), "workflow": document}, indent=2))
