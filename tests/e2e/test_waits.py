@@ -22,7 +22,9 @@ def test_an_image_that_is_not_there(cluster: Cluster, tmp_path: Path) -> None:
         said = until(lambda: waiting(cluster, run, "chain", "no-such-tag"))
         status = cluster.ticketsmith("status", run).stdout
         assert said in status and "fix: push that image" in status
-        assert said in cluster.ticketsmith("list").stdout.replace("\n", "")
+        assert [each["reason"] for each in cluster.ticketsmith("list", "-o", "json").json if each["run"] == run] == [
+            f"level 0 dense: {said}"
+        ]
         assert cluster.ticketsmith("terminate", run).code == 0
     finally:
         overlaid(tmp_path)
