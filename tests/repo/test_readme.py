@@ -67,7 +67,7 @@ def test_some_blocks_are_run_and_some_are_out_of_reach() -> None:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like a checkout: configs, examples, no runs; and blank files of MNIST, which a dry run counts and digests."""
+    """A folder like a checkout, without runs; and blank files of MNIST, which a dry run counts and digests."""
     folder = tmp_path_factory.mktemp("readme")
     for name in ("argo", "configs", "examples"):
         (folder / name).symlink_to(ROOT / name)

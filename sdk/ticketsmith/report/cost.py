@@ -1,10 +1,10 @@
 """Cost of a unit and of the search, and the units after which that has paid for itself. Formulas: docs/cost.md."""
 
-from ..lottery.ladder import LONG
 from ..lottery.price import Rate, Rates
 from ..lottery.results import Served, ServedRow, Speed, Summary
 from .accounts import Arm, Cost, Interval, Payback, Search, Standing, ticket
 from .findings import Findings, Spent
+from .standing import standing
 
 HOUR = 3600  # seconds
 PER = {"token": 1_000_000, "image": 1_000, "inference": 1_000_000}
@@ -23,7 +23,7 @@ def cost(findings: Findings) -> Cost | None:
     served, cores = speed.served, rates.serve.cores or speed.machine.cores
     per, many = PER[served.unit], {"cpu": max(1, cores // speed.machine.threads)}
     arms = [
-        _arm(row, _standing(row, speed, findings), per, rates.serve, many.get(row.device, rates.serve.gpus))
+        _arm(row, standing(row, findings), per, rates.serve, many.get(row.device, rates.serve.gpus))
         for row in served.rows
     ]
     payback, unpaid = _payback(arms, served, search.total, rates)
@@ -81,23 +81,6 @@ def _arm(row: ServedRow, status: Standing, per: int, rate: Rate, replicas: int) 
         bytes=row.bytes,
         joules=None if row.joules is None else 1000 * row.joules,
     )
-
-
-def _standing(row: ServedRow, speed: Speed, findings: Findings) -> Standing:
-    """The verdict that concludes the run: of an arm by its name, of one in int8 by its back-end.
-
-    A smaller dense network passes if it does so with the updates of the whole search.
-    """
-    if row.arm == "dense":
-        return "baseline"
-    if row.arm.endswith("-int8"):
-        ours = row.arm == "ticket-int8"
-        judged = [q for q in speed.quantized if (q.ticket, q.backend) == (ours, row.backend)]
-        return judged[0].status if judged else "not judged"
-    end = findings.concluding
-    level = end.level if end else findings.target
-    found = [each.status for arm in (row.arm, row.arm + LONG) if (each := findings.verdict(arm, level))]
-    return "PASS" if "PASS" in found else found[0] if found else "not judged"
 
 
 def _payback(arms: list[Arm], served: Served, search: float | None, rates: Rates) -> tuple[Payback | None, str | None]:

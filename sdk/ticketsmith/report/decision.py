@@ -4,7 +4,7 @@ from typing import Literal
 
 from ..lottery.metric import NATS, Metric
 from ..lottery.results import Record, Speed, Verdict
-from . import ladder
+from . import ladder, serving
 from .arms import ARMS
 from .bill import sentence
 from .bound import Bound, against, exceeds, favouring
@@ -42,7 +42,9 @@ def decide(findings: Findings) -> Decision:
     if verdict is None:
         return _unjudged(findings)
     if verdict.status == "PASS":
-        better = [words for words in (quantize(findings.speed), ladder.instead(findings)) if words]
+        served = serving.quantize(findings)
+        int8 = quantize(findings.speed) if served is None else served
+        better = [words for words in (int8, ladder.instead(findings)) if words]
         instead = f"; but {'; and '.join(better)}" if better else ""
         return Decision(word="ADOPT", sparsity=verdict.sparsity, why=_passed(verdict, findings.metric) + instead)
     if verdict.status == "INVALID":
@@ -72,7 +74,8 @@ def _beside(findings: Findings) -> list[str]:
         said.append(ONE)
     if verdict.status == "PASS":
         said += [words] if (words := tails(findings.metric, verdict)) else []
-        said += [_time(findings.speed) + gained(findings.speed)] if findings.speed else []
+        said += serving.remark(findings)
+        said += [_passes(findings.speed, serving.unit(findings) is not None)] if findings.speed else []
         said += _passing_controls(findings)
         said += ladder.remarks(findings)
     return said
@@ -89,6 +92,12 @@ def _passing_controls(findings: Findings) -> list[str]:
         for arm, control in judged
         if control and control.status == "PASS"
     ]
+
+
+def _passes(speed: Speed, alone: bool) -> str:
+    """Forward passes: said to be that where something else is what counts."""
+    said = _time(speed) + gained(speed)
+    return f"In forward passes {said[0].lower()}{said[1:]}" if alone else said
 
 
 def _time(speed: Speed) -> str:
