@@ -23,7 +23,7 @@ from ticketsmith import cards
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.results import Verdict
 from ticketsmith.prices import rates
-from ticketsmith.report import bill, png
+from ticketsmith.report import bill, png, serving
 from ticketsmith.report.arms import ARMS
 from ticketsmith.report.collect import collect
 from ticketsmith.report.cost import cost
@@ -112,7 +112,7 @@ def section(task: str, result: dict[str, Any]) -> str:
     lines += ["| " + " | ".join(cells) + " |" for cells in rows(findings)]
     lines += ["", *worth(findings), *short(findings)]
     if priced:
-        lines += ["", bill.sentence(priced), bill.conditions(priced)]
+        lines += ["", *serving.remark(findings), bill.sentence(priced), bill.conditions(priced)]
     if (PICTURES / f"{task}.png").is_file():
         lines += ["", f"![Samples of {task}: dense, ticket, controls](samples/{task}.png)"]
     for arm, made in findings.drawn:
