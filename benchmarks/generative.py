@@ -95,7 +95,7 @@ def renewed(page: str) -> str:
 
 
 def none(task: str) -> str:
-    """What stands in the place of rows."""
+    """The text in the place of rows."""
     return f"{task}: not run, no GPU" if task in GPU_ALONE else f"{task}: not run yet"
 
 

@@ -1,4 +1,4 @@
-"""What a pod waits for is said, in Argo's words, with what ends the wait."""
+"""A wait is told, in Argo's words, with what ends it."""
 
 import os
 from pathlib import Path

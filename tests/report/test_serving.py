@@ -1,4 +1,4 @@
-"""What decides on speed: the token or the image that is served, and not the forward pass."""
+"""Speed is that of the token or the image that is served, and not of the forward pass."""
 
 from collections.abc import Callable
 

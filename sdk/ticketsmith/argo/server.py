@@ -133,7 +133,7 @@ class ArgoServer:
 
 
 def _error(frame: Document) -> str:
-    """What went wrong in a stream; empty in a frame that holds a result."""
+    """The message of a frame that says what went wrong; empty in one that holds a result."""
     error = frame.get("error")
     return str(error.get("message", "an error") if isinstance(error, dict) else error or "")
 

@@ -120,7 +120,7 @@ class Tree:
 
     @property
     def reason(self) -> str:
-        """What Argo says of the whole, or what one of its parts waits for, or failed by."""
+        """Argo's sentence on the whole, or on what one of its parts waits for, or failed by."""
         return self.message or next((f"{part.title}: {part.reason}" for part in self.parts if part.reason), "")
 
     def count(self, end: End) -> int:

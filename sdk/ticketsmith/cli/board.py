@@ -45,7 +45,7 @@ def notes(tree: Tree) -> Iterator[str]:
 
 
 def _note(part: Part, word: str) -> Iterator[str]:
-    """What a part does, and what ends its wait."""
+    """A line on what a part does, and one on what ends its wait."""
     yield f"{part.title}: {word}"
     if part.phase not in ENDED and (told := fix(part.reason)):
         yield f"  fix: {told}"

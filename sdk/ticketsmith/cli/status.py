@@ -33,7 +33,7 @@ def print_list(workflows: list[Document], namespace: str, output: Output) -> Non
 
 
 def age(created: str, now: datetime) -> str:
-    """How long something has been there, in its largest unit; nothing where that is not known.
+    """The time since something was made, in its largest unit; nothing where that is not known.
 
     >>> age("2026-01-01T00:00:00Z", datetime(2026, 1, 3, 4, tzinfo=UTC))
     '2 d'

@@ -1,4 +1,4 @@
-"""What to do about that for which a pod waits: Argo and Kubernetes say what is wrong, and not how to mend it."""
+"""Fixes for that which a pod waits for: Argo and Kubernetes say what is wrong, and not how to mend it."""
 
 import re
 
@@ -18,7 +18,7 @@ FIXES = {
 
 
 def fix(reason: str) -> str:
-    """What ends a wait; nothing for a reason that is not known.
+    """The end of a wait, in words; nothing for a reason that is not known.
 
     >>> fix('ImagePullBackOff: Back-off pulling image "a:b"')
     'push that image, or name one that is there: ticketsmith templates apply --image NAME'

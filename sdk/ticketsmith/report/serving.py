@@ -12,7 +12,7 @@ QUANTIZE = "int8 dense is faster: quantize instead"
 
 
 def unit(findings: Findings) -> Served | None:
-    """What was timed of tokens or images; None where forward passes are what is served."""
+    """Tokens or images as they were timed; None where forward passes are what is served."""
     served = findings.speed.served if findings.speed else None
     return served if served and served.unit != "inference" else None
 

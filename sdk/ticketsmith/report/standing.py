@@ -1,4 +1,4 @@
-"""How an arm that is served stands with the gate."""
+"""The verdict on an arm that is served."""
 
 from ..lottery.ladder import LONG
 from ..lottery.results import ServedRow
