@@ -31,12 +31,19 @@ ONE_ROUND = ("--sparsity", "0.2", *TINY, *QUICK)
 TWO_ROUNDS = ("--sparsity", "0.36", *TINY, *QUICK)
 LONG_TRAINING = (
     *("--sparsity", "0.36", "--replicates", "5", "--set", "controls=[]", *QUICK),
-    *("--set", "training.steps=16000", "--set", "training.evaluate_every=4000"),
+    *("--set", "training.steps=12000", "--set", "training.evaluate_every=4000"),
 )
 """Some twenty seconds in a pod: Argo starts a pod that is lost in its first ten again, and counts no attempt."""
 LONG_BENCHMARK = (
     *("--sparsity", "0.2", *TINY, "--set", "controls=[]"),
-    *("--set", "benchmark.precision=[fp32]", "--set", "benchmark.seconds=0.05"),
+    *(
+        "--set",
+        "benchmark.precision=[fp32]",
+        "--set",
+        "benchmark.seconds=0.05",
+        "--set",
+        "benchmark.batch_sizes=[1,256]",
+    ),
 )
 EARLY = 12.0  # seconds
 LIMIT = 360.0  # seconds for a run of two rounds; the wait for a lost node included
