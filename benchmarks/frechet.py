@@ -26,19 +26,14 @@ from ticketsmith.runs import find, spec_of
 from ticketsmith.stores import open_store
 from ticketsmith_runner.commands import context_of
 from ticketsmith_runner.context import Context
-from ticketsmith_runner.network import restore
-from ticketsmith_runner.replicate import weights
+from ticketsmith_runner.replicate import network, weights
+from ticketsmith_runner.served.images import drawn
 
 FEATURES, UPDATES, BATCH = 64, 2000, 128
 
 
 def frechet(some_BF: Tensor, others_BF: Tensor) -> float:
-    """Distance of the normal distributions with the means and covariances of both.
-
-    >>> x = torch.randn(500, 3)
-    >>> round(frechet(x, x), 6), round(frechet(x, x + torch.tensor([3.0, 0.0, 4.0])), 3)
-    (0.0, 25.0)
-    """
+    """Distance of the normal distributions with the means and covariances of both."""
     one, other = (each.double().numpy() for each in (some_BF, others_BF))
     cov_one, cov_other = (np.cov(each, rowvar=False) for each in (one, other))
     between = np.sqrt(np.linalg.eigvals(cov_one @ cov_other).real.clip(0)).sum()  # the trace of the root of the product
@@ -67,12 +62,11 @@ def observer(images_BCHW: Tensor) -> nn.Module:
     return seen.eval().requires_grad_(False)
 
 
-def drawn(context: Context, network: nn.Module, count: int) -> Tensor:
+def many(context: Context, network: nn.Module, count: int) -> Tensor:
     """So many images by the task's own sampler, each batch from a stream of its own."""
     images: list[Tensor] = []
     while len(images) < count:
-        assert context.task.sample, "the task draws nothing"
-        images += context.task.sample(network, torch.Generator().manual_seed(len(images)))
+        images += drawn(context.task, network, len(images))
     return torch.stack(images[:count])
 
 
@@ -82,9 +76,7 @@ def arms(context: Context, replicate: int) -> Iterator[tuple[str, nn.Module]]:
     last = max(step.level for step in trainings)
     for step in trainings:
         if step.level in (0, last) and step.stop == context.spec.training.steps:
-            network = context.network()
-            restore(network, weights(step, context, replicate))
-            yield step.arm, network.eval().requires_grad_(False)
+            yield step.arm, network(weights(step, context, replicate), context).requires_grad_(False)
 
 
 def main() -> None:
@@ -100,7 +92,7 @@ def main() -> None:
     ledger = Ledger(store, find(store, options.run))
     with context_of(ledger, spec_of(store, ledger.run_id), options) as context, torch.no_grad():
         networks = dict(arms(context, options.replicate))
-        shape = drawn(context, networks["dense"], 1).shape[1:]
+        shape = many(context, networks["dense"], 1).shape[1:]
         split = context.split(options.replicate)
         train, test = (_images(context, numbers, shape) for numbers in (split.train, split.test))
         with torch.enable_grad():
@@ -109,8 +101,8 @@ def main() -> None:
             f"{ledger.run_id}, replicate {options.replicate}: {options.images} images against {len(test)} test images"
         )
         print(f"{'training images':20} {frechet(seen(train), seen(test)):9.4f}")
-        for arm, network in networks.items():
-            print(f"{arm:20} {frechet(seen(drawn(context, network, options.images)), seen(test)):9.4f}", flush=True)
+        for arm, made in networks.items():
+            print(f"{arm:20} {frechet(seen(many(context, made, options.images)), seen(test)):9.4f}", flush=True)
 
 
 def _images(context: Context, numbers: Tensor, shape: torch.Size) -> Tensor:

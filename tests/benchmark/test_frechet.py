@@ -24,7 +24,7 @@ def test_the_distance_has_the_closed_form_of_normal_distributions() -> None:
     assert frechet(x, 2 * (x - x.mean(0)) + x.mean(0)) == pytest.approx(3, rel=0.05)
 
 
-def test_features_are_what_turns_are_told_by(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_see_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     import frechet
 
     monkeypatch.setattr(frechet, "UPDATES", 60)

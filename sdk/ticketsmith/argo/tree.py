@@ -14,6 +14,7 @@ from . import Document
 
 End = Literal["waiting", "running", "done", "preempted", "retried", "failed"]
 PARTS = ("chain", "gate", "benchmark", "report")
+FAILED = ("Failed", "Error")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ class Part:
     def reason(self) -> str:
         """Argo's sentence on what a part waits for (a machine, an image, a quota, a lock), or on why it failed."""
         last = self.attempts[-1].message if self.attempts else ""
-        if self.phase in ("Failed", "Error"):
+        if self.phase in FAILED:
             return last or self.message or self.phase
         waits = not self.attempts or self.attempts[-1].end == "waiting"
         return (last or self.message) if waits else ""

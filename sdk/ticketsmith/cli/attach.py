@@ -12,7 +12,7 @@ from rich.live import Live
 from .. import cards, report
 from ..argo import Argo, Document
 from ..argo.follow import follow, lines
-from ..argo.tree import Tree, tree
+from ..argo.tree import FAILED, Tree, tree
 from ..errors import Diverged, Retryable, TicketSmithError
 from ..executors.argo import parameter, run_of
 from ..ledger import Ledger
@@ -67,7 +67,7 @@ def conclude(workflow: Document, output: Output, told: dict[str, Any]) -> int:
     """Print what an ended run has found, from its store; returns the exit code that stands for it."""
     seen, run = tree(workflow), run_of(workflow)
     for part in seen.parts:
-        if part.phase in ("Failed", "Error"):
+        if part.phase in FAILED:
             typer.echo(f"failed: {part.title}: {part.reason}", err=True)
     typer.echo(f"workflow {seen.name}: {summary(seen)}", err=True)
     store = open_store(str(parameter(workflow, "store")))
@@ -108,7 +108,7 @@ def _failure(seen: Tree) -> int:
     if seen.phase == "Succeeded":
         return 0
     for part in seen.parts:
-        if part.phase in ("Failed", "Error") and part.arm in ("dense", "ticket") and part.attempts:
+        if part.phase in FAILED and part.arm in ("dense", "ticket") and part.attempts:
             said_code = part.attempts[-1].exit_code
             if said_code in ("1", "2", "3", "4", "5", "6", "70"):
                 return int(said_code)

@@ -6,13 +6,12 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from ..argo.tree import End, Part, Tree
+from ..argo.tree import FAILED, End, Part, Tree
 from ..report.narrow import Fitted
 from ..report.terminal import COLOURS
 from .waits import fix
 
 LATE = ("benchmark", "report")
-ENDED = ("Failed", "Error")
 COUNTED: tuple[tuple[End, str], ...] = (("preempted", "preempted"), ("retried", "tried again"), ("failed", "failed"))
 
 
@@ -40,14 +39,14 @@ class Board:
 def notes(tree: Tree) -> Iterator[str]:
     """Lines below the table: benchmark and report, which stand in none of its rows, and what other parts wait for."""
     for part in tree.parts:
-        if part.name in LATE or (part.reason and part.phase not in ENDED):
+        if part.name in LATE or (part.reason and part.phase not in FAILED):
             yield from _note(part, str(_word(part)))
 
 
 def _note(part: Part, word: str) -> Iterator[str]:
     """A line on what a part does, and one on what ends its wait."""
     yield f"{part.title}: {word}"
-    if part.phase not in ENDED and (told := fix(part.reason)):
+    if part.phase not in FAILED and (told := fix(part.reason)):
         yield f"  fix: {told}"
 
 
@@ -87,7 +86,7 @@ def _word(part: Part, *, short: bool = False) -> Text:
     score, status = part.output("score"), part.output("status")
     if part.phase == "Succeeded":
         word = score or (status if part.name == "gate" and status else "done")
-    elif part.phase in ENDED:
+    elif part.phase in FAILED:
         word = f"failed: {part.reason}"
     elif last is None or last.end == "waiting":
         word = f"waiting: {part.reason}" if part.reason and not short else "waiting"

@@ -10,6 +10,7 @@ from rich.table import Table
 from ..argo import Document
 from ..argo.tree import Tree, tree
 from ..report.narrow import Fitted
+from ..report.numbers import duration
 from .board import notes, summary, table
 from .consoles import console as console_of
 from .options import Output
@@ -26,23 +27,16 @@ def print_list(workflows: list[Document], namespace: str, output: Output) -> Non
         typer.echo(f"no runs in namespace {namespace!r}", err=True)
         return
     drawn = Table("run", "phase", "verdict", "age", "workflow", "reason", box=None, pad_edge=False)
+    now = datetime.now(UTC)
     for each in seen:
         name = each.name if each.name != each.run else ""
-        drawn.add_row(each.run, each.phase, each.verdict or "", age(each.created, datetime.now(UTC)), name, each.reason)
+        drawn.add_row(each.run, each.phase, each.verdict or "", _age(each.created, now), name, each.reason)
     console_of().print(Fitted(drawn))
 
 
-def age(created: str, now: datetime) -> str:
-    """The time since something was made, in its largest unit; nothing where that is not known.
-
-    >>> age("2026-01-01T00:00:00Z", datetime(2026, 1, 3, 4, tzinfo=UTC))
-    '2 d'
-    """
-    if not created:
-        return ""
-    seconds = int((now - datetime.fromisoformat(created)).total_seconds())
-    units = ((86_400, "d"), (3_600, "h"), (60, "min"))
-    return next((f"{seconds // size} {unit}" for size, unit in units if seconds >= size), f"{seconds} s")
+def _age(created: str, now: datetime) -> str:
+    """The time since something was made; nothing where that is not known."""
+    return duration((now - datetime.fromisoformat(created)).total_seconds()) if created else ""
 
 
 def print_status(workflow: Document, link: str | None, output: Output) -> None:

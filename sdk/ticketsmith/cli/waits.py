@@ -4,7 +4,7 @@ import re
 
 FIXES = {
     "ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull": (
-        "push that image, or name one that is there: ticketsmith templates apply --image NAME"
+        "push that image, or name one that is there: ticketsmith templates apply --profile PROFILE --image NAME"
     ),
     "Unschedulable|nodes are available": (
         "it goes on by itself once a node is free; where no pool has such machines, choose another --profile"
@@ -21,7 +21,7 @@ def fix(reason: str) -> str:
     """The end of a wait, in words; nothing for a reason that is not known.
 
     >>> fix('ImagePullBackOff: Back-off pulling image "a:b"')
-    'push that image, or name one that is there: ticketsmith templates apply --image NAME'
+    'push that image, or name one that is there: ticketsmith templates apply --profile PROFILE --image NAME'
     >>> fix("PodInitializing")
     ''
     """

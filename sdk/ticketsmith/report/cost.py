@@ -4,7 +4,7 @@ from ..lottery.price import Rate, Rates
 from ..lottery.results import Served, ServedRow, Speed, Summary
 from .accounts import Arm, Cost, Interval, Payback, Search, Standing, ticket
 from .findings import Findings, Spent
-from .standing import standing
+from .standing import rival, standing
 
 HOUR = 3600  # seconds
 PER = {"token": 1_000_000, "image": 1_000, "inference": 1_000_000}
@@ -85,7 +85,7 @@ def _arm(row: ServedRow, status: Standing, per: int, rate: Rate, replicas: int) 
 
 def _payback(arms: list[Arm], served: Served, search: float | None, rates: Rates) -> tuple[Payback | None, str | None]:
     """The payback, or why there is none. No ticket that has not passed saves anything; dense may be had unjudged."""
-    others = [each for each in arms if not ticket(each.arm) and each.status not in ("FAIL", "INVALID")]
+    others = [each for each in arms if rival(each.arm, each.status)]
     passed = [each for each in arms if ticket(each.arm) and each.status == "PASS"]
     if not passed:
         stand = ", ".join(f"{each.arm} is {each.status}" for each in arms if ticket(each.arm))

@@ -12,7 +12,7 @@ from .cost import cost
 from .evidence import few, look, more, tails, tried
 from .findings import Findings
 from .numbers import bounds, change, level_of, removed, times, unit
-from .opponents import faster, gained, in_fp32, of_another_precision, quantize
+from .opponents import faster, gained, in_fp32, of_another_precision
 from .speed import gain, label
 from .zones import zones
 
@@ -42,9 +42,7 @@ def decide(findings: Findings) -> Decision:
     if verdict is None:
         return _unjudged(findings)
     if verdict.status == "PASS":
-        served = serving.quantize(findings)
-        int8 = quantize(findings.speed) if served is None else served
-        better = [words for words in (int8, ladder.instead(findings)) if words]
+        better = [words for words in (serving.quantize(findings), ladder.instead(findings)) if words]
         instead = f"; but {'; and '.join(better)}" if better else ""
         return Decision(word="ADOPT", sparsity=verdict.sparsity, why=_passed(verdict, findings.metric) + instead)
     if verdict.status == "INVALID":

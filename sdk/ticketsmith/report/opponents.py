@@ -4,6 +4,7 @@ from ..lottery.choices import TICKET_IN_INT8
 from ..lottery.results import Quantized, Ratio, Speed, SpeedRow
 from .numbers import times
 
+QUANTIZE = "int8 dense is faster: quantize instead"
 NAMED = 5
 """Layers of a sentence."""
 STANDS = {
@@ -67,7 +68,7 @@ def quantize(speed: Speed | None) -> str:
     ours = ticket_in_int8(speed)
     if ours and ours[1] and ours[1].status == "PASS" and ours[0].p50 < row_of(speed, judged.backend).p50:
         return ""
-    return "int8 dense is faster: quantize instead" if faster else ""
+    return QUANTIZE if faster else ""
 
 
 def in_fp32(speed: Speed) -> str:

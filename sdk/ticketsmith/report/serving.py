@@ -1,14 +1,14 @@
 """Tokens and images: what a network is made for decides, and not its forward pass."""
 
 from ..lottery.results import Ratio, Served
+from . import opponents
 from .accounts import ticket
 from .bill import NAMES
 from .findings import Findings
 from .numbers import times
-from .standing import standing
+from .standing import rival, standing
 
 TICKETS = {"ticket": "the ticket", "ticket-int8": "the ticket in int8"}
-QUANTIZE = "int8 dense is faster: quantize instead"
 
 
 def unit(findings: Findings) -> Served | None:
@@ -17,19 +17,16 @@ def unit(findings: Findings) -> Served | None:
     return served if served and served.unit != "inference" else None
 
 
-def quantize(findings: Findings) -> str | None:
-    """`int8 dense is faster`, where it makes units surely faster than every ticket that passes, and passes the gate.
-
-    None where forward passes are to be looked at.
-    """
+def quantize(findings: Findings) -> str:
+    """`int8 dense is faster`, where it makes units surely faster than every ticket that passes, and passes the gate."""
     if (served := unit(findings)) is None:
-        return None
+        return opponents.quantize(findings.speed)
     dense = next((row for row in served.rows if row.arm == "dense-int8"), None)
     ours = _passed(served, findings)
     if dense is None or not ours or standing(dense, findings) != "PASS":
         return ""
     ratios = [served.ratio(arm, "dense-int8") for arm in ours]
-    return QUANTIZE if all(each is not None and each.high < 1 for each in ratios) else ""
+    return opponents.QUANTIZE if all(each is not None and each.high < 1 for each in ratios) else ""
 
 
 def remark(findings: Findings) -> list[str]:
@@ -37,7 +34,7 @@ def remark(findings: Findings) -> list[str]:
     served = unit(findings)
     if served is None or not (ours := _passed(served, findings)):
         return []
-    theirs = [row for row in served.rows if not ticket(row.arm) and standing(row, findings) not in ("FAIL", "INVALID")]
+    theirs = [row for row in served.rows if rival(row.arm, standing(row, findings))]
     best = min(theirs, key=lambda row: row.seconds.mean)
     mine = min(ours, key=lambda arm: _seconds(served, arm))
     found = served.ratio(mine, best.arm)

@@ -2,7 +2,7 @@
 
 from ..lottery.ladder import LONG
 from ..lottery.results import ServedRow
-from .accounts import Standing
+from .accounts import Standing, ticket
 from .findings import Findings
 
 
@@ -21,3 +21,8 @@ def standing(row: ServedRow, findings: Findings) -> Standing:
     level = end.level if end else findings.target
     found = [each.status for arm in (row.arm, row.arm + LONG) if (each := findings.verdict(arm, level))]
     return "PASS" if "PASS" in found else found[0] if found else "not judged"
+
+
+def rival(arm: str, status: Standing) -> bool:
+    """True for what may be had instead of a ticket: dense and smaller networks, unless the gate refused them."""
+    return not ticket(arm) and status not in ("FAIL", "INVALID")
