@@ -17,7 +17,7 @@ help: ## show this help
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 run: .venv/ready ## find a ticket on handwritten digits; ARGS="--task mnist-lenet300" for other options
-	$(BIN)/ticketsmith run imp --sparsity 0.8 $(ARGS)
+	$(BIN)/ticketsmith run imp --sparsity 0.8 --until-fail $(ARGS)
 
 test: .venv/ready ## lint, types, layers and all tests, in two processes; ARGS="tests/runner" for a part, ARGS="-n 0" for one process
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
@@ -47,7 +48,8 @@ class Handler(BaseHTTPRequestHandler):
         if name in self.server.objects:
             data = self.server.objects[name]
             start = int(re.sub(r"\D", "", self.headers.get("Range", "0")))  # only ever `bytes=N-`: the rest
-            body = data[start:] if query.get("alt") == "media" else b'{"name": "x"}'
+            about = json.dumps({"name": name, "timeCreated": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}).encode()
+            body = data[start:] if query.get("alt") == "media" else about
             self._answer(206 if start else 200, body, media=data)
         elif name or not self.path.startswith("/storage/v1/b/bucket/o"):
             self._answer(404, b"Not Found")

@@ -4,7 +4,6 @@ The last event is `{"event": "end", "code": …}`: an interpreter that dies ends
 """
 
 import argparse
-import gc
 import os
 import signal
 import sys
@@ -14,10 +13,10 @@ from contextlib import suppress
 from typing import NoReturn
 
 from ticketsmith.endings import explained
-from ticketsmith.errors import TicketSmithError
+from ticketsmith.errors import TicketSmithError, shown
 
 from .arguments import parser
-from .events import tell
+from .events import leave, tell
 from .lifeline import follow
 
 
@@ -36,9 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        from .commands import run  # here, so that what torch's import runs into is an error like any other
+        from .commands import run  # here, so that what an import runs into is an error like any other
 
-        gc.freeze()  # or each collection, here and in what is forked, looks through all of torch
         run(options)
     except Exception as error:
         with suppress(OSError):
@@ -52,7 +50,8 @@ def _told(error: Exception) -> int:
     if (ours := explained(error)) is None:
         traceback.print_exc()
         ours = TicketSmithError(f"{type(error).__name__}: {error}", "this is a bug: report it with the lines above")
-    print(f"error: {ours}", file=sys.stderr)
+    print(shown(ours), file=sys.stderr)
+    leave(f"error: {ours}")
     return ours.code
 
 

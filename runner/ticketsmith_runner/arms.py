@@ -69,6 +69,13 @@ class Arm:
         """The units that were tested, and their values: groups where there are any, else examples."""
         return (self.examples, values) if self.groups is None else grouped(self.examples, values, self.groups)
 
+    def only(self, replicate: int) -> "Arm":
+        """The same of one replicate, by its number over all cohorts."""
+        r = self.metrics.replicates.index(replicate)
+        lists = {name: [getattr(self.metrics, name)[r]] for name in _each_replicate()}
+        columns = {name: values[r : r + 1] for name, values in self.columns.items()}
+        return Arm(name=self.name, metrics=self.metrics.model_copy(update=lists), columns=columns)
+
     def divergence(self) -> str | None:
         """A sentence if a replicate diverged on validation, or ended with a test loss or score that is not finite."""
         losses = zip(self.metrics.diverged_at, self.on_test("loss"), strict=True)
@@ -97,10 +104,12 @@ def change(dense: Arm, candidate: Arm, name: str) -> list[Floats]:
 
 
 def _joined(cohorts: list[TrainMetrics]) -> TrainMetrics:
-    """The metrics of all cohorts: those lists that have an entry for each replicate are joined."""
-    joined = {
-        name: [entry for metrics in cohorts for entry in getattr(metrics, name)]
-        for name in TrainMetrics.model_fields
-        if name not in ("start", "stop", "looks", "prefix", "drawn", "unused", "rung", "baseline")
-    }
+    """The metrics of all cohorts."""
+    joined = {name: [entry for metrics in cohorts for entry in getattr(metrics, name)] for name in _each_replicate()}
     return cohorts[-1].model_copy(update=joined)
+
+
+def _each_replicate() -> list[str]:
+    """Names of the metrics that are lists with an entry for each replicate."""
+    of_all = ("start", "stop", "looks", "prefix", "drawn", "unused", "rung", "baseline")
+    return [name for name in TrainMetrics.model_fields if name not in of_all]

@@ -13,6 +13,7 @@ from .context import Context
 from .evaluate import Evaluation
 from .network import state
 from .seeds import seeded
+from .targets import differ
 from .tasks import Task
 
 
@@ -35,6 +36,11 @@ def attempt(context: Context) -> None:
         )
     measured = Evaluation(task, examples, 0, 0).columns(network.eval(), numbers, recorded=True)
     _finite(task, measured | {"loss": torch.as_tensor(loss)})
+    differ(task, network, examples, batch)
+    if task.metric.whole:
+        from .objectives.whole import complete  # and scipy, which no other metric waits for
+
+        complete(task.metric, measured)
     samples.drawn(context, 0, network, network)
 
 

@@ -27,7 +27,7 @@ def two_way(replicates: ArrayLike, items: ArrayLike, cells: ArrayLike) -> Floats
     Cameron, Gelbach & Miller, J. Bus. Econ. Stat. 29 (2011). The larger alone is too small where both matter at once;
     V is not bounded below in small samples, so the larger of the two is its floor.
     """
-    r, i, c = (np.asarray(each, dtype=np.float64) for each in (replicates, items, cells))
+    r, i, c = (np.asarray(variance, dtype=np.float64) for variance in (replicates, items, cells))
     return np.asarray(np.sqrt(np.maximum(np.maximum(r, i), r + i - c)))
 
 
@@ -58,7 +58,7 @@ def degrees(variances: tuple[ArrayLike, ArrayLike, ArrayLike], R: int, n: int) -
     """Degrees of freedom of the two-way error after Satterthwaite, between those of replicates and of examples."""
     V = two_way(*variances) ** 2
     some = V > ROUNDING
-    r, i = (np.asarray(each, dtype=np.float64) for each in variances[:2])
+    r, i = (np.asarray(variance, dtype=np.float64) for variance in variances[:2])
     df = np.where(some, V**2 / np.where(some, r**2 / (R - 1) + i**2 / max(n - 1, 1), 1), n - 1)
     return np.asarray(np.clip(df, R - 1, max(n - 1, R - 1)))
 

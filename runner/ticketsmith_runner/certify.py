@@ -55,8 +55,8 @@ def check(claim: Claim, ours: Summary) -> Checked:
 
 def add_up(name: str, budget: str, run: str, checked: list[Checked]) -> Certified:
     """A certificate of these lines; the claims that are not among them are untried."""
-    measured = [each for each in checked if not each.scheduled]
-    said = {each.text for each in checked}
+    measured = [line for line in checked if not line.scheduled]
+    texts = {line.text for line in checked}
     return Certified(
         name=name,
         source=certificate(name).source,
@@ -64,10 +64,10 @@ def add_up(name: str, budget: str, run: str, checked: list[Checked]) -> Certifie
         run=run,
         version=__version__,
         checked=checked,
-        schedule=_tally([each for each in checked if each.scheduled]),
+        schedule=_tally([line for line in checked if line.scheduled]),
         measured=_tally(measured),
-        again=together([each.again for each in measured]),
-        untried=[claim.text for claim in certificate(name).claims if claim.text not in said],
+        again=together([line.again for line in measured]),
+        untried=[claim.text for claim in certificate(name).claims if claim.text not in texts],
     )
 
 
@@ -76,7 +76,7 @@ def _leaves(ours: Summary, claim: Claim) -> bool:
 
 
 def _tally(checked: list[Checked]) -> Tally:
-    return Tally(passed=sum(each.passed for each in checked), tried=len(checked))
+    return Tally(passed=sum(line.passed for line in checked), tried=len(checked))
 
 
 def _remaining(level: Level) -> list[float]:

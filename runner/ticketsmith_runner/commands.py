@@ -1,4 +1,8 @@
-"""The commands of the runner: one chain of steps, all of them, or what is made of them."""
+"""The commands of the runner: one chain of steps, all of them, or what is made of them.
+
+Torch takes most of the seconds in which a pod starts, so what needs it is imported where it is called: a report is made
+of records, and so is a judgement.
+"""
 
 import argparse
 import json
@@ -9,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ticketsmith import cards, engine
-from ticketsmith.allowance import cores
 from ticketsmith.environment import environment
 from ticketsmith.environment import settle as agree
 from ticketsmith.errors import Conflict, IntegrityError
@@ -19,31 +22,26 @@ from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.stability import CONNECTIVITY, stability
 from ticketsmith.lottery.steps import Benchmark, Gate, Step, Train
 from ticketsmith.plans import settle
-from ticketsmith.report import write
-from ticketsmith.sources import code_key, digest, unpack
+from ticketsmith.sources import code_key, unpack
 from ticketsmith.specs import read_stored
 from ticketsmith.stores import open_store
 from ticketsmith.tries import enter
 
 from . import handoff
-from .cards import card
 from .context import Context
 from .delivery import data_root
 from .events import tell
 from .execute import execute
-from .planner import prepare
-from .reads import Reads, sample
-from .room import refuse_what_does_not_fit
 from .spent import Spent, TimedStore
-from .tasks import Task
 from .walk import walk
-from .workers import single_thread, workers
 
 
 def run(options: argparse.Namespace) -> None:
     """Run the command that the options name. Raises TicketSmithError."""
     if options.command in ("card", "check"):
-        _about_a_task(options)
+        from .about import about
+
+        about(options)
         return
     run_id, _, _ = options.spec.partition("/")
     spent = Spent(store := TimedStore(open_store(options.store)))
@@ -65,37 +63,6 @@ def run(options: argparse.Namespace) -> None:
                 _steps(context, spent, options)
     if options.command in ("step", "report"):
         tell(spent.event())
-
-
-def _about_a_task(options: argparse.Namespace) -> None:
-    """The card of a task, or a check of every part of it, from an archive of its code."""
-    code = options.archive.read_bytes()
-    with TemporaryDirectory(prefix="ticketsmith-") as folder:
-        unpack(code, digest(code), Path(folder, "code"))
-        task = Task(str(Path(folder, "code")), options.module)
-        if options.command == "check":
-            _check(task, digest(code), Path(folder, "store"), options)
-            return
-        reads = Reads(Path(options.data_root))
-        made = card(task, options.name, options.data_root, engine=engine.digest(), code=digest(code))
-        examples = task.examples(options.data_root)
-        sample(task, examples)
-        named = [Path(file).absolute() for file in examples.splits.files]
-        files = [str(file) for file in named if Path(folder) not in file.parents]
-        unnamed, folders = reads.unnamed(named, Path(folder)), reads.listed(files, Path(folder))
-        told = {"files": files, "folders": folders, "unnamed": unnamed}
-        tell({"event": "card", "card": made.model_dump(mode="json"), **told})
-
-
-def _check(task: Task, code: str, store: Path, options: argparse.Namespace) -> None:
-    from .check.examine import examine  # and back-ends, which no step needs before a benchmark
-    from .check.trial import Trial
-
-    trial = Trial(
-        task=task, name=options.name, data_root=options.data_root, code=code, asked=json.loads(options.asked),
-        workers=options.workers, folder=store,
-    )  # fmt: skip
-    tell({"event": "check", "examination": examine(trial).model_dump(mode="json")})
 
 
 @contextmanager
@@ -138,6 +105,8 @@ def _kinds(options: argparse.Namespace) -> set[str]:
 
 
 def _report(ledger: Ledger, spec: Experiment, outputs: Path | None) -> None:
+    from ticketsmith.report import write
+
     for suffix, document in write(ledger, spec, cards.read(ledger)).documents.items():
         if outputs:
             handoff.put(outputs, f"report.{suffix}", document)
@@ -149,31 +118,26 @@ def _pack(context: Context, options: argparse.Namespace) -> None:
     kinds = ("gate", "benchmark")
     gate, measured = chain(context.spec, cohort=options.cohort, level=options.level, arm="ticket", kinds=kinds)
     assert isinstance(gate, Gate) and isinstance(measured, Benchmark)
-    pack(measured, gate, context, options.to, options.onnx, int8=options.precision == "int8")
+    package = pack(measured, gate, context, options.to, options.onnx, int8=options.precision == "int8")
+    tell({"event": "packed", "package": package})
 
 
 def _steps(context: Context, spent: Spent, options: argparse.Namespace) -> None:
-    spec, ledger = context.spec, context.ledger
-    reads = _kinds(options) != {Gate.kind}
-    if reads:
-        # Wrong data or a trainer that does not fit end the run now, before any work; the workers share what is loaded.
-        _ = context.examples
-        refuse_what_does_not_fit(context, options.workers)
-    _begin(ledger, spec, options)
-    single_thread()  # the probe is to see what a training will
-    if reads:
-        prepare(context, options.level if options.command == "step" else None)
-    # A process that was forked cannot use a GPU, and one process keeps it busy.
-    with workers(1 if spec.training.device == "cuda" else options.workers) as pool:
-        loaders = max(0, cores() // (options.workers if pool else 1) - 1)  # cores that no training has
-        context = replace(context, workers=pool, loaders=loaders)
+    if _kinds(options) == {Gate.kind}:
+        _begin(context.ledger, context.spec, options)
+        spent.begin()
+        _chain(context, options)
+        return
+    from .readiness import checked, ready
+
+    checked(context, options.workers)
+    _begin(context.ledger, context.spec, options)
+    with ready(context, options.workers, options.level if options.command == "step" else None) as context:
         spent.begin()
         if options.command == "all":
             walk(context, tell, until=options.until)
         elif options.command == "stability":
-            for step in stability(spec, [int(update) for update in options.after.split(",")]):
-                execute(step, context)
-                tell({"event": "done", "step": step.key, "connectivity": json.loads(ledger.read(step, CONNECTIVITY))})
+            _stability(context, [int(update) for update in options.after.split(",")])
         else:
             _chain(context, options)
 
@@ -190,6 +154,13 @@ def _begin(ledger: Ledger, spec: Experiment, options: argparse.Namespace) -> Non
         agree(ledger, allow=options.other_versions)
     if Gate.kind in kinds:
         enter(ledger, spec)
+
+
+def _stability(context: Context, after: list[int]) -> None:
+    for step in stability(context.spec, after):
+        execute(step, context)
+        connectivity = json.loads(context.ledger.read(step, CONNECTIVITY))
+        tell({"event": "done", "step": step.key, "connectivity": connectivity})
 
 
 def _chain(context: Context, options: argparse.Namespace) -> None:

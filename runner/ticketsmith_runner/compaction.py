@@ -88,20 +88,20 @@ def layers(network: nn.Module, masks: Mapping[str, Tensor]) -> list[Layer]:
     """
     if type(network) is not nn.Sequential:
         raise NotApplicable(f"the network is a {type(network).__name__}, not an nn.Sequential")
-    found: list[Layer] = []
+    linears: list[Layer] = []
     for position, (name, module) in enumerate(network.named_children()):
         # Subclasses and parametrised modules may compute something else.
         if type(module) is nn.Linear:
-            found.append(layer(module, masks.get(f"{name}.weight")))
-        elif type(module) is nn.ReLU and found:
-            found[-1] = replace(found[-1], relu=True)
-        elif type(module) is nn.GELU and found and module.approximate == "none":
-            found[-1] = replace(found[-1], gelu=True)
+            linears.append(layer(module, masks.get(f"{name}.weight")))
+        elif type(module) is nn.ReLU and linears:
+            linears[-1] = replace(linears[-1], relu=True)
+        elif type(module) is nn.GELU and linears and module.approximate == "none":
+            linears[-1] = replace(linears[-1], gelu=True)
         elif type(module) is not nn.Flatten or position or (module.start_dim, module.end_dim) != (1, -1):
             raise NotApplicable(f"module {name!r} ({module}) does not fit a chain of Flatten, Linear, ReLU")
-    if not found:
+    if not linears:
         raise NotApplicable("the network has no Linear")
-    return found
+    return linears
 
 
 def layer(module: nn.Linear | nn.Conv2d, mask: Tensor | None) -> Layer:

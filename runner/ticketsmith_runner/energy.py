@@ -33,7 +33,7 @@ class Counter:
 def meter(folder: Path = COUNTERS) -> Callable[[], float] | None:
     """A reading of all packages together, in joules; None where there is none, or it may not be read."""
     try:
-        counters = [Counter(each) for each in sorted(folder.glob(PACKAGES)) if each.name.count(":") == 1]
+        counters = [Counter(package) for package in sorted(folder.glob(PACKAGES)) if package.name.count(":") == 1]
     except (OSError, ValueError):
         return None
     return (lambda: sum(counter() for counter in counters)) if counters else None

@@ -54,10 +54,10 @@ class Evaluation:
         numbers = held_out(split)
         role = torch.full((len(numbers),), TEST, dtype=torch.uint8)
         role[: len(split.validation)] = VALIDATION
-        found = {"example": torch.from_numpy(numbers.astype(np.int32)), "role": role}
+        record = {"example": torch.from_numpy(numbers.astype(np.int32)), "role": role}
         if self.examples.groups is not None:
-            found["group"] = torch.from_numpy(self.examples.groups[numbers].astype(np.int32))
-        return found | self.columns(model, numbers, recorded=True)
+            record["group"] = torch.from_numpy(self.examples.groups[numbers].astype(np.int32))
+        return record | self.columns(model, numbers, recorded=True)
 
     def parts(self, numbers: Numbers) -> Iterator[Numbers]:
         """As many examples at a time as an answer is asked for."""
@@ -81,14 +81,14 @@ class Evaluation:
             again()
             with task.told("score"):
                 score = loss if task.score is task.loss else task.score(model, batch)
-            found = {"loss": self.column("loss", loss, len(numbers), scalar=score is not loss), "score": score}
+            values = {"loss": self.column("loss", loss, len(numbers), scalar=score is not loss), "score": score}
             again()
             if recorded and task.record is not None:
                 with task.told("record"):
                     columns = task.record(model, batch)
-                found |= self._own(columns)
+                values |= self._own(columns)
         return {
-            name: self.column(name, value, len(numbers)).cpu().to(_kind(name, value)) for name, value in found.items()
+            name: self.column(name, value, len(numbers)).cpu().to(_kind(name, value)) for name, value in values.items()
         }
 
     def _own(self, columns: Any) -> Mapping[str, Tensor]:
@@ -129,8 +129,8 @@ def moved(batch: Batch, device: torch.device) -> Batch:
 
 def mean(values: Tensor) -> float | None:
     """In double precision; None if it is not finite."""
-    found = float(values.double().mean())
-    return found if math.isfinite(found) else None
+    average = float(values.double().mean())
+    return average if math.isfinite(average) else None
 
 
 def of_test(records: Records, name: str) -> Tensor:

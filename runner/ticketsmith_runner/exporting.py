@@ -123,7 +123,7 @@ def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "to
                 verbose=False,
                 external_data=False,
                 optimize=False,  # which comes after the weights
-                input_names=[f"inputs{place or ''}" for place in range(len(given))],
+                input_names=names(len(given)),
                 dynamic_shapes=(tuple({0: torch.export.Dim.DYNAMIC} for _ in given),) if dynamic else None,
             )
     except ImportError as missing:
@@ -135,6 +135,11 @@ def _export(network: nn.Module, inputs: Inputs, size: int, dynamic: bool) -> "to
     if dynamic and not _any_size(program.exported_program):
         raise NotApplicable("what it computes depends on the batch size")
     return program
+
+
+def names(count: int) -> list[str]:
+    """Names of a model's inputs, in the order of the network's."""
+    return [f"inputs{place or ''}" for place in range(count)]
 
 
 def _any_size(program: "torch.export.ExportedProgram | None") -> bool:

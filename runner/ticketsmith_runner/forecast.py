@@ -48,15 +48,15 @@ def spread(examples: Sequence[Numbers], deltas: Sequence[Floats]) -> Spread:
     return Spread(between=between, within=within, examples=n, per_example=len(cells) / n)
 
 
-def components(found: Errors, per_example: float) -> Spread:
+def components(errors: Errors, per_example: float) -> Spread:
     """The same from the variances of a score of the whole, whose examples have no differences of their own."""
-    between = max(0.0, found.items - found.cells) * per_example / (per_example - 1) if per_example > 1 else 0.0
-    within = per_example * (found.items - between)
-    return Spread(between=between * found.n, within=within * found.n, examples=found.n, per_example=per_example)
+    between = max(0.0, errors.items - errors.cells) * per_example / (per_example - 1) if per_example > 1 else 0.0
+    within = per_example * (errors.items - between)
+    return Spread(between=between * errors.n, within=within * errors.n, examples=errors.n, per_example=per_example)
 
 
 def needed(
-    found: Difference,
+    change: Difference,
     spread: Spread,
     replicates: int,
     margin: float,
@@ -72,14 +72,14 @@ def needed(
     trial at a power of 80 %: Julious, Statistics in Medicine 23 (2004), https://doi.org/10.1002/sim.1783, with t
     quantiles.
     """
-    if found.se_replicates is None or found.se is None or (found.carriers or CARRIERS) < CARRIERS:
+    if change.se_replicates is None or change.se is None or (change.carriers or CARRIERS) < CARRIERS:
         return None
-    distance, units = abs(metric.harm(found.mean) - margin), spread.examples
-    skew = sqrt(units / found.carriers) if found.carriers else 0.0
-    together = found.se / (max(found.se_replicates, spread.error(1)) or 1.0)  # 1, or more where both errors count
+    distance, units = abs(metric.harm(change.mean) - margin), spread.examples
+    skew = sqrt(units / change.carriers) if change.carriers else 0.0
+    together = change.se / (max(change.se_replicates, spread.error(1)) or 1.0)  # 1, or more where both errors count
     for n in range(replicates + 1, ENOUGH + 1):
-        se = together * max(found.se_replicates * sqrt(replicates / n), spread.error(n / replicates))
-        freedom = n - 1 if found.groups is None else min(n, found.groups) - 1
+        se = together * max(change.se_replicates * sqrt(replicates / n), spread.error(n / replicates))
+        freedom = n - 1 if change.groups is None else min(n, change.groups) - 1
         quantile = stretched(t_quantile(confidence, freedom), skew, units)
         reach = max(float(quantile) * se, least)
         if n % whole == 0 and distance > reach + float(t_quantile(POWER, freedom)) * se:

@@ -48,8 +48,8 @@ class Processes:
             process.imported()
             process.say(work)
             process.hear()  # it has built
-            for each in self.alive:
-                each.imported()
+            for peer in self.alive:
+                peer.imported()
             process.say(None)
             yield process.hear()
             self.alive.popleft().end()
@@ -100,12 +100,12 @@ class _Process:
     def hear(self) -> Any:
         """Listen for what it says next. Raises TicketSmithError."""
         try:
-            said = self._pipe.recv()
+            word = self._pipe.recv()
         except (EOFError, OSError):
             raise _gone() from None
-        if isinstance(said, TicketSmithError):
-            raise said
-        return said
+        if isinstance(word, TicketSmithError):
+            raise word
+        return word
 
     def end(self) -> None:
         self._pipe.close()

@@ -10,7 +10,7 @@ from ticketsmith.lottery.metric import Metric
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Gate, Step
 
-from .news import news
+from .news import news, verdict
 
 PROGRESS = "ARGO_PROGRESS_FILE"  # set by Argo in every pod
 
@@ -24,8 +24,10 @@ def progress(steps: Sequence[Step], step: Step, done: int, of: int) -> None:
 def write(folder: Path, spec: Experiment, ledger: Ledger, metric: Metric, steps: Sequence[Step]) -> None:
     """Write a chain's result, and what follows it: a file for each word of `news` and of `chains.follows`."""
     told = {name: value for step in steps for name, value in news(step, ledger, metric).items()}
-    status = told["status"] if isinstance(steps[-1], Gate) else None
-    for name, value in {**told, **follows(spec, steps[-1], status)}.items():
+    last = steps[-1]
+    judgement = verdict(last, ledger) if isinstance(last, Gate) else None
+    after = follows(spec, last, judgement.status, judgement.broken) if judgement else follows(spec, last, None)
+    for name, value in {**told, **after}.items():
         put(folder, name, str(value).encode())
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ticketsmith.errors import Conflict, TicketSmithError, UsageError
-from ticketsmith.task import Metric
+from ticketsmith.task import Metric, Scaling
 
 NEEDED = ("METRIC", "DEFAULTS", "data", "model", "loss")
 CALLED = ("data", "model", "loss", "collate", "score", "record", "baseline", "sample", "inputs", "prunable")
@@ -47,7 +47,24 @@ def imported(folder: str, module: str) -> ModuleType:
             f"METRIC of task {module} is a {type(code.METRIC).__name__}",
             "take ACCURACY, NATS or BITS of ticketsmith.task, or a Metric(name=…, margin=…)",
         )
+    _refuse_undeclared(module, code)
     return code
+
+
+def _refuse_undeclared(module: str, code: ModuleType) -> None:
+    """Raises UsageError for a `SCALING` or `CLASSES` that no package could carry."""
+    if not isinstance(given := getattr(code, "SCALING", Scaling()), Scaling):
+        raise UsageError(
+            f"SCALING of task {module} is a {type(given).__name__}",
+            "take Scaling(peak=255, mean=0.5, std=0.25) of ticketsmith.task",
+        )
+    names = getattr(code, "CLASSES", ["one"])
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) and name for name in names):
+        raise UsageError(f"CLASSES of task {module} is no list of names", 'for example CLASSES = ["daisy", "rose"]')
+    if len({*names}) < len(names) or not names:
+        raise UsageError(
+            f"CLASSES of task {module} is empty, or has a name twice", "give each output a name of its own"
+        )
 
 
 FOLDERS: list[str] = []

@@ -65,7 +65,7 @@ def searched(
         if len(left) == len(sizes) or enough(left):
             break
     for name in sorted(left, key=lambda name: -sizes[name]):
-        if enough(fewer := [each for each in left if each != name]):
+        if enough(fewer := [layer_name for layer_name in left if layer_name != name]):
             left = fewer
     return tuple(name for name in sizes if name in left)
 
@@ -89,39 +89,39 @@ class _Trial:
         others = [r for cohort in cohorts(step) for r in context.replicates(cohort.dense) if r != subject.replicate]
         chosen = [subject.replicate, *others][:REPLICATES]
         known, dense = [], []
-        for each in members(subject, step, context, chosen):
-            numbers = each.split.validation[: max(1, EXAMPLES // len(chosen))]
-            score, loss = self._reached(plain(each, each.subject.masked, numbers))
-            of_dense, _ = self._reached(plain(each, each.subject.dense, numbers))
+        for replicate in members(subject, step, context, chosen):
+            numbers = replicate.split.validation[: max(1, EXAMPLES // len(chosen))]
+            score, loss = self._reached(plain(replicate, replicate.subject.masked, numbers))
+            of_dense, _ = self._reached(plain(replicate, replicate.subject.dense, numbers))
             if math.isfinite(score + loss + of_dense):
-                known.append(_Known(each, numbers, score, loss))
+                known.append(_Known(replicate, numbers, score, loss))
                 dense.append(of_dense)
         if not known:
             raise NotApplicable("no replicate has a score on its validation split")
-        self._known = sorted(known, key=lambda each: chosen.index(each.member.measure.replicate))
+        self._known = sorted(known, key=lambda replicate: chosen.index(replicate.member.measure.replicate))
         self._margin = rule.against(fmean(dense))
         self._loss_margin = math.inf if rule.loss_margin is None else rule.loss_margin
 
     def alone(self, name: str) -> float:
         """Loss that a layer adds to the first of the replicates, the only one in int8; infinite for no number."""
         first = self._known[0]
-        others = [each.name for each in layers(first.member.subject.network) if each.name != name]
+        others = [layer.name for layer in layers(first.member.subject.network) if layer.name != name]
         added = self._in_int8(first, others)[1] - first.loss
         return added if math.isfinite(added) else math.inf
 
     def enough(self, left: Collection[str]) -> bool:
         """Tell whether tickets with these layers left in fp32 cost no more than a part of the margins."""
-        found = [(self._in_int8(each, left), each) for each in self._known]
-        harm = fmean(self._metric.harm(score - each.score) for (score, _), each in found)
-        added = fmean(loss - each.loss for (_, loss), each in found)
+        pairs = [(self._in_int8(replicate, left), replicate) for replicate in self._known]
+        harm = fmean(self._metric.harm(score - replicate.score) for (score, _), replicate in pairs)
+        added = fmean(loss - replicate.loss for (_, loss), replicate in pairs)
         return harm <= PART * self._margin and added <= PART * self._loss_margin
 
-    def _in_int8(self, each: _Known, left: Collection[str]) -> tuple[float, float]:
-        own = each.member.subject
+    def _in_int8(self, candidate: _Known, left: Collection[str]) -> tuple[float, float]:
+        own = candidate.member.subject
         tried = own.with_scheme(replace(own.scheme, left=tuple(left)))
-        return self._reached(records(replace(each.member, subject=tried), self._backend, each.numbers, CHUNK))
+        return self._reached(records(replace(candidate.member, subject=tried), self._backend, candidate.numbers, CHUNK))
 
-    def _reached(self, found: Records) -> tuple[float, float]:
+    def _reached(self, records: Records) -> tuple[float, float]:
         """Score and loss, NaN for what is not finite."""
-        score = score_of(found, self._metric)
-        return math.nan if score is None else score, float(of_test(found, "loss").double().mean())
+        score = score_of(records, self._metric)
+        return math.nan if score is None else score, float(of_test(records, "loss").double().mean())

@@ -16,8 +16,8 @@ def news(step: Step, ledger: Ledger, metric: Metric) -> dict[str, Any]:
         shown = metric.shown(sum(scores) / len(scores)) if scores else "none"
         return {"score": shown, "metric": metric.name}
     if isinstance(step, Gate):
-        found = verdict(step, ledger)
-        return {"status": found.status, "sparsity": found.sparsity}
+        judgement = verdict(step, ledger)
+        return {"status": judgement.status, "sparsity": judgement.sparsity}
     return {}
 
 

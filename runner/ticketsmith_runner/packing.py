@@ -25,12 +25,15 @@ from ticketsmith_runtime.vocabulary import Vocabulary
 from ticketsmith_runtime.vocabulary import outputs as logits
 
 from . import lowering
+from .alone import Alone, alone
 from .applicable import NotApplicable
+from .arms import arm
 from .backends.admission import Unequal, compare
 from .backends.onnx_model import model
 from .context import Context
+from .declared import ends
 from .inputs import Inputs, call, outputs, rows, tensors
-from .quantized import fixed
+from .quantized import fixed, ticket_in_int8
 from .replicate import subject_of
 from .subject import Subject
 from .tasks import Task
@@ -40,28 +43,47 @@ PROBES = 4  # samples
 ACCELERATE = "ticketsmith_runtime.torch.accelerate"
 
 
-def pack(step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | None = None, int8: bool = False) -> None:
+def pack(
+    step: Benchmark, gate: Gate, context: Context, to: Path, onnx: Path | None = None, int8: bool = False
+) -> dict[str, Any]:
     """Write the replicate that `step` measured to `to`, a file that is not there yet. Raises TicketSmithError.
 
-    `onnx`: a file for the compacted network, for other runtimes; they multiply its zeros.
+    Returns what the package says of where it comes from. `onnx`: a file for the compacted network, for other runtimes;
+    they multiply its zeros.
     """
     speed = Speed.model_validate_json(context.ledger.read(step, "speed.json"))
     subject = subject_of(step, context, speed.replicate)
     if int8:
         subject = as_judged(subject, speed, context)
-    found = _quantized(subject) if int8 else _found(subject)
+    network = _quantized(subject) if int8 else _found(subject)
+    scales, names = ends(network, context.task)
     ticket = Ticket(
-        graph=found,
-        vocabulary=worded(found, context.task),
+        graph=network,
+        vocabulary=worded(network, context.task),
+        scaling=scales,
+        classes=names,
         measured=list(_in_int8(speed) if int8 else _chosen(speed)),
         machine=speed.machine.model_dump(mode="json"),
-        provenance=_provenance(step, gate, context, speed) | ({"int8": _said(speed)} if int8 else {}),
+        provenance=_provenance(step, gate, context, speed)
+        | {"alone": _alone(step, context, subject, speed, int8).document()}
+        | ({"int8": _said(speed)} if int8 else {}),
     )
     with _writing(to, "-o"):
         write(to, ticket)
     if onnx:
         with _writing(onnx, "--onnx"), onnx.open("xb") as file:
             file.write(model(subject.compacted))
+    return ticket.provenance
+
+
+def _alone(step: Benchmark, context: Context, subject: Subject, speed: Speed, int8: bool) -> Alone:
+    """The verdict on the network that is packed."""
+    dense, trained = (arm([training], context.ledger).only(subject.replicate) for training in (step.dense, step.ticket))
+    try:
+        ticket = ticket_in_int8(subject, trained, speed.headline.batch_size, step, context) if int8 else trained
+    except NotApplicable as reason:
+        raise UsageError(f"the ticket in int8 cannot be judged: {reason}", "leave --precision out") from None
+    return alone(dense, ticket, context.spec, context.metric)
 
 
 def _chosen(speed: Speed) -> Iterator[Measured]:
@@ -77,19 +99,16 @@ def _in_int8(speed: Speed) -> Iterator[Measured]:
 
 def _said(speed: Speed) -> dict[str, Any]:
     """The verdict on the ticket in int8, which is another network than the ticket."""
-    verdict = next((each for each in speed.quantized if each.ticket), None)
+    verdict = next((judgement for judgement in speed.quantized if judgement.ticket), None)
     if verdict is None:
-        print(f"nobody has judged the ticket in int8: {speed.unjudged or 'it was not measured'}", file=sys.stderr)
-        return {"status": None}
-    if verdict.status != "PASS":
-        print(f"in int8 the gate says {verdict.status}: {verdict.reason}", file=sys.stderr)
-    found = {"status": verdict.status, "reason": verdict.reason, "score": verdict.score.mean}
-    return found | ({"left in fp32": verdict.left} if verdict.left else {})
+        return {"status": None, "reason": f"nobody has judged it: {speed.unjudged or 'it was not measured'}"}
+    summary = {"status": verdict.status, "reason": verdict.reason, "score": verdict.score.mean}
+    return summary | ({"left in fp32": verdict.left} if verdict.left else {})
 
 
 def as_judged(subject: Subject, speed: Speed, context: Context) -> Subject:
     """The subject whose ticket in int8 is the one that was timed and judged, with the same layers left in fp32."""
-    left = [name for each in speed.quantized if each.ticket for name in each.left]
+    left = [name for judgement in speed.quantized if judgement.ticket for name in judgement.left]
     try:
         if context.spec.benchmark.ranges == "static":
             return fixed(subject, left, context.validation(subject.replicate))
@@ -105,8 +124,8 @@ def _quantized(subject: Subject) -> Network:
         if precision(subject.in_int8) != "float32":
             return subject.in_int8
         reason = "it has no Linear and no convolution of weights that are known"
-    except NotApplicable as found:
-        reason = str(found)
+    except NotApplicable as error:
+        reason = str(error)
     raise UsageError(f"the ticket cannot be packed in int8: {reason}", "leave --precision out")
 
 
@@ -123,12 +142,12 @@ def _found(subject: Subject) -> Graph | Network:
         return lowering.weights(subject.masked, subject.masks)
 
 
-def worded(found: Graph | Network, task: Task) -> Vocabulary | Tokenizer | None:
+def worded(graph: Graph | Network, task: Task) -> Vocabulary | Tokenizer | None:
     """The task's vocabulary, but for weights alone, which answer nothing. Raises UsageError if it does not fit."""
-    if (words := vocabulary(task)) is None or (isinstance(found, Network) and not found.traced):
+    if (words := vocabulary(task)) is None or (isinstance(graph, Network) and not graph.traced):
         return None
     try:
-        words.matches(logits(found))
+        words.matches(logits(graph))
     except ValueError as error:
         raise UsageError(f"VOCABULARY of task {task.module}: {error}", FIX) from None
     return words
@@ -148,14 +167,14 @@ def checked_network(lowered: Network, network: nn.Module, inputs: Inputs) -> Net
     few = rows(inputs, slice(PROBES))
     with torch.inference_mode():
         expected = outputs(call(network, few))
-    found = operators.evaluate(lowered, [each.numpy() for each in tensors(few)])
-    _equal([torch.from_numpy(each) for each in found], expected)
+    answers = operators.evaluate(lowered, [leaf.numpy() for leaf in tensors(few)])
+    _equal([torch.from_numpy(leaf) for leaf in answers], expected)
     return lowered
 
 
-def _equal(found: Any, expected: Any) -> None:
+def _equal(value: Any, expected: Any) -> None:
     try:
-        compare(found, expected)
+        compare(value, expected)
     except Unequal as reason:
         raise NotApplicable(f"traced, it computes something else: {reason}") from None
 
@@ -185,6 +204,7 @@ def _provenance(step: Benchmark, gate: Gate, context: Context, speed: Speed) -> 
         "verdict": {
             "status": verdict.status,
             "reason": verdict.reason,
+            "replicates": len(verdict.replicates),
             "score": verdict.score.mean,
             "dense_score": verdict.dense_score.mean,
         },

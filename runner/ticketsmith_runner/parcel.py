@@ -102,7 +102,7 @@ def parcel(subject: Subject, make: Callable[[], nn.Module], batch_sizes: Collect
         make=make,
         replicate=subject.replicate,
         tensors=pack(
-            {f"{part}/{name}": each.clone() for part, values in parts.items() for name, each in values.items()}
+            {f"{part}/{name}": tensor.clone() for part, values in parts.items() for name, tensor in values.items()}
         ),
         trees={name: tree for name, (tree, _) in trees.items()},
         models=models,
@@ -116,8 +116,8 @@ def parcel(subject: Subject, make: Callable[[], nn.Module], batch_sizes: Collect
 def _models(subject: Subject, batch_sizes: Collection[int]) -> tuple[Any, list[bool]]:
     """The export of the dense network; where there is none, the process finds that out for itself."""
     try:
-        found = subject.models
-        return found.whole or {size: found.at(size) for size in batch_sizes}, list(found.flat)
+        models = subject.models
+        return models.whole or {size: models.at(size) for size in batch_sizes}, list(models.flat)
     except NotApplicable:
         return None, []
 

@@ -54,6 +54,12 @@ def settled(context: Context) -> dict[int | str, str]:
     return {int(at) if at.isdigit() else at: choice["trainer"] for at, choice in choices}
 
 
+def trainer_at(context: Context, at: int | str) -> str:
+    """The trainer of a level, or of a rung; past the target, where rounds may follow a plan, that of the target."""
+    choices = settled(context)
+    return choices[at] if at in choices else choices[rounds(context.spec.pruning)]
+
+
 def prepare(context: Context, level: int | None) -> None:
     """Settle the choices and import what one level (None: every level) needs, before workers are forked.
 
@@ -61,8 +67,9 @@ def prepare(context: Context, level: int | None) -> None:
     """
     if context.spec.training.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("training.device: cuda, and no GPU is here", "run it where one is, or with cpu")
+    own = None if level is None else trainer_at(context, level)
     for at, name in settled(context).items():
-        if level in (None, at) or isinstance(at, str):
+        if own in (None, name) or isinstance(at, str):
             trainer(name)
     if context.spec.sources.weights and level in (None, 0):
         context.start(0)  # what does not fit ends the run now; the workers share what is loaded
@@ -88,11 +95,11 @@ def plan(context: Context) -> dict[int, Choice]:
 
 def climb(context: Context) -> dict[str, Choice]:
     """The same rule for the rungs of the ladder, which are dense. Raises UsageError for one that cannot be made."""
-    found = {}
+    choices = {}
     for name in rungs(context.spec):
         subject = Subject.of(context, name)
-        found[name] = choose(context.spec.training, context.network(rung=name), subject, density=1.0)
-    return found
+        choices[name] = choose(context.spec.training, context.network(rung=name), subject, density=1.0)
+    return choices
 
 
 @dataclass(frozen=True)
@@ -135,11 +142,11 @@ def vetted(choices: Mapping[At, Choice], probe: Callable[[str], float]) -> dict[
 
 def _veto(name: str, probe: Callable[[str], float]) -> str | None:
     try:
-        found = probe(name)
+        distance = probe(name)
     except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
         # Mostly torch's word for what a network does that a trainer cannot.
         return f"{name} fails on this machine: {next(iter(str(error).splitlines()), type(error).__name__)}"
-    return None if found <= TOLERANCE else f"{name} differs from it by {found:.0e} on this machine"
+    return None if distance <= TOLERANCE else f"{name} differs from it by {distance:.0e} on this machine"
 
 
 def difference(name: str, context: Context) -> float:

@@ -11,13 +11,14 @@ import numpy as np
 from torch import nn
 
 from ticketsmith.errors import Diverged, UsageError
+from ticketsmith.lottery.choices import TICKET_IN_INT8
 from ticketsmith.lottery.results import Quantized, Speed
 from ticketsmith.lottery.steps import Benchmark, Prune, Train
 from ticketsmith_runtime.int8.quantization import Scheme, ranges
 
 from .applicable import NotApplicable
 from .arms import Arm, arm
-from .backends import Backend
+from .backends import Backend, every
 from .context import Context
 from .evaluate import Evaluation, Records, of_test, score_of
 from .inputs import CHUNK, Inputs, chunks, tensors
@@ -46,7 +47,7 @@ class Cohort:
 def cohorts(step: Benchmark) -> list[Cohort]:
     """All that the gate has seen, the step's own the last."""
     before = zip(step.earlier, step.earlier_tickets, step.earlier_masks, strict=True)
-    return [*(Cohort(*each) for each in before), Cohort(step.dense, step.ticket, step.mask)]
+    return [*(Cohort(*steps) for steps in before), Cohort(step.dense, step.ticket, step.mask)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,19 +61,19 @@ class Member:
 
 def judged(speed: Speed, backends: Mapping[str, Backend], subject: Subject, step: Benchmark, context: Context) -> Speed:
     """The same with verdicts on int8: the ticket, then dense, the fastest first; after a PASS, none on slower ones."""
-    said: list[Quantized] = []
+    verdicts: list[Quantized] = []
     reasons: list[str] = []
     for ticket in (True, False):
         named = {name for name in backends if backends[name].KIND.ticket is ticket}
         try:
             for name in waiting(speed, named):
-                said.append(_judged(name, backends[name], subject, speed.headline.batch_size, step, context))
-                if said[-1].status == "PASS":
+                verdicts.append(_judged(name, backends[name], subject, speed.headline.batch_size, step, context))
+                if verdicts[-1].status == "PASS":
                     break
         except (NotApplicable, Diverged, UsageError) as error:
             reason = error.__cause__ if isinstance(error.__cause__, NotApplicable) else error
             reasons.append(f"{'the ticket' if ticket else 'dense'}: {reason}")
-    return speed.model_copy(update={"quantized": said, "unjudged": "; ".join(reasons) or None})
+    return speed.model_copy(update={"quantized": verdicts, "unjudged": "; ".join(reasons) or None})
 
 
 def waiting(speed: Speed, names: Collection[str]) -> Iterator[str]:
@@ -87,17 +88,17 @@ def waiting(speed: Speed, names: Collection[str]) -> Iterator[str]:
 def _judged(name: str, backend: Backend, subject: Subject, size: int, step: Benchmark, context: Context) -> Quantized:
     """One back-end's verdict. Raises NotApplicable."""
     ticket = backend.KIND.ticket
-    trained = arm([each.ticket if ticket else each.dense for each in cohorts(step)], context.ledger)
-    dense = arm([each.dense for each in cohorts(step)], context.ledger)
-    found = list(_records(backend, subject, size, step, context))
-    scores = [score_of(each, context.metric) for each in found]
+    trained = arm([cohort.ticket if ticket else cohort.dense for cohort in cohorts(step)], context.ledger)
+    dense = arm([cohort.dense for cohort in cohorts(step)], context.ledger)
+    answers = list(_records(backend, subject, size, step, context))
+    scores = [score_of(records, context.metric) for records in answers]
     metrics = trained.metrics.model_copy(update={"test_score": scores})
-    columns = {column: _replaced(trained, column, found) for column in trained.columns}
+    columns = {column: _replaced(trained, column, answers) for column in trained.columns}
     what = "the ticket" if ticket else "dense"
     case = seen(
         dense, Arm(name=f"{what} in int8 by {name}", metrics=metrics, columns=columns), context.spec, context.metric
     )
-    status, reason, _ = ruling(case)
+    status, reason = ruling(case)
     return Quantized(
         backend=name,
         ticket=ticket,
@@ -115,23 +116,34 @@ def _records(backend: Backend, subject: Subject, size: int, step: Benchmark, con
 
     Of both splits: what a task draws goes by an example's place among all of them, and is to be what dense was given.
     """
-    for each in members(subject, step, context):
-        yield each.measure.records(_in_int8(each, backend, size), each.split)
+    for replicate in members(subject, step, context):
+        yield replicate.measure.records(_in_int8(replicate, backend, size), replicate.split)
 
 
-def records(each: Member, backend: Backend, numbers: Numbers, size: int) -> Records:
+def records(member: Member, backend: Backend, numbers: Numbers, size: int) -> Records:
     """Records of some examples, as those of a test split. Raises NotApplicable."""
-    return plain(each, _in_int8(each, backend, size), numbers)
+    return plain(member, _in_int8(member, backend, size), numbers)
 
 
-def _in_int8(each: Member, backend: Backend, size: int) -> nn.Module:
-    own = each.subject
+def _in_int8(member: Member, backend: Backend, size: int) -> nn.Module:
+    own = member.subject
     return standing_in(own.masked if backend.KIND.ticket else own.dense, backend.build(own), own.inputs, size)
 
 
-def plain(each: Member, model: nn.Module, numbers: Numbers) -> Records:
+def ticket_in_int8(subject: Subject, trained: Arm, size: int, step: Benchmark, context: Context) -> Arm:
+    """The ticket of one replicate with what it answers in int8 in the place of its records. Raises NotApplicable."""
+    backend = every()[TICKET_IN_INT8]
+    answers = [
+        replicate.measure.records(_in_int8(replicate, backend, size), replicate.split)
+        for replicate in members(subject, step, context, [subject.replicate])
+    ]
+    columns = {column: _replaced(trained, column, answers) for column in trained.columns}
+    return replace(trained, columns=columns)
+
+
+def plain(member: Member, model: nn.Module, numbers: Numbers) -> Records:
     """The same of a network that answers for itself."""
-    return each.measure.records(model, replace(each.split, validation=numbers[:0], test=numbers))
+    return member.measure.records(model, replace(member.split, validation=numbers[:0], test=numbers))
 
 
 def members(
@@ -149,12 +161,12 @@ def members(
 
 def fixed(subject: Subject, left: Collection[str], validation: Inputs) -> Subject:
     """The same with the ranges of some examples, and these layers in fp32. Raises NotApplicable."""
-    batches = [[each.numpy() for each in tensors(part)] for part in chunks(validation, WATCHED)]
+    batches = [[tensor.numpy() for tensor in tensors(part)] for part in chunks(validation, WATCHED)]
     return subject.with_scheme(Scheme(left=tuple(left), ranges=ranges(subject.network, batches)))
 
 
 def _networks(cohort: Cohort, r: int, number: int, context: Context) -> Networks:
-    dense, ticket = (network(weights(each, context, r), context) for each in (cohort.dense, cohort.ticket))
+    dense, ticket = (network(weights(training, context, r), context) for training in (cohort.dense, cohort.ticket))
     masks = member(context.tensors(cohort.mask, "mask.safetensors"), r)
     return Networks(replicate=number, dense=dense, masked=ticket, masks=masks)
 
@@ -176,10 +188,10 @@ def _own(networks: Networks, like: Subject, measure: Evaluation, split: Split, c
     return fixed(own, left, asked(networks.dense, partial(measure.columns, numbers=validation, recorded=True)))
 
 
-def _replaced(trained: Arm, column: str, found: Sequence[Records]) -> np.ndarray:
+def _replaced(trained: Arm, column: str, answers: Sequence[Records]) -> np.ndarray:
     """A column of records, with other values on the test split."""
     values = trained.columns[column].copy()
-    for row, role, records in zip(values, trained.columns["role"], found, strict=True):
+    for row, role, records in zip(values, trained.columns["role"], answers, strict=True):
         if column in records:
             row[role == TEST] = of_test(records, column).numpy()
     return values

@@ -31,5 +31,5 @@ def together(chances: Sequence[float | None]) -> float | None:
     >>> together([0.5, 0.5]), together([0.5, None])
     (0.25, None)
     """
-    known = [each for each in chances if each is not None]
+    known = [probability for probability in chances if probability is not None]
     return prod(known) if len(known) == len(chances) else None

@@ -3,7 +3,12 @@
 P: parameters of the network.  R: replicates of a cohort.  All are lower bounds, so that nothing that fits is refused.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from ticketsmith.allowance import memory
 from ticketsmith.errors import TicketSmithError, UsageError
@@ -49,8 +54,21 @@ def _stretch(context: Context) -> int:
 def parameters(context: Context) -> int:
     """P, counted on a network that takes no memory, where it can be made so."""
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             network = context.network()
     except TicketSmithError:
         network = context.network()
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draws nothing: `normal_` of a tensor without memory first imports a compiler, for more than a second."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        return args[0] if func is Tensor.normal_ else func(*args, **(kwargs or {}))

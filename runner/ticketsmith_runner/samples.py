@@ -40,24 +40,24 @@ def answered(context: Context, number: int, dense: Records, ticket: Records) -> 
     """Test examples with what both networks predict, those on which they differ first; None without predictions."""
     if not {"prediction", "label"} <= dense.keys():
         return None
-    example, said, says, truth = (
+    example, dense_answer, ticket_answer, truth = (
         of_test(records, column).long()
         for records, column in ((dense, "example"), (dense, "prediction"), (ticket, "prediction"), (dense, "label"))
     )
     order = torch.argsort(example)
-    differs = (said != says)[order]
+    differs = (dense_answer != ticket_answer)[order]
     shown = [*order[differs][:DISAGREEMENTS].tolist(), *order[~differs].tolist()][:SHOWN]
     pictures = _pictures(context, example[shown].numpy())
     return Samples(
         replicate=number,
-        agreement=float((said == says).double().mean()),
+        agreement=float((dense_answer == ticket_answer).double().mean()),
         samples=[
             Sample(
                 example=int(example[i]),
                 given=picture,
                 truth=str(int(truth[i])),
-                dense=str(int(said[i])),
-                candidate=str(int(says[i])),
+                dense=str(int(dense_answer[i])),
+                candidate=str(int(ticket_answer[i])),
             )
             for i, picture in zip(shown, pictures, strict=True)
         ],

@@ -42,6 +42,14 @@ class TimedStore:
         with self._timed():
             return iter(list(self.store.list(prefix)))
 
+    def written(self, key: str) -> float | None:
+        with self._timed():
+            return self.store.written(key)
+
+    def replace(self, key: str, data: bytes) -> bool:
+        with self._timed():
+            return self.store.replace(key, data)
+
     @contextmanager
     def _timed(self) -> Iterator[None]:
         began = time.monotonic()

@@ -42,20 +42,20 @@ def standing_in(network: nn.Module, forward: Forward, inputs: Inputs, size: int)
 
 def asked(network: nn.Module, ask: Callable[[nn.Module], object]) -> Inputs:
     """All that `ask` calls a network with. Raises NotApplicable where it does not, or in one form and another."""
-    model, found = deepcopy(network), list[Any]()
+    model, calls = deepcopy(network), list[Any]()
 
     def note(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         given = given_to(args, kwargs)
-        if not any(_equal(given, known) for known in found):  # loss, score and record ask the same
-            found.append(given)
+        if not any(_equal(given, known) for known in calls):  # loss, score and record ask the same
+            calls.append(given)
 
     model.register_forward_pre_hook(note, with_kwargs=True)
     ask(model)
-    if not found:
+    if not calls:
         raise NotApplicable("the task does not call the network as a whole")
-    if not all(alike(given, found[0]) for given in found):
+    if not all(alike(given, calls[0]) for given in calls):
         raise NotApplicable("the task calls the network now with one kind of arguments, now with another")
-    return joined(found)
+    return joined(calls)
 
 
 def _equal(given: Inputs, known: Inputs) -> bool:

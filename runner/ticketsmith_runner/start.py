@@ -63,9 +63,9 @@ def laid(network: nn.Module, given: Tensors) -> Start:
     Under a weight that is shared stands what the file has for the first of its names that it knows.
     """
     own, names = state(network), aliases(network)
-    found = {prefix: fitting(own, names, given, prefix) for prefix in prefixes(given)}
-    prefix = max(found, key=lambda prefix: sum(own[name].dim() > 0 for name in found[prefix]))
-    fits = found[prefix]
+    matches = {prefix: fitting(own, names, given, prefix) for prefix in prefixes(given)}
+    prefix = max(matches, key=lambda prefix: sum(own[name].dim() > 0 for name in matches[prefix]))
+    fits = matches[prefix]
     values = {name: given[place].to(own[name].dtype, copy=True).contiguous() for name, place in fits.items()}
     if not any(value.dim() for value in values.values()):
         raise ValueError(f"has no tensor that fits the network: it holds {_few([*given])}, the network {_few([*own])}")

@@ -73,21 +73,21 @@ def summary(values: Sequence[float]) -> Summary:
     return Summary(mean=mean, se=sqrt(squared), low=mean - half, high=mean + half, n=n)
 
 
-def share(found: Errors) -> Summary:
+def share(errors: Errors) -> Summary:
     """Mean of scores of 0 or 1, such as an accuracy, with a 95 % interval over training seeds and test examples."""
-    if found.replicates is None:
-        return Summary(mean=found.mean, se=None, low=None, high=None, n=1)
-    low, high = wilson(found.mean, found.variances, found.R, found.n, INTERVAL)
-    return Summary(mean=found.mean, se=float(two_way(*found.variances)), low=float(low), high=float(high), n=found.R)
+    if errors.replicates is None:
+        return Summary(mean=errors.mean, se=None, low=None, high=None, n=1)
+    low, high = wilson(errors.mean, errors.variances, errors.R, errors.n, INTERVAL)
+    return Summary(mean=errors.mean, se=float(two_way(*errors.variances)), low=float(low), high=float(high), n=errors.R)
 
 
-def amount(found: Errors) -> Summary:
+def amount(errors: Errors) -> Summary:
     """Mean of scores that may be any number, with a 95 % t interval over training seeds and test examples."""
-    if found.replicates is None:
-        return Summary(mean=found.mean, se=None, low=None, high=None, n=1)
-    se = float(two_way(*found.variances))
-    half = float(t_quantile((1 + INTERVAL) / 2, degrees(found.variances, found.R, found.n))) * se
-    return Summary(mean=found.mean, se=se, low=found.mean - half, high=found.mean + half, n=found.R)
+    if errors.replicates is None:
+        return Summary(mean=errors.mean, se=None, low=None, high=None, n=1)
+    se = float(two_way(*errors.variances))
+    half = float(t_quantile((1 + INTERVAL) / 2, degrees(errors.variances, errors.R, errors.n))) * se
+    return Summary(mean=errors.mean, se=se, low=errors.mean - half, high=errors.mean + half, n=errors.R)
 
 
 def difference(examples: Sequence[Numbers], deltas: Sequence[Floats], confidence: float) -> Difference:
@@ -141,7 +141,7 @@ def grouped(
 
 
 def bounded(
-    found: Errors,
+    difference: Errors,
     confidence: float,
     least: float = 0.0,
     *,
@@ -153,26 +153,26 @@ def bounded(
 
     One replicate has none, for its spread over training seeds is unknown, unless it is about these networks `alone`.
     """
-    tails, harmful = kind != "share", metric.harm(found.skew)
+    tails, harmful = kind != "share", metric.harm(difference.skew)
     known: dict[str, Any] = {
-        "mean": found.mean,
-        "se_items": sqrt(found.items),
-        "examples": found.examples,
-        "groups": found.n if found.grouped else None,
-        "carriers": float(carriers(harmful, found.n)) if tails and harmful > 0 else None,
+        "mean": difference.mean,
+        "se_items": sqrt(difference.items),
+        "examples": difference.examples,
+        "groups": difference.n if difference.grouped else None,
+        "carriers": float(carriers(harmful, difference.n)) if tails and harmful > 0 else None,
         "kind": kind,
     }
-    if found.replicates is None and not (alone and found.n > 1):
+    if difference.replicates is None and not (alone and difference.n > 1):
         return Difference(**known, se_replicates=None, se=None, low=None, high=None)
-    se, quantile = float(two_way(*found.variances)), t_quantile(confidence, found.freedom)
-    skew = found.skew if tails else 0.0
-    below, above = (float(stretched(quantile, side * skew, found.n)) for side in (-1, 1))
+    se, quantile = float(two_way(*difference.variances)), t_quantile(confidence, difference.freedom)
+    skew = difference.skew if tails else 0.0
+    below, above = (float(stretched(quantile, side * skew, difference.n)) for side in (-1, 1))
     return Difference(
         **known,
-        se_replicates=None if found.replicates is None else sqrt(found.replicates),
+        se_replicates=None if difference.replicates is None else sqrt(difference.replicates),
         se=se,
-        low=found.mean - max(below * se, least),
-        high=found.mean + max(above * se, least),
+        low=difference.mean - max(below * se, least),
+        high=difference.mean + max(above * se, least),
     )
 
 

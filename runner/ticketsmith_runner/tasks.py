@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ticketsmith.errors import TicketSmithError, UsageError
-from ticketsmith.task import Metric
+from ticketsmith.task import Metric, Scaling
 
 from .examples import Examples
 from .importing import imported, line_of, remedy
@@ -66,6 +66,14 @@ class Task:
     @property
     def vocabulary(self) -> Sequence[str] | None:
         return getattr(self.code, "VOCABULARY", None)
+
+    @property
+    def scaling(self) -> Scaling | None:
+        return getattr(self.code, "SCALING", None)
+
+    @property
+    def classes(self) -> Sequence[str] | None:
+        return getattr(self.code, "CLASSES", None)
 
     def smaller(self, weights: int) -> object:
         """Options of a dense network with about so many prunable weights. Raises UsageError where the task has none."""

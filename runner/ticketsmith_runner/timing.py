@@ -52,7 +52,7 @@ def orders(count: int) -> list[list[int]]:
     The two squares of E. J. Williams, Austral. J. Sci. Res. A 2 (1949), 149-168, of which an even number needs but one.
     """
     row = [place // 2 if place % 2 == 0 else count - 1 - place // 2 for place in range(count)]
-    square = [[(each + shift) % count for each in row] for shift in range(count)]
+    square = [[(call + shift) % count for call in row] for shift in range(count)]
     both = square + [row[::-1] for row in square]
     return [both[place] for place in np.random.default_rng(0).permutation(len(both))]
 
@@ -72,9 +72,9 @@ def ratio(baseline: Sequence[Rounds], candidate: Sequence[Rounds]) -> tuple[floa
 
     pairs = zip(baseline, candidate, strict=True)
     logs = [[log2(np.median(b) / np.median(c)) for b, c in zip(*pair, strict=True)] for pair in pairs]
-    found = summary(logs[0] if len(logs) == 1 else [float(np.median(each)) for each in logs])
-    low, high = (found.mean if end is None else end for end in (found.low, found.high))
-    return exp2(found.mean), exp2(low), exp2(high)
+    interval = summary(logs[0] if len(logs) == 1 else [float(np.median(process)) for process in logs])
+    low, high = (interval.mean if end is None else end for end in (interval.low, interval.high))
+    return exp2(interval.mean), exp2(low), exp2(high)
 
 
 def percentiles(latencies: Sequence[Rounds]) -> tuple[float, float, float]:

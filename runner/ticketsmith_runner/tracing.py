@@ -35,12 +35,12 @@ def graph(network: nn.Module, masks: Mapping[str, Tensor], shape: Sequence[int])
     tracer = _Tracer(dict(network.named_modules()), owned, _plane(shape))
     for node in traced.graph.nodes:
         tracer.step(node)
-    found = Graph(tracer.shapes[0], tracer.nodes)
+    runtime_graph = Graph(tracer.shapes[0], tracer.nodes)
     try:
-        found.shapes()
+        runtime_graph.shapes()
     except ValueError as error:
         raise NotApplicable(str(error)) from None
-    return found
+    return runtime_graph
 
 
 def _plane(shape: Sequence[int]) -> Plane:
@@ -175,8 +175,8 @@ class _Tracer:
 
     def alone(self, node: fx.Node, value: _Value) -> bool:
         """Tell whether `node` alone reads a value, under whatever name. Flatten and the like give it another one."""
-        same = {each for each, known in self.values.items() if known.number == value.number}
-        return all(user is node or user in same for each in same for user in each.users)
+        same = {alias for alias, known in self.values.items() if known.number == value.number}
+        return all(user is node or user in same for alias in same for user in alias.users)
 
     def changed(self, value: _Value, conv: Conv) -> _Value:
         self.nodes[value.number - 1] = conv
@@ -199,7 +199,7 @@ class _Tracer:
         return self.pooled(node, "mean", plane.height, 1)
 
     def pooled(self, node: fx.Node, kind: Any, size: Any, stride: Any) -> _Value:
-        sizes, strides = ({each} if isinstance(each, int) else set(each) for each in (size, stride))
+        sizes, strides = ({extent} if isinstance(extent, int) else set(extent) for extent in (size, stride))
         if len(sizes) > 1 or len(strides) > 1:
             raise NotApplicable(f"module {node.target!r} pools rectangles")
         return self.put(Pool(kind, sizes.pop(), strides.pop(), self.read(node).number))
@@ -215,7 +215,7 @@ def _normalized(layer: Layer, module: nn.BatchNorm2d) -> Layer:
     assert module.running_mean is not None and module.running_var is not None
     ones = torch.ones_like(module.running_mean)
     gain, shift = (
-        each.detach().double() for each in ((module.weight, module.bias) if module.affine else (ones, 0 * ones))
+        tensor.detach().double() for tensor in ((module.weight, module.bias) if module.affine else (ones, 0 * ones))
     )
     scale_O = gain / (module.running_var.double() + module.eps).sqrt()
     bias_O = (torch.from_numpy(layer.bias_O).double() - module.running_mean.double()) * scale_O + shift

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from ticketsmith.lottery.chains import stops, undecided
+from ticketsmith.lottery.chains import goes_on, undecided
 from ticketsmith.lottery.imp import imp
+from ticketsmith.lottery.schedule import rounds
 from ticketsmith.lottery.steps import Benchmark, Gate, Prune, Report, Step, Train
 
 from .context import Context
@@ -22,9 +23,10 @@ def walk(context: Context, tell: Tell, *, until: int | None = None) -> None:
     """Run every step of the spec that is not done yet; with `until`, only the steps up to that level (0: dense).
 
     While the ticket is undecided at the target, and the spec allows, another cohort follows. With `stop_on_fail`, the
-    round in which the ticket fails is the last. Benchmark and report come at the end.
+    round in which the ticket fails is the last; with `until_fail`, rounds follow the target. Benchmark and report come
+    at the end.
     """
-    last: int | None = None
+    last = rounds(context.spec.pruning)
     cohorts = context.spec.cohorts if until == 0 else 1  # no gate judges dense alone: all that was asked for is trained
     done: set[str] = set()
     running: dict[Future[None], Step] = {}
@@ -44,10 +46,11 @@ def walk(context: Context, tell: Tell, *, until: int | None = None) -> None:
                     future.result()
                     done.add(step.key)
                     if isinstance(step, Gate):
-                        status = verdict(step, context.ledger).status
-                        cohorts += undecided(context.spec, step, status)
-                        if stops(context.spec, step, status):
-                            last = step.level
+                        judgement = verdict(step, context.ledger)
+                        cohorts += undecided(context.spec, step, judgement.status)
+                        if step.arm == "ticket":
+                            more = goes_on(context.spec, step, judgement.status, judgement.broken)
+                            last = max(last, step.level + 1) if more else step.level
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

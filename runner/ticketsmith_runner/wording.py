@@ -36,7 +36,7 @@ def _tokenizer(task: Task, name: str) -> Tokenizer:
             f"VOCABULARY of task {task.module} is {name!r}, which is no file that travels with it",
             'write the name into the line itself, as it is read before it is executed: VOCABULARY = "tokenizer.json"',
         )
-    found = Tokenizer(file.read_bytes())
-    if found.untried:
+    tokenizer = Tokenizer(file.read_bytes())
+    if tokenizer.untried:
         raise UsageError(f"VOCABULARY of task {task.module}: {LIBRARY} is not installed", INSTALL)
-    return found
+    return tokenizer

@@ -7,6 +7,7 @@ interrupted.
 """
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,11 +37,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.command == "generate":
             return _generated(options)
         model = load(options.package)
-        print("\n".join(_verified(model)) if options.command == "verify" else model.explain())
+        if options.command == "explain":
+            print(model.explain())
+        else:
+            print(_as_json(model) if options.json else "\n".join(_verified(model)))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BadPackage as error:
-        print(f"error: {options.package}: {error}\n  fix: pack it again with `ticketsmith pack`", file=sys.stderr)
+        print(
+            f"error: {options.package}: {error}\n  fix: pack it again, from its run, or bring the file anew",
+            file=sys.stderr,
+        )
         return DAMAGED
     except ModuleNotFoundError as error:
         if error.name != LIBRARY:
@@ -60,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("verify", "explain", "generate"):
         commands.add_parser(name).add_argument("package", type=Path, help="folder or zip")
+    commands.choices["verify"].add_argument("--json", action="store_true", help="say it to a program")
     generate = commands.choices["generate"]
     generate.add_argument("prompt", help="text, or numbers of tokens where the package has no vocabulary")
     generate.add_argument("--temperature", type=float, default=0.0)
@@ -78,8 +86,8 @@ def _generated(options: argparse.Namespace) -> int:
             raise ValueError("this package holds no network of tokens")
         words = model.ticket.vocabulary
         prompt = words.encode(options.prompt) if words else _numbers(options.prompt)
-        found = _timed(model.stream(prompt, options.max_new_tokens, **draw), times)
-        for text in words.pieces(found, prompt) if words else (f"{token} " for token in found):
+        tokens = _timed(model.stream(prompt, options.max_new_tokens, **draw), times)
+        for text in words.pieces(tokens, prompt) if words else (f"{token} " for token in tokens):
             print(_shown(text), end="", flush=True)
     except BadPackage:
         raise
@@ -106,13 +114,21 @@ def _timed(tokens: Iterable[int], times: list[float]) -> Iterator[int]:
 
 def _shown(text: str) -> str:
     """Text for a terminal, which takes other control characters for commands."""
-    return "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )
 
 
 def _speed(times: Sequence[float]) -> str:
     first, more = 1000 * (times[1] - times[0]), len(times) - 2
-    each = f", then {1000 * (times[-1] - times[1]) / more:.2f} ms each" if more else ""
-    return f"{more + 1} tokens: the first after {first:.1f} ms{each}"
+    rest = f", then {1000 * (times[-1] - times[1]) / more:.2f} ms each" if more else ""
+    return f"{more + 1} tokens: the first after {first:.1f} ms{rest}"
+
+
+def _as_json(model: Model | NetworkModel) -> str:
+    facts = {"network": _described(model), "sealed": model.ticket.sealed, "differences": verify(model)}
+    return json.dumps({"schema": "ticketsmith.verify/1", **facts}, indent=2)
 
 
 def _verified(model: Model | NetworkModel) -> list[str]:

@@ -76,14 +76,14 @@ class Question:
     @property
     def moving(self) -> list[tuple[int, Operand, Along]]:
         """Operands that have the sequence."""
-        return [(n, each, each.along) for n, each in enumerate(self.reads) if each.along]
+        return [(n, operand, operand.along) for n, operand in enumerate(self.reads) if operand.along]
 
     def alone(self, read: int = 0) -> tuple[Shape, Along]:
         """The one operand that has the sequence. Raises Unsuited if there are others."""
-        found = self.moving
-        if [n for n, _, _ in found] != [read]:
+        operands = self.moving
+        if [n for n, _, _ in operands] != [read]:
             refuse("its weights or indices depend on tokens")
-        return found[0][1].shape, found[0][2]
+        return operands[0][1].shape, operands[0][2]
 
     def untouched(self, axes: Sequence[int]) -> tuple[Shape, Along]:
         """The operand at 0, none of whose axes of positions is among `axes`."""

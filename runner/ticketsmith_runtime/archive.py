@@ -64,7 +64,7 @@ class Zip:
         """The archive. Raises BadPackage for whatever is wrong with it, then and later."""
         try:
             with _regular(self.path) as opened, zipfile.ZipFile(opened) as archive:
-                if any(each.compress_type not in READ for each in archive.infolist()):
+                if any(entry.compress_type not in READ for entry in archive.infolist()):
                     bad(self.path.name, "is compressed in a way that is not read")
                 yield archive
         except OSError as error:
@@ -87,8 +87,8 @@ def _regular(path: Path) -> BinaryIO:
     return file
 
 
-def _check(name: str, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
+def _check(name: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
         bad(name, "is not a regular file")
 
 

@@ -14,6 +14,7 @@ from . import ordered_code, tape_code
 from .llvm import Code, Machine
 from .network import Constant
 from .numerics import Numbers
+from .ordered_code import BENDS
 
 KINDS = {"p": ctypes.c_void_p, "n": ctypes.c_int64, "f": ctypes.c_float}
 
@@ -25,7 +26,7 @@ class Between:
         self._code = Code([*ordered_code.code(), *tape_code.code()], machine)
         self.address = self._code.address
         self.normed = self._function("normed", "ppnnppffn")
-        self.bent = self._function("bent", "ppn")
+        self.bends = {operator: self._function(name, "ppn") for operator, name in BENDS.items()}
         self._attended = self._function("attended", "ppppnnnnnnfp")
 
     def _function(self, name: str, kinds: str) -> Callable[..., None]:
@@ -36,7 +37,7 @@ class Between:
         heads, (queries, f), (keys, d) = math.prod(q.shape[:-2]), q.shape[-2:], v.shape[-2:]
         q, y, work = np.ascontiguousarray(q), np.empty((*q.shape[:-1], d), np.float32), np.empty(f + keys, np.float32)
         room = k.strides[-3] // k.strides[-2] if q.ndim > 2 else keys
-        places = (each.ctypes.data for each in (q, k, v, y))
+        places = (array.ctypes.data for array in (q, k, v, y))
         self._attended(*places, heads, queries, keys, room, f, d, scale, work.ctypes.data)
         return y
 
@@ -46,12 +47,12 @@ class Norm:
 
     def __init__(self, between: Between, gains: Sequence[Constant], axes: int, eps: float, centred: bool) -> None:
         self._between, self.axes, self.eps, self.centred = between, axes, eps, centred
-        self._gains = [np.ascontiguousarray(each.array, np.float32).ravel() for each in gains]
+        self._gains = [np.ascontiguousarray(gain.array, np.float32).ravel() for gain in gains]
 
     @property
     def bytes(self) -> tuple[int, int]:
         """Bytes of code of its own, and of gains."""
-        return 0, sum(each.nbytes for each in self._gains)
+        return 0, sum(gain.nbytes for gain in self._gains)
 
     def __call__(self, x: Numbers) -> Numbers:
         """The outputs, float32."""
@@ -69,15 +70,15 @@ class Norm:
 
 
 class Bent:
-    """`gelu_tanh` of each number."""
+    """An operator of BENDS, number by number."""
 
     bytes = (0, 0)
 
-    def __init__(self, between: Between) -> None:
-        self._between = between
+    def __init__(self, between: Between, operator: str) -> None:
+        self._run = between.bends[operator]
 
     def __call__(self, x: Numbers) -> Numbers:
         """The outputs, float32, in memory as the inputs are."""
         y = np.array(x, np.float32)  # compact, whatever x is: an expanded one has its numbers in memory once
-        self._between.bent(y.ctypes.data, y.ctypes.data, y.size)
+        self._run(y.ctypes.data, y.ctypes.data, y.size)
         return y

@@ -27,7 +27,7 @@ class _Libraries:
             self._calls += 1
             if self._calls > 1:
                 return
-            self._threads, self._before = threads, [each.get_num_threads() for each in _found()]
+            self._threads, self._before = threads, [library.get_num_threads() for library in _found()]
             for library in _found():
                 library.set_num_threads(threads)
 

@@ -80,14 +80,14 @@ def _read(nodes: Sequence[Node], shapes: Sequence[Plane]) -> list[Kept]:
     kept = [np.zeros(shape.channels, bool) for shape in shapes]
     kept[0][:] = kept[-1][:] = True
     while True:
-        before = [each.copy() for each in kept]
+        before = [channels.copy() for channels in kept]
         for n, node in reversed(list(enumerate(nodes))):
             if not kept[n + 1].any():
                 kept[n + 1][0] = True
             if isinstance(node, Conv):
                 kept[node.reads] |= _channels(node.layer, shapes[node.reads], kept[n + 1])
             tied = (node.adds,) if isinstance(node, Conv) else (node.reads,)
-            for other in (each for each in tied if each is not None):
+            for other in (value for value in tied if value is not None):
                 kept[other] |= kept[n + 1]
                 kept[n + 1] |= kept[other]
         if all(np.array_equal(*pair) for pair in zip(before, kept, strict=True)):

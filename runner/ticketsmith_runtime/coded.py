@@ -16,6 +16,7 @@ from .int8.rows import Rows
 from .kernels._isa import widest
 from .llvm import Machine
 from .network import Constant, Network, Node
+from .ordered_code import BENDS
 from .shares import Pool
 
 Layer = layers.Rows | places.Places | Rows | Norm | Bent
@@ -38,7 +39,7 @@ class Coded:
             "linear8": self._rows8,
             "layer_norm": self._norm,
             "rms_norm": self._norm,
-            "gelu_tanh": lambda *_: Bent(self.between) if self.between else None,
+            **dict.fromkeys(BENDS, lambda node, *_: Bent(self.between, node.operator) if self.between else None),
         }
 
     def layer(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
@@ -70,7 +71,7 @@ class Coded:
         return Rows(weights_of(constants), self._loop8, after, self._pool, **node.attributes)
 
     def _norm(self, node: Node, constants: Sequence[Constant], after: str) -> Layer | None:
-        if self.between is None or any(each.array.dtype != np.float32 for each in constants):
+        if self.between is None or any(constant.array.dtype != np.float32 for constant in constants):
             return None
         return Norm(self.between, constants, centred=node.operator == "layer_norm", **node.attributes)
 

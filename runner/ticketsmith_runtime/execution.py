@@ -38,6 +38,7 @@ class Execution:
 
     def __init__(self, network: Network, machine: Machine, threads: int = 1) -> None:
         """`threads` share the units, or the rows, of large Linears."""
+        self.threads = threads
         self.network = network = folded(network)
         self._coded = Coded(machine, Pool(threads))
         self._parts = {part.nodes.start: part for part in self._coded.parts(network)}
@@ -67,13 +68,13 @@ class Execution:
     def bytes(self) -> tuple[int, int]:
         """Bytes of generated code, as estimated, and of the weights that it reads."""
         sizes = [
-            each.bytes for each in [*self._steps.values(), *self._parts.values()] if isinstance(each, Layer | Part)
+            step.bytes for step in [*self._steps.values(), *self._parts.values()] if isinstance(step, Layer | Part)
         ]
         return sum(code for code, _ in sizes), sum(data for _, data in sizes)
 
     def _run(self, given: Sequence[Numbers]) -> list[Numbers]:
         network, batch = self.network, len(given[0])
-        values: list[Any] = [*given, *(each.array for each in network.constants), *[None] * len(network.nodes)]
+        values: list[Any] = [*given, *(constant.array for constant in network.constants), *[None] * len(network.nodes)]
         known = self.fixed(batch)
         for n, node in enumerate(network.nodes):
             place = network.first + n
@@ -108,7 +109,7 @@ class Execution:
         return None
 
     def _computed(self, n: int, node: Node, values: Sequence[Any], batch: int) -> Numbers:
-        read = [values[each] for each in node.reads]
+        read = [values[place] for place in node.reads]
         step = self._steps[n]
         try:
             return computed(node, read, batch) if step is None else step(read[0])
@@ -140,7 +141,7 @@ class Execution:
 
     def _step(self, n: int, node: Node) -> "Step | None":
         constants = [self.network.constant(read) for read in node.reads[1:]]
-        known = [each for each in constants if each is not None]
+        known = [constant for constant in constants if constant is not None]
         if len(known) < len(constants):
             return None
         after = self.network.nodes[self._bent[n]].operator if n in self._bent else ""
@@ -154,7 +155,7 @@ def passed(x: Numbers) -> Numbers:
 
 def fixed(network: Network, batch: int) -> dict[int, Numbers]:
     """Values of nodes that read constants alone, for so many samples, by number."""
-    known: dict[int, Any] = {len(network.inputs) + n: each.array for n, each in enumerate(network.constants)}
+    known: dict[int, Any] = {len(network.inputs) + n: constant.array for n, constant in enumerate(network.constants)}
     for n, node in enumerate(network.nodes):
         if all(read in known for read in node.reads):
             known[network.first + n] = computed(node, [known[read] for read in node.reads], batch)
@@ -164,10 +165,10 @@ def fixed(network: Network, batch: int) -> dict[int, Numbers]:
 def _bent(network: Network) -> dict[int, int]:
     """Nodes with weights whose only reader is a function that their code can do as well, and that one."""
     readers = Counter(read for node in network.nodes for read in {*node.reads}) + Counter(network.outputs)
-    found = {}
+    pairs = {}
     for n, node in enumerate(network.nodes):
         before = node.reads[0] - network.first if node.reads else -1
         alone = before >= 0 and readers[node.reads[0]] == 1
         if alone and network.nodes[before].operator in AFTER.get(node.operator, ()):
-            found[before] = n
-    return found
+            pairs[before] = n
+    return pairs

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .graph import Conv
-from .seal import UNSEALED
+from .provenance import said
 
 if TYPE_CHECKING:
     from .model import Model
@@ -23,9 +23,7 @@ def explain(model: "Model") -> str:
         for n, (code, data) in enumerate(model.sizes(backend)):
             size = f"about {code / 1024:,.0f} KiB of code, {data / 1024:,.0f} KiB of weights"
             lines.append(f"{backend}, layer {n}: {size}")
-    if not model.ticket.sealed:
-        lines.append(UNSEALED)
-    return "\n".join(lines)
+    return "\n".join([*lines, *said(model.ticket)])
 
 
 def _layers(model: "Model") -> Iterator[str]:

@@ -30,7 +30,7 @@ def gelu(x: NDArray[Any]) -> NDArray[Any]:
         exact = np.vectorize(math.erf, otypes=[np.float64])(x * math.sqrt(0.5))
         return np.asarray(x * (0.5 + 0.5 * exact), np.float64)
     z = np.clip(x * np.float32(math.sqrt(0.5)), -EDGE, EDGE)
-    above, below = (np.polynomial.polynomial.polyval(z * z, np.array(each, np.float32)) for each in (ABOVE, BELOW))
+    above, below = (np.polynomial.polynomial.polyval(z * z, np.array(terms, np.float32)) for terms in (ABOVE, BELOW))
     return np.asarray(np.float32(0.5) * x * (1 + z * above / below), np.float32)
 
 

@@ -90,7 +90,7 @@ class Graph:
     def chain(cls, layers: Sequence[Layer]) -> "Graph":
         """Linear after Linear, over samples of one axis."""
         features = layers[0].weight_OI.shape[1]
-        nodes = [Conv(layer=each, kernel=(1, 1 if n else features), reads=n) for n, each in enumerate(layers)]
+        nodes = [Conv(layer=layer, kernel=(1, 1 if n else features), reads=n) for n, layer in enumerate(layers)]
         return cls(Plane(1, 1, features), nodes)
 
     def layers(self) -> list[Layer]:
@@ -99,19 +99,19 @@ class Graph:
 
     def shapes(self) -> list[Plane]:
         """Shapes of all values. Raises ValueError if nodes do not fit each other."""
-        found = [self.inputs]
+        shapes = [self.inputs]
         for n, node in enumerate(self.nodes):
             adds = node.adds if isinstance(node, Conv) else None
             if not 0 <= node.reads <= n or (adds is not None and not 0 <= adds <= n):
                 raise ValueError(f"node {n} reads a value that is not there yet")
-            shape = node.shape(found[node.reads])
-            if min(shape) < 1 or (adds is not None and found[adds] != shape):
+            shape = node.shape(shapes[node.reads])
+            if min(shape) < 1 or (adds is not None and shapes[adds] != shape):
                 raise ValueError(f"node {n} does not fit what it reads")
-            inputs = found[node.reads].channels * math.prod(node.kernel) if isinstance(node, Conv) else 0
+            inputs = shapes[node.reads].channels * math.prod(node.kernel) if isinstance(node, Conv) else 0
             if isinstance(node, Conv) and node.layer.weight_OI.shape[1] != inputs:
                 raise ValueError(f"node {n} has weights for other inputs")
-            found.append(shape)
-        return found
+            shapes.append(shape)
+        return shapes
 
 
 def evaluate(graph: Graph, x_BF: NDArray[np.floating]) -> NDArray[np.float64]:

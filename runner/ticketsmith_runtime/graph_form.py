@@ -42,11 +42,11 @@ def _described(node: Node) -> dict[str, Any]:
 
 def tensors(graph: Graph) -> dict[str, NDArray[Any]]:
     """Kept values, masks as bits and biases of the convolutions."""
-    found: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for n, layer in _layers(graph).items():
-        found |= masked(str(n), layer.weight_OI, layer.alive_OI)
-        found[f"{n}.bias"] = np.ascontiguousarray(layer.bias_O, np.float32)
-    return found
+        arrays |= masked(str(n), layer.weight_OI, layer.alive_OI)
+        arrays[f"{n}.bias"] = np.ascontiguousarray(layer.bias_O, np.float32)
+    return arrays
 
 
 def skeleton(manifest: Mapping[str, Any]) -> tuple[Graph, dict[str, tuple[int, type]]]:

@@ -26,15 +26,15 @@ def parsed(content: bytes, formats: Container[str]) -> dict[str, Any]:
 
 
 def entries_of(manifest: Mapping[str, Any], key: str, least: int = 1, most: int = MOST) -> list[Any]:
-    found = manifest.get(key)
-    if not isinstance(found, list) or not least <= len(found) <= most:
+    entries = manifest.get(key)
+    if not isinstance(entries, list) or not least <= len(entries) <= most:
         bad(MANIFEST, f"{key} is no list of {least} to {most}")
-    return found
+    return entries
 
 
 def mapping(manifest: Mapping[str, Any], key: str) -> dict[str, Any]:
-    found = manifest.get(key)
-    return found if isinstance(found, dict) else bad(MANIFEST, f"{key} is no object")
+    entry = manifest.get(key)
+    return entry if isinstance(entry, dict) else bad(MANIFEST, f"{key} is no object")
 
 
 def positive(number: Any) -> bool:
@@ -54,7 +54,7 @@ def whole(entry: Mapping[str, Any], key: str, least: int) -> int:
 
 
 def whole_numbers(entry: Mapping[str, Any], key: str, count: int, least: int) -> list[int]:
-    found = entry.get(key)
-    if not isinstance(found, list) or len(found) != count:
+    numbers = entry.get(key)
+    if not isinstance(numbers, list) or len(numbers) != count:
         bad(MANIFEST, f"{key} is no list of {count}")
-    return [whole({key: number}, key, least) for number in found]
+    return [whole({key: number}, key, least) for number in numbers]

@@ -24,23 +24,30 @@ from .network import Network
 from .network_model import NetworkModel
 from .package import Ticket, fastest, read
 from .program import Program
+from .raw import scaling_of
 from .shares import Floats, Run, Shared
 
 LARGE = 500_000
 """Bytes of generated code that a second-level cache holds with room for data, where nothing was measured."""
 
 
-def load(path: str | Path, threads: int = 1, machine: Machine | None = None) -> "Model | NetworkModel":
-    """The ticket in a package, folder or zip. Raises BadPackage; nothing is computed before every byte was checked."""
+def load(
+    path: str | Path, threads: int = 1, machine: Machine | None = None, *, raw: bool = False
+) -> "Model | NetworkModel":
+    """The ticket in a package, folder or zip. Raises BadPackage; nothing is computed before every byte was checked.
+
+    With `raw`, inputs are raw, and are scaled as in training. Raises ValueError if the package does not say how.
+    """
     ticket = read(Path(path))
-    return (NetworkModel if isinstance(ticket.graph, Network) else Model)(ticket, threads, machine)
+    return (NetworkModel if isinstance(ticket.graph, Network) else Model)(ticket, threads, machine, raw)
 
 
 class Model:
     """Callable by any number of threads at once, and after a fork. Code is made when a batch size first needs it."""
 
-    def __init__(self, ticket: Ticket, threads: int = 1, machine: Machine | None = None) -> None:
+    def __init__(self, ticket: Ticket, threads: int = 1, machine: Machine | None = None, raw: bool = False) -> None:
         assert isinstance(ticket.graph, Graph)
+        self.scaling = scaling_of(ticket, raw)
         self.ticket, self.machine, self._given = ticket, machine or Machine.host(), machine
         self.graph = compact(ticket.graph)
         self.isa = widest(self.machine)
@@ -52,7 +59,7 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or what a pickle brings to another process, is the ticket: code is made anew, for that machine."""
-        return type(self), (self.ticket, self._threads, self._given)
+        return type(self), (self.ticket, self._threads, self._given, self.scaling is not None)
 
     def __call__(self, inputs: ArrayLike) -> Floats:
         """(B, ...) -> (B, C), float32; a sample is flattened. Raises ValueError if its number of features is wrong.
@@ -62,6 +69,8 @@ class Model:
         x_BF = np.asarray(inputs, np.float32)
         if x_BF.ndim != 2:
             x_BF = x_BF.reshape(len(x_BF), math.prod(x_BF.shape[1:])) if x_BF.ndim > 1 else x_BF[None]
+        if self.scaling is not None:
+            x_BF = self.scaling(x_BF.reshape(-1, *self.graph.inputs)).reshape(x_BF.shape)
         answer = self._answers.get(len(x_BF))
         if answer is None:
             answer = self._answers[len(x_BF)] = self.run(self.backend(len(x_BF)))
@@ -71,6 +80,11 @@ class Model:
         """Name of the back-end that answers a batch of this size."""
         name = fastest(self.ticket.measured, batch) if self.ticket.measured else self._guess(batch)
         return name if name in self.choices or self._mixes(name) else "numpy"
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the outputs, where the package has them."""
+        return self.ticket.classes.names if self.ticket.classes else None
 
     @property
     def programs(self) -> list[str]:

@@ -146,18 +146,18 @@ def code(arranged: Arranged, names: dict[int, str], streams: dict[int, int], isa
 
 def _pitches(shapes: Sequence[Plane], edges: Sequence[int], body: Sequence[Node]) -> list[int]:
     """Enough for a border between lines; the same where a convolution goes from place to place, or adds."""
-    found = [shapes[n].width + edge for n, edge in enumerate(edges)]
+    pitches = [shapes[n].width + edge for n, edge in enumerate(edges)]
     while True:
-        before = list(found)
+        before = list(pitches)
         for n, node in enumerate(body):
             if not isinstance(node, Conv):
                 continue
             if node.stride > 1:
-                found[n + 1] = max(found[n + 1], shapes[n + 1].width + (node.kernel[1] - 1) // node.stride)
+                pitches[n + 1] = max(pitches[n + 1], shapes[n + 1].width + (node.kernel[1] - 1) // node.stride)
             for other in [*([node.reads] if node.stride == 1 else []), *([] if node.adds is None else [node.adds])]:
-                found[n + 1] = found[other] = max(found[n + 1], found[other])
-        if found == before:
-            return found
+                pitches[n + 1] = pitches[other] = max(pitches[n + 1], pitches[other])
+        if pitches == before:
+            return pitches
 
 
 def _phased(kernel: Plane, s: int, x: Flat) -> NDArray[np.int64]:

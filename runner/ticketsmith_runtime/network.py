@@ -59,13 +59,13 @@ class Node:
 
     def sized(self, batch: int) -> dict[str, Any]:
         """The attributes for so many samples."""
-        return {name: _sized(found, batch) for name, found in self.attributes.items()}
+        return {name: _sized(attribute, batch) for name, attribute in self.attributes.items()}
 
 
-def _sized(found: Any, batch: int) -> Any:
-    if isinstance(found, list):
-        return [_sized(each, batch) for each in found]
-    return int(found[:-1]) * batch if isinstance(found, str) and BATCH.fullmatch(found) else found
+def _sized(attribute: Any, batch: int) -> Any:
+    if isinstance(attribute, list):
+        return [_sized(size, batch) for size in attribute]
+    return int(attribute[:-1]) * batch if isinstance(attribute, str) and BATCH.fullmatch(attribute) else attribute
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,22 +95,22 @@ class Network:
 
         Nothing is computed for it, and no memory taken.
         """
-        found: list[Shape] = [(batch, *each.shape) for each in self.inputs]
-        found += [each.array.shape for each in self.constants]
+        shapes: list[Shape] = [(batch, *operand.shape) for operand in self.inputs]
+        shapes += [operand.array.shape for operand in self.constants]
         for n, node in enumerate(self.nodes):
             operator = OPERATORS[node.operator]
             least, most = operator.reads
-            if not least <= len(node.reads) <= most or not all(0 <= read < len(found) for read in node.reads):
+            if not least <= len(node.reads) <= most or not all(0 <= read < len(shapes) for read in node.reads):
                 raise ValueError(f"node {n} ({node.operator}) reads values that are not there")
             try:
-                found.append(operator.shape(*(found[read] for read in node.reads), **node.sized(batch)))
+                shapes.append(operator.shape(*(shapes[read] for read in node.reads), **node.sized(batch)))
             except (ValueError, IndexError) as error:
                 raise ValueError(f"node {n} ({node.operator}) does not fit what it reads: {error}") from None
-            if math.prod(found[-1]) > WIDEST * max(batch, 1):
+            if math.prod(shapes[-1]) > WIDEST * max(batch, 1):
                 raise ValueError(f"node {n} ({node.operator}) puts out more than {WIDEST:,} numbers")
-        if not all(0 <= output < len(found) for output in self.outputs):
+        if not all(0 <= output < len(shapes) for output in self.outputs):
             raise ValueError("it puts out values that are not there")
-        return found
+        return shapes
 
     def last_uses(self) -> dict[int, int]:
         """The node after which a value is not needed any more, by value; outputs are always needed."""
@@ -131,9 +131,9 @@ class Network:
 
     def counted(self) -> Iterator[tuple[int, int]]:
         """Weights under a mask, and those that it keeps, of each constant that has one."""
-        for each in self.constants:
-            if each.alive is not None:
-                yield each.array.size, each.kept
+        for constant in self.constants:
+            if constant.alive is not None:
+                yield constant.array.size, constant.kept
 
 
 def evaluate(network: Network, inputs: Sequence[Numbers], real: type = np.float64) -> list[Numbers]:
@@ -148,13 +148,13 @@ def by_sample(network: Network, given: list[Numbers], run: Callable[[list[Number
     """The outputs for a batch; for one sample after the other, if the network knows no more."""
     if not network.single or len(given[0]) == 1:
         return run(given)
-    parts = [run([each[n : n + 1] for each in given]) for n in range(len(given[0]))]
+    parts = [run([array[n : n + 1] for array in given]) for n in range(len(given[0]))]
     return [np.concatenate(leaves) for leaves in zip(*parts, strict=True)]
 
 
 def _evaluated(network: Network, given: Sequence[Numbers], real: type) -> list[Numbers]:
-    values: list[Any] = [_real(each, real) for each in given]
-    values += [_real(each.array, real) for each in network.constants]
+    values: list[Any] = [_real(operand, real) for operand in given]
+    values += [_real(operand.array, real) for operand in network.constants]
     last = network.last_uses()
     for n, node in enumerate(network.nodes):
         values.append(computed(node, [values[read] for read in node.reads], len(given[0]), real))
@@ -177,7 +177,7 @@ def checked(network: Network, inputs: Sequence[Numbers]) -> list[Numbers]:
     """Inputs in their types. Raises ValueError for others than the network's."""
     if len(inputs) != len(network.inputs):
         raise ValueError(f"the network takes {len(network.inputs)} inputs, not {len(inputs)}")
-    found: list[Numbers] = []
+    arrays: list[Numbers] = []
     for place, (given, wanted) in enumerate(zip(inputs, network.inputs, strict=True)):
         array = np.asarray(given)
         if wanted.type != "float" and array.dtype.kind == "f":
@@ -186,7 +186,7 @@ def checked(network: Network, inputs: Sequence[Numbers]) -> list[Numbers]:
             raise ValueError(
                 f"input {place} has shape {array.shape}, expected (samples, {', '.join(map(str, wanted.shape))})"
             )
-        found.append(array.astype(TYPES[wanted.type], copy=False).reshape(len(array), *wanted.shape))
-    if len({len(each) for each in found}) > 1:
+        arrays.append(array.astype(TYPES[wanted.type], copy=False).reshape(len(array), *wanted.shape))
+    if len({len(samples) for samples in arrays}) > 1:
         raise ValueError("inputs have different numbers of samples")
-    return found
+    return arrays

@@ -26,8 +26,8 @@ TYPES_OF_CONSTANTS: dict[str, type] = {**TYPES, "int8": np.int8}
 def described(network: Network) -> dict[str, Any]:
     """`inputs`, `constants`, `nodes`, `outputs` and `single`."""
     return {
-        "inputs": [{"shape": list(each.shape), "type": each.type} for each in network.inputs],
-        "constants": [_described(each) for each in network.constants],
+        "inputs": [{"shape": list(operand.shape), "type": operand.type} for operand in network.inputs],
+        "constants": [_described(operand) for operand in network.constants],
         "nodes": [{"operator": n.operator, "reads": list(n.reads), **n.attributes} for n in network.nodes],
         "outputs": list(network.outputs),
         "single": network.single,
@@ -45,13 +45,15 @@ def _type(array: NDArray[Any]) -> str:
 
 def tensors(network: Network) -> dict[str, NDArray[Any]]:
     """Numbers of each constant, or the kept ones and the mask as bits."""
-    found: dict[str, NDArray[Any]] = {}
-    for n, each in enumerate(network.constants):
-        if each.alive is None:
-            found[f"{n}{NUMBERS}"] = np.ascontiguousarray(each.array, TYPES_OF_CONSTANTS[_type(each.array)]).reshape(-1)
+    arrays: dict[str, NDArray[Any]] = {}
+    for n, constant in enumerate(network.constants):
+        if constant.alive is None:
+            arrays[f"{n}{NUMBERS}"] = np.ascontiguousarray(
+                constant.array, TYPES_OF_CONSTANTS[_type(constant.array)]
+            ).reshape(-1)
         else:
-            found |= masked(str(n), each.array, each.alive)
-    return found
+            arrays |= masked(str(n), constant.array, constant.alive)
+    return arrays
 
 
 def skeleton(manifest: Mapping[str, Any]) -> tuple[Network, dict[str, tuple[int, type]]]:
@@ -61,7 +63,7 @@ def skeleton(manifest: Mapping[str, Any]) -> tuple[Network, dict[str, tuple[int,
         inputs=[Input(*_input(entry)) for entry in entries_of(manifest, "inputs", 0, INPUTS)],
         constants=[_constant(entry) for entry in entries],
         nodes=[_node(entry) for entry in entries_of(manifest, "nodes", 0, MOST)],
-        outputs=[_place(each) for each in entries_of(manifest, "outputs", 0, INPUTS)],
+        outputs=[_place(output) for output in entries_of(manifest, "outputs", 0, INPUTS)],
         single=_flag(manifest.get("single")),
     )
     if network.traced is not bool(network.inputs) or (network.nodes and not network.traced):
@@ -84,12 +86,12 @@ def skeleton(manifest: Mapping[str, Any]) -> tuple[Network, dict[str, tuple[int,
 def filled(empty: Network, tensors: Mapping[str, NDArray[Any]]) -> Network:
     """The network with its constants. Raises BadPackage if a mask does not fit its values."""
     constants = []
-    for n, each in enumerate(empty.constants):
-        if each.alive is None:
-            constants.append(replace(each, array=tensors[f"{n}{NUMBERS}"].reshape(each.array.shape)))
+    for n, constant in enumerate(empty.constants):
+        if constant.alive is None:
+            constants.append(replace(constant, array=tensors[f"{n}{NUMBERS}"].reshape(constant.array.shape)))
         else:
-            array, alive = unmasked(str(n), each.array.shape, tensors)
-            constants.append(replace(each, array=array, alive=alive))
+            array, alive = unmasked(str(n), constant.array.shape, tensors)
+            constants.append(replace(constant, array=array, alive=alive))
     return replace(empty, constants=constants)
 
 
@@ -124,30 +126,30 @@ def _node(entry: Any) -> Node:
         if not kind(entry[attribute]):
             bad(MANIFEST, f"{attribute} of a node ({name}) is not what it can be")
     attributes = {attribute: entry[attribute] for attribute in kinds}
-    return Node(operator=name, reads=[_place(each) for each in entry["reads"]], attributes=attributes)
+    return Node(operator=name, reads=[_place(read) for read in entry["reads"]], attributes=attributes)
 
 
 def _object(entry: Any, names: set[str], what: str) -> None:
     fields(entry if isinstance(entry, dict) else {}, names, what)
 
 
-def _shape(found: Any) -> tuple[int, ...]:
-    if not isinstance(found, list) or len(found) > AXES or not all(type(n) is int and 0 <= n < LARGEST for n in found):
+def _shape(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or len(value) > AXES or not all(type(n) is int and 0 <= n < LARGEST for n in value):
         bad(MANIFEST, f"a shape is no list of at most {AXES} sizes")
-    if math.prod(found) > LARGEST:
+    if math.prod(value) > LARGEST:
         bad(MANIFEST, f"a shape has more than {LARGEST:,} numbers")
-    return tuple(found)
+    return tuple(value)
 
 
-def _named(found: Any, types: Mapping[str, type] = TYPES) -> str:
-    if not isinstance(found, str) or found not in types:
+def _named(value: Any, types: Mapping[str, type] = TYPES) -> str:
+    if not isinstance(value, str) or value not in types:
         bad(MANIFEST, f"a type is none of {', '.join(types)}")
-    return found
+    return value
 
 
-def _place(found: Any) -> int:
-    return found if type(found) is int else bad(MANIFEST, "a value is no whole number")
+def _place(value: Any) -> int:
+    return value if type(value) is int else bad(MANIFEST, "a value is no whole number")
 
 
-def _flag(found: Any) -> bool:
-    return found if type(found) is bool else bad(MANIFEST, "single is not true or false")
+def _flag(value: Any) -> bool:
+    return value if type(value) is bool else bad(MANIFEST, "single is not true or false")

@@ -24,7 +24,8 @@ from .making import MAKING
 from .network import Network, evaluate
 from .numerics import Numbers
 from .package import Ticket, fastest
-from .seal import UNSEALED
+from .provenance import said
+from .raw import scaling_of
 from .shares import Shared
 
 Answer = Callable[..., list[Numbers]]
@@ -35,8 +36,9 @@ SPARSE, NUMPY = "operators", "numpy"
 class NetworkModel:
     """Callable by any number of threads at once, and after a fork. Code is made at the first call."""
 
-    def __init__(self, ticket: Ticket, threads: int = 1, machine: Machine | None = None) -> None:
+    def __init__(self, ticket: Ticket, threads: int = 1, machine: Machine | None = None, raw: bool = False) -> None:
         assert isinstance(ticket.graph, Network)
+        self.scaling = scaling_of(ticket, raw)
         self.ticket, self.machine, self._given, self._threads = ticket, machine or Machine.host(), machine, threads
         self.network = ticket.graph
         self.isa = widest(self.machine)
@@ -47,7 +49,7 @@ class NetworkModel:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or what a pickle brings to another process, is the ticket: code is made anew, for that machine."""
-        return type(self), (self.ticket, self._threads, self._given)
+        return type(self), (self.ticket, self._threads, self._given, self.scaling is not None)
 
     def __call__(self, *inputs: Any) -> Any:
         """(B, ...) for each input -> (B, ...), or a tuple where the network puts out several.
@@ -56,13 +58,20 @@ class NetworkModel:
         """
         if not self.network.traced:
             raise ValueError(f"it has {ALONE}")
-        arrays = [np.asarray(each) for each in inputs]
+        arrays = [np.asarray(array) for array in inputs]
+        if self.scaling is not None and len(arrays) == 1:
+            arrays = [self.scaling(arrays[0])]
         batch = len(arrays[0]) if arrays and arrays[0].ndim else 1
         answer = self._answers.get(batch)
         if answer is None:
             answer = self._answers[batch] = self.run(self.backend(batch))
         outputs = answer(*arrays)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the outputs, where the package has them."""
+        return self.ticket.classes.names if self.ticket.classes else None
 
     @property
     def programs(self) -> list[str]:
@@ -165,16 +174,18 @@ class NetworkModel:
     def generate(self, prompt: Sequence[int], max_new_tokens: int | None = None, **draw: Any) -> list[int]: ...
     def generate(self, prompt: str | Sequence[int], max_new_tokens: int | None = None, **draw: Any) -> Any:
         """All of `stream`, which takes the same arguments."""
-        found: list[Any] = list(self.stream(prompt, max_new_tokens, **draw))
-        return "".join(found) if isinstance(prompt, str) else found
+        tokens: list[Any] = list(self.stream(prompt, max_new_tokens, **draw))
+        return "".join(tokens) if isinstance(prompt, str) else tokens
 
     def explain(self) -> str:
         """Say what the network is made of, and which back-end answers which batch."""
         pairs = list(self.network.counted())
         weights, kept = (sum(pair[side] for pair in pairs) for side in (0, 1))
-        sizes = ", ".join(f"{' x '.join(map(str, each.shape)) or 'one'} ({each.type})" for each in self.network.inputs)
+        sizes = ", ".join(
+            f"{' x '.join(map(str, array.shape)) or 'one'} ({array.type})" for array in self.network.inputs
+        )
         if not self.network.traced:
-            return f"{kept:,} of {weights:,} weights under masks; {ALONE}"
+            return "\n".join([f"{kept:,} of {weights:,} weights under masks; {ALONE}", *said(self.ticket)])
         lines = [
             f"{self.machine.cpu}: {self.isa.name if self.isa else 'no instruction set that code is written for'}",
             f"{len(self.network.nodes)} operators over {sizes}; {kept:,} of {weights:,} weights under masks, "
@@ -188,7 +199,7 @@ class NetworkModel:
             )
         if not self.ticket.measured:
             lines.append(f"any batch: {self.backend(1)}, since nothing was measured")
-        return "\n".join([*lines, *self._next(), *([] if self.ticket.sealed else [UNSEALED])])
+        return "\n".join([*lines, *self._next(), *said(self.ticket)])
 
     def _calls(self) -> list[str]:
         """Says what convolutions in int8 are one call with."""
@@ -204,12 +215,12 @@ class NetworkModel:
 
     def _next(self) -> list[str]:
         """Says how tokens are generated, where the network reads tokens alone."""
-        if [(each.type, len(each.shape)) for each in self.network.inputs] != [("int", 1)]:
+        if [(array.type, len(array.shape)) for array in self.network.inputs] != [("int", 1)]:
             return []
         try:
-            found = self.decoder
+            decoding = self.decoder
         except Unsuited as reason:
             return [f"it does not say what comes next: {reason}"]
-        if isinstance(found, Anew):
-            return [f"tokens are generated by whole windows: {found.reason}"]
-        return [f"tokens are generated with a cache of keys and values, {found.length} positions at most"]
+        if isinstance(decoding, Anew):
+            return [f"tokens are generated by whole windows: {decoding.reason}"]
+        return [f"tokens are generated with a cache of keys and values, {decoding.length} positions at most"]

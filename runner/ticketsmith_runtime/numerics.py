@@ -54,7 +54,14 @@ def by_rows(run: Callable[..., Numbers]) -> Callable[..., Numbers]:
 
 def sigmoid(x: Numbers) -> Numbers:
     """1 / (1 + exp(-x)), without overflow."""
+    if x.dtype == np.float32:
+        return ordered.sigmoid(x)
     return np.asarray(0.5 * np.tanh(0.5 * x) + 0.5)
+
+
+def silu(x: Numbers) -> Numbers:
+    """x times its sigmoid."""
+    return ordered.silu(x) if x.dtype == np.float32 else np.asarray(x * sigmoid(x))
 
 
 def softmax(x: Numbers, axis: int) -> Numbers:
@@ -109,7 +116,7 @@ def rms_norm(x: Numbers, *gains: Numbers, axes: int, eps: float) -> Numbers:
 
 def _in_order(x: Numbers, gains: Sequence[Numbers], axes: int, eps: float, centred: bool) -> Numbers:
     rows = x.reshape(-1, max(math.prod(x.shape[x.ndim - axes :]), 1))
-    given = [each.ravel() for each in gains]
+    given = [array.ravel() for array in gains]
     gain, shift = [*given, *(np.full(rows.shape[1], n, np.float32) for n in (1, 0)[len(given) :])][:2]
     return ordered.normed(rows, gain, shift, eps, centred).reshape(x.shape)
 
@@ -128,12 +135,12 @@ def group_norm(x: Numbers, *gains: Numbers, groups: int, eps: float) -> Numbers:
     flat = x.reshape(len(x), groups, -1)
     centred = flat - flat.mean(-1, keepdims=True)
     normed = (centred / np.sqrt(np.square(centred).mean(-1, keepdims=True) + eps)).reshape(x.shape)
-    return _scaled(normed, [each.reshape(-1, *(1,) * (x.ndim - 2)) for each in gains])
+    return _scaled(normed, [gain.reshape(-1, *(1,) * (x.ndim - 2)) for gain in gains])
 
 
 def _scaled(x: Numbers, gains: Sequence[Numbers]) -> Numbers:
-    for each, change in zip(gains, (np.multiply, np.add), strict=False):
-        x = change(x, each)
+    for gain, change in zip(gains, (np.multiply, np.add), strict=False):
+        x = change(x, gain)
     return x
 
 
@@ -145,7 +152,7 @@ def attention(q: Numbers, k: Numbers, v: Numbers, *mask: Numbers, causal: bool, 
     """
     if q.ndim < 4 or not q.shape[:-3] == k.shape[:-3] == v.shape[:-3] or 0 in q.shape:
         return _attended(q, k, v, *mask, causal=causal, scale=scale)
-    wide = [np.broadcast_to(each, (*q.shape[:-3], *each.shape[-3:])) for each in mask]
+    wide = [np.broadcast_to(array, (*q.shape[:-3], *array.shape[-3:])) for array in mask]
     y = np.empty((*q.shape[:-1], v.shape[-1]), v.dtype)
     for place in np.ndindex(*q.shape[:-3]):
         y[place] = _attended(q[place], k[place], v[place], *(m[place] for m in wide), causal=causal, scale=scale)
@@ -156,8 +163,8 @@ def _attended(q: Numbers, k: Numbers, v: Numbers, *mask: Numbers, causal: bool, 
     scores = (q * q.dtype.type(scale)) @ np.swapaxes(k, -1, -2)
     if causal:
         scores = np.where(np.tri(*scores.shape[-2:], dtype=np.bool_), scores, -np.inf)
-    for each in mask:
-        scores = np.where(each, scores, -np.inf) if each.dtype == bool else scores + each
+    for array in mask:
+        scores = np.where(array, scores, -np.inf) if array.dtype == bool else scores + array
     with np.errstate(invalid="ignore"):
         highest = scores.max(-1, keepdims=True)
         shares = np.exp(scores - np.where(np.isneginf(highest), 0, highest))
@@ -245,7 +252,7 @@ def _windows(
     join: Callable[[Numbers, Numbers], Numbers],
 ) -> Numbers:
     """All taps of `count` windows joined, tap by tap; beyond the border stands `empty`."""
-    spans = [(each - 1) * move + 1 for each, move in zip(count, stride, strict=True)]
+    spans = [(windows - 1) * move + 1 for windows, move in zip(count, stride, strict=True)]
     reach = [(taps - 1) * step for taps, step in zip(kernel, dilation, strict=True)]
     needed = [span + far for span, far in zip(spans, reach, strict=True)]
     edges = [(low, max(0, need - low - size)) for low, need, size in zip(padding, needed, x.shape[-2:], strict=True)]

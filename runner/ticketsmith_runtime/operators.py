@@ -24,52 +24,52 @@ BATCH = re.compile(r"[1-9][0-9]{0,8}B")
 TYPES = {"float": np.float32, "int": np.int64, "bool": np.bool_}
 
 
-def whole(found: Any) -> bool:
-    return type(found) is int and -LARGEST < found < LARGEST
+def whole(value: Any) -> bool:
+    return type(value) is int and -LARGEST < value < LARGEST
 
 
-def size(found: Any) -> bool:
-    return (whole(found) and found >= 0) or (isinstance(found, str) and BATCH.fullmatch(found) is not None)
+def size(value: Any) -> bool:
+    return (whole(value) and value >= 0) or (isinstance(value, str) and BATCH.fullmatch(value) is not None)
 
 
-def end(found: Any) -> bool:
-    return whole(found) or size(found)
+def end(value: Any) -> bool:
+    return whole(value) or size(value)
 
 
-def number(found: Any) -> bool:
-    return type(found) in (int, float, bool) and abs(found) < 1e300
+def number(value: Any) -> bool:
+    return type(value) in (int, float, bool) and abs(value) < 1e300
 
 
-def flag(found: Any) -> bool:
-    return type(found) is bool
+def flag(value: Any) -> bool:
+    return type(value) is bool
 
 
-def kind(found: Any) -> bool:
-    return isinstance(found, str) and found in TYPES
+def kind(value: Any) -> bool:
+    return isinstance(value, str) and value in TYPES
 
 
-def equation(found: Any) -> bool:
-    return isinstance(found, str) and re.fullmatch(r"[a-zA-Z]*(,[a-zA-Z]*)*->[a-zA-Z]*", found) is not None
+def equation(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[a-zA-Z]*(,[a-zA-Z]*)*->[a-zA-Z]*", value) is not None
 
 
-def some(each: Kind, count: int | None = None) -> Kind:
+def some(member: Kind, count: int | None = None) -> Kind:
     """A list of those, of so many or any number."""
-    return lambda found: isinstance(found, list) and count in (None, len(found)) and all(map(each, found))
+    return lambda entries: isinstance(entries, list) and count in (None, len(entries)) and all(map(member, entries))
 
 
-def positive(found: Any) -> bool:
-    return whole(found) and found > 0
+def positive(value: Any) -> bool:
+    return whole(value) and value > 0
 
 
-def natural(found: Any) -> bool:
-    return whole(found) and found >= 0
+def natural(value: Any) -> bool:
+    return whole(value) and value >= 0
 
 
-def reach(found: Any) -> bool:
+def reach(value: Any) -> bool:
     """Nothing, or a range with zero in it, as float32 has it."""
-    if not isinstance(found, list):
-        return found is None
-    return len(found) == 2 and all(map(number, found)) and -WIDE <= found[0] <= 0 <= found[1] <= WIDE
+    if not isinstance(value, list):
+        return value is None
+    return len(value) == 2 and all(map(number, value)) and -WIDE <= value[0] <= 0 <= value[1] <= WIDE
 
 
 WHOLES, SIZES, STEPS, BORDERS = some(whole), some(size), some(positive, 2), some(natural, 2)
@@ -124,7 +124,7 @@ OPERATORS: dict[str, Operator] = {
     "gelu": one(numerics.in_blocks(gelu)),
     "gelu_tanh": one(numerics.in_blocks(numerics.gelu_tanh)),
     "sigmoid": one(numerics.in_blocks(numerics.sigmoid)),
-    "silu": one(numerics.in_blocks(lambda x: x * numerics.sigmoid(x))),
+    "silu": one(numerics.in_blocks(numerics.silu)),
     "hardsigmoid": one(numerics.in_blocks(lambda x: np.clip(x + 3, 0, 6) / 6)),
     "hardswish": one(numerics.in_blocks(lambda x: x * np.clip(x + 3, 0, 6) / 6)),
     "softplus": one(numerics.softplus, beta=number, threshold=number),

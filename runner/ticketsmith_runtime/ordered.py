@@ -32,8 +32,8 @@ def exp(x: Floats) -> Floats:
     r: Floats = inside - turns * np.float32(LN2_HIGH)
     r = r - turns * np.float32(LN2_LOW)
     sums: Floats = np.full_like(r, POWERS[0])
-    for each in POWERS[1:]:
-        sums = sums * r + np.float32(each)
+    for coefficient in POWERS[1:]:
+        sums = sums * r + np.float32(coefficient)
     sums = sums * (r * r) + r + np.float32(1)
     whole = np.where(np.isnan(turns), np.float32(0), turns).astype(np.int32)
     half = whole >> 1
@@ -100,3 +100,15 @@ def _looked_up(q: Floats, k: Floats, v: Floats, scale: float) -> Floats:
         wide[..., : v.shape[-1]] = v
         sums = in_turn(shares[..., None] * wide)[..., : v.shape[-1]]
         return np.asarray(sums / total(shares)[..., None])
+
+
+def sigmoid(x: Floats) -> Floats:
+    """1 / (1 + exp(-x))."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.float32(1) / (np.float32(1) + exp(-x)))
+
+
+def silu(x: Floats) -> Floats:
+    """x / (1 + exp(-x)) (Elfwing et al., arXiv 1702.03118)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(x / (np.float32(1) + exp(-x)))

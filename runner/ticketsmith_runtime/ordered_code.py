@@ -12,7 +12,8 @@ FLOATS, FLAGS, WHOLE = (f"<{LANES} x {kind}>" for kind in ("float", "i1", "i32")
 TOGETHER = 4
 """Registers of a value that are summed side by side: one sum after the other would wait for itself."""
 
-
+BENDS = {"gelu_tanh": "bent", "silu": "silu", "sigmoid": "sigmoid"}
+"""Operators on one number, and their functions."""
 ATTENDED = (
     "ptr %q, ptr %k, ptr %v, ptr %y, i64 %heads, i64 %queries, i64 %keys, i64 %room, i64 %f, i64 %d, float %scale"
 )
@@ -21,10 +22,10 @@ NORMED = "ptr %x, ptr %y, i64 %rows, i64 %n, ptr %gain, ptr %shift, float %share
 
 
 def code() -> Iterator[str]:
-    """`@normed`, `@bent` and `@attended`.
+    """`@normed`, `@bent`, `@silu`, `@sigmoid` and `@attended`.
 
     `@normed`(x, y, rows, n, gain, shift, share, eps, centred): `share` is 1 / n.
-    `@bent`(x, y, n): GELU by tanh.
+    `@bent`(x, y, n): GELU by tanh; `@silu` and `@sigmoid` have the same arguments.
     `@attended`(q, k, v, y, heads, queries, keys, room, f, d, scale, work): queries of each head, rows of f floats, the
     last of which sees all keys, rows of f floats too, and their values of d; those of a head begin `room` rows behind
     those of the head before. `work`: f + keys floats.
@@ -46,14 +47,22 @@ def masked() -> Iterator[str]:
 
 
 def bent() -> Iterator[str]:
-    """`@bent` alone."""
+    """`@bent`, `@silu` and `@sigmoid` alone."""
     yield from masked()
     yield f"declare {FLOATS} @llvm.rint.v{LANES}f32({FLOATS})"
-    yield "define void @bent(ptr %x, ptr %y, i64 %n) {\nentry:"
-    lines = [*load("v", "%x", "%ai", "%ain"), f"  %q = fmul {FLOATS} %v, %v", f"  %c = fmul {FLOATS} %q, %v"]
-    lines += [f"  %w = fmul {FLOATS} %c, {splat(CUBE, LANES)}", f"  %s = fadd {FLOATS} %v, %w"]
-    lines += [f"  %z = fmul {FLOATS} %s, {splat(TWICE, LANES)}", *_exp("e", "%z")]
-    lines += [f"  %d = fadd {FLOATS} %e, {splat(1.0, LANES)}", f"  %r = fdiv {FLOATS} %v, %d"]
+    inner = [f"  %q = fmul {FLOATS} %v, %v", f"  %c = fmul {FLOATS} %q, %v"]
+    inner += [f"  %w = fmul {FLOATS} %c, {splat(CUBE, LANES)}", f"  %s = fadd {FLOATS} %v, %w"]
+    yield from _gate("bent", [*inner, f"  %z = fmul {FLOATS} %s, {splat(TWICE, LANES)}"], "%v")
+    negated = [f"  %z = fneg {FLOATS} %v"]
+    yield from _gate("silu", negated, "%v")
+    yield from _gate("sigmoid", negated, splat(1.0, LANES))
+
+
+def _gate(name: str, power: list[str], above: str) -> Iterator[str]:
+    """`above` / (1 + exp(%z)) of each number %v, where `power` makes %z."""
+    yield f"define void @{name}(ptr %x, ptr %y, i64 %n) {{\nentry:"
+    lines = [*load("v", "%x", "%ai", "%ain"), *power, *_exp("e", "%z")]
+    lines += [f"  %d = fadd {FLOATS} %e, {splat(1.0, LANES)}", f"  %r = fdiv {FLOATS} {above}, %d"]
     yield from loop("a", "%n", [*lines, *store("%r", "%y", "%ai", "%ain")])
     yield "  ret void\n}"
 
@@ -64,26 +73,26 @@ def loop(name: str, count: str, lines: Sequence[str], phis: Sequence[str] = (), 
     `phis`: names of sums; each begins at zero, and is %{sum}next after a turn.
     """
     yield f"  br label %{name}\n{name}:\n  %{name}i = phi i64 [0, %{before}], [%{name}next, %{name}turn]"
-    for each in phis:
-        yield f"  %{each} = phi {FLOATS} [zeroinitializer, %{before}], [%{each}next, %{name}turn]"
+    for phi in phis:
+        yield f"  %{phi} = phi {FLOATS} [zeroinitializer, %{before}], [%{phi}next, %{name}turn]"
     yield f"  %{name}more = icmp ult i64 %{name}i, {count}\n  br i1 %{name}more, label %{name}turn, label %{name}end"
     yield f"{name}turn:\n  %{name}next = add i64 %{name}i, {LANES}"
-    yield from _inside(name, count)
+    yield from inside(name, count)
     yield from lines
     yield f"  br label %{name}\n{name}end:"
 
 
-def _inside(name: str, count: str) -> Iterator[str]:
+def inside(name: str, count: str) -> Iterator[str]:
     """%{name}in: flags of the lanes before `count`, from %{name}i on."""
     yield f"  %{name}left = sub i64 {count}, %{name}i\n  %{name}few = icmp ult i64 %{name}left, {LANES}"
     yield f"  %{name}lanes = select i1 %{name}few, i64 %{name}left, i64 {LANES}"
     yield f"  %{name}whole = trunc i64 %{name}lanes to i32"
-    yield from _spread(f"{name}limit", "i32", f"%{name}whole")
+    yield from spread(f"{name}limit", "i32", f"%{name}whole")
     numbers = ", ".join(f"i32 {n}" for n in range(LANES))
     yield f"  %{name}in = icmp ugt {WHOLE} %{name}limit, <{numbers}>"
 
 
-def _spread(name: str, kind: str, number: str) -> Iterator[str]:
+def spread(name: str, kind: str, number: str) -> Iterator[str]:
     vector = f"<{LANES} x {kind}>"
     yield f"  %{name}0 = insertelement {vector} poison, {kind} {number}, i64 0"
     yield f"  %{name} = shufflevector {vector} %{name}0, {vector} poison, <{LANES} x i32> zeroinitializer"
@@ -101,7 +110,7 @@ def store(value: str, base: str, at: str, inside: str) -> Iterator[str]:
     yield f"  call void @llvm.masked.store.v{LANES}f32.p0({FLOATS} {value}, ptr %{name}, i32 4, {FLAGS} {inside})"
 
 
-def _folded(name: str, lanes: str) -> Iterator[str]:
+def folded(name: str, lanes: str) -> Iterator[str]:
     """%`name`: halves of the lanes added until one is left."""
     size = LANES
     while size > 1:
@@ -127,9 +136,9 @@ def _exp(name: str, x: str) -> Iterator[str]:
         yield f"  {n}{part}m = fmul {FLOATS} {n}t, {splat(number, LANES)}"
         yield f"  {n}{part} = fsub {FLOATS} {before}, {n}{part}m"
     last = splat(POWERS[0], LANES)
-    for place, each in enumerate(POWERS[1:]):
+    for place, coefficient in enumerate(POWERS[1:]):
         yield f"  {n}m{place} = fmul {FLOATS} {last}, {n}r"
-        yield f"  {n}s{place} = fadd {FLOATS} {n}m{place}, {splat(each, LANES)}"
+        yield f"  {n}s{place} = fadd {FLOATS} {n}m{place}, {splat(coefficient, LANES)}"
         last = f"{n}s{place}"
     yield f"  {n}q = fmul {FLOATS} {n}r, {n}r\n  {n}u = fmul {FLOATS} {last}, {n}q"
     yield f"  {n}v = fadd {FLOATS} {n}u, {n}r\n  {n}w = fadd {FLOATS} {n}v, {splat(1.0, LANES)}"
@@ -156,9 +165,9 @@ def _normed() -> Iterator[str]:
     yield from loop(
         "a", "%n", [*load("ax", "%xm", "%ai", "%ain"), f"  %asumnext = fadd {FLOATS} %asum, %ax"], ["asum"], "begin"
     )
-    yield from _folded("sum", "%asum")
+    yield from folded("sum", "%asum")
     yield "  %average = fmul float %sum, %share\n  %mean = select i1 %moves, float %average, float 0.0"
-    yield from _spread("means", "float", "%mean")
+    yield from spread("means", "float", "%mean")
     squares = [
         *load("bx", "%xm", "%bi", "%bin"),
         f"  %bc = fsub {FLOATS} %bx, %means",
@@ -166,10 +175,10 @@ def _normed() -> Iterator[str]:
     ]
     squares += [f"  %bs = select {FLAGS} %bin, {FLOATS} %bq, {FLOATS} zeroinitializer"]
     yield from loop("b", "%n", [*squares, f"  %bsumnext = fadd {FLOATS} %bsum, %bs"], ["bsum"], "aend")
-    yield from _folded("power", "%bsum")
+    yield from folded("power", "%bsum")
     yield "  %variance = fmul float %power, %share\n  %more = fadd float %variance, %eps"
     yield "  %root = call float @llvm.sqrt.f32(float %more)\n  %inverse = fdiv float 1.0, %root"
-    yield from _spread("scales", "float", "%inverse")
+    yield from spread("scales", "float", "%inverse")
     lines = [
         *load("cx", "%xm", "%ci", "%cin"),
         *load("cg", "%gain", "%ci", "%cin"),
@@ -186,7 +195,7 @@ def _dot() -> Iterator[str]:
     lines = [*load("qv", "%q", "%ai", "%ain"), *load("kv", "%k", "%ai", "%ain")]
     lines += [f"  %p = fmul {FLOATS} %qv, %kv", f"  %sumnext = fadd {FLOATS} %sum, %p"]
     yield from loop("a", "%n", lines, ["sum"])
-    yield from _folded("all", "%sum")
+    yield from folded("all", "%sum")
     yield "  ret float %all\n}"
 
 
@@ -198,7 +207,7 @@ def _shares() -> Iterator[str]:
     yield "  %tp = getelementptr float, ptr %x, i64 %t\n  %tv = load float, ptr %tp\n  %up = fcmp ogt float %tv, %high"
     yield "  %higher = select i1 %up, float %tv, float %high\n  %tnext = add i64 %t, 1"
     yield "  %again = icmp ult i64 %tnext, %n\n  br i1 %again, label %top, label %found\nfound:"
-    yield from _spread("highs", "float", "%higher")
+    yield from spread("highs", "float", "%higher")
     lines = [*load("v", "%x", "%ai", "%ain"), f"  %z = fsub {FLOATS} %v, %highs", *_exp("e", "%z")]
     lines += store("%e", "%x", "%ai", "%ain")
     lines += [
@@ -206,24 +215,24 @@ def _shares() -> Iterator[str]:
         f"  %sumnext = fadd {FLOATS} %sum, %s",
     ]
     yield from loop("a", "%n", lines, ["sum"], "found")
-    yield from _folded("all", "%sum")
+    yield from folded("all", "%sum")
     yield "  ret float %all\n}"
 
 
 def _weighed(count: int) -> Iterator[str]:
     """`@weighed`: `count` registers of sum of shares times values, over all keys, divided by the sum of the shares."""
-    each = range(count)
+    registers = range(count)
     given = "ptr %shares, ptr %v, i64 %keys, i64 %d, i64 %ai, float %all, ptr %y"
     yield f"define internal void @weighed{count}({given}) {{\nentry:"
-    yield from _inside("a", "%d")
-    yield from _spread("alls", "float", "%all")
+    yield from inside("a", "%d")
+    yield from spread("alls", "float", "%all")
     yield "  br label %key\nkey:\n  %t = phi i64 [0, %entry], [%tnext, %key]"
-    for r in each:
+    for r in registers:
         yield f"  %s{r} = phi {FLOATS} [zeroinitializer, %entry], [%n{r}, %key]"
     yield "  %sp = getelementptr float, ptr %shares, i64 %t\n  %share = load float, ptr %sp\n  %o = mul i64 %t, %d"
     yield "  %vt = getelementptr float, ptr %v, i64 %o"
-    yield from _spread("ss", "float", "%share")
-    for r in each:
+    yield from spread("ss", "float", "%share")
+    for r in registers:
         yield f"  %i{r} = add i64 %ai, {r * LANES}"
         if count > 1:
             yield f"  %p{r} = getelementptr float, ptr %vt, i64 %i{r}\n  %v{r} = load {FLOATS}, ptr %p{r}, align 4"
@@ -232,7 +241,7 @@ def _weighed(count: int) -> Iterator[str]:
         yield f"  %m{r} = fmul {FLOATS} %ss, %v{r}\n  %n{r} = fadd {FLOATS} %s{r}, %m{r}"
     yield "  %tnext = add i64 %t, 1\n  %more = icmp ult i64 %tnext, %keys"
     yield "  br i1 %more, label %key, label %done\ndone:"
-    for r in each:
+    for r in registers:
         yield f"  %y{r} = fdiv {FLOATS} %n{r}, %alls"
         yield from store(f"%y{r}", "%y", f"%i{r}", "%ain" if count == 1 else _all())
     yield "  ret void\n}"
@@ -244,7 +253,7 @@ def _all() -> str:
 
 def _attended() -> Iterator[str]:
     yield f"define void @attended({ATTENDED}) {{\nentry:\n  %scores = getelementptr float, ptr %work, i64 %f"
-    yield from _spread("scales", "float", "%scale")
+    yield from spread("scales", "float", "%scale")
     yield f"  %wide = sub i64 %d, {TOGETHER * LANES - 1}\n  %earlier = sub i64 %keys, %queries"
     yield "  %count = mul i64 %heads, %queries\n  br label %query"
     yield "query:\n  %n = phi i64 [0, %entry], [%nnext, %part]\n  %on = icmp ult i64 %n, %count"

@@ -14,11 +14,12 @@ from typing import Any
 
 import safetensors.numpy
 
-from . import graph_form, network_form, tokenizer, vocabulary
+from . import graph_form, network_form, raw, tokenizer, vocabulary
 from . import manifest as words
 from .archive import MANIFEST, TOKENIZER, WEIGHTS, BadPackage, Folder, Zip, bad
 from .graph import Graph
 from .network import Network
+from .raw import Classes, Scaling
 from .seal import has_seal, sealed
 from .tensors import checked, digest
 from .tokenizer import Tokenizer
@@ -58,6 +59,10 @@ class Ticket:
     """Did the manifest carry its digest? One that was written before there were digests did not."""
     vocabulary: Vocabulary | Tokenizer | None = None
     """Text for the tokens of a network."""
+    scaling: Scaling | None = None
+    """From raw numbers to those of the network's input."""
+    classes: Classes | None = None
+    """Names of its outputs."""
 
 
 def write(path: Path, ticket: Ticket) -> None:
@@ -71,6 +76,7 @@ def write(path: Path, ticket: Ticket) -> None:
         "measured": [vars(row) for row in ticket.measured],
         "machine": ticket.machine,
         "provenance": ticket.provenance,
+        **raw.described(ticket.scaling, ticket.classes),
     }
     files = {}
     if isinstance(text := ticket.vocabulary, Vocabulary):
@@ -92,6 +98,7 @@ def read(path: Path) -> Ticket:
     empty, expected = form.skeleton(manifest)
     source.only(MANIFEST, WEIGHTS, *([TOKENIZER] if "tokenizer" in manifest else []))
     text = tokenizer.read(manifest, source, empty) or vocabulary.read(manifest, empty)
+    scaling, classes = raw.read(manifest, empty)
     tensors = checked(source, expected, manifest.get("tensors"))
     return Ticket(
         graph=form.filled(empty, tensors),
@@ -100,6 +107,8 @@ def read(path: Path) -> Ticket:
         provenance=words.mapping(manifest, "provenance"),
         sealed=seal,
         vocabulary=text,
+        scaling=scaling,
+        classes=classes,
     )
 
 

@@ -82,7 +82,7 @@ class Places:
         source = self._source(plan, shape[0])
         for n, out in enumerate(y):
             self._fill(source, x[n * together : (n + 1) * together], plan)
-            addresses = (each.ctypes.data for each in (source, out, self._bias, self._begins, plan.stream))
+            addresses = (array.ctypes.data for array in (source, out, self._bias, self._begins, plan.stream))
             self._loop.run(*addresses, units, pitch, plan.places, self._floor)
         y_NOBHW = y[:, :, : plan.pitch].reshape(len(y), units, together, *plan.plane)
         order = (0, 2, 1, 3, 4) if together == 1 else (2, 0, 1, 3, 4)  # one of the first two axes has one entry
@@ -128,10 +128,10 @@ class Places:
             tuple(
                 _Part.of(int(rest), step, border, size)
                 for rest, step, border, size in zip(
-                    divmod(each, layer.stride[1]), layer.stride, layer.padding, (h, w), strict=True
+                    divmod(remainder, layer.stride[1]), layer.stride, layer.padding, (h, w), strict=True
                 )
             )
-            for each in used
+            for remainder in used
         ]
         places = ((b - 1) * plane[0] + outputs[0] - 1) * plane[1] + outputs[1]
         return _Plan(
@@ -202,7 +202,7 @@ def _program(lanes: int) -> Iterator[str]:
 
 def _block(lanes: int, block: int) -> Iterator[str]:
     """`@block`: for each unit the bias, every weight times the places that it reads, and the floor."""
-    vector, each = f"<{lanes} x float>", range(block)
+    vector, registers = f"<{lanes} x float>", range(block)
     yield f"define internal void @block{block}({PASSED}) {{\nentry:"
     yield from _splat("low", "%floor", lanes)
     yield "  br label %unit\nunit:\n  %o = phi i64 [0, %entry], [%onext, %done]"
@@ -213,22 +213,22 @@ def _block(lanes: int, block: int) -> Iterator[str]:
     yield "  %last = zext i32 %l to i64\n  %some = icmp ult i64 %first, %last"
     yield "  br i1 %some, label %weight, label %done"
     yield "weight:\n  %k = phi i64 [%first, %unit], [%knext, %weight]"
-    for u in each:
+    for u in registers:
         yield f"  %s{u} = phi {vector} [%bs, %unit], [%t{u}, %weight]"
     yield "  %sp = getelementptr {i32, float}, ptr %stream, i64 %k\n  %op = load i32, ptr %sp"
     yield "  %wp = getelementptr {i32, float}, ptr %stream, i64 %k, i32 1\n  %w = load float, ptr %wp"
     yield from _splat("ws", "%w", lanes)
     yield "  %off = zext i32 %op to i64\n  %at = getelementptr float, ptr %x, i64 %off"
-    for u in each:
+    for u in registers:
         yield f"  %p{u} = getelementptr float, ptr %at, i64 {u * lanes}\n  %v{u} = load {vector}, ptr %p{u}, align 4"
         operands = f"{vector} %v{u}, {vector} %ws, {vector} %s{u}"
         yield f"  %t{u} = call {vector} @llvm.fma.v{lanes}f32({operands})"
     yield "  %knext = add i64 %k, 1\n  %more = icmp ult i64 %knext, %last"
     yield "  br i1 %more, label %weight, label %done\ndone:"
-    for u in each:
+    for u in registers:
         yield f"  %r{u} = phi {vector} [%bs, %unit], [%t{u}, %weight]"
     yield "  %rowat = mul i64 %o, %pitch\n  %row = getelementptr float, ptr %y, i64 %rowat"
-    for u in each:
+    for u in registers:
         yield f"  %c{u} = call {vector} @llvm.maximum.v{lanes}f32({vector} %r{u}, {vector} %low)"
         yield f"  %q{u} = getelementptr float, ptr %row, i64 {u * lanes}\n  store {vector} %c{u}, ptr %q{u}, align 4"
     yield "  %again = icmp ult i64 %onext, %units\n  br i1 %again, label %unit, label %exit\nexit:\n  ret void\n}"

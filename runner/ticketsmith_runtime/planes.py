@@ -153,18 +153,18 @@ def places(plane: Plane) -> tuple[NDArray[np.int64], ...]:
 
 def borders(body: Sequence[Node]) -> list[int]:
     """Border of each value: as the convolutions that read it need. The terms of a sum have the same border."""
-    found = [0] * (len(body) + 1)
+    widths = [0] * (len(body) + 1)
     for node in body:
         if isinstance(node, Conv):
-            found[node.reads] = max(found[node.reads], node.padding)
+            widths[node.reads] = max(widths[node.reads], node.padding)
     changed = True
     while changed:
         changed = False
         for n, node in enumerate(body):
-            if isinstance(node, Conv) and node.adds is not None and found[n + 1] != found[node.adds]:
-                found[n + 1] = found[node.adds] = max(found[n + 1], found[node.adds])
+            if isinstance(node, Conv) and node.adds is not None and widths[n + 1] != widths[node.adds]:
+                widths[n + 1] = widths[node.adds] = max(widths[n + 1], widths[node.adds])
                 changed = True
-    return found
+    return widths
 
 
 def placed(values: Sequence[object], sizes: Sequence[int], body: Sequence[Node]) -> tuple[list[int], int]:
@@ -180,8 +180,8 @@ def placed(values: Sequence[object], sizes: Sequence[int], body: Sequence[Node])
                 last[read] = n
     begins, free, size = [], dict[object, list[int]](), 0
     for n, value in enumerate(values):
-        if found := free.get(value):
-            begins.append(found.pop())
+        if gaps := free.get(value):
+            begins.append(gaps.pop())
         else:
             begins.append(size)
             size += sizes[n]

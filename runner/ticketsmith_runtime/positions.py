@@ -37,7 +37,7 @@ def followed(network: Network, batch: int, fixed: Mapping[int, Numbers]) -> dict
         refuse(f"its sequence has more than {LONGEST:,} positions")
     shapes, needed = network.shapes(batch), _needed(network)
     alongs: dict[int, Along] = {0: Along(1)}
-    found: dict[int, Place] = {}
+    places: dict[int, Place] = {}
     for n, node in enumerate(network.nodes):
         value = network.first + n
         if value not in needed or value in fixed:
@@ -45,13 +45,13 @@ def followed(network: Network, batch: int, fixed: Mapping[int, Numbers]) -> dict
         reads = [Operand(shape=shapes[r], along=alongs.get(r), array=fixed.get(r)) for r in node.reads]
         asked = Question(node=node, reads=reads, shape=shapes[value], attributes=node.sized(batch), length=length)
         try:
-            found[n] = RULES.get(node.operator, _unknown)(asked)
+            places[n] = RULES.get(node.operator, _unknown)(asked)
         except Unsuited as error:
             raise Unsuited(f"node {n} ({node.operator}): {error}") from None
-        alongs[value] = found[n].along
+        alongs[value] = places[n].along
     if alongs.get(network.outputs[0]) != Along(1) or len(shapes[network.outputs[0]]) != 3:
         refuse("its first output is not a row of logits for each position")
-    return found
+    return places
 
 
 def _needed(network: Network) -> set[int]:
@@ -84,28 +84,28 @@ def _unknown(q: Question) -> Place:
 
 def _cuts(q: Question, along: Along) -> list[Cut]:
     """Operands without tokens that meet the sequence, all aligned at their last axes."""
-    found = []
-    for n, each in enumerate(q.reads):
+    cuts = []
+    for n, operand in enumerate(q.reads):
         for axis in (along.axis, along.keys):
-            own = -1 if axis is None or each.along else axis - len(q.shape) + len(each.shape)
-            if own >= 0 and each.shape[own] != 1:
+            own = -1 if axis is None or operand.along else axis - len(q.shape) + len(operand.shape)
+            if own >= 0 and operand.shape[own] != 1:
                 if along.more:
                     refuse("a constant meets positions that are cut off, or have rows before them")
-                if each.shape[own] != q.length:
+                if operand.shape[own] != q.length:
                     refuse("a constant has numbers for positions of several samples at once")
-                found.append(Cut(read=n, axis=own, keys=axis == along.keys))
-    return found
+                cuts.append(Cut(read=n, axis=own, keys=axis == along.keys))
+    return cuts
 
 
 def _joint(q: Question) -> Along:
     """The place of the sequence in numbers beside numbers, all aligned at their last axes."""
-    moved = [(each, _shifted(along, len(q.shape) - len(each.shape))) for _, each, along in q.moving]
+    moved = [(operand, _shifted(along, len(q.shape) - len(operand.shape))) for _, operand, along in q.moving]
     along = next((along for _, along in moved if along.keys is not None), moved[0][1])
-    for each, other in moved:
+    for operand, other in moved:
         if (other.axis, other.inner, other.more) != (along.axis, along.inner, along.more):
             refuse("it sets positions beside others")
-        own = -1 if along.keys is None else along.keys - len(q.shape) + len(each.shape)
-        if other.keys != along.keys and (other.keys is not None or (own >= 0 and each.shape[own] != 1)):
+        own = -1 if along.keys is None else along.keys - len(q.shape) + len(operand.shape)
+        if other.keys != along.keys and (other.keys is not None or (own >= 0 and operand.shape[own] != 1)):
             refuse("it sets keys beside something else")
     return along
 
@@ -123,11 +123,14 @@ def _elementwise(q: Question) -> Place:
 
 def _stage(q: Question, along: Along) -> str:
     """Scores after numbers were changed one by one: whatever is not known to hide later keys does not."""
-    name, stages = q.node.operator, {each.along.stage for each in q.reads if each.along and each.along.keys is not None}
+    name, stages = (
+        q.node.operator,
+        {operand.along.stage for operand in q.reads if operand.along and operand.along.keys is not None},
+    )
     if (along.axis, along.keys) != (len(q.shape) - 2, len(q.shape) - 1):
         return ""
     if name == "add" and "shares" not in stages and len(q.moving) == 1:
-        mask = next(each.array for each in q.reads if each.along is None)
+        mask = next(operand.array for operand in q.reads if operand.along is None)
         if mask is not None and causal(_full(q, mask)):
             return "masked"
     if name == "where" and q.reads[0].array is not None and len(q.moving) == 1:
@@ -142,7 +145,11 @@ def _stage(q: Question, along: Along) -> str:
 
 def _gentle(q: Question) -> bool:
     """Tell whether nothing is added that brings hidden scores back."""
-    return all(each.array is not None and bool((each.array < -HIDDEN / 2).all()) for each in q.reads if not each.along)
+    return all(
+        operand.array is not None and bool((operand.array < -HIDDEN / 2).all())
+        for operand in q.reads
+        if not operand.along
+    )
 
 
 def _full(q: Question, mask: Numbers) -> Numbers:
@@ -151,7 +158,7 @@ def _full(q: Question, mask: Numbers) -> Numbers:
 
 def _side_by_side(q: Question) -> Place:
     axis = q.attributes["axis"] % len(q.shape)
-    if q.node.operator == "cat" and any(each.axis == axis for _, _, each in q.moving):
+    if q.node.operator == "cat" and any(sequence.axis == axis for _, _, sequence in q.moving):
         return shifts.behind(q)
     along = _joint(q)
     if axis == along.axis or along.keys is not None:
@@ -280,15 +287,15 @@ def _indexed(q: Question) -> Place:
     shape, along = q.untouched(q.attributes["axes"])
     mark = list(range(-len(shape), 0))
     mark[along.axis] = -100  # whatever axis has this size afterwards
-    at = sizes.index(tuple(mark), *(each.shape for each in q.reads[1:]), axes=q.attributes["axes"]).index(-100)
+    at = sizes.index(tuple(mark), *(operand.shape for operand in q.reads[1:]), axes=q.attributes["axes"]).index(-100)
     return Place(along=replace(_without(along, []), axis=at))
 
 
 def _attended(q: Question) -> Place:
-    ends = [(len(each.shape) - 2, each.along) for each in q.reads[:3]]
+    ends = [(len(operand.shape) - 2, operand.along) for operand in q.reads[:3]]
     if any(along is None or (along.axis, along.inner, along.keys) != (axis, 1, None) for axis, along in ends):
         refuse("queries, keys and values are not those of the sequence")
-    if any(each.shape[-2] != q.length for each in q.reads[:3]):
+    if any(operand.shape[-2] != q.length for operand in q.reads[:3]):
         refuse("positions of several samples stand in one axis")
     along = Along(len(q.shape) - 2)
     if len(q.reads) < 4:
@@ -309,7 +316,7 @@ def _attended(q: Question) -> Place:
 
 def _paired(q: Question) -> bool:
     """Tell whether each query has keys and values of its own: the same samples and heads."""
-    return len({each.shape[:-2] for each in q.reads[:3]}) == 1
+    return len({operand.shape[:-2] for operand in q.reads[:3]}) == 1
 
 
 def _multiplied(q: Question) -> Place:

@@ -119,7 +119,7 @@ class Program:
         own = self._own.__dict__
         work = own["work"] if "work" in own else own.setdefault("work", aligned(self.work))
         inputs, outputs = (_small((shape[0], width)) for width in (self._features, self._outputs))
-        addresses = [0 if each is None else each.ctypes.data for each in (inputs, outputs, work, self.stream)]
+        addresses = [0 if array is None else array.ctypes.data for array in (inputs, outputs, work, self.stream)]
         call = Call(*addresses[:2], shape[0], *addresses[2:])
         every: dict[tuple[int, ...], Bound] = own.setdefault("bound", {})
         if len(every) >= KNOWN:

@@ -17,6 +17,7 @@ from .numerics import Numbers, attention
 from .operators import OPERATORS
 from .positions import followed
 from .recording import Recorder
+from .rules import RULES
 from .sizes import Shape
 from .tape import Arena, Tape
 
@@ -47,7 +48,7 @@ class State:
     @property
     def bytes(self) -> int:
         """Memory of what is kept."""
-        return sum(each.nbytes for each in self.kept.values())
+        return sum(room.nbytes for room in self.kept.values())
 
 
 class Incremental:
@@ -65,8 +66,8 @@ class Incremental:
     @property
     def bytes(self) -> int:
         """Memory of code, weights and whatever else does not depend on tokens, as far as it was made."""
-        tables = {id(each): each for program in self._programs.values() for each in program.used()}
-        return sum(self._execution.bytes) + sum(each.nbytes for each in tables.values())
+        tables = {id(table): table for program in self._programs.values() for table in program.used()}
+        return sum(self._execution.bytes) + sum(table.nbytes for table in tables.values())
 
     def start(self, batch: int = 1) -> State:
         """An empty sequence, with its memory. Raises ValueError if the network knows one sample alone."""
@@ -115,7 +116,7 @@ class _Program:
 
     def __init__(self, execution: Execution, batch: int) -> None:
         network = execution.network
-        constants = {len(network.inputs) + n: each.array for n, each in enumerate(network.constants)}
+        constants = {len(network.inputs) + n: constant.array for n, constant in enumerate(network.constants)}
         self._fixed: dict[int, Numbers] = {**constants, **execution.fixed(batch)}
         self._batch, self._first, self._output, self._shapes = (
             batch,
@@ -168,7 +169,7 @@ class _Program:
             return None
         if values[self._output].dtype != np.float32:  # no logits
             return None
-        recorder = Recorder(execution, execution.between, self._fixed, self._kept())
+        recorder = Recorder(execution, execution.between, self._fixed, self._kept(), RULES)
         for step in self._steps:
             recorder.record(step, values)
         recorder.view(self._output, values[self._output].shape)
@@ -200,7 +201,7 @@ class _Program:
         for step in self._steps:
             value = self._first + step.n
             early = value in self._early
-            read = [found(each, early or place in step.place.kept) for place, each in enumerate(step.reads)]
+            read = [found(source, early or place in step.place.kept) for place, source in enumerate(step.reads)]
             values[value] = step(read, whole if early else late, whole, state)
         return np.ascontiguousarray(found(self._output, False))
 
@@ -212,7 +213,7 @@ class _Program:
         values: list[Any] = self._base.copy()
         values[0] = tokens_Bn
         for step in self._steps:
-            values[step.value] = step([values[each] for each in step.reads], span, span, state)
+            values[step.value] = step([values[read] for read in step.reads], span, span, state)
         return values
 
     def _played(self, tokens_Bn: Tokens, span: _Span, state: State, arena: Arena, tape: Tape) -> Numbers:
@@ -222,9 +223,9 @@ class _Program:
             if not values:
                 values = self._seen(tokens_Bn, arena)
             with self._limit:
-                found = values[aside.value] = aside.run([values[read] for read in aside.reads], span, span, state)
+                output = values[aside.value] = aside.run([values[read] for read in aside.reads], span, span, state)
             if aside.value in arena.views:
-                arena.views[aside.value][...] = found
+                arena.views[aside.value][...] = output
         return arena.views[self._output].copy()
 
     def _seen(self, tokens_Bn: Tokens, arena: Arena) -> list[Any]:
@@ -238,13 +239,13 @@ class _Program:
 
 def _early(network: Network, places: Mapping[int, Place]) -> set[int]:
     """Values that are kept, and what they are made of: all their positions are needed, whichever logits are."""
-    found = set[int]()
+    values = set[int]()
     ahead = [network.nodes[n].reads[read] for n, place in places.items() for read in place.kept]
     while ahead:
-        if (value := ahead.pop()) - network.first in places and value not in found:
-            found.add(value)
+        if (value := ahead.pop()) - network.first in places and value not in values:
+            values.add(value)
             ahead += network.nodes[value - network.first].reads
-    return found
+    return values
 
 
 def _last(array: Numbers, along: Along, count: int) -> Numbers:
@@ -302,9 +303,13 @@ class _Step:
         except (ValueError, IndexError, TypeError) as error:
             raise ValueError(f"node {self.n} ({self.node.operator}) cannot compute: {error}") from None
 
+    def moved(self, read: list[Numbers]) -> Numbers:
+        """The node on other numbers, for the first token of a sequence of its own."""
+        return self(read, _Span(0, 1), _Span(0, 1), State(1))
+
     def _computed(self, read: list[Numbers], span: _Span) -> Numbers:
-        found = np.asarray(self._run(*read, **self.attributes))
-        return found.astype(np.float32, copy=False) if found.dtype.kind == "f" else found
+        output = np.asarray(self._run(*read, **self.attributes))
+        return output.astype(np.float32, copy=False) if output.dtype.kind == "f" else output
 
     def _moved(self, read: list[Numbers], span: _Span) -> Numbers:
         along, to = self.place.along, self._views.get(span.count)

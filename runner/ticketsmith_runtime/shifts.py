@@ -40,9 +40,9 @@ def padded(q: Question) -> Place:
 def behind(q: Question) -> Place:
     """All positions behind rows that do not depend on tokens. Raises Unsuited if they stand elsewhere."""
     *first, last = q.reads
-    arrays = [each.array for each in first if each.array is not None]
+    arrays = [operand.array for operand in first if operand.array is not None]
     along = last.along
-    if along is None or len(arrays) < len(first) or any(each.along for each in first):
+    if along is None or len(arrays) < len(first) or any(operand.along for operand in first):
         refuse("it sets positions beside others")
     _rows(q, last.shape, along)
     front = np.concatenate(arrays, along.axis) if arrays else np.zeros(0)

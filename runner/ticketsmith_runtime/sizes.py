@@ -97,10 +97,10 @@ def index(x: Shape, *indices: Shape, axes: Sequence[int]) -> Shape:
     """Numpy's indexing by arrays at some axes."""
     if len(indices) != len(axes) or list(axes) != sorted({axis_of(x, axis) for axis in axes}):
         raise ValueError(f"{len(indices)} indices for axes {list(axes)} of {len(x)}")
-    found, rest = broadcast(*indices), [size for axis, size in enumerate(x) if axis not in axes]
+    shape, rest = broadcast(*indices), [size for axis, size in enumerate(x) if axis not in axes]
     together = list(axes) == list(range(axes[0], axes[0] + len(axes)))
     at = axes[0] if together else 0
-    return *rest[:at], *found, *rest[at:]
+    return *rest[:at], *shape, *rest[at:]
 
 
 def gathered(x: Shape, indices: Shape, axis: int) -> Shape:
@@ -161,7 +161,7 @@ def einsum(*shapes: Shape, equation: str) -> Shape:
 
 def linear(x: Shape, weight: Shape, *bias: Shape) -> Shape:
     """A sum of the last axis for each unit."""
-    if len(weight) != 2 or not x or x[-1] != weight[1] or any(each != weight[:1] for each in bias):
+    if len(weight) != 2 or not x or x[-1] != weight[1] or any(shape != weight[:1] for shape in bias):
         raise ValueError(f"weights {weight} do not fit {x}")
     return *x[:-1], weight[0]
 
@@ -205,7 +205,7 @@ def conv(
 ) -> Shape:
     """Units at each place of a plane: (B, C, H, W)."""
     fits = len(x) == len(weight) == 4 and x[1] == weight[1] * groups and not weight[0] % groups
-    if not fits or any(each != weight[:1] for each in bias):
+    if not fits or any(shape != weight[:1] for shape in bias):
         raise ValueError(f"weights {weight} in {groups} groups do not fit {x}")
     reach = tuple((size - 1) * step + 1 for size, step in zip(weight[2:], dilation, strict=True))
     return x[0], weight[0], *places(x[2:], reach, stride, padding)
@@ -238,14 +238,14 @@ def attention(q: Shape, k: Shape, v: Shape, *mask: Shape, causal: bool, scale: f
     if min(map(len, (q, k, v))) < 2 or q[-1] != k[-1] or k[-2] != v[-2]:
         raise ValueError(f"queries {q}, keys {k} and values {v} do not fit")
     scores = (*broadcast(q[:-2], k[:-2], v[:-2]), q[-2], k[-2])
-    if any(broadcast(scores, each) != scores for each in mask):
+    if any(broadcast(scores, shape) != scores for shape in mask):
         raise ValueError(f"the mask does not fit scores {scores}")
     return *scores[:-1], v[-1]
 
 
 def normalized(x: Shape, *gains: Shape, axes: int = 1, **_: object) -> Shape:
     """The shape of the first, whose last axes the gains have."""
-    if any(each != _last(x, axes) for each in gains):
+    if any(gain != _last(x, axes) for gain in gains):
         raise ValueError(f"gains {list(gains)} do not fit {x}")
     return x
 
@@ -257,7 +257,7 @@ def channelled(x: Shape, *gains: Shape, eps: float) -> Shape:
 
 def grouped(x: Shape, *gains: Shape, groups: int, eps: float) -> Shape:
     """The shape of the first, whose second axis the gains have."""
-    if len(x) < 2 or x[1] % groups or any(each != x[1:2] for each in gains):
+    if len(x) < 2 or x[1] % groups or any(gain != x[1:2] for gain in gains):
         raise ValueError(f"{groups} groups and gains {list(gains)} do not fit {x}")
     return x
 
@@ -278,11 +278,11 @@ def places(
     x: Shape, kernel: Shape, stride: Sequence[int], padding: Sequence[int], ceil: bool = False
 ) -> tuple[int, ...]:
     """Times that a window fits. With `ceil` the last may hang over, unless it begins beyond the border: as in torch."""
-    found = []
+    counts = []
     for size, reach, step, border in zip(x, kernel, stride, padding, strict=True):
         room = size + 2 * border - reach
         places = -(-room // step) + 1 if ceil else room // step + 1
-        found.append(places - 1 if ceil and (places - 1) * step >= size + border else places)
-    if min(found) < 1:
+        counts.append(places - 1 if ceil and (places - 1) * step >= size + border else places)
+    if min(counts) < 1:
         raise ValueError(f"a window of {kernel} does not fit {x}")
-    return tuple(found)
+    return tuple(counts)

@@ -17,7 +17,7 @@ from .between import Between
 from .numerics import Numbers
 from .program import ALIGNED, aligned
 from .sizes import Shape
-from .tape_code import KINDS, WIDTH
+from .tape_code import KINDS, PLAYED, WIDTH
 
 LINE = ALIGNED // 4
 """Floats of a line of the cache: where every value begins."""
@@ -73,7 +73,7 @@ class Tape:
     def __init__(self, between: Between, rooms: Mapping[tuple[int, int], Shape]) -> None:
         self._between, self._size = between, 0
         self._play = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)(between.address("play"))
-        self._functions = {kind: between.address(kind) for kind in KINDS}
+        self._functions = {kind: between.address(PLAYED + kind) for kind in KINDS}
         self._calls: list[list[Word]] = []
         self._held: list[Any] = []
         self.rooms = {key: (self.taken(math.prod(shape)), shape) for key, shape in rooms.items()}
@@ -111,8 +111,8 @@ class Tape:
         calls, begin = np.zeros((len(self._calls), WIDTH), np.int64), memory.ctypes.data
         for row, words in zip(calls, self._calls, strict=True):
             row[: len(words)] = [_bits(word, begin) for word in words]
-        rooms = {key: _view(memory, *found) for key, found in self.rooms.items()}
-        views = {value: _view(memory, *found) for value, found in self.viewed.items()}
+        rooms = {key: _view(memory, *place) for key, place in self.rooms.items()}
+        views = {value: _view(memory, *place) for value, place in self.viewed.items()}
         return Arena(memory=memory, calls=calls, rooms=rooms, views=views)
 
     def __call__(self, arena: Arena, token: int, position: int) -> Iterator[Aside]:

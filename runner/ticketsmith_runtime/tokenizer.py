@@ -67,11 +67,11 @@ class Tokenizer:
     def matches(self, outputs: Sequence[int]) -> None:
         """Raises ValueError unless there is a logit for each token in outputs of this shape; there may be more."""
         with _told("cannot be used"):
-            found = {*self._library.get_vocab().values(), *self._library.encode("").ids}
-        if not found:
+            tokens = {*self._library.get_vocab().values(), *self._library.encode("").ids}
+        if not tokens:
             raise ValueError("a tokenizer without a token")
-        if not outputs or max(found) >= outputs[-1]:
-            raise ValueError(f"a tokenizer with a token {max(found)} does not fit outputs {list(outputs)}")
+        if not outputs or max(tokens) >= outputs[-1]:
+            raise ValueError(f"a tokenizer with a token {max(tokens)} does not fit outputs {list(outputs)}")
 
     @property
     def _library(self) -> "tokenizers.Tokenizer":
@@ -97,12 +97,12 @@ def read(manifest: Mapping[str, Any], source: Folder | Zip, network: Any) -> Tok
     if sha256(content).hexdigest() != entry["digest"]:
         bad(TOKENIZER, "has another digest than in the manifest")
     try:
-        shape, found = outputs(network), Tokenizer(content)
-        if not found.untried:
-            found.matches(shape)
+        shape, tokenizer = outputs(network), Tokenizer(content)
+        if not tokenizer.untried:
+            tokenizer.matches(shape)
     except ValueError as error:
         raise BadPackage(f"{TOKENIZER}: {error}") from None
-    return found
+    return tokenizer
 
 
 def _read(text: str) -> "tokenizers.Tokenizer | None":
@@ -112,13 +112,13 @@ def _read(text: str) -> "tokenizers.Tokenizer | None":
     except ModuleNotFoundError:
         return None
     with _told("cannot be read"):
-        found = tokenizers.Tokenizer.from_str(text)
-        found.no_truncation()
-        found.no_padding()
+        tokenizer = tokenizers.Tokenizer.from_str(text)
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
         for chance in ("dropout", "alpha"):
-            if hasattr(found.model, chance):
-                setattr(found.model, chance, None)
-    return found
+            if hasattr(tokenizer.model, chance):
+                setattr(tokenizer.model, chance, None)
+    return tokenizer
 
 
 @contextmanager

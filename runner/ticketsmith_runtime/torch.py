@@ -29,7 +29,7 @@ def accelerate(module: nn.Module, package: str | Path, machine: Machine | None =
     graph = read(Path(package)).graph
     if isinstance(graph, Network) and precision(graph) != "float32":
         raise ValueError("the package is in int8, which torch's layers are not: `load` runs it whole")
-    weights = {each.name: each for each in graph.constants if each.name} if isinstance(graph, Network) else {}
+    weights = {weight.name: weight for weight in graph.constants if weight.name} if isinstance(graph, Network) else {}
     if not weights:
         raise ValueError("the package names no weights: it holds a graph of convolutions, which `load` runs whole")
     own = _filled(module, weights)
@@ -50,13 +50,15 @@ def _filled(module: nn.Module, weights: dict[str, Constant]) -> dict[int, Consta
         **dict(module.named_parameters(remove_duplicate=False)),
         **dict(module.named_buffers(remove_duplicate=False)),
     }
-    strange = [name for name, each in weights.items() if name not in own or tuple(own[name].shape) != each.array.shape]
+    strange = [
+        name for name, weight in weights.items() if name not in own or tuple(own[name].shape) != weight.array.shape
+    ]
     if strange:
         raise ValueError(f"the package is of another network: this one has no {', '.join(strange[:3])} of that shape")
     with torch.no_grad():
-        for name, each in weights.items():
-            own[name].data = torch.from_numpy(each.array).to(own[name].dtype)
-    return {id(own[name]): each for name, each in weights.items()}
+        for name, weight in weights.items():
+            own[name].data = torch.from_numpy(weight.array).to(own[name].dtype)
+    return {id(own[name]): weight for name, weight in weights.items()}
 
 
 def _made(layer: nn.Module, weight: Constant | None, isa: Isa, machine: Machine) -> nn.Module | None:
@@ -96,7 +98,7 @@ class Sparse(nn.Module):
 
 def layers(module: nn.Module) -> Iterator[str]:
     """Names of the layers that sparse code computes."""
-    return (name for name, each in module.named_modules() if isinstance(each, Sparse))
+    return (name for name, layer in module.named_modules() if isinstance(layer, Sparse))
 
 
 def _replaced(module: nn.Module, name: str, made: nn.Module) -> None:

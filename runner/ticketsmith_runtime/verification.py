@@ -32,16 +32,16 @@ class Unequal(Exception):
 
 def verify(model: Model | NetworkModel) -> dict[str, float]:
     """The largest difference of each back-end that runs here, as a share of the largest output. Raises Unequal."""
-    found: dict[str, float] = {}
+    shares: dict[str, float] = {}
     allowed = _allowed(model)
     trials = list(_trials(model)) if model.programs else []
     for backend in model.programs:
         run = model.run(backend)
         differences = [_largest(_listed(run(*inputs)), expected) for inputs, expected in trials]
-        found[backend] = float(np.max(differences))  # max() would pass over NaN
-        if not found[backend] <= allowed:  # also NaN
-            raise Unequal(f"{backend}: outputs differ by {found[backend]:.3g} of their scale, {allowed:g} is allowed")
-    return found
+        shares[backend] = float(np.max(differences))  # max() would pass over NaN
+        if not shares[backend] <= allowed:  # also NaN
+            raise Unequal(f"{backend}: outputs differ by {shares[backend]:.3g} of their scale, {allowed:g} is allowed")
+    return shares
 
 
 def _allowed(model: Model | NetworkModel) -> float:
@@ -56,7 +56,7 @@ def _trials(model: Model | NetworkModel) -> Iterator[tuple[list[Any], Sequence[N
     if isinstance(model, NetworkModel):
         real = np.float64 if _allowed(model) == TOLERANCE else np.float32
         for size in FEW:
-            inputs = [_drawn(rng, model.network, (size, *each.shape), each.type) for each in model.network.inputs]
+            inputs = [_drawn(rng, model.network, (size, *array.shape), array.type) for array in model.network.inputs]
             yield inputs, network.evaluate(model.network, inputs, real)
         return
     traced = model.ticket.graph
@@ -82,6 +82,6 @@ def _largest(outputs: Sequence[NDArray[Any]], expected: Sequence[NDArray[Any]]) 
 
 
 def _difference(outputs: NDArray[Any], reference: NDArray[Any]) -> float:
-    ours, theirs = (np.asarray(each, np.float64).reshape(len(each), -1) for each in (outputs, reference))
+    ours, theirs = (np.asarray(array, np.float64).reshape(len(array), -1) for array in (outputs, reference))
     scale_B1 = np.maximum(np.abs(theirs).max(1, keepdims=True), 1)
     return float((np.abs(ours - theirs) / scale_B1).max())

@@ -27,15 +27,15 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """Tokens of a text from left to right, the longest that fits each time. Raises ValueError if none fits."""
-        found, place = [], 0
+        tokens, place = [], 0
         while place < len(text):
             fitting = (text[place : place + size] for size in range(self._longest, 0, -1))
             word = next((part for part in fitting if part in self._numbers), None)
             if word is None:
                 raise ValueError(f"{text[place]!r}, character {place} of the text, is in no token of the vocabulary")
-            found.append(self._numbers[word])
+            tokens.append(self._numbers[word])
             place += len(word)
-        return found
+        return tokens
 
     def decode(self, tokens: Iterable[int]) -> str:
         """The text of tokens."""
@@ -53,7 +53,7 @@ class Vocabulary:
 
 def outputs(network: Any) -> Sequence[int]:
     """The shape of what a network makes of one sequence. Raises ValueError unless it reads tokens alone."""
-    if not isinstance(network, Network) or [each.type for each in network.inputs] != ["int"]:
+    if not isinstance(network, Network) or [array.type for array in network.inputs] != ["int"]:
         raise ValueError("text belongs to a network that reads tokens alone")
     return network.shapes(1)[network.outputs[0]]
 
@@ -65,8 +65,8 @@ def read(manifest: Mapping[str, Any], network: Any) -> Vocabulary | None:
     if not isinstance(words := manifest["vocabulary"], list):
         bad(MANIFEST, "vocabulary is no list of strings")
     try:
-        found = Vocabulary(words)
-        found.matches(outputs(network))
+        vocabulary = Vocabulary(words)
+        vocabulary.matches(outputs(network))
     except ValueError as error:
         raise BadPackage(f"{MANIFEST}: {error}") from None
-    return found
+    return vocabulary

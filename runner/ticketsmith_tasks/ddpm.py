@@ -148,7 +148,7 @@ def _error(model: Predictor, images_BP: Tensor, step_B: Tensor) -> Tensor:
 
 def _back(noisy_BP: Tensor, noise_BP: Tensor, step_B: Tensor) -> Tensor:
     """The mean of the step before."""
-    beta_B1, kept_B1, alpha_B1 = (each[step_B, None] for each in (BETAS_S, KEPT_S, ALPHAS_S))
+    beta_B1, kept_B1, alpha_B1 = (schedule[step_B, None] for schedule in (BETAS_S, KEPT_S, ALPHAS_S))
     return (noisy_BP - beta_B1 / (1 - kept_B1).sqrt() * noise_BP) / alpha_B1.sqrt()
 
 

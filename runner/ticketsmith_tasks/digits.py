@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+PEAK = 16
+"""Of a pixel: dots that are black."""
+
 
 def files() -> list[Path]:
     """The table behind `load_digits`, without the seconds that importing scikit-learn takes."""
@@ -16,7 +19,7 @@ def files() -> list[Path]:
 
 def greys(paths: Sequence[Path]) -> Tensor:
     """Shares of black, (1797, 8, 8), sixteenths from 0 to 1."""
-    return _table(paths)[:, :-1].reshape(-1, 8, 8).float() / 16
+    return _table(paths)[:, :-1].reshape(-1, 8, 8).float() / PEAK
 
 
 def labels(paths: Sequence[Path]) -> Tensor:

@@ -12,13 +12,17 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from ticketsmith.task import ACCURACY as METRIC
-from ticketsmith.task import Splits
+from ticketsmith.task import Scaling, Splits
 from ticketsmith_runner.objectives.classification import loss, record, score
 
-from .digits import files, greys, labels
+from .digits import PEAK, files, greys, labels
 from .mlp import chain, narrow
 
-__all__ = ["DEFAULTS", "METRIC", "data", "loss", "model", "record", "score", "smaller"]
+__all__ = ["CLASSES", "DEFAULTS", "METRIC", "SCALING", "data", "loss", "model", "record", "score", "smaller"]
+
+CLASSES = [*map(str, range(10))]
+MEAN, STD = 0.3053, 0.3760
+SCALING = Scaling(peak=PEAK, mean=MEAN, std=STD)
 
 DEFAULTS = {
     "replicates": 10,
@@ -36,7 +40,7 @@ DEFAULTS = {
 def data(root: Path) -> Splits:
     """Images (1, 8, 8) of 17 grey levels, standardized. Needs no files of the user's: `root` is not looked at."""
     paths = files()
-    images = (greys(paths).unsqueeze(1) - 0.3053) / 0.3760
+    images = (greys(paths).unsqueeze(1) - MEAN) / STD
     return Splits(examples=TensorDataset(images, labels(paths)), files=paths, folds=5, validation=120)
 
 

@@ -40,7 +40,7 @@ def colours(path: Path) -> tuple[Tensor, list[int]]:
         bitmaps, begins = font["CBDT"].strikeData[0], dict(_ligatures(font))
         numbers: dict[str, int] = {}
         groups = [numbers.setdefault(begins.get(name, name), len(numbers)) for name in bitmaps]
-        return torch.stack([_on_white(each.imageData) for each in bitmaps.values()]), groups
+        return torch.stack([_on_white(bitmap.imageData) for bitmap in bitmaps.values()]), groups
 
 
 def _ligatures(font: Any) -> Iterator[tuple[str, str]]:
@@ -49,7 +49,7 @@ def _ligatures(font: Any) -> Iterator[tuple[str, str]]:
         for table in lookup.SubTable:
             table = getattr(table, "ExtSubTable", table)
             for first, ligatures in getattr(table, "ligatures", {}).items():
-                yield from ((each.LigGlyph, first) for each in ligatures)
+                yield from ((ligature.LigGlyph, first) for ligature in ligatures)
 
 
 def _on_white(png: bytes) -> Tensor:

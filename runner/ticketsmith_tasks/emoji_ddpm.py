@@ -53,7 +53,7 @@ class Block(nn.Module):
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
-        self.norms = nn.ModuleList(nn.GroupNorm(GROUPS, each) for each in (before, after))
+        self.norms = nn.ModuleList(nn.GroupNorm(GROUPS, channels) for channels in (before, after))
         self.first, self.second = nn.Conv2d(before, after, 3, padding=1), nn.Conv2d(after, after, 3, padding=1)
         self.step = nn.Embedding(S, 2 * after)
         self.short = nn.Conv2d(before, after, 1) if before != after else nn.Identity()
@@ -97,8 +97,8 @@ class model(nn.Module):
 
 def smaller(weights: int) -> dict[str, int]:
     """Fewer channels, as many as the norms can share out."""
-    each = sum(p.numel() for name, p in model(64).named_parameters() if p.dim() == 4) / 64**2
-    return {"width": GROUPS * max(1, round((weights / each) ** 0.5 / GROUPS))}
+    factor = sum(p.numel() for name, p in model(64).named_parameters() if p.dim() == 4) / 64**2
+    return {"width": GROUPS * max(1, round((weights / factor) ** 0.5 / GROUPS))}
 
 
 def record(network: nn.Module, batch: Any) -> dict[str, Tensor]:

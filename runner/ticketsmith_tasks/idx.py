@@ -15,6 +15,9 @@ NAMES = (
     *("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"),
 )
 
+PEAK = 255
+"""Of a pixel."""
+
 
 def files(root: Path) -> list[Path]:
     """Torchvision's copy below `root`, downloaded where there is none. Raises Retryable without a network."""
@@ -32,7 +35,7 @@ def images(paths: Sequence[Path]) -> Tensor:
 
 def greys(paths: Sequence[Path]) -> Tensor:
     """Shares of black, (70000, 28, 28), from 0 to 1."""
-    return images(paths).float() / 255
+    return images(paths).float() / PEAK
 
 
 def labels(paths: Sequence[Path]) -> Tensor:

@@ -15,13 +15,16 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from ticketsmith.task import ACCURACY as METRIC
-from ticketsmith.task import Splits
+from ticketsmith.task import Scaling, Splits
 from ticketsmith_runner.objectives.classification import loss, record, score
 
-from .idx import files, greys, labels
+from .idx import PEAK, files, greys, labels
 from .mlp import chain, narrow
 
-__all__ = ["DEFAULTS", "METRIC", "data", "loss", "model", "record", "score", "smaller"]
+__all__ = ["CLASSES", "DEFAULTS", "METRIC", "SCALING", "data", "loss", "model", "record", "score", "smaller"]
+
+CLASSES = [*map(str, range(10))]
+SCALING = Scaling(peak=PEAK, unit=True)
 
 DEFAULTS = {
     "replicates": 3,

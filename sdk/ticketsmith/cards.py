@@ -17,7 +17,7 @@ from . import engine, weights
 from .digests import cache_file
 from .documents import canonical, told
 from .endings import STOPPED, ended
-from .errors import Conflict, IntegrityError, TicketSmithError
+from .errors import PAGE, Conflict, IntegrityError, TicketSmithError
 from .ledger import CARD, Ledger
 from .lottery.card import Card
 from .lottery.spec import Experiment
@@ -48,7 +48,7 @@ def keep(store: Store, spec: Experiment, data_root: str) -> None:
         what = "code" if made.card.code != spec.sources.code else "data"
         raise Conflict(
             f"{spec.run_id()} was begun with other {what} than {spec.task} has now",
-            "put back what it was begun with, or begin another run with `ticketsmith run imp`",
+            "put back what it was begun with; the options that it was begun with now begin another run",
         )
     store.put_once(code_key(made.card.code), made.code)
     ledger.settle(CARD, lambda: canonical(made.card.model_dump(mode="json")))
@@ -61,7 +61,7 @@ def read(ledger: Ledger) -> Card:
     except ValueError as error:
         raise IntegrityError(
             f"no card of the task at {ledger.store.url}/{ledger.run_id}/{CARD}",
-            "start the run with `ticketsmith run`, which writes it; runs of version 0.1.0 have none",
+            "bring it back from a copy, or begin in another --store; runs of version 0.1.0 have none",
         ) from error
 
 
@@ -186,7 +186,7 @@ def _error(code: int, text: str) -> TicketSmithError:
     """The error that the runner printed, of the class that its exit code stands for."""
     # At the head of a line, if it can be: what is wrong may be said in such words, or follow half a progress bar.
     _, mark, last = f"\n{text}".rpartition("\nerror: ") if "\nerror: " in f"\n{text}" else text.rpartition("error: ")
-    problem, _, fix = last.strip().partition("\n  fix: ")
+    problem, _, fix = last.strip().partition(PAGE)[0].partition("\n  fix: ")
     kinds: dict[int, type[TicketSmithError]] = {kind.code: kind for kind in TicketSmithError.__subclasses__()}
     if not mark:
         return TicketSmithError(f"the runner ended with {code}: {text.strip()}", "report it with the lines above")

@@ -23,11 +23,11 @@ EXHAUSTED = ("DefaultCPUAllocator", "out of memory", "failed to map segment", "C
 """Words of libraries that have no room."""
 
 
-def ended(code: int, said: int | None, who: str) -> int:
-    """The exit code of a child that said it would end with `said`. Raises TicketSmithError if it could not choose."""
+def ended(code: int, told: int | None, who: str) -> int:
+    """The exit code of a child that said it would end with `told`. Raises TicketSmithError if it could not choose."""
     if code < 0:
         raise _signalled(-code, who)
-    if code == said or code in STOPPED:
+    if code == told or code in STOPPED:
         return code
     raise TicketSmithError(
         f"{who} ended with {code} before it could say what happened",

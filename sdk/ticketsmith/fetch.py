@@ -11,6 +11,9 @@ from .ledger import MANIFEST, SETTLED, VOLATILE
 from .stores import Store
 
 AT_A_TIME = 8
+NOTES = "/notes/"
+LOOSE = ("/spec/", "/report/", NOTES)
+"""Folders that no manifest names."""
 
 Copied = Callable[[str, int, int], None]
 """Told after each file: key, files done, files in all."""
@@ -26,9 +29,11 @@ def fetch(source: Store, target: Store, run: str, copied: Copied) -> int:
     manifests = [key for key in keys if key.endswith(f"/{MANIFEST}")]
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         expected: dict[str, str | None] = {}
-        for found in pool.map(lambda key: dict(_named(source, key)), manifests):
-            expected |= found
-        loose = [key for key in keys if "/spec/" in key or "/report/" in key or key.removeprefix(f"{run}/") in SETTLED]
+        for files in pool.map(lambda key: dict(_named(source, key)), manifests):
+            expected |= files
+        loose = [
+            key for key in keys if any(folder in key for folder in LOOSE) or key.removeprefix(f"{run}/") in SETTLED
+        ]
         first = [*expected, *loose]
         total = len(first) + len(manifests)
         done = 0
@@ -69,6 +74,8 @@ def _copy(source: Store, target: Store, key: str, expected: str | None) -> str:
     try:
         target.put_once(key, data)
     except Conflict as conflict:
+        if NOTES in key:
+            return key  # the copy was given words of its own: they stand
         raise Conflict(
             conflict.args[0], "another attempt left it here: give another --to, or move the run away"
         ) from None

@@ -10,6 +10,7 @@ from .errors import UsageError
 
 PARALLEL = 4  # pods of an experiment at a time
 HOURS = 24  # a workflow may take, unless it is told another limit
+REPORTING = 900  # seconds that the report may take, which is written after that limit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,9 @@
     <run-id>/cohort-00/level-02/ticket/train/volatile.json digests of the artifacts that differ by nature (timings)
     <run-id>/cohort-00/level-02/ticket/train/manifest.json written last: digests, also of the parents' manifests
     <run-id>/cohort-00/level-02/ticket/train/attempt-0123456789ab/<artifact>
-    <run-id>/report/<digest of inputs>/report.{html,md,json}
+    <run-id>/notes/0001.json                               name and tags, where it was given some; the last one holds
+    <run-id>/report/<digest of the report>/report.{html,md,json}
+    <run-id>/report.html                                   the newest one, in a folder alone: it is replaced
 
 An attempt that was cut short leaves bytes that no manifest names. On another kind of CPU the next attempt has other
 bytes: what finds its key taken goes to a place named after its own digest, and `place` in the manifest's entry says so.

@@ -15,6 +15,7 @@ from .specs import revised
 def held(ledger: Ledger, spec: Experiment) -> Experiment:
     """The spec under the plan that its run began with: as many replicates as it asks for, in looks of that plan.
 
+    Further looks judge every round: what ends the rounds early, or takes them past the target, is left out then.
     Raises UsageError if the plan has no such number, or other looks, or if the spec does not allow further looks.
     """
     asked = spec.max_replicates or spec.replicates
@@ -25,7 +26,9 @@ def held(ledger: Ledger, spec: Experiment) -> Experiment:
         if spec.looks != looks or asked % cohort or asked > cohort * looks:
             raise _other(ledger, spec, cohort, looks)
         wanted = max(asked, _begun(ledger, spec, cohort, looks) * cohort)
-    return revised(spec, replicates=cohort, max_replicates=wanted if wanted > cohort else None)
+    if wanted == cohort:
+        return revised(spec, replicates=cohort, max_replicates=None)
+    return revised(spec, replicates=cohort, max_replicates=wanted, stop_on_fail=False, until_fail=False)
 
 
 def settle(ledger: Ledger, spec: Experiment) -> None:

@@ -35,6 +35,18 @@ def rates(price: str | None, prices: str | None, per_day: float | None) -> Rates
         raise UsageError(f"--requests-per-day: expected a number above 0, got {per_day}", MORE) from None
 
 
+def search_rate(price: str | None, prices: str | None) -> Rate | None:
+    """The machine that works on a run: the one that is asked for, or that a list has for it; None where nobody said.
+
+    Raises UsageError.
+    """
+    listed = None if prices is None else read(prices)
+    if price is not None:
+        return _typed(price) or _listed(price, listed)
+    name = listed and (listed.search or listed.serve or _alone(listed))
+    return _rate(name, listed) if listed and name else None
+
+
 def read(path: str) -> Prices:
     """The price list in a file. Raises UsageError that lists every problem."""
     try:
@@ -48,22 +60,25 @@ def read(path: str) -> Prices:
     try:
         return Prices.model_validate_json(json.dumps(document))
     except ValidationError as error:
-        found = "\n".join(f"  - {problem}" for problem in _problems(error))
-        raise UsageError(f"{path} is no price list:\n{found}", f"correct the fields above; {EXAMPLE}") from error
+        problems = "\n".join(f"  - {problem}" for problem in _problems(error))
+        raise UsageError(f"{path} is no price list:\n{problems}", f"correct the fields above; {EXAMPLE}") from error
 
 
 def _problems(error: ValidationError) -> Iterator[str]:
-    for each in error.errors():
-        path = ".".join(map(str, each["loc"]))
-        known = tuple(Machine.model_fields if each["loc"][:1] == ("machines",) else Prices.model_fields)
-        if each["type"] == "extra_forbidden":
-            yield f"{path}: unknown key. {guess(str(each['loc'][-1]), known)}known: {', '.join(known)}"
-        elif each["type"] == "missing":
+    for problem in error.errors():
+        path = ".".join(map(str, problem["loc"]))
+        known = tuple(Machine.model_fields if problem["loc"][:1] == ("machines",) else Prices.model_fields)
+        if problem["type"] == "extra_forbidden":
+            yield f"{path}: unknown key. {guess(str(problem['loc'][-1]), known)}known: {', '.join(known)}"
+        elif problem["type"] == "missing":
             yield f"{path}: missing{', as in 2026-11-30: prices change' if path == 'date' else ''}"
-        elif each["type"] == "value_error":
-            yield str(each["ctx"]["error"])
+        elif problem["type"] == "value_error":
+            yield str(problem["ctx"]["error"])
         else:
-            yield f"{path or 'the list'}: {each['msg'].removeprefix('Input should be ')}, got {str(each['input'])[:60]}"
+            yield (
+                f"{path or 'the list'}: {problem['msg'].removeprefix('Input should be ')}, "
+                f"got {str(problem['input'])[:60]}"
+            )
 
 
 def _typed(price: str) -> Rate | None:
@@ -83,11 +98,14 @@ def _listed(price: str | None, listed: Prices | None) -> Rate:
         raise UsageError(
             f"--price: expected dollars for an hour, or with --prices the name of a machine, got {price!r}", MORE
         )
-    alone = next(iter(listed.machines)) if len(listed.machines) == 1 else None
-    if (name := price or listed.serve or alone) is None:
+    if (name := price or listed.serve or _alone(listed)) is None:
         names = ", ".join(listed.machines)
         raise UsageError(f"the price list has several machines: {names}", "name the one that serves: --price NAME")
     return _rate(name, listed)
+
+
+def _alone(listed: Prices) -> str | None:
+    return next(iter(listed.machines)) if len(listed.machines) == 1 else None
 
 
 def _rate(name: str, listed: Prices) -> Rate:

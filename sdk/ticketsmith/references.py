@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from .errors import UsageError
 from .lottery.choices import guess
@@ -154,7 +155,9 @@ def _no_file(path: Path, reference: str) -> UsageError:
         return UsageError(f"{reference} is a folder", f"name the task's file in it, for example {example}")
     beside = sorted(file.name for file in path.parent.glob("*.py")) if path.parent.is_dir() else []
     hint = guess(path.name, beside) or "check the path; "
-    return UsageError(f"{reference}: there is no such file", f"{hint}`ticketsmith task new {path.stem}.py` writes one")
+    new = path.with_suffix(".py") if path.parent.is_dir() else Path(f"{path.stem}.py")
+    writes = "" if new.exists() else f"`ticketsmith task new {quote(str(new))}` writes one"
+    return UsageError(f"{reference}: there is no such file", f"{hint}{writes}".strip(" ;"))
 
 
 def _nothing(reference: str, module: str, entries: dict[str, str], folder: Path, path: Sequence[str]) -> UsageError:

@@ -29,7 +29,7 @@ def read_spec(path: str | None, overrides: Mapping[str, Any], data_root: str = "
 
     Raises UsageError that lists every problem: path, expected, got; and whatever is wrong with the task.
     """
-    document = merge({} if path is None else _document(path), overrides)
+    document = given(path, overrides)
     name = document.get("task", Experiment.model_fields["task"].default)
     if not isinstance(name, str):
         raise UsageError(
@@ -38,16 +38,28 @@ def read_spec(path: str | None, overrides: Mapping[str, Any], data_root: str = "
     return resolve(document, cards.of(name, data_root))
 
 
+def given(path: str | None, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields that somebody named: the document in `path` with `overrides` on top, no default among them."""
+    return merge({} if path is None else _document(path), overrides)
+
+
 def read_stored(store: Store, key: str) -> Experiment:
     """The spec that a run was started with, by its key in the store. Raises IntegrityError if it is not there whole."""
     try:
         data = store.get(key)
         if not key.endswith(f"/{sha256(data).hexdigest()[:12]}.json"):
-            raise ValueError("not the digest in its name")
-        return Experiment.model_validate_json(data)
-    except (KeyError, ValueError) as error:
+            raise KeyError("not the digest in its name")
+    except KeyError as error:
         raise IntegrityError(
-            f"no valid spec at {store.url}/{key}", "start the run with `ticketsmith run`, which writes it"
+            f"no valid spec at {store.url}/{key}",
+            "`ticketsmith run imp` writes it, on a cluster `ticketsmith submit`; or bring it back from a copy",
+        ) from error
+    try:
+        return Experiment.model_validate_json(data)
+    except ValidationError as error:
+        raise IntegrityError(
+            f"{store.url}/{key} is whole and no spec of this version: {_problem(error.errors()[0])}",
+            "read it with the version of TicketSmith that made it; its report.html needs none",
         ) from error
 
 
@@ -109,8 +121,8 @@ def _resolved(document: Mapping[str, Any], card: Card | None, title: str = "the 
         spec = _validated(document)
         problems = list(_beyond_types(spec, card))
     except ValidationError as error:
-        problems = [_problem(each) for each in error.errors()]
-        problems += _other_problems(document, card, [each["loc"] for each in error.errors()])
+        problems = [_problem(fault) for fault in error.errors()]
+        problems += _other_problems(document, card, [fault["loc"] for fault in error.errors()])
     if problems:
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         raise UsageError(
@@ -204,8 +216,8 @@ def _of_windows(pruning: Pruning) -> Iterator[str]:
     if pruning.scope == "global":
         yield "pruning.scope: expected layerwise where windows are pruned, got global"
     near = expressible(pruning.sparsity)
-    if min(abs(pruning.sparsity - each) for each in near) > 1e-6:
-        choices = " or ".join(f"{each:g} ({WINDOW * (1 - each):g} of {WINDOW} left)" for each in near)
+    if min(abs(pruning.sparsity - sparsity) for sparsity in near) > 1e-6:
+        choices = " or ".join(f"{sparsity:g} ({WINDOW * (1 - sparsity):g} of {WINDOW} left)" for sparsity in near)
         yield f"pruning.sparsity: expected {choices} where windows are pruned, got {pruning.sparsity:g}"
 
 

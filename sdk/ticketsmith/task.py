@@ -11,6 +11,7 @@ def score(model, batch): return (model(batch[0]).argmax(1) == batch[1]).float()
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
     from torch.utils.data import Dataset
 
-__all__ = ["ACCURACY", "BITS", "NATS", "Metric", "Splits", "Task"]
+__all__ = ["ACCURACY", "BITS", "NATS", "Metric", "Scaling", "Splits", "Task"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,26 @@ class Splits:
     """The group of each example (its patient, passage, photographer). A group lies in one split, and counts as one."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """From raw numbers to those of `data`: over `peak`, less `mean`, over `std`; then, with `unit`, to length 1.
+
+    A package carries it, and `load("my.ticket", raw=True)` does it. Mean and std: a number, or one for each channel,
+    the first axis of an example.
+    """
+
+    peak: float = 1.0
+    mean: float | Sequence[float] = 0.0
+    std: float | Sequence[float] = 1.0
+    unit: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for numbers that make none, before anything is trained with them."""
+        mean, std = (list(value) if isinstance(value, Sequence) else [value] for value in (self.mean, self.std))
+        if not (mean and std and all(map(isfinite, (self.peak, *mean, *std))) and min(self.peak, *std) > 0):
+            raise ValueError(f"{self}: peak and std are positive numbers, mean is a number; or lists, one a channel")
+
+
 class Task(Protocol):
     """A module with these names. All but `METRIC`, `DEFAULTS`, `data`, `model` and `loss` may be left out."""
 
@@ -54,6 +75,11 @@ class Task(Protocol):
     `VOCABULARY = "tokenizer.json"` names a file of Hugging Face's tokenizers beside the task's instead: it travels with
     the task, and to pack it takes `pip install 'ticketsmith[tokens]'`. The network may have logits to spare.
     """
+
+    SCALING: Scaling
+    """The way from raw numbers to those of the network's input, which has to be one array of floats."""
+    CLASSES: Sequence[str]
+    """Names of a classifier's outputs, in their order."""
 
     def data(self, root: Path) -> Splits | Mapping[str, Any]:
         """The examples below `root`; or data sets by the names `train`, `test` and, where wanted, `validation`."""

@@ -59,7 +59,7 @@ def keep(store: Store, spec: Experiment) -> None:
     if path is None or digest(path) != expected:
         raise Conflict(
             f"{spec.run_id()} was begun with other weights than {path} has now",
-            "put back what it was begun with, or begin another run with `ticketsmith run imp`",
+            "put back what it was begun with; the options that it was begun with now begin another run",
         )
     store.put_once(key(expected), Path(expanded(path)).read_bytes())
 

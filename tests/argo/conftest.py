@@ -18,10 +18,12 @@ from ticketsmith.specs import overrides, read_spec
 from ticketsmith.stores.local import LocalStore
 
 from ..fake_gcs import FakeGcs
+from ..made_once import made_once
 from .fake import TOKEN, Document, FakeArgo
 
 TINY = {
     "replicates": 5,
+    "training.device": "cpu",
     "options.hidden": [16],
     "training.steps": 20,
     "training.evaluate_every": 10,
@@ -65,6 +67,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeArgo]:
         for name, value in given.items():
             monkeypatch.setenv(f"ARGO_{name}", value)
         monkeypatch.setenv("TICKETSMITH_STORE", STORE)
+        monkeypatch.setenv("KUBECONFIG", "/nowhere")  # a real cluster is no business of a test's
         install(fake, "t4")
         yield fake
         fake.shutdown()
@@ -96,11 +99,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory, spec: Experiment) -> Path
     """The store of a finished run of `spec`, made by the runner."""
     from ticketsmith.executors.local import run
 
-    folder = tmp_path_factory.mktemp("finished")
-    heard: list[Document] = []
-    code = run(spec, ["all"], store=str(folder), data_root="data", workers=1, listen=heard.append)
-    assert code == 0, heard[-5:]
-    return folder
+    def fill(folder: Path) -> None:
+        heard: list[Document] = []
+        code = run(spec, ["all"], store=str(folder), data_root="data", workers=1, listen=heard.append)
+        assert code == 0, heard[-5:]
+
+    return made_once(tmp_path_factory, "submitted", fill)
 
 
 @pytest.fixture

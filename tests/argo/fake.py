@@ -33,6 +33,8 @@ class FakeArgo(ThreadingHTTPServer):
         """One list for each time that logs are asked for."""
         self.faults: dict[str, Iterator[int | str | None]] = {}
         self.calls: Counter[str] = Counter()
+        self.fields: list[str] = []
+        """Fields that the last list was asked for: the nodes of a Workflow are given with them or not at all."""
         self.sent: list[Document] = []
         self.lock = Lock()
 
@@ -101,7 +103,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _list(self) -> None:
         key, _, value = self.query["listOptions.labelSelector"].partition("=")
-        there = [(each["metadata"]["labels"].get(key), each) for each in self.server.workflows.values()]
+        self.server.fields = self.query["fields"].split(",")
+        there = [(each["metadata"]["labels"].get(key), _bare(each)) for each in self.server.workflows.values()]
         self._json({"items": [each for label, each in there if label and value in ("", label)] or None})
 
     def _get(self) -> None:
@@ -162,3 +165,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: object) -> None:
         pass
+
+
+def _bare(workflow: Document) -> Document:
+    """A Workflow without its nodes."""
+    status = {key: value for key, value in workflow.get("status", {}).items() if key != "nodes"}
+    return workflow | {"status": status}

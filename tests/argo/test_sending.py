@@ -6,9 +6,16 @@ import pytest
 
 from ..fake_gcs import FakeGcs
 from ..own_task import TASK, OwnTask, planted
-from .conftest import Command, Done
+from .conftest import Command, Done, install
 from .fake import FakeArgo
 from .test_submit import refused
+
+
+@pytest.fixture(autouse=True)
+def local(fake: FakeArgo) -> None:
+    """A profile that trains on the processor: nothing is said about a device here."""
+    fake.templates.clear()
+    install(fake, "local")
 
 
 @pytest.fixture

@@ -7,15 +7,18 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from ticketsmith.argo import server
 from ticketsmith.executors.argo import DEPTH, submit
-from ticketsmith.hardware import PROFILES
+from ticketsmith.executors.limits import UNLIMITED
+from ticketsmith.hardware import PARALLEL, PROFILES, REPORTING
 from ticketsmith.ledger import spec_key
 from ticketsmith.lottery.spec import Experiment
+from ticketsmith.renderer import templates
 from ticketsmith.stores import open_store
 
 from ..fake_gcs import FakeGcs
@@ -39,7 +42,7 @@ def test_a_run_is_submitted_from_the_template_with_three_parameters(
     done = command(*IMP)
     run = spec.run_id()
     assert done.code == 0 and done.out.splitlines() == [run, f"http://{fake.address}/workflows/lab/{run}"]
-    assert "14 steps in 7 pods, at most 4 at a time" in done.err
+    assert "13 steps in 7 pods, at most 4 at a time" in done.err
     assert "at most 96 GPU-hours (4 x 24 h, less with --max-hours); dollars: unknown without --price" in done.err
     assert f"next:   ticketsmith watch {run}" in done.err
     (sent,) = (each["workflow"] for each in fake.sent)
@@ -68,7 +71,7 @@ def test_five_at_the_same_moment_are_one(fake: FakeArgo, gcs: FakeGcs, spec: Exp
 
     def once(_: int) -> bool:
         argo, name = server.from_environment(where), PROFILES["t4"].template("imp")
-        return submit(argo, open_store(STORE), spec, kind="imp", template=name, seconds=None).new
+        return submit(argo, open_store(STORE), spec, kind="imp", template=name, limits=UNLIMITED).new
 
     with ThreadPoolExecutor(5) as pool:
         assert sorted(pool.map(once, range(5))) == [False, False, False, False, True]
@@ -96,7 +99,9 @@ def test_what_is_finished_is_not_submitted(command: Command, fake: FakeArgo, fil
 
 def test_dense_alone_is_another_workflow_of_the_same_run(command: Command, fake: FakeArgo, spec: Experiment) -> None:
     told = command("submit", "dense", *FLAGS, "-o", "json").json
-    assert told["workflow"] == f"{spec.run_id()}-train" and told["plan"]["pods"] == 1
+    assert told["workflow"] == f"{spec.run_id()}-train" and (told["plan"]["steps"], told["plan"]["pods"]) == (1, 2), (
+        "dense, and the report"
+    )
     assert fake.sent[0]["workflow"]["spec"]["workflowTemplateRef"]["name"] == PROFILES["t4"].template("train")
 
 
@@ -115,11 +120,110 @@ def test_a_machine_without_gpu_costs_no_gpu_hours(command: Command, fake: FakeAr
     install(fake, "cpu")
     told = command(*IMP, "--profile", "cpu", "--max-hours", "3", "-o", "json").json
     assert (told["plan"]["gpu"], told["plan"]["gpu_hours"]) == (None, 0.0)
+    priced = command(*IMP, "--profile", "cpu", "--max-hours", "3", "--price", "0.1", "--dry-run", "-o", "json").json
+    assert priced["plan"]["dollars"] == 1.23, "four machines for three hours, and one for the report"
+
+
+COSTS = {
+    "t4": (["--price", "0.5", "--max-cost", "2"], 4, 0),
+    "cpu": (["--price", "0.1", "--max-cost", "0.5"], 4, 900),
+    "local": (["--price", "0.35", "--max-cost", "0.01"], 1, 0),
+}
+
+
+@pytest.mark.parametrize("profile", COSTS)
+def test_a_workflow_ends_before_it_costs_more(command: Command, fake: FakeArgo, profile: str) -> None:
+    """The deadline that Argo keeps, on as many machines as it may hold at a time, with 30 s for a pod to end in."""
+    flags, machines, after = COSTS[profile]
+    install(fake, profile)
+    told = command(*IMP, "--profile", profile, *flags, "-o", "json").json["plan"]
+    (sent,) = (each["workflow"] for each in fake.sent)
+    seconds = sent["spec"]["activeDeadlineSeconds"]
+    cost, price = float(flags[3]), float(flags[1])
+    assert told["machines"] == machines and told["dollars"] <= cost
+    spent = (machines * (seconds + 30) + after) / 3600 * price
+    assert spent <= cost < spent + machines * 2 / 3600 * price, "not more, and no second less than that"
+    noted = {"ticketsmith.dev/price": flags[1], "ticketsmith.dev/max-cost": flags[3]}
+    assert sent["metadata"]["annotations"] == noted
+
+
+def test_what_costs_nothing_has_no_dollars_and_no_limit_in_them(command: Command, fake: FakeArgo) -> None:
+    """Dense of `local` trains on the machine that is there: only its benchmark would hold a GPU."""
+    install(fake, "local")
+    dense = ("submit", "dense", *FLAGS, "--profile", "local", "--price", "1")
+    done = command(*dense, "--dry-run")
+    assert done.code == 0 and "$" not in done.out
+    refused(command(*dense, "--max-cost", "1"), 2, "no pod of this run is paid for by the hour", "--max-hours")
+    assert not fake.workflows
+
+
+def test_a_template_is_as_wide_and_as_late_as_the_cost_assumes() -> None:
+    for profile in PROFILES:
+        for template in templates(profile, "an/image"):
+            if template["spec"]["onExit"]:
+                (report,) = (each for each in template["spec"]["templates"] if each["name"] == "report")
+                assert report["activeDeadlineSeconds"] == REPORTING and "nodeSelector" not in report
+            if template["metadata"]["labels"]["app.kubernetes.io/component"] == "imp":
+                assert template["spec"]["parallelism"] == PARALLEL
+
+
+def test_a_run_at_work_keeps_its_limits_and_says_so(command: Command, fake: FakeArgo, spec: Experiment) -> None:
+    assert command(*IMP).code == 0
+    assert "its limits are" not in command(*IMP).err
+    done = command(*IMP, "--price", "0.5", "--max-cost", "2", "-q", "-o", "json")
+    kept = "its limits are those that it began with: 24 h, $48.00 at most; for others: `ticketsmith stop"
+    assert f"{kept} {spec.run_id()}`" in done.err, "however quiet"
+    plan = done.json["plan"]
+    assert (plan["seconds"], plan["hours"], plan["dollars"]) == (None, 24, 48), "that which it has"
+    assert "activeDeadlineSeconds" not in fake.workflows[spec.run_id()]["spec"]
+
+
+def test_a_run_at_work_that_has_these_limits_is_no_surprise(command: Command) -> None:
+    limited = (*IMP, "--price", "0.5", "--max-cost", "2")
+    first, second = command(*limited, "-o", "json"), command(*limited, "-o", "json")
+    assert first.json["plan"] == second.json["plan"] and "its limits are" not in second.err
+
+
+def test_the_less_of_two_limits_holds(command: Command) -> None:
+    def plan(*flags: str) -> Any:
+        return command(*IMP, "--dry-run", "--price", "0.5", *flags, "-o", "json").json["plan"]
+
+    assert plan("--max-cost", "2", "--max-hours", "0.5")["seconds"] == 1800
+    assert plan("--max-cost", "2", "--max-hours", "5")["seconds"] == 3570
+    assert plan("--max-cost", "1000")["seconds"] == 86400, "a template's own limit is not raised"
+
+
+def test_the_price_of_a_list_is_that_of_the_machine_that_searches(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "prices.yaml").write_text(
+        "date: 2026-11-30\nserve: small\nsearch: large\n"
+        "machines: {small: {dollars_per_hour: 0.1}, large: {dollars_per_hour: 0.5}}\n"
+    )
+    flags = ("--prices", str(tmp_path / "prices.yaml"), "--max-cost", "2", "--dry-run", "-o", "json")
+    assert command(*IMP, *flags).json["plan"]["price"] == 0.5
+    assert command(*IMP, *flags, "--price", "small").json["plan"]["price"] == 0.1
+    assert command(*IMP, *flags, "--price", "0.2").json["plan"]["price"] == 0.2
+
+
+def test_a_list_that_leaves_the_machine_open_matters_where_dollars_are_asked_for(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines = "date: 2026-11-30\nmachines: {small: {dollars_per_hour: 0.1}, large: {dollars_per_hour: 0.5}}\n"
+    (tmp_path / "prices.yaml").write_text(machines)
+    monkeypatch.setenv("TICKETSMITH_PRICES", str(tmp_path / "prices.yaml"))
+    assert command(*IMP, "--dry-run", "-o", "json").json["plan"]["price"] is None
+    refused(command(*IMP, "--dry-run", "--max-cost", "2"), 2, "--max-cost: which machine", "--price NAME")
+    dry = ("--dry-run", "--max-cost", "2", "-o", "json")
+    assert command(*IMP, *dry, "--price", "large").json["plan"]["price"] == 0.5
+    (tmp_path / "prices.yaml").write_text(machines + "search: small\n")
+    assert command(*IMP, *dry).json["plan"]["price"] == 0.1, "nobody asked for the machine that serves"
 
 
 def test_stdout_is_data_only(command: Command, fake: FakeArgo) -> None:
     done = command(*IMP, "-o", "json")
-    assert set(done.json) == {"run", "workflow", "new", "link", "plan"} and "plan" not in done.err.split("\n")[0]
+    assert (
+        set(done.json) == {"schema", "run", "workflow", "new", "link", "plan", "estimate"}
+        and "plan" not in done.err.split("\n")[0]
+    )
 
 
 class TestWrongInputs:
@@ -136,7 +240,7 @@ class TestWrongInputs:
 
     def test_an_expired_token(self, command: Command, fake: FakeArgo) -> None:
         fake.token = "Bearer of tomorrow"
-        refused(command(*IMP), 4, "401", "token not valid", "kubectl create token")
+        refused(command(*IMP), 4, "401", "token not valid", "kubectl -n lab create token")
 
     def test_forbidden_by_rbac(self, command: Command, fake: FakeArgo) -> None:
         fake.faults["create"] = iter([403])
@@ -184,6 +288,12 @@ class TestWrongInputs:
     def test_hours_and_prices_are_positive(self, command: Command) -> None:
         refused(command(*IMP, "--max-hours", "0"), 2, "max-hours")
         refused(command(*IMP, "--price", "-1"), 2, "price")
+
+    def test_a_cost_needs_a_price_and_leaves_time_for_work(self, command: Command) -> None:
+        refused(command(*IMP, "--max-cost", "2"), 2, "--max-cost: no price was given", "--price 0.35")
+        done = command(*IMP, "--max-cost", "0.01", "--price", "0.5")
+        refused(done, 2, "4 machines at $0.5 an hour leave no minute of work", "--max-cost 0.06, or more")
+        assert command(*IMP, "--max-cost", "0.06", "--price", "0.5", "--dry-run").code == 0
 
 
 def test_a_server_that_stumbles_is_asked_again(command: Command, fake: FakeArgo) -> None:
@@ -257,6 +367,16 @@ def test_the_step_summary_of_ci_gets_the_scorecard(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     command(*IMP, "--wait")
     assert "| Winning Ticket |" in (tmp_path / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("flags", [["--wait"], ["--profile", "t4", "--dry-run"], ["--profile", "l4", "--dry-run"]])
+def test_a_gpu_that_training_would_leave_idle_is_refused_unless_it_is_meant(command: Command, flags: list[str]) -> None:
+    """A run id cannot hang on the profile: somebody has to say which of the two it is."""
+    ways = ("--set training.device=cuda", "--profile cpu", "--set training.device=cpu")
+    refused(command("submit", "imp", *flags), 2, "each training pod would hold a GPU and train on the processor", *ways)
+    meant = command("submit", "imp", "--set", "training.device=cpu", "--profile", "t4", "--dry-run", "-o", "json").json
+    plain = command("submit", "imp", "--profile", "cpu", "--dry-run", "-o", "json").json
+    assert meant["plan"]["run"] == plain["plan"]["run"]
 
 
 def test_gpus_that_training_does_not_use_are_told(command: Command) -> None:

@@ -227,6 +227,19 @@ class TestStreams:
         with pytest.raises(Retryable, match="injected 503"):
             list(follow(server.from_environment(_reaching(fake), sleep=nap), "r", print, nap))
 
+    @pytest.mark.parametrize("status", [400, 401, 403])
+    def test_who_was_let_in_once_is_not_sent_away_for_seconds(self, fake: FakeArgo, status: int) -> None:
+        """An API server that has just started knows no roles; the Argo Server says 400 as long as it is away."""
+        fake.workflows["r"] = workflow("r")
+        fake.states["r"] = iter(["end", workflow("r", phase="Succeeded")])
+        fake.faults["get"] = iter([None, status])
+        told: list[str] = []
+        assert list(follow(server.from_environment(_reaching(fake)), "r", told.append, nap))[-1]["status"]["finishedAt"]
+        assert "connected again" in told
+        fake.faults["get"] = iter([status])
+        with pytest.raises(UsageError if status == 400 else Denied):
+            list(follow(server.from_environment(_reaching(fake)), "r", print, nap))
+
     def test_a_workflow_that_is_deleted_while_it_is_watched_is_missing(self, fake: FakeArgo) -> None:
         with pytest.raises(Missing, match=r"r.* not found"):
             list(follow(server.from_environment(_reaching(fake)), "r", print, nap))

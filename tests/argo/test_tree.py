@@ -1,12 +1,15 @@
 """A Workflow, read: what is preempted, tried again and failed are told apart, and shown apart."""
 
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
 from ticketsmith.argo.tree import tree
+from ticketsmith.cli.attach import without_machine
 from ticketsmith.cli.board import Board
+from ticketsmith.errors import Retryable
 
 from .workflows import PREEMPTED, RUNNING, SUCCEEDED, pod, workflow
 
@@ -27,6 +30,9 @@ ENDS = [
     ({"phase": "Failed", "exit": "137", "message": "main: OOMKilled (exit code 137)"}, "failed"),
     ({"phase": "Failed", "exit": "143", "message": "Pod was active on the node longer than the deadline"}, "failed"),
     ({"phase": "Failed", "message": "timeout"}, "failed"),
+    ({"phase": "Failed", "exit": "3", "message": "main: Error (exit code 3): error: 403 forbidden"}, "retried"),
+    ({"phase": "Failed", "exit": "5", "message": "main: Error (exit code 5): error: it was Evicted"}, "failed"),
+    ({"phase": "Failed", "message": "workflow shutdown with strategy:  Stop"}, "stopped"),
     ({"phase": "Error", "message": 'pods "x" is forbidden: violates PodSecurity'}, "failed"),
 ]
 
@@ -42,6 +48,25 @@ def test_attempts_are_counted_by_how_they_ended() -> None:
     (part,) = seen.parts
     assert (seen.count("preempted"), seen.count("retried"), seen.count("failed"), seen.count("done")) == (1, 1, 0, 1)
     assert part.attempts[0].seconds == 30.0 and part.phase == "Succeeded"
+
+
+def test_what_somebody_stopped_was_neither_lost_nor_failed() -> None:
+    """As a real run was left: pods that ended by the signal, one that waited, and a part that had none yet."""
+    by_signal = {"phase": "Failed", "exit": "75", "message": "main: Error (exit code 75)"}
+    waited = {"phase": "Failed", "message": "workflow shutdown with strategy:  Stop"}
+    none = pod("gate", 1, "ticket")
+    none["gate-1-ticket"] |= {"phase": "Failed", "message": "Stopped with strategy 'Stop'"}
+    parts = [pod("chain", 1, "reinit", PREEMPTED, by_signal), pod("chain", 2, "ticket", waited), none]
+    stopped = workflow("r", *parts, phase="Failed", spec={"arguments": {}, "shutdown": "Stop"})
+    seen = tree(stopped)
+    assert (seen.count("preempted"), seen.count("failed"), seen.count("stopped")) == (1, 0, 2)
+    assert all(part.stopped for part in seen.parts)
+    assert list(Board().see(seen)) == [
+        "level 1 reinit: stopped (1x preempted)",
+        "level 1 gate: stopped",
+        "level 2 ticket: stopped",
+    ]
+    assert tree(workflow("r", parts[0], phase="Failed")).count("preempted") == 2, "nobody stopped it"
 
 
 def test_a_workflow_that_the_controller_has_not_seen_is_pending() -> None:
@@ -128,3 +153,40 @@ def test_the_board_says_what_is_waited_for() -> None:
 def test_a_part_that_works_waits_for_nothing() -> None:
     busy = tree(workflow("r", pod("chain", 0, "dense", RUNNING | {"message": "PodInitializing"})))
     assert busy.reason == "" and busy.parts[0].reason == ""
+
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("message", "since", "ends"),
+    [
+        ("Unschedulable: 0/2 nodes are available", 0, True),
+        ("Unschedulable: 0/2 nodes are available", 10, False),  # who comes back later waits anew
+        (LOCK, 0, False),
+        ("ImagePullBackOff: x", 0, False),
+    ],
+)
+def test_who_watches_does_not_wait_for_a_machine_for_ever(message: str, since: int, ends: bool) -> None:
+    """Seen on a real cluster with 20 s: a pod that no node takes ends the watching, a lock that is taken does not."""
+    seen = tree(workflow("r", pod("benchmark", 1, "ticket", {"phase": "Pending", "message": message})))
+    began, now = BEGAN + timedelta(minutes=since), BEGAN + timedelta(minutes=46)
+    if not ends:
+        return without_machine(seen, began, now)
+    with pytest.raises(Retryable, match="level 1 benchmark: no machine in 45 minutes") as raised:
+        without_machine(seen, began, now)
+    assert "--max-hours" in raised.value.args[1]
+
+
+NOWHERE = "Unschedulable: 0/2 nodes are available"
+
+
+def test_what_has_not_begun_or_has_failed_does_not_wait_for_a_machine() -> None:
+    pending, over = pod("chain", 1, "ticket", {"phase": "Pending", "message": NOWHERE}), {"phase": "Failed"}
+    pending["chain-1-ticket-0"]["startedAt"] = None
+    failed = pod("benchmark", 1, "ticket", over | {"message": NOWHERE})
+    failed["benchmark-1-ticket"] |= over
+    seen = tree(workflow("r", pending, failed))
+    begun = [bool(part.attempts[-1].started) for part in seen.parts]
+    assert begun == [False, True] and {part.reason for part in seen.parts} == {NOWHERE}
+    without_machine(seen, BEGAN, BEGAN + timedelta(days=1))

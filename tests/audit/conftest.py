@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from ..sdk.conftest import OFFLINE, bound, verdicts, warm
+from ..made_once import made_once
+from ..sdk.conftest import OFFLINE, Verdicts, bound, verdicts, warm
+from .states import States, fill
 
 __all__ = ["bound", "verdicts", "warm"]
 
@@ -19,6 +21,14 @@ def shell(line: str, cwd: Path, **environment: str) -> Any:
     """A line of bash in which `TS` is our command; the code is that of whoever failed last."""
     argv = ["bash", "-o", "pipefail", "-c", line.replace("TS ", f"{TS} ")]
     return subprocess.run(argv, cwd=cwd, capture_output=True, timeout=300, env=OFFLINE | environment)
+
+
+@pytest.fixture(scope="session")
+def states(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, verdicts: Verdicts) -> States:
+    def filled(store: Path) -> None:
+        fill(store, request.getfixturevalue("warm"), verdicts.edge)
+
+    return States(made_once(tmp_path_factory, "states", filled), tmp_path_factory.mktemp("all"), verdicts.edge)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ import typer
 from ticketsmith.cli import app
 from ticketsmith.specs import overrides, read_spec
 
-from ..sdk.conftest import GENEROUS, SMALL, flags
+from ..sdk.conftest import GENEROUS, SMALL, Verdicts, flags
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -101,12 +102,11 @@ MODULES = {
 
 
 class Folder:
-    """A folder with a finished run, an unpacked package, and a module for every name that anybody may import."""
+    """A folder with finished runs, an unpacked package, and a module for every name that anybody may import."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, made: Path) -> None:
         self.path, self.log = path / "folder", path / "log"
-        self.path.mkdir()
-        self.go(str(BIN / "ticketsmith"), "run", "imp", *flags(GENEROUS))
+        copytree(made, self.path / "runs")
         self.go(str(BIN / "ticketsmith"), "pack", RUN, "-o", "../my.ticket")
         with zipfile.ZipFile(path / "my.ticket") as archive:
             archive.extractall(self.path)
@@ -128,8 +128,8 @@ class Folder:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    return Folder(tmp_path_factory.mktemp("foreign"))
+def folder(tmp_path_factory: pytest.TempPathFactory, verdicts: Verdicts) -> Folder:
+    return Folder(tmp_path_factory.mktemp("foreign"), verdicts.made)
 
 
 @pytest.fixture

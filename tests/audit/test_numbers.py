@@ -75,7 +75,7 @@ def test_what_no_machine_could_do_is_refused(field: str) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [(o, v) for o in ("--max-hours", "--price") for v in ("nan", "inf", "-1")] + [("--max-hours", "0")],
+    [(o, v) for o in ("--max-hours", "--max-cost", "--price") for v in ("nan", "inf", "-1")] + [("--max-hours", "0")],
 )
 def test_an_option_is_a_finite_number(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:

@@ -146,3 +146,10 @@ def test_a_bound_of_the_options_is_shown(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit) as end:
         main(["run", "imp", "--dry-run", "--workers", "1025"])
     assert end.value.code == 2 and "--workers" in capsys.readouterr().err
+
+
+def test_where_no_folder_can_be_made_no_disk_is_to_be_freed(tmp_path: Path) -> None:
+    if not Path("/proc/self").is_dir():
+        pytest.skip("there is no /proc")
+    done = shell("TS run dense --store /proc/nothing", tmp_path)
+    assert done.returncode == 2 and b"no folder can be made at /proc/nothing" in done.stderr

@@ -75,11 +75,15 @@ def test_memory_is_that_of_the_container(tmp_path: Path) -> None:
 def test_runner_and_workers_end_with_a_command_that_is_killed(number: int, tmp_path: Path) -> None:
     """mngr#1280: the children of a killed parent went on for ever."""
     argv = [sys.executable, "-m", "ticketsmith", "run", "dense", *flags(SMALL | {"training.steps": 10**6})]
-    process = subprocess.Popen([*argv, "--workers", "2"], cwd=tmp_path, env=OFFLINE, stderr=subprocess.DEVNULL)
-    runner = until(lambda: runner_of(process))
-    worker = until(lambda: worker_of(runner))
-    os.kill(process.pid, number)
-    process.wait(timeout=10)
+    hears = ["env", "--default-signal=HUP"]  # whoever starts the tests with nohup does not
+    process = subprocess.Popen([*hears, *argv, "--workers", "2"], cwd=tmp_path, env=OFFLINE, stderr=subprocess.DEVNULL)
+    try:
+        runner = until(lambda: runner_of(process))
+        worker = until(lambda: worker_of(runner))
+        os.kill(process.pid, number)
+        process.wait(timeout=10)
+    finally:
+        process.kill()  # or a million updates slow down what follows
     deadline = time.monotonic() + 5
     while (left := [pid for pid in (runner, worker) if _runs(pid)]) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -157,9 +161,9 @@ def test_a_printed_command_can_be_copied(verdicts: Verdicts, tmp_path: Path) -> 
     (tmp_path / "my $(runs)").symlink_to(verdicts.store)
     done = shell(f"TS report {verdicts.passed} --store 'my $(runs)'", tmp_path)
     lines = [line.removeprefix("next:").strip() for line in done.stderr.decode().splitlines()]
-    assert len(lines) >= 3 and all(line.endswith("--store 'my $(runs)'") for line in lines)
+    assert len(lines) >= 2 and all(line.endswith("--store 'my $(runs)'") for line in lines)
     again = shell(lines[0].replace("ticketsmith ", "TS "), tmp_path)
-    assert (again.returncode, again.stdout[:4]) == (0, b"PASS")
+    assert again.returncode == 0 and b"the method, over 5 replicates: PASS" in again.stdout
 
 
 def test_a_fix_names_the_store_that_was_asked(verdicts: Verdicts, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet18
+from torchvision.models.resnet import BasicBlock, ResNet
 
 from ticketsmith.lottery.results import Speed
 from ticketsmith.lottery.spec import BenchmarkOptions
@@ -24,7 +24,7 @@ INT8 = {"onnxruntime-dynamic", "onnxruntime-static", "openvino-int8"}
 
 
 class Encoder(nn.Module):
-    """Token ids and which of them count, as a record of logits and a state."""
+    """Token ids and which of them count, as a record of logits and a state. Labels come along and are not read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Encoder(nn.Module):
         layer = nn.TransformerEncoderLayer(16, 2, 32, 0.1, batch_first=True)
         self.body, self.head = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False), nn.Linear(16, 11)
 
-    def forward(self, ids: Tensor, padding: Tensor) -> dict[str, Tensor | None]:
+    def forward(self, ids: Tensor, labels: Tensor, padding: Tensor) -> dict[str, Tensor | None]:
         state = self.body(self.embed(ids), src_key_padding_mask=padding)
         return {"loss": None, "logits": self.head(state), "state": state}
 
@@ -76,7 +76,7 @@ def _reasons(speed: Speed) -> dict[str, str]:
 
 
 def test_a_colour_network(measured):
-    speed = measured(lambda: resnet18(num_classes=2), torch.randn(5, 3, 64, 64))
+    speed = measured(lambda: ResNet(BasicBlock, [1, 1, 1, 1], num_classes=2), torch.randn(5, 3, 64, 64))
 
     assert _timed(speed) == EAGER | EXPORTED | INT8 | OPERATORS | {"ticket-int8"}
     assert _reasons(speed).keys() == OURS | {"pell19"}
@@ -85,13 +85,14 @@ def test_a_colour_network(measured):
 
 
 def test_tokens_by_name(measured):
+    torch.manual_seed(2)  # the ranges of seven examples do for these: for others, static int8 may be refused
     ids = torch.randint(0, 11, (7, 6))
 
-    speed = measured(Encoder, {"ids": ids, "padding": _padding()})
+    speed = measured(Encoder, {"ids": ids, "labels": ids, "padding": _padding()})
 
     assert _timed(speed) == EAGER | EXPORTED | INT8 | OPERATORS | {"ticket-int8"}
     assert set(_reasons(speed).values()) == {
-        "the ticket runtime takes one tensor of floats; this network reads 2 inputs by name"
+        "the ticket runtime takes one tensor of floats; this network reads 3 inputs by name"
     }
     assert speed.chosen in {"pytorch", *EXPORTED, *OPERATORS}
 

@@ -413,7 +413,7 @@ def test_a_runtime_that_fails_takes_no_other_with_it(chain, subject_for, fake):
     admitted = admit(backends, subject_for(dense, masked, masks, torch.randn(9, 6)), [4])
 
     assert list(admitted.forwards) == ["whole"]
-    assert admitted.refused[0].reason == "it failed: RuntimeError: no kernel"
+    assert admitted.refused[0].reason == "it failed: RuntimeError: no kernel for this"
 
 
 @pytest.mark.parametrize(("machine", "size"), [(WITH_AVX512, "2 MiB"), (WITH_AVX2, "4 MiB")], ids=["avx512", "avx2"])

@@ -1,6 +1,6 @@
 """Networks as ONNX models by torch's exporter: the same nodes as from our own tracer, and none that is not needed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import onnx
 import pytest
@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ticketsmith_runner.applicable import NotApplicable
+from ticketsmith_runner.backends import Forward, onnxruntime, openvino
 from ticketsmith_runner.backends.admission import compare
 from ticketsmith_runner.backends.onnx_model import model
 from ticketsmith_runner.backends.onnxruntime import served
-from ticketsmith_runner.exporting import exported, exporter
+from ticketsmith_runner.exporting import Models, exported, exporter
 from ticketsmith_runner.tracing import graph
 from ticketsmith_tasks.mlp import chain
 
@@ -53,17 +54,25 @@ def test_a_model_holds_its_batch_size_as_a_number(quickstart):
 
 
 class Reading(nn.Module):
-    """A value in place and in names; `unused` is there for others."""
+    """A value in place and in names; the one at `unused` is there for others, as attention masks of ones often are."""
 
-    def forward(self, tokens: Tensor, weights: dict[str, Tensor], unused: Tensor) -> dict[str, Tensor | None]:
+    def __init__(self, unused: int) -> None:
+        super().__init__()
+        self.unused = unused
+
+    def forward(self, *given: Tensor | dict[str, Tensor]) -> dict[str, Tensor | None]:
+        tokens, weights = (value for place, value in enumerate(given) if place != self.unused)
         return {"loss": None, "sums": tokens * weights["each"].cumsum(1), "tokens": tokens}
 
 
-def test_several_inputs_and_outputs_go_by_their_order():
-    inputs = (torch.randint(0, 9, (5, 4)), {"each": torch.randn(5, 4)}, torch.randn(5))
-    network = Reading().eval()
+@pytest.mark.parametrize("serve", [onnxruntime.served, lambda models: openvino.served(models, "f32")])
+@pytest.mark.parametrize("unused", [1, 2])
+def test_several_inputs_and_outputs_go_by_their_order(serve: Callable[[Models], Forward], unused: int):
+    given = [torch.randint(0, 9, (5, 4)), {"each": torch.randn(5, 4)}]
+    inputs = (*given[:unused], torch.randn(5), *given[unused:])
+    network = Reading(unused).eval()
 
-    forward = served(exported(network, inputs))
+    forward = serve(exported(network, inputs))
 
     compare(forward(inputs), network(*inputs))
     assert len(forward(inputs)) == 1

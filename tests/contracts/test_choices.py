@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from ticketsmith.cli.measured import TOGETHER
 from ticketsmith.errors import UsageError
 from ticketsmith.lottery.choices import BACKENDS, CRITERIA, GRANULARITIES, TRAINERS
 from ticketsmith_runner.backends import every
@@ -19,6 +20,10 @@ def test_the_choices_are_the_files_of_the_folder(folder: str, choices: Sequence[
 
 def test_the_choices_of_back_ends_are_those_that_are_built() -> None:
     assert list(BACKENDS) == sorted(every())
+
+
+def test_the_trainer_of_all_replicates_in_one_process_is_the_one_that_estimates_know() -> None:
+    assert [name for name in TRAINERS if hasattr(load("trainers", name), "group")] == [TOGETHER]
 
 
 def test_a_file_that_is_not_there_is_answered_with_those_that_are() -> None:

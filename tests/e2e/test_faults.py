@@ -9,9 +9,15 @@ import pytest
 
 from ticketsmith.stores import open_store
 
-from .conftest import EARLY, LONG_BENCHMARK, LONG_TRAINING, ONE_ROUND, TWO_ROUNDS, Cluster, Local, record, until
+from .conftest import EARLY, LONG, QUICK, TINY, TWO_ROUNDS, Cluster, Local, record, until
 
 Runs = Callable[[tuple[str, ...]], Local]
+BEYOND = (
+    *("--sparsity", "0.75", "--set", "pruning.fraction=0.75", "--until-fail", *TINY, *QUICK),
+    *("--set", "controls=[]"),
+)
+"""A target that is not too much, and a round past it, which is."""
+LOCAL = (LONG, BEYOND, TWO_ROUNDS)
 
 
 @pytest.fixture
@@ -36,81 +42,54 @@ def submitted(cluster: Cluster, spec: tuple[str, ...]) -> str:
     return run
 
 
-def test_a_pod_deleted_in_round_2_is_a_preemption_and_no_failure(
+def test_a_drained_node_a_deleted_pod_and_a_preempted_t4_are_no_failures(
     cluster: Cluster, local: Runs, whole: Callable[[Local], None]
 ) -> None:
-    here = local(LONG_TRAINING)
-    run = submitted(cluster, LONG_TRAINING)
-    pod = until(lambda: cluster.pod(part="ticket", level=2))
-    time.sleep(EARLY)
-    cluster.kubectl("delete", pod, "--wait=false")
-    whole(here)
-    ticket = cluster.part(run, "chain", 2, "ticket")
-    assert ticket and (ticket["preemptions"], ticket["failures"], ticket["attempts"]) == (1, 0, 2)
-
-
-def test_a_restarted_controller_goes_on_where_it_was(
-    cluster: Cluster, local: Runs, whole: Callable[[Local], None]
-) -> None:
-    here = local(ONE_ROUND)
-    submitted(cluster, ONE_ROUND)
-    until(lambda: cluster.pod(part="ticket", level=1))
-    cluster.fault("restart", "workflow-controller")
-    whole(here)
-
-
-def test_a_t4_node_that_is_preempted_in_the_benchmark_is_waited_for(
-    cluster: Cluster, local: Runs, whole: Callable[[Local], None]
-) -> None:
-    here = local(LONG_BENCHMARK)
-    run = submitted(cluster, LONG_BENCHMARK)
-    until(lambda: cluster.pod(part="benchmark"))
-    time.sleep(8)  # past the imports: it measures
-    cluster.fault("kill", "t4")
-    cluster.fault("revive", "t4")
-    whole(here)
-    benchmark = cluster.part(run, "benchmark")
-    assert benchmark and benchmark["preemptions"] >= 1 and benchmark["failures"] == 0 and benchmark["node"] == "t4"
-
-
-def test_a_drained_node_gives_its_pods_back(cluster: Cluster, local: Runs, whole: Callable[[Local], None]) -> None:
-    spec = (*LONG_TRAINING, "--seed", "1")  # of its own: Argo deletes pods ten minutes later, by name
-    here = local(spec)
-    run = submitted(cluster, spec)
-    until(lambda: cluster.pod(part="ticket", level=1))
+    """The first round's ticket loses its node, the second's is deleted, and the benchmark loses the only T4."""
+    run = submitted(cluster, LONG)
+    until(lambda: cluster.pod(part="ticket", level=1), limit=240)
     time.sleep(EARLY)
     try:
         drain = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s")
         cluster.kubectl("drain", "cpu", "--pod-selector=ticketsmith.dev/part", *drain)
     finally:
         cluster.kubectl("uncordon", "cpu")
-    whole(here)
-    ticket = cluster.part(run, "chain", 1, "ticket")
-    assert ticket and (ticket["preemptions"], ticket["failures"]) == (1, 0), ticket
+    pod = until(lambda: cluster.pod(part="ticket", level=2), limit=240)
+    time.sleep(EARLY)
+    cluster.kubectl("delete", pod, "--wait=false")
+    until(lambda: cluster.pod(part="benchmark"), limit=240)
+    time.sleep(8)  # past the imports: it measures
+    cluster.fault("kill", "t4")
+    cluster.fault("revive", "t4")
+    whole(local(LONG))
+    tickets = [cluster.part(run, "chain", level, "ticket") for level in (1, 2)]
+    assert [each and (each["preemptions"], each["failures"], each["attempts"]) for each in tickets] == [(1, 0, 2)] * 2
+    benchmark = cluster.part(run, "benchmark")
+    assert benchmark and benchmark["preemptions"] >= 1 and benchmark["failures"] == 0 and benchmark["node"] == "t4"
 
 
-@pytest.mark.parametrize("server", ["argo-server", "kube-apiserver"])
-def test_who_watches_is_connected_again_when_its_server_restarts(
-    cluster: Cluster, local: Runs, whole: Callable[[Local], None], server: str
+def test_a_run_goes_on_and_who_watches_is_connected_again_when_servers_restart(
+    cluster: Cluster, local: Runs, whole: Callable[[Local], None]
 ) -> None:
-    """The Kubernetes API is watched with the administrator's kubeconfig, and ARGO_SERVER unset."""
-    here = local(ONE_ROUND)
-    run = submitted(cluster, ONE_ROUND)
-    watching = cluster.start("watch", run, **({"ARGO_SERVER": ""} if server == "kube-apiserver" else {}))
+    """Watched with the administrator's kubeconfig, and ARGO_SERVER unset, too. Rounds go past the target."""
+    run = submitted(cluster, BEYOND)
+    watching = [cluster.start("watch", run, **direct) for direct in ({}, {"ARGO_SERVER": ""})]
     until(lambda: cluster.pod(part="ticket", level=1))
-    cluster.fault("restart", server)
-    _, said = watching.communicate(timeout=300)
-    assert watching.returncode == here.code, said
-    assert "connected again" in said and "level 1 gate:" in said
+    for server in ("workflow-controller", "argo-server", "kube-apiserver"):
+        cluster.fault("restart", server)
+    here = local(BEYOND)
+    for each in watching:
+        _, said = each.communicate(timeout=300)
+        assert each.returncode == here.code, said
+        assert "connected again" in said and "level 2 gate: FAIL" in said
     whole(here)
 
 
 def test_a_stopped_run_leaves_a_report_and_is_resumed(
     cluster: Cluster, local: Runs, whole: Callable[[Local], None]
 ) -> None:
-    here = local(TWO_ROUNDS)
     run = submitted(cluster, TWO_ROUNDS)
-    until(lambda: cluster.part(run, "gate", 1))
+    until(lambda: cluster.part(run, "gate", 1), every=2)
     assert cluster.ticketsmith("stop", run).code == 0
     stopped = cluster.ticketsmith("watch", run)
     assert stopped.code == 3 and "ticketsmith resume" in stopped.stderr
@@ -118,7 +97,11 @@ def test_a_stopped_run_leaves_a_report_and_is_resumed(
     assert report and report["phase"] == "Succeeded"
     resumed = cluster.ticketsmith("resume", run, "-o", "json")
     assert resumed.code == 0 and resumed.json["workflow"] == f"{run}-2"
-    whole(here)
+    whole(local(TWO_ROUNDS))
+    chain = [
+        (part["part"], part["level"]) for part in cluster.status(run)["parts"] if part["arm"] in ("dense", "ticket")
+    ]
+    assert chain[:5] == [("chain", 0), ("chain", 1), ("gate", 1), ("chain", 2), ("gate", 2)], "of both workflows"
 
 
 def test_a_control_that_fails_holds_up_nothing_and_is_not_hidden(cluster: Cluster, local: Runs, tmp_path: Path) -> None:

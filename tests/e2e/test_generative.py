@@ -24,6 +24,7 @@ TEXTS = (
 )
 """So few updates do not beat a trigram model, so the run is INVALID; samples and report are there all the same."""
 UNITS = {IMAGES: "image", TEXTS: "token"}
+LOCAL = tuple(UNITS)
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +32,10 @@ def ran(
     installed: dict[str, str], local: Callable[[tuple[str, ...]], Local]
 ) -> tuple[Cluster, dict[tuple[str, ...], Local]]:
     """Both runs on one cluster, side by side."""
-    here, cluster = {spec: local(spec) for spec in UNITS}, fresh(installed)
-    for spec in here:
+    cluster = fresh(installed)
+    for spec in UNITS:
         assert cluster.ticketsmith("submit", "imp", *spec).code == 0
+    here = {spec: local(spec) for spec in UNITS}
     watched = {spec: cluster.ticketsmith("watch", each.run) for spec, each in here.items()}
     assert [done.code for done in watched.values()] == [each.code for each in here.values()] == [0, 8]
     return cluster, here

@@ -78,7 +78,7 @@ def test_what_was_applied_is_what_is_rendered(cluster: Cluster, transport: str) 
     applied = cluster.ticketsmith("templates", "apply", "--profile", "local", "--image", "i", "--dry-run", **direct)
     assert applied.code == 0, applied.stderr
     doctor = cluster.ticketsmith("doctor", "-o", "json", **direct)
-    assert doctor.code == 0 and not [each for each in doctor.json if each["state"] == "failed"], doctor.stdout
+    assert doctor.code == 0 and not [each for each in doctor.json["checks"] if each["state"] == "failed"], doctor.stdout
 
 
 @pytest.fixture(scope="module")

@@ -124,6 +124,7 @@ BROKEN = {
     "taken": ("def record(model, batch):\n    return {'loss': batch[2]}", "record.. of task taken gives loss"),
     "raises": ("def record(model, batch):\n    return {'a': batch[7]}", "fails in line"),
     "sample": ("def sample(model, generator):\n    return [torch.zeros(8, 8)]", r"sample\(\) gives a tensor \(8, 8\)"),
+    "whole": ("METRIC = METRIC.model_copy(update={'whole': 'f1'})", "the records have no prediction and label"),
     "number": ("def score(model, batch):\n    return 0.5", r"score\(\) of task number gives a float"),
 }
 
@@ -134,6 +135,13 @@ def test_a_function_that_would_fail_after_a_training_is_refused_before(tmp_path:
     (tmp_path / f"{name}.py").write_text((TASKS / "angles.py").read_text() + f"\n\n{more}\n")
     with pytest.raises(UsageError, match=problem):
         Own(tmp_path / f"{name}.py", tmp_path).choice()
+
+
+def test_a_data_set_of_one_class_is_refused_before_a_training(tmp_path: Path) -> None:
+    text = (TASKS / "heads.py").read_text()
+    (tmp_path / "single.py").write_text(text.replace("torch.arange(60) * 5", "torch.full((60,), 5)"))
+    with pytest.raises(UsageError, match="all of 60 examples have the target 5: there is nothing to learn"):
+        Own(tmp_path / "single.py", tmp_path).choice()
 
 
 def test_samples_from_the_global_stream_are_paired_too(tmp_path: Path) -> None:

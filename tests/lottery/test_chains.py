@@ -6,7 +6,7 @@ from ticketsmith.errors import UsageError
 from ticketsmith.lottery.chains import chain, follows
 from ticketsmith.lottery.imp import imp
 from ticketsmith.lottery.ladder import LONG, RUNGS
-from ticketsmith.lottery.schedule import rounds
+from ticketsmith.lottery.schedule import furthest, rounds
 from ticketsmith.specs import read_spec
 
 OTHERS = ("random", "lr-rewind", "finetune", *(name + end for name in RUNGS for end in ("", LONG)))
@@ -52,9 +52,8 @@ def test_a_chain_that_the_spec_lacks_is_refused(level: int, arm: str, kinds: tup
 def test_the_gate_says_which_level_comes_next(status: str, following: str) -> None:
     (gate,) = chain(SPEC, cohort=0, level=1, arm="ticket", kinds=["gate"])
     said = follows(SPEC, gate, status)  # type: ignore[arg-type]
-    assert said == {"status": status, "next": following, "again": "none", "reinit": "true"} | dict.fromkeys(
-        OTHERS, "false"
-    )
+    words = {"status": status, "next": following, "again": "none", "measured": "1", "reinit": "true"}
+    assert said == words | dict.fromkeys(OTHERS, "false")
 
 
 def test_a_fail_stops_only_where_it_was_asked_and_a_control_never() -> None:
@@ -66,6 +65,42 @@ def test_a_fail_stops_only_where_it_was_asked_and_a_control_never() -> None:
 def test_after_the_last_round_comes_none() -> None:
     (gate,) = chain(SPEC, cohort=0, level=rounds(SPEC.pruning), arm="ticket", kinds=["gate"])
     assert follows(SPEC, gate, "PASS")["next"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("past", "status", "following"),
+    [
+        (-1, "FAIL", "4"),  # before the target, a FAIL ends nothing
+        (0, "PASS", "5"),
+        (0, "UNDECIDED", "5"),
+        (0, "FAIL", "none"),
+        (0, "INVALID", "none"),
+        (2, "PASS", "7"),
+        (8, "PASS", "none"),
+        (8, "FAIL of one level", "none"),
+        (2, "FAIL of one level", "7"),  # one of many may fail wrongly
+    ],
+)
+def test_past_the_target_rounds_follow_until_quality_is_lost(past: int, status: str, following: str) -> None:
+    spec = PATIENT.model_copy(update={"until_fail": True})
+    target = rounds(spec.pruning)
+    assert (target, furthest(spec), furthest(PATIENT)) == (4, 12, 4)
+    (gate,) = chain(spec, cohort=0, level=target + past, arm="ticket", kinds=["gate"])
+    status, one, _ = status.partition(" of one level")
+    said = follows(spec, gate, status, broken=not one)  # type: ignore[arg-type]
+    assert (said["next"], said["measured"]) == (following, str(min(target, target + past)))
+
+
+def test_who_asks_to_stop_at_a_fail_gets_no_round_after_it() -> None:
+    both = SPEC.model_copy(update={"until_fail": True})
+    (gate,) = chain(both, cohort=0, level=rounds(SPEC.pruning), arm="ticket", kinds=["gate"])
+    assert [follows(both, gate, status, broken=False)["next"] for status in ("PASS", "FAIL")] == ["5", "none"]
+
+
+def test_windows_are_halved_down_to_one_weight() -> None:
+    windows = {"granularity": "window", "sparsity": 0.75}
+    spec = read_spec(None, {"pruning": windows, "until_fail": True})
+    assert furthest(spec) == rounds(spec.pruning) + 2
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,16 @@ def test_the_order_of_two_rounds() -> None:
     ]
 
 
+def test_past_the_target_rounds_follow_and_speed_is_still_that_of_the_target() -> None:
+    spec = read_spec(None, {"pruning": {"sparsity": 0.36}, "controls": []})
+    whole, past = list(imp(spec)), list(imp(spec, last=4))
+    assert [str(step) for step in past[:-2]][: len(whole) - 2] == [str(step) for step in whole[:-2]]
+    assert {step.level for step in past if isinstance(step, Gate)} == {1, 2, 3, 4}
+    for every in (whole, past, list(imp(spec, last=4, measured=2))):
+        assert [step.level for step in every if isinstance(step, Benchmark)] == [2]
+    assert [step.level for step in imp(spec, last=4, measured=3) if isinstance(step, Benchmark)] == [3]
+
+
 def test_pure() -> None:
     assert [str(step) for step in steps()] == [str(step) for step in steps()]
 

@@ -1,5 +1,7 @@
 """Counts are exact: the paper's table of remaining weights, and the target to the last weight."""
 
+import math
+from itertools import pairwise
 from typing import Any, Literal
 
 import pytest
@@ -37,6 +39,30 @@ def test_the_last_round_lands_on_the_target_and_no_layer_grows(
     assert sum(levels[-1].values()) == round(sum(sizes) * (1 - sparsity))
     for before, after in zip([layers, *levels], levels, strict=False):
         assert all(0 <= after[name] <= before.get(name, sum(sizes)) for name in after)
+
+
+@given(
+    st.lists(st.integers(1, 500), min_size=1, max_size=4),
+    st.floats(0.05, 0.95),
+    st.floats(0.1, 1),
+    st.sampled_from(["layerwise", "global"]),
+)
+def test_past_the_target_each_round_leaves_half(
+    sizes: list[int], sparsity: float, output_rate: float, scope: str
+) -> None:
+    layers = {str(i): size for i, size in enumerate(sizes)}
+    pruning = Pruning(sparsity=sparsity, fraction=0.5, output_rate=output_rate, scope=scope)
+    target, last = rounds(pruning), str(len(sizes) - 1)
+    levels = [kept(layers, last, pruning, level) for level in range(target, target + 9)]
+    sums = [sum(level.values()) for level in levels]
+    assert sums == [math.ceil(sums[0] / 2**past) for past in range(9)]
+    for before, after in pairwise(levels):
+        assert all(0 <= after[name] <= before[name] for name in after)
+
+
+def test_an_output_layer_that_is_not_pruned_stays_past_the_target() -> None:
+    pruning = Pruning(sparsity=0.5, fraction=0.5, output_rate=0.0)
+    assert [kept({"1": 90, "3": 10}, "3", pruning, level)["3"] for level in (1, 2, 3, 4, 9)] == [10] * 5
 
 
 def test_a_target_that_the_output_layer_forbids_is_refused() -> None:

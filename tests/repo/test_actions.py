@@ -57,9 +57,9 @@ def test_submit_has_no_key_and_may_do_two_things() -> None:
     assert "secrets." not in SUBMIT and "credentials_json" not in SUBMIT
 
 
-@pytest.mark.parametrize("experiment", ["imp", "dense"])
-def test_its_command_is_one_that_the_command_line_takes(experiment: str) -> None:
-    """With the defaults of its inputs, up to the cluster."""
+@pytest.mark.parametrize("changes", [{}, {"EXPERIMENT": "dense"}, {"PROFILE": "cpu"}], ids=str)
+def test_its_command_is_one_that_the_command_line_takes(changes: dict[str, str]) -> None:
+    """With the defaults of its other inputs, up to the cluster; a GPU that is held trains."""
     document: dict[str, Any] = yaml.safe_load(SUBMIT)
     step = document["jobs"]["submit"]["steps"][-1]
     inputs = document[True]["workflow_dispatch"]["inputs"]  # `on` is true in YAML 1.1
@@ -68,12 +68,13 @@ def test_its_command_is_one_that_the_command_line_takes(experiment: str) -> None
         for name, value in step["env"].items()
         if "inputs." in value
     }
-    environment = os.environ | given | {"EXPERIMENT": experiment, "TICKETSMITH_STORE": "gs://bucket/runs"}
+    environment = os.environ | given | {"TICKETSMITH_STORE": "gs://bucket/runs"} | changes
     environment["PATH"] = f"{BIN}:{environment['PATH']}"
     argv = ["bash", "-euo", "pipefail", "-c", f"{step['run']} --dry-run"]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert yaml.safe_load(done.stdout)["kind"] == "Workflow"
+    assert "beside a GPU that is paid for" not in done.stderr
     assert shlex.split(step["run"])[:2] == ["ticketsmith", "submit"]
 
 
@@ -81,6 +82,7 @@ def test_its_command_is_one_that_the_command_line_takes(experiment: str) -> None
 def test_an_input_is_one_value_whatever_is_in_it(value: str, tmp_path: Path) -> None:
     step = yaml.safe_load(SUBMIT)["jobs"]["submit"]["steps"][-1]
     given = {"EXPERIMENT": "imp", "TASK": "digits-mlp", "SPARSITY": value, "REPLICATES": "5", "PROFILE": "t4"}
+    given |= {"DEVICE": "cuda"}
     environment = os.environ | given | {"TICKETSMITH_STORE": "gs://bucket/runs"}
     environment["PATH"] = f"{BIN}:{environment['PATH']}"
     argv = ["bash", "-euo", "pipefail", "-c", f"{step['run']} --dry-run"]

@@ -53,3 +53,24 @@ def test_wrong_usage(arguments: list[str], message: str, tmp_path: Path) -> None
     done = against(*arguments, folder=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_pod_seconds_of_two_recordings_are_set_side_by_side(tmp_path: Path) -> None:
+    """As `--keep` writes them: in the one before, the gate had a pod that was lost, and one of its own."""
+    spent = {
+        "r-chain-1": {"start": 3.5, "store": 0.5, "work": 2.0},
+        "r-gate-3": {"start": 3.0, "store": 0, "work": 1.0},
+    }
+    chain = {"part": "chain", "pods": ["r-1"], "seconds": [9.0]}
+    gate = {"part": "gate", "pods": ["r-2", "r-3"], "seconds": [5.0, 7.0]}
+    for name, parts in (("before", [chain, gate]), ("after", [chain])):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"parts": parts, "spent": spent}))
+    script = AGAINST.with_name("argo_overhead.py")
+    argv = [sys.executable, str(script), "after.json", "--before", "before.json"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == [
+        "before: 21 pod-seconds in 3 pods (start 6.5, store 0.5, work 3.0, argo 6.0; 1 of the pods did not say)",
+        "now: 9 pod-seconds in 1 pods (start 3.5, store 0.5, work 2.0, argo 3.0)",
+    ]
+    assert "3.0 [3.0, 3.0]" in done.stdout.splitlines()[1], "what Argo adds to the chain"

@@ -1,4 +1,7 @@
-"""Words of classification are names only where something is about classification: the rest knows `loss` and `score`."""
+"""Words of classification are names only where something is about classification: the rest knows `loss` and `score`.
+
+And variables are nouns.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -57,3 +60,36 @@ def test_a_name_is_seen(source: str) -> None:
 
 def test_a_key_and_a_sentence_are_no_names() -> None:
     assert not set(names('"""The accuracy."""\nrecords["label"]  # argmax')) & WORDS
+
+
+PRONOUNS = {"each", "found", "said"}
+SOURCES = [
+    str(path.relative_to(ROOT))
+    for room in ("sdk", "runner", "workflows")
+    for path in sorted((ROOT / room).rglob("*.py"))
+]
+
+
+def variables(source: str) -> Iterator[str]:
+    """Names of parameters, and of what is bound in functions; fields of records are called by others."""
+    tree = ast.parse(source)
+    records = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    fields = {field.target for record in records for field in record.body if isinstance(field, ast.AnnAssign)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.ExceptHandler(name=str(name)):
+                if node not in fields:
+                    yield name
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_a_variable_is_a_noun(path: str) -> None:
+    assert set(variables((ROOT / path).read_text())) & PRONOUNS == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["for each in rows: ...", "[each for each in rows]", "(found := rows)", "lambda said: 1", "def f(each): ..."],
+)
+def test_a_pronoun_is_seen(source: str) -> None:
+    assert set(variables(source)) & PRONOUNS

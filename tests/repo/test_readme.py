@@ -50,6 +50,7 @@ def blocks(text: str) -> list[Block]:
 
 PAGES = (
     "README.md",
+    "docs/commands.md",
     "docs/cluster.md",
     "docs/certificates.md",
     "docs/cost.md",
@@ -124,3 +125,8 @@ def test_what_a_block_is() -> None:
     ]
     assert within_reach("ticketsmith run    imp  # long") == "ticketsmith run    imp --dry-run"
     assert within_reach("ticketsmith gate x") == "ticketsmith gate x --help"
+
+
+def test_your_own_model_is_the_second_section_in_25_lines() -> None:
+    sections = (ROOT / "README.md").read_text().split("\n## ")[1:]
+    assert sections[1].startswith("Your own model\n") and sections[1].count("\n") < 25

@@ -13,12 +13,27 @@ HEAVY = [
     "pydantic",
     "yaml",
     "rich",
+    "jinja2",
     "httpx",
     "scipy",
     "sklearn",
     "ticketsmith_runner",
     "ticketsmith.engine",
 ]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["rnu"]])
+def test_the_list_of_commands_imports_none_of_them(arguments: list[str]) -> None:
+    script = (
+        "import sys\n"
+        "from ticketsmith.cli import main\n"
+        "from ticketsmith.cli.topics import TOPICS\n"
+        "places = [place.partition(':')[0] for known in TOPICS.values() for place, _ in known.values()]\n"
+        "try: main(sys.argv[1:])\n"
+        "finally: print('loaded:', [name for name in places if f'ticketsmith.cli.{name}' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "loaded: []", done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "imp", "--help"], ["gate", "--help"]])
@@ -64,14 +79,16 @@ def test_python_m_is_the_command() -> None:
 
 def test_a_training_loads_no_compiler_and_no_library_for_its_data() -> None:
     """Each of them takes longer to import than a short training takes; a pod imports anew."""
-    heavy = ["torch._dynamo", "torchvision", "sklearn", "scipy"]
+    heavy = ["torch._dynamo", "sympy", "torchvision", "sklearn", "scipy"]
     script = (
         "import sys, torch\n"
         "from ticketsmith.lottery.spec import Training\n"
-        "from ticketsmith_runner import __main__, commands, optimizer\n"
+        "from ticketsmith_runner import __main__, commands, optimizer, room\n"
         "from pathlib import Path\n"
+        "from types import SimpleNamespace\n"
         "from ticketsmith_tasks import digits_mlp\n"
         "digits_mlp.data(Path('')).examples[0]\n"
+        "assert room.parameters(SimpleNamespace(network=digits_mlp.model)) == 50610\n"
         "network = torch.nn.Linear(2, 2)\n"
         "network(torch.ones(1, 2)).sum().backward()\n"
         "training = Training(steps=1, batch_size=1, learning_rate=0.1)\n"

@@ -15,6 +15,7 @@ from ticketsmith.report.cost import cost
 from ticketsmith.report.decision import remarks
 from ticketsmith.report.html import render as html
 from ticketsmith.report.json import render as as_json
+from ticketsmith.report.limits import limits
 from ticketsmith.report.markdown import render as markdown
 from ticketsmith.runs import steps
 
@@ -233,3 +234,17 @@ def test_energy_that_was_not_measured_is_said(build: Callable[..., Run]) -> None
     rows = [row.model_copy(update={"joules": None}) for row in silent.rows]
     found = priced(build(served=silent.model_copy(update={"rows": rows})))
     assert {row[-1] for row in bill.arms(found).rows} == {"not measured"}
+
+
+def test_what_no_section_tells_is_a_limit(build: Callable[..., Run]) -> None:
+    def untold(run: Run, rates: Rates | None = RATES) -> list[str]:
+        every = limits(collect(run.ledger, run.spec, run.card, rates))
+        return [each for each in every if "nergy" in each]
+
+    assert untold(build(served=served()), None) == [
+        "Memory, energy and cost are told at a price alone, and none was given."
+    ]
+    assert untold(build(served=served())) == []
+    dark = served()
+    rows = [row.model_copy(update={"joules": None}) for row in dark.rows]
+    assert untold(build(served=dark.model_copy(update={"rows": rows}))) == ["Energy was not measured."]

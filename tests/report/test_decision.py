@@ -1,14 +1,17 @@
 """The decision in one sentence, the scorecard beside it, and the zones."""
 
+from functools import partial
+
 import pytest
 
 from ticketsmith import cards
-from ticketsmith.cli.again import in_windows
 from ticketsmith.lottery.results import Speed
 from ticketsmith.lottery.steps import Gate
+from ticketsmith.report.advice import in_windows
+from ticketsmith.report.again import again
 from ticketsmith.report.decision import decide, remarks
 from ticketsmith.report.limits import limits
-from ticketsmith.report.scorecard import scorecard
+from ticketsmith.report.scorecard import scorecard, table
 from ticketsmith.report.speed import in_int8
 from ticketsmith.report.zones import zones
 
@@ -19,15 +22,15 @@ def sentence(run):
 
 def test_pass_adopts(build):
     assert sentence(build()) == (
-        "ADOPT at 48.8 %: with 5,120 of 10,000 weights left, accuracy changes by -0.08 points and its "
-        "one-sided 98.06 % lower bound, -0.31, stays within the margin of -0.50 (n = 5)."
+        "ADOPT at 48.8 %: with 5,120 of 10,000 weights left, accuracy changes by -0.08 points, at worst "
+        "by -0.31 (98.06 % confidence, n = 5), and -0.50 is allowed."
     )
 
 
 def test_fail_names_the_bound_and_what_did_pass(build):
     assert sentence(build(statuses=("PASS", "UNDECIDED", "FAIL"))) == (
-        "DO NOT ADOPT at 48.8 %: accuracy changes by -1.20 points and even its one-sided 98.06 % upper bound, -0.88, "
-        "lies beyond the margin of -0.50 (n = 5); every level up to 20.0 % passed."
+        "DO NOT ADOPT at 48.8 %: accuracy changes by -1.20 points, at best by -0.88 (98.06 % confidence, n = 5), "
+        "and -0.50 is allowed; every level up to 20.0 % passed."
     )
 
 
@@ -38,15 +41,15 @@ def test_fail_for_loss_says_so(build):
         options={"gate": {"loss_margin": 0.001}},
     )
     assert sentence(run) == (
-        "DO NOT ADOPT at 48.8 %: test loss changes by +0.004 nats and even its one-sided 98.06 % lower bound, +0.002, "
-        "lies beyond the margin of +0.001 (n = 5)."
+        "DO NOT ADOPT at 48.8 %: test loss changes by +0.004 nats, at best by +0.002 (98.06 % confidence, n = 5), "
+        "and +0.001 is allowed."
     )
 
 
 def test_undecided_says_which_evidence_is_missing(build):
     assert sentence(build(statuses=("UNDECIDED",) * 3)) == (
-        "INCONCLUSIVE at 48.8 %: the one-sided 98.06 % bounds of the accuracy change, [-0.81, -0.03] points, are 0.78 "
-        "wide and lie on both sides of the margin of -0.50, mostly for the spread over training seeds (n = 5); "
+        "INCONCLUSIVE at 48.8 %: the change of accuracy lies between -0.81 and -0.03 points (98.06 % confidence, "
+        "n = 5), on both sides of the -0.50 that is allowed, mostly for the spread over training seeds; "
         "about 10 more, `--replicates 15`, are likely to settle it, for 2.7 min of one core."
     )
 
@@ -104,7 +107,9 @@ def spoken(words: str) -> str:
 def test_where_int8_is_faster_and_passes_the_answer_is_to_quantize(build):
     findings = build(int8=(0.5, 0.4, 0.6)).findings
 
-    assert spoken(decide(findings).sentence).endswith("(n = 5); but int8 dense is faster: quantize instead.")
+    assert spoken(decide(findings).sentence).endswith(
+        "\N{MINUS SIGN}0.50 is allowed; but int8 dense is faster: quantize instead."
+    )
     assert remarks(findings)[2] == (
         "It saves time: 1.84x the throughput of torch, the best dense one in fp32, at batch 256. Int8 dense is faster: "
         "quantize instead (small, 2.00x as fast, and passes the gate)."
@@ -164,7 +169,7 @@ def test_a_speed_of_a_version_without_int8_is_read_and_told_as_before(build):
 
 def test_dense_in_int8_has_its_line_in_the_scorecard(build):
     def line(**fields):
-        return [spoken(cell) for cell in scorecard(build(**fields).findings)[1].model_dump().values()]
+        return [spoken(cell) for cell in table(build(**fields).findings).rows[1]]
 
     assert line(int8=(0.5, 0.4, 0.6), int8_status="FAIL") == [
         "Dense in int8", "0.0 %", "96.16 % [95.86, 96.46]", "FAIL", "3.68x"
@@ -205,10 +210,10 @@ def test_layers_that_are_left_in_fp32_are_named(build):
 def test_where_int8_passes_a_mask_in_windows_is_proposed(build):
     def proposed(**fields):
         run = build(int8=(0.5, 0.4, 0.6), int8_ticket=2.0, **fields)
-        return in_windows(run.findings, cards.of("digits-mlp", ""), "runs")
+        return in_windows(run.findings, partial(again, run.findings.spec, cards.of("digits-mlp", "")))
 
-    (command,) = proposed()
-    assert "--set pruning.granularity=window" in command
+    (advice,) = proposed()
+    assert "pruning.granularity=window" in advice.words
     units = {"pruning": {"sparsity": 0.48, "fraction": 0.2, "granularity": "unit"}}
     assert proposed(int8_status="FAIL") == proposed(options=units) == []
 
@@ -268,8 +273,7 @@ def test_variables_that_tune_dense_kernels_are_said(build):
 
 
 def test_the_scorecard_shows_dense_ticket_and_control(build):
-    rows = [tuple(row.model_dump().values()) for row in scorecard(build().findings)]
-    assert [tuple(cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row) for row in rows] == [
+    assert [tuple(cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row) for row in table(build().findings).rows] == [
         ("Dense Baseline", "0.0 %", "97.36 % [97.06, 97.66]", "baseline", "1.0x (reference)"),
         ("Winning Ticket", "48.8 %", "97.28 % [96.98, 97.58]", "PASS", "1.84x (codegen plain words)"),
         ("Random Re-init", "48.8 %", "96.16 % [95.86, 96.46]", "FAIL", "-"),

@@ -89,7 +89,7 @@ def test_an_unfinished_run_renders(build, missing):
 def test_json_holds_the_findings(build):
     findings = build().findings
     facts = json.loads(document.render(findings))
-    assert facts["schema"] == "ticketsmith.report/2"
+    assert facts["schema"] == "ticketsmith.report/3"
     assert type(findings).model_validate_json(json.dumps(facts["findings"])) == findings
 
 

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from ticketsmith.report import collect
 from ticketsmith.report.decision import decide, remarks
+from ticketsmith.report.figures import figures
 
 from .conftest import Run
-from .test_cost import INT8, served
+from .test_cost import INT8, RATES, served
 
 QUANTIZE = "int8 dense is faster: quantize instead"
 
@@ -42,3 +44,30 @@ def test_dense_in_int8_that_nobody_judged_is_not_advised(build: Callable[..., Ru
 def test_forward_passes_are_told_as_ever(build: Callable[..., Run]) -> None:
     text = said(build(served=served("inference"), **INT8))
     assert "In forward passes" not in text and "makes inferences" not in text
+
+
+def test_the_cards_are_about_what_is_served(build: Callable[..., Run]) -> None:
+    run = build(served=served(), **INT8)
+    speed, money = figures(collect(run.ledger, run.spec, run.card, RATES))[2:]
+    assert (speed.name, speed.value) == ("Tokens a second against dense fp32", "4.00x")
+    assert speed.basis.startswith("the ticket, 1,000 tokens a second; 2.00x [1.80, 2.20] of dense in int8")
+    assert (money.name, money.value) == ("A million tokens", "$0.0500")
+    assert money.basis == "as a ticket; $0.200 dense in fp32, $0.100 dense in int8; the search cost $0.00402"
+
+
+def test_a_card_is_about_a_ticket_that_passes(build: Callable[..., Run]) -> None:
+    run = build(served=served(), statuses=("PASS", "PASS", "FAIL"), **INT8)
+    speed, money = figures(collect(run.ledger, run.spec, run.card, RATES))[2:]
+    assert speed.value == "2.67x" and speed.basis.startswith("the ticket in int8, 667 tokens a second")
+    assert money.basis.startswith("as a ticket in int8; ")
+
+
+def test_without_a_price_a_card_says_how_to_give_one(build: Callable[..., Run]) -> None:
+    assert figures(build().findings)[3].basis == "give --price or --prices (docs/cost.md)"
+
+
+def test_forward_passes_that_are_not_served_advise_nothing(build: Callable[..., Run]) -> None:
+    run = build(served=served(), int8=(0.5, 0.4, 0.6))
+    assert "Dense in int8 is faster (small, 2.00x as fast, and passes the gate)." in said(run)
+    assert "quantize instead" not in said(run)
+    assert "quantize instead" in said(build(served=served("inference"), int8=(0.5, 0.4, 0.6)))

@@ -23,6 +23,8 @@ from ticketsmith_runner.execute import execute
 from ticketsmith_runner.tasks import Task
 from ticketsmith_runner.workers import single_thread
 
+from ..made_once import made_once
+
 TINY: dict[str, Any] = {
     "replicates": 5,
     "controls": ["reinit", "random"],
@@ -93,15 +95,13 @@ from ticketsmith_tasks.digits_mlp import DEFAULTS, METRIC, data, loss, record, s
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One finished toy run, rewound to theta_0, shared by tests that only read."""
-    run = Run(read_spec(None, TINY), tmp_path_factory.mktemp("finished"))
-    run.go()
-    return run
+    spec = read_spec(None, TINY)
+    return Run(spec, made_once(tmp_path_factory, "finished", lambda folder: Run(spec, folder).go()))
 
 
 @pytest.fixture(scope="session")
 def rewound(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The same, rewound to update 4 of momentum SGD."""
-    spec = merge(TINY, {"pruning": {"rewind_to": 4}, "training": {"optimizer": "sgd", "momentum": 0.9}})
-    run = Run(read_spec(None, spec), tmp_path_factory.mktemp("rewound"))
-    run.go()
-    return run
+    other = merge(TINY, {"pruning": {"rewind_to": 4}, "training": {"optimizer": "sgd", "momentum": 0.9}})
+    spec = read_spec(None, other)
+    return Run(spec, made_once(tmp_path_factory, "rewound", lambda folder: Run(spec, folder).go()))

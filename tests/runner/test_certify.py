@@ -115,4 +115,5 @@ def test_an_unknown_certificate_is_answered_with_the_choices(capsys: pytest.Capt
 def test_a_dry_run_of_mnist_prints_the_spec(capsys: pytest.CaptureFixture[str], data_root: str) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["reproduce", "lth-lenet", "--budget", "small", "--dry-run", "-o", "json", "--data-root", data_root])
-    assert json.loads(capsys.readouterr().out)["spec"]["training"]["steps"] == 20000
+    found = json.loads(capsys.readouterr().out)
+    assert found["schema"] == "ticketsmith.plan/1" and found["spec"]["training"]["steps"] == 20000

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import Dataset, TensorDataset
-from ticketsmith.task import ACCURACY, NATS, Metric, Splits
+from ticketsmith.task import ACCURACY, NATS, Metric, Scaling, Splits
 """
 PARTS = {
     "METRIC": "METRIC = ACCURACY",
@@ -117,6 +117,22 @@ def test_a_tokenizer_lies_beside_its_task(examined: Examined, name: str) -> None
     assert "no file that travels with it" in problems(examined(vocabulary=line, tokenizer=wordwise("no", "yes")))
 
 
+DECLARED = {
+    "SCALING = Scaling(peak=255)": "",
+    "SCALING = Scaling(mean=[0, 0, 0, 0, 0, 0])": "",
+    "CLASSES = ['no', 'yes']": "",
+    "SCALING = Scaling(mean=[0, 0])": "mean has 2 numbers",
+    "CLASSES = ['no', 'perhaps', 'yes']": "3 names do not fit outputs [2]",
+    "CLASSES = 7": "is no list of names",
+}
+
+
+@pytest.mark.parametrize("line", DECLARED)
+def test_scaling_and_classes_fit_the_network(examined: Examined, line: str) -> None:
+    found = problems(examined(declared=line))
+    assert DECLARED[line] in found and bool(found) == bool(DECLARED[line])
+
+
 # --- a task that is right ---------------------------------------------------------------------------------------------
 
 
@@ -167,6 +183,8 @@ def test_it_says_which_back_ends_apply(examined: Examined) -> None:
         ("DEFAULTS", "DEFAULTS = [1]", "DEFAULTS of task own is a list", "make it a dict"),
         ("DEFAULTS", "DEFAULTS = {'replicates': 2, 'training': {'steps': 40, 'batch_size': 16, 'learning_rat': 1.0}}",
          "DEFAULTS of task own are no valid spec:\n  - training.learning_rate: missing", "correct the fields"),
+        ("METRIC", "METRIC = Metric(name='F1', unit='%', scale=100, higher_is_better=True, margin=0.1, whole='f1')",
+         "record: F1: f1 is made of prediction and label, and the records have no prediction", "from `record`"),
         ("data", "data = 3", "data of task own cannot be called", "make it a function"),
         ("data", "def data(root): return {'train': []}", "data() returns train, without test", "return Splits"),
         ("data", "def data(root): return Splits(examples=[], folds=5, validation=1)", "data() returns no example",
@@ -210,7 +228,7 @@ def test_it_says_which_back_ends_apply(examined: Examined) -> None:
 def test_bad_input(examined: Examined, part: str, code: str, text: str, fix: str) -> None:
     found = examined(**{part: code})
     assert text in problems(found)
-    assert fix in next(finding.fix for finding in found.problems if text in finding.text)
+    assert fix in next(finding.fix for finding in found.problems if text in f"{finding.check}: {finding.text}")
 
 
 def test_a_scalar_loss_without_a_score_is_refused(examined: Examined) -> None:
@@ -275,6 +293,18 @@ def test_a_constant_target_is_refused(examined: Examined) -> None:
     assert "all of 120 training examples have the target 1" in problems(found)
 
 
+def test_a_target_that_the_loss_does_not_read_may_be_constant(examined: Examined) -> None:
+    """As the folder of a VAE's images is."""
+    found = examined(
+        data=PARTS["data"].replace("(x[:, 0] > 0).long()", "torch.ones(200)"),
+        loss="def loss(model, batch): return (model(batch[0]) - batch[0][:, :2]).square().mean(1)",
+        METRIC="METRIC = NATS",
+        score="",
+        record="",
+    )
+    assert problems(found) == ""
+
+
 def test_a_group_in_two_splits_is_refused(examined: Examined) -> None:
     groups = PARTS["data"].replace("validation=30", "validation=30, groups=[n % 7 for n in range(200)]")
     assert "data() has group 3 in two splits: example 150 is one of it" in problems(examined(data=groups))
@@ -288,7 +318,20 @@ def test_a_group_in_training_and_validation_is_refused(examined: Examined) -> No
 
 def test_data_that_is_not_finite_is_named(examined: Examined) -> None:
     found = examined(data=PARTS["data"].replace("    return", "    x[:150, 2] = torch.nan\n    return"))
-    assert "the data is NaN or infinite in 16 of 16 examples" in problems(found)
+    assert "the data is NaN or infinite in 150 of 200 examples" in problems(found)
+
+
+def test_an_example_beyond_the_first_batch_that_is_not_finite_is_named(examined: Examined) -> None:
+    found = examined(data=PARTS["data"].replace("    return", "    x[150, 2] = torch.nan\n    return"))
+    assert problems(found) == (
+        "first batch: the data is NaN or infinite in 1 of 200 examples: 150\n"
+        "  fix: leave such examples out, or fill them in"
+    )
+
+
+def test_a_loss_that_is_nan_is_not_blamed_on_the_mask(examined: Examined) -> None:
+    nan = "def loss(model, batch): return F.cross_entropy(model(batch[0]), batch[1], reduction='none') * torch.nan"
+    assert {finding.check for finding in examined(loss=nan).problems} == {"loss", "weights"}
 
 
 AUGMENTED = """

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from ticketsmith.cli.judged import judged
 from ticketsmith.cli.measure import benchmark_step
 from ticketsmith.cli.options import Output
 from ticketsmith.cli.show import verdict_of
@@ -133,4 +134,4 @@ def test_a_cohort_that_has_only_begun_hides_no_verdict_and_no_ticket(start: Call
     assert run.ledger.store.exists(f"{run.ledger.run_id}/cohort-02/level-00/dense/train/manifest.json")
     found = verdict_of(run.ledger, more)
     assert found is not None and (found.look, found.status) == (2, "UNDECIDED")
-    assert benchmark_step(run.ledger, more).cohort == 1
+    assert benchmark_step(more, judged(run.ledger, more)[-1]).cohort == 1

@@ -35,6 +35,8 @@ SMALL = {"controls": [], "pruning": {"sparsity": 0.2}, "benchmark": {"batch_size
 DENSE = ("--cohort=0", "--level=0", "--arm=dense", "--kinds=train")
 TICKET = ("--cohort=0", "--level=1", "--arm=ticket", "--kinds=prune,rewind,train")
 GATE = ("--cohort=0", "--level=1", "--arm=ticket", "--kinds=gate")
+WITHOUT = "import runpy, sys; sys.modules |= dict.fromkeys({!r}); runpy.run_module({!r}, None, '__main__', True)"
+"""The runner of a machine without these libraries."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,21 @@ def test_pods_without_the_task_its_data_or_a_home_leave_the_bytes_of_the_machine
     assert not list((tmp_path / "tmp").glob("ticketsmith-*")), "nothing is left behind"
 
 
+def test_what_reads_records_alone_waits_for_no_library_of_trainings(ready: Submitted, elsewhere: Path) -> None:
+    """Torch takes three of the four seconds in which a pod starts; a training in turn needs nothing that draws."""
+    chains = [(each, ["ticketsmith.report.write"]) for each in (DENSE, TICKET)] + [(GATE, ["torch"])]
+    report = ["report", f"--spec={ready.key}", f"--store={ready.store.root}"]
+    for words, banned in [*((ready.argv(*chain), banned) for chain, banned in chains), (report, ["torch"])]:
+        argv = [sys.executable, "-P", "-c", WITHOUT.format(banned, "ticketsmith_runner"), *words]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+    assert ready.path(f"{ready.spec.run_id()}/report").is_dir()
+
+
 def record(folder: Path) -> dict[str, bytes]:
     files = [path for path in folder.rglob("*") if path.is_file() and path.name not in VOLATILE]
     named = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-    return {key: data for key, data in named.items() if not key.startswith("report/")}
+    return {key: data for key, data in named.items() if not key.startswith("report")}
 
 
 def test_data_is_brought_once_it_is_needed_and_not_for_a_gate(ready: Submitted, elsewhere: Path) -> None:

@@ -18,13 +18,16 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 {begin}
-print(-faults() + faults())
+print(min(-faults() + faults() for _ in range(3)))
 """
 
 
 @pytest.mark.skipif(platform != "linux", reason="it is glibc that gives memory back each time")
 def test_what_large_layers_put_out_is_paid_for_once() -> None:
-    """A fault is a page that the kernel clears: none for 10 tensors after 10 others, where torch has those of all."""
+    """A fault is a page that the kernel clears: none for 10 tensors after some others, where torch has those of all.
+
+    How many others it takes depends on where the kernel has put the heap: 3 to 11 were seen.
+    """
     kept, as_it_comes = (
         int(subprocess.run([sys.executable, "-c", FAULTS.format(begin=begin)], check=True, capture_output=True).stdout)
         for begin in ("single_thread()", "")

@@ -70,7 +70,7 @@ def test_a_norm_over_all_samples_has_gains_for_all_of_them() -> None:
 @pytest.mark.parametrize("turned", [(0, 1, 2), (1, 0, 2), (2, 1, 0)])
 def test_gelu_of_an_expanded_value_keeps_its_order(turned: tuple[int, ...]) -> None:
     x = np.broadcast_to(RNG.standard_normal((3, 1, 5)).astype(np.float32), (3, 4, 5)).transpose(turned)
-    assert np.array_equal(Bent(Between(HOST))(x), numerics.gelu_tanh(x))
+    assert np.array_equal(Bent(Between(HOST), "gelu_tanh")(x), numerics.gelu_tanh(x))
 
 
 def test_a_value_of_two_rows_is_not_two_samples() -> None:

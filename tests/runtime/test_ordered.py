@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ticketsmith_runtime import numerics, ordered
 from ticketsmith_runtime.between import Bent, Between, Norm
 from ticketsmith_runtime.network import Constant
+from ticketsmith_runtime.operators import OPERATORS
 
 from .machines import HOST, WITH_AVX2
 
@@ -81,12 +82,20 @@ def test_a_norm_may_be_over_several_axes(between: Between) -> None:
 def test_gelu_by_tanh_is_the_same_in_code(between: Between) -> None:
     x = np.concatenate([LINE, ODD])
     expected = numerics.gelu_tanh(x)
-    assert np.array_equal(Bent(between)(x), expected, equal_nan=True)
+    assert np.array_equal(Bent(between, "gelu_tanh")(x), expected, equal_nan=True)
     strided = x[: 2 * (len(x) // 2)].reshape(2, -1).T
-    assert np.array_equal(Bent(between)(strided), numerics.gelu_tanh(strided), equal_nan=True)
+    assert np.array_equal(Bent(between, "gelu_tanh")(strided), numerics.gelu_tanh(strided), equal_nan=True)
     wide = LINE.astype(np.float64)
     exact = 0.5 * wide * (1 + np.tanh(math.sqrt(2 / math.pi) * (wide + 0.044715 * wide**3)))
     np.testing.assert_allclose(numerics.gelu_tanh(LINE), exact, rtol=1e-6, atol=1e-6)
+
+
+@each_code
+@pytest.mark.parametrize("operator", ["silu", "sigmoid"])
+def test_gates_are_the_same_in_code(between: Between, operator: str) -> None:
+    run, x = OPERATORS[operator].run, np.concatenate([LINE, ODD])
+    assert np.array_equal(Bent(between, operator)(x), run(x), equal_nan=True)
+    np.testing.assert_allclose(run(LINE), run(LINE.astype(np.float64)), rtol=1e-6, atol=1e-6)
 
 
 @each_code

@@ -1,7 +1,7 @@
 """A token in one call: the same bytes as step by step, as in a prompt, and as by numpy alone."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,15 @@ from ticketsmith_runtime.int8.quantization import quantized
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.network import Network
 from ticketsmith_runtime.sequence import Incremental
-from ticketsmith_runtime.tape import Stretch
+from ticketsmith_runtime.tape import Aside, Stretch
 
 from .int8.machines import LEFT_OUT
 from .machines import HOST
 from .tokens import decoder
 
 LENGTH, WORDS, WIDTH = 12, 30, 40
+TANH = partial(F.gelu, approximate="tanh")
+TURNED = "with numpy between"
 NUMPY = HOST.without("avx2", "avx512f", "avx512vnni", "avxvnni")
 MACHINES = [
     HOST.without(*LEFT_OUT[n]) if LEFT_OUT[n] else HOST for n, each in enumerate(KNOWN) if HOST.has(*each.features)
@@ -33,10 +35,9 @@ MACHINES = [
 class Block(nn.Module):
     """Attention and two layers; `turned`: with a step between that no call can do."""
 
-    def __init__(self, turned: bool, rms: bool) -> None:
+    def __init__(self, turned: bool, norm: Callable[[int], nn.Module], bend: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        norm: Callable[[int], nn.Module] = nn.RMSNorm if rms else nn.LayerNorm
-        self.turned, self.first, self.second = turned, norm(WIDTH), norm(WIDTH)
+        self.turned, self.bend, self.first, self.second = turned, bend, norm(WIDTH), norm(WIDTH)
         self.all, self.out = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
         self.up, self.down = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(3 * WIDTH, WIDTH)
 
@@ -47,15 +48,72 @@ class Block(nn.Module):
             q, k = torch.cos(q) + q, k.flip(-1)
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(y.transpose(1, 2).reshape(b, t, WIDTH))
-        bent: Tensor = self.down(F.gelu(self.up(self.second(x)), approximate="tanh"))
-        return x + bent * 0.5
+        x = x + self.down(self.bend(self.up(self.second(x)))) * 0.5
+        return x
+
+
+class Heads(nn.Module):
+    """A Linear that treats each head of a token alike, and one after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.head = nn.Embedding(WORDS, WIDTH), nn.Linear(WIDTH // 4, WIDTH // 4)
+        self.out = nn.Linear(WIDTH, WORDS)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        b, t = tokens.shape
+        logits: Tensor = self.out(self.head(self.token(tokens).view(b, t, 4, -1)).reshape(b, t, WIDTH))
+        return logits
+
+
+class Written(nn.Module):
+    """A norm as transformers write it, out of its parts."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.rand(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.gain * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6))
+        return found
+
+
+class Llama(nn.Module):
+    """Rotary positions, half as many heads of keys, a norm over each head, and gates by SiLU and by sigmoid."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.norms = nn.Embedding(WORDS, WIDTH), nn.ModuleList(nn.RMSNorm(n) for n in (WIDTH, 10, 10))
+        self.q, self.k, self.v = (nn.Linear(WIDTH, n, bias=False) for n in (WIDTH, WIDTH // 2, WIDTH // 2))
+        self.gate, self.up, self.down = nn.Linear(WIDTH, 70), nn.Linear(WIDTH, 70), nn.Linear(70, WORDS)
+        angles = torch.outer(torch.arange(LENGTH), 1 / 100 ** (torch.arange(0, 10, 2) / 10)).repeat(1, 2)
+        self.register_buffer("cos", angles.cos())
+        self.register_buffer("sin", angles.sin())
+
+    def turned(self, x: Tensor) -> Tensor:
+        sides = torch.cat([-x[..., 5:], x[..., :5]], -1)
+        return x * self.cos[: x.shape[2]] + self.sin[: x.shape[2]] * sides
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        (b, t), x = tokens.shape, self.token(tokens)
+        q, k, v = (each(self.norms[0](x)).view(b, t, -1, 10).transpose(1, 2) for each in (self.q, self.k, self.v))
+        q, k = self.turned(self.norms[1](q)), self.turned(self.norms[2](k))
+        k, v = (each.repeat_interleave(2, 1) for each in (k, v))
+        x = x + F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(b, t, WIDTH)
+        logits: Tensor = self.down(F.silu(self.gate(x)) * self.up(x) / torch.sigmoid(self.up(x)))
+        return logits
 
 
 class Gpt(nn.Module):
-    def __init__(self, turned: bool = False, rms: bool = False) -> None:
+    def __init__(
+        self,
+        turned: bool = False,
+        norm: Callable[[int], nn.Module] = nn.LayerNorm,
+        bend: Callable[[Tensor], Tensor] = TANH,
+    ) -> None:
         super().__init__()
         self.token, self.place = nn.Embedding(WORDS, WIDTH), nn.Embedding(LENGTH, WIDTH)
-        self.blocks = nn.Sequential(Block(turned, rms), Block(turned, rms))
+        self.blocks = nn.Sequential(Block(turned, norm, bend), Block(turned, norm, bend))
         self.norm = nn.LayerNorm(WIDTH)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -65,16 +123,20 @@ class Gpt(nn.Module):
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "gpt": Gpt,
-    "with numpy between": lambda: Gpt(turned=True),
-    "rms": lambda: Gpt(rms=True),
+    TURNED: lambda: Gpt(turned=True),
+    "written out": lambda: Gpt(norm=Written),
+    "rms, exact gelu": lambda: Gpt(norm=nn.RMSNorm, bend=F.gelu),
+    "heads": Heads,
+    "llama": Llama,
+    "relu": lambda: Gpt(bend=F.relu),
 }
 
 
 @cache
-def made(name: str, whole: bool) -> Network:
+def made(name: str, whole: bool, kept: float = 0.3) -> Network:
     torch.manual_seed(0)
     module = NETWORKS[name]().eval()
-    masks = {name: torch.rand_like(each) < 0.3 for name, each in module.named_parameters() if each.dim() > 1}
+    masks = {name: torch.rand_like(each) < kept for name, each in module.named_parameters() if each.dim() > 1}
     with torch.no_grad():
         for name, each in module.named_parameters():
             each.mul_(masks.get(name, torch.ones(())))
@@ -107,22 +169,38 @@ def test_the_same_bytes_by_calls_step_by_step_and_by_numpy(name: str, machine: M
     assert np.array_equal(np.concatenate(both, 1)[1], expected[0])
 
 
+@pytest.mark.parametrize("kept", [0.3, 1], ids=["sparse", "dense"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_floats_by_calls_are_those_step_by_step(name: str) -> None:
-    found = Incremental(Execution(made(name, whole=False), HOST))
+@pytest.mark.parametrize("machine", [HOST, HOST.without("avx512f")], ids=["widest", "narrower"])
+def test_floats_by_calls_are_those_step_by_step(name: str, kept: float, machine: Machine) -> None:
+    found = Incremental(Execution(made(name, whole=False, kept=kept), machine))
     several = found.start(2)
     both = [found.step([[each], [each]], several) for each in TOKENS]
     np.testing.assert_allclose(one_by_one(found, TOKENS)[0], np.concatenate(both, 1)[0], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("kept", [0.3, 1], ids=["sparse", "dense"])
 @pytest.mark.parametrize("whole", [True, False], ids=["int8", "fp32"])
-def test_python_has_no_part_in_a_token_of_a_gpt(whole: bool) -> None:
-    tape = Incremental(Execution(made("gpt", whole), HOST))._program(1)._tape
+@pytest.mark.parametrize("name", ["gpt", "written out", "rms, exact gelu", "llama", "relu"])
+def test_python_has_no_part_in_a_token_of_a_gpt(name: str, whole: bool, kept: float) -> None:
+    tape = Incremental(Execution(made(name, whole, kept), HOST))._program(1)._tape
     assert tape is not None
     assert [type(part) for part in tape.parts] == [Stretch]
-    between = Incremental(Execution(made("with numpy between", whole), HOST))._program(1)._tape
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["int8", "fp32"])
+def test_numpy_does_what_no_call_can(whole: bool) -> None:
+    between = Incremental(Execution(made(TURNED, whole), HOST))._program(1)._tape
     assert between is not None
     assert {type(part).__name__ for part in between.parts} == {"Stretch", "Aside"}
+
+
+def test_threads_share_a_large_layer_without_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ticketsmith_runtime.rules.WIDE", 3 * WIDTH * WIDTH)
+    tape = Incremental(Execution(made("gpt", whole=False, kept=1), HOST, threads=2))._program(1)._tape
+    assert tape is not None
+    left = [part.run.node.operator for part in tape.parts if isinstance(part, Aside)]
+    assert left == ["linear"] * 6  # of each block the three that are as large
 
 
 def test_a_token_that_no_table_has_is_an_error() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from ticketsmith.specs import overrides, read_spec
 from ticketsmith.stores import Store, open_store
 from ticketsmith.stores.local import LocalStore
 from ticketsmith.tries import enter
+
+from ..made_once import made_once
 
 VOLATILE = ("timing.json", "speed.json", "volatile.json")
 
@@ -91,15 +94,29 @@ def tree(root: Path) -> dict[str, bytes]:
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob("*"))
         if path.is_file() and path.name not in VOLATILE and not path.name.startswith(".tmp-")
-        if "report" not in path.relative_to(root).parts
+        if "report" not in path.relative_to(root).parts and path.name != "report.html"
     }
+
+
+def narrow(columns: int, *arguments: str, cwd: Path, **more: str) -> str:
+    argv = [sys.executable, "-m", "ticketsmith", *arguments]
+    environment = OFFLINE | {"COLUMNS": str(columns)} | more
+    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def data(*arguments: str, cwd: Path) -> Any:
+    done = cli(*arguments, "-o", "json", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 # --- runs made once, by one process that has imported torch -----------------------------------------------------------
 
 WARM = """
 import json, os, sys
-import sklearn.datasets, torch  # what takes seconds, once
+import onnxscript, sklearn.datasets, torch._dynamo  # what takes seconds, once; a benchmark imports the first and last
 from ticketsmith_runner import commands  # and what it imports
 from ticketsmith_runner.__main__ import main
 for line in sys.stdin:
@@ -160,25 +177,53 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
 class Verdicts:
     """A folder `runs` with three finished runs, one for each verdict."""
 
-    def __init__(self, folder: Path, warm: Warm) -> None:
-        self.folder, self.store = folder, folder / "runs"
-        self.passed = warm.run(GENEROUS, self.store, "--workers", "2")
-        self.failed = warm.run(CRUSHED, self.store)
-        self.edge = GENEROUS | {"gate.margin": -self.verdict(self.passed).difference.mean}  # between the bounds
-        self.undecided = warm.run(self.edge, self.store)
+    def __init__(self, made: Path, folder: Path) -> None:
+        """`made`: the runs before any test measured them again."""
+        self.made, self.folder, self.store = made, folder, folder / "runs"
+        shutil.copytree(made, self.store)
+        self.edge = edge(made)
+        self.passed, self.failed, self.undecided = map(run_of, (GENEROUS, CRUSHED, self.edge))
 
     def verdict(self, run: str) -> Verdict:
-        ledger = Ledger(LocalStore(self.store), run)
-        gate = max(key for key in ledger.store.list(run) if key.endswith("ticket/gate/verdict.json"))
-        return Verdict.model_validate_json(ledger.store.get(gate))
+        return verdict_in(self.store, run)
 
     def spec(self, run: str) -> Experiment:
         return spec_of(LocalStore(self.store), run)
 
 
+def run_of(spec: dict[str, Any]) -> str:
+    """The id of a run."""
+    return read_spec(None, overrides(spec)).run_id()
+
+
+def verdict_in(store: Path, run: str) -> Verdict:
+    """The verdict on the last level."""
+    ledger = Ledger(LocalStore(store), run)
+    gate = max(key for key in ledger.store.list(run) if key.endswith("ticket/gate/verdict.json"))
+    return Verdict.model_validate_json(ledger.store.get(gate))
+
+
+def edge(store: Path) -> dict[str, Any]:
+    """A spec whose margin is between the bounds of the run that passed."""
+    return GENEROUS | {"gate.margin": -verdict_in(store, run_of(GENEROUS)).difference.mean}
+
+
 @pytest.fixture(scope="session")
-def verdicts(tmp_path_factory: pytest.TempPathFactory, warm: Warm) -> Verdicts:
-    return Verdicts(tmp_path_factory.mktemp("verdicts"), warm)
+def verdicts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Verdicts:
+    def fill(store: Path) -> None:
+        warm = request.getfixturevalue("warm")
+        warm.run(GENEROUS, store, "--workers", "2")
+        warm.run(CRUSHED, store)
+        warm.run(edge(store), store)
+
+    return Verdicts(made_once(tmp_path_factory, "verdicts", fill), tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture
+def copied(verdicts: Verdicts, tmp_path: Path) -> Path:
+    """A folder with a copy of the three runs in `runs`, to change."""
+    shutil.copytree(verdicts.made, tmp_path / "runs")
+    return tmp_path
 
 
 # --- long scenarios, begun together so that the cores are not idle ----------------------------------------------------

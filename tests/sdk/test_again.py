@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,14 @@ from ticketsmith import cards
 from ticketsmith.cli import main
 from ticketsmith.cli.again import again
 from ticketsmith.lottery.spec import Experiment
+from ticketsmith.runs import data_folder, run_ids
 from ticketsmith.specs import overrides, read_spec
+from ticketsmith.stores.local import LocalStore
+
+from ..own_task import TASK, planted
+from .conftest import cli, flags
+
+STORE = LocalStore("runs")
 
 
 def planned(command: str, capsys: pytest.CaptureFixture[str], data_root: str = "data") -> Experiment:
@@ -39,13 +47,41 @@ def planned(command: str, capsys: pytest.CaptureFixture[str], data_root: str = "
 def test_it_leads_to_the_same_run(fields: dict[str, Any], capsys: pytest.CaptureFixture[str], data_root: str) -> None:
     spec = read_spec(None, overrides(fields), data_root)
     card = cards.of(spec.task, data_root)
-    assert planned(again(spec, card, "runs"), capsys, data_root) == spec
+    assert planned(again(spec, card, STORE), capsys, data_root) == spec
+
+
+def test_a_section_that_the_task_has_and_the_run_does_not_is_null(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = planted(tmp_path, TASK.replace("DEFAULTS = {", 'DEFAULTS = {\n    "gate": {"collapse": {"at_most": 0.4}},'))
+    spec = read_spec(None, overrides({"task": str(own.file), "gate.collapse": None}), str(own.data))
+    command = again(spec, cards.of(spec.task, str(own.data)), STORE)
+    assert "--set gate.collapse=null" in command
+    assert planned(command, capsys, str(own.data)) == spec
 
 
 def test_a_change_is_made_and_the_store_is_quoted(capsys: pytest.CaptureFixture[str]) -> None:
     spec = read_spec(None, overrides({"gate.margin": 0.003}))
-    command = again(spec, cards.of(spec.task, "data"), "my runs", seed=spec.seed + 1, **{"pruning.sparsity": 0.9})
+    command = again(
+        spec, cards.of(spec.task, "data"), LocalStore("my runs"), seed=spec.seed + 1, **{"pruning.sparsity": 0.9}
+    )
     assert command.endswith(" --store 'my runs'")
     other = planned(command, capsys)
     assert (other.seed, other.pruning.sparsity, other.gate.margin) == (1, 0.9, 0.003)
     assert other.run_id() != spec.run_id()
+
+
+def test_a_run_remembers_the_folder_of_its_data_as_long_as_it_is_there(tmp_path: Path) -> None:
+    own, desk = planted(tmp_path), tmp_path / "desk"
+    desk.mkdir()
+    quick = flags({"benchmark.precision": ["fp32"], "benchmark.rounds": 1, "training.steps": 20})
+    began = cli("run", "imp", *own.flags, *quick, cwd=desk)
+    (run,) = run_ids(store := LocalStore(desk / "runs"))
+
+    assert cli("resume", run, cwd=desk).returncode == began.returncode, began.stderr
+    measured = cli("benchmark", run, "--rounds", "2", cwd=desk)
+    assert measured.returncode == 0, measured.stderr
+    assert f"--data-root {own.data}" in cli("show", run, cwd=desk).stdout.replace("\n", " ")
+    assert data_folder(store, run, "given") == "given"
+    own.data.rename(tmp_path / "elsewhere")
+    assert data_folder(store, run) == "data"

@@ -38,7 +38,7 @@ def refused(done: Any, code: int, problem: str) -> None:
     """The code, the problem and its fix on standard error, nothing on standard output, and no traceback."""
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     assert problem in done.stderr
-    assert "\n  fix: " in done.stderr
+    assert "\n  fix: " in done.stderr and done.stderr.count("\n  docs: docs/errors.md#") == (code != 2)
     assert "Traceback" not in done.stderr and "internal error" not in done.stderr
 
 
@@ -52,7 +52,10 @@ def refused(done: Any, code: int, problem: str) -> None:
         ("run imp --config broken.yaml", "error: broken.yaml is not a YAML spec: while parsing a flow mapping"),
         ("run imp --config unknown.yaml", "  - sparsty: unknown key. "),
         ("run imp --sparsity 1.5", "  - pruning.sparsity: expected less than 1, got 1.5"),
-        ("run imp --sparsity high", "error: Invalid value for '--sparsity': 'high' is not a valid float"),
+        (
+            "run imp --sparsity high",
+            "error: Invalid value for '--sparsity': expected a share such as 0.8 or 80%, got high",
+        ),
         ("run imp --task digit-mlp", "error: no task 'digit-mlp'\n  fix: did you mean 'digits-mlp'?"),
         ("run imp --sparsty 0.8", "error: No such option: --sparsty"),
         ("run imp --set seed", "error: --set: expected KEY=VALUE, got 'seed'"),
@@ -117,8 +120,8 @@ def test_data_that_cannot_be_fetched_may_work_later(after_no_mnist: Any) -> None
 @pytest.fixture
 def copied(verdicts: Verdicts, tmp_path: Path) -> Path:
     """A copy of the run that passed, to damage, in a folder `runs`."""
-    shutil.copytree(verdicts.store / "questions", tmp_path / "runs" / "questions")
-    shutil.copytree(verdicts.store / verdicts.passed, tmp_path / "runs" / verdicts.passed)
+    shutil.copytree(verdicts.made / "questions", tmp_path / "runs" / "questions")
+    shutil.copytree(verdicts.made / verdicts.passed, tmp_path / "runs" / verdicts.passed)
     return tmp_path
 
 
@@ -150,7 +153,7 @@ def test_a_corrupted_tensor_ends_the_runner_and_moving_its_level_away_mends_it(
     assert "\n  fix: move " in said and "Traceback" not in said
     shutil.move(level, copied / "away")
     warm.run(GENEROUS, copied / "runs")
-    assert tree(copied / "runs" / verdicts.passed) == tree(verdicts.store / verdicts.passed)
+    assert tree(copied / "runs" / verdicts.passed) == tree(verdicts.made / verdicts.passed)
 
 
 # --- a dense training that diverges: 1 --------------------------------------------------------------------------------
@@ -200,7 +203,7 @@ def test_after_a_fail_no_round_is_taken_but_speed_and_report_are(verdicts: Verdi
 def test_a_pass_on_the_way_is_no_verdict_of_a_run_that_may_stop(verdicts: Verdicts, tmp_path: Path) -> None:
     """Killed after a round that passed, with the target still ahead: nothing is decided."""
     spec = read_spec(None, overrides(GENEROUS | {"stop_on_fail": True}))
-    shutil.copytree(verdicts.store / verdicts.passed, tmp_path / verdicts.passed)
+    shutil.copytree(verdicts.made / verdicts.passed, tmp_path / verdicts.passed)
     ledger = Ledger(LocalStore(tmp_path), verdicts.passed)
     verdict = verdict_of(ledger, spec)
     assert verdict is not None and verdict.level == 2
@@ -236,10 +239,10 @@ def test_progress_shows_the_sparsity_of_the_ticket_beside_smaller_networks() -> 
     ("arguments", "expected"),
     [
         (["gate", "{run}"], ("status", "PASS")),
-        (["report", "{run}"], ("schema", "ticketsmith.report/2")),
-        (["run", "imp", *flags(GENEROUS)], ("schema", "ticketsmith.report/2")),
+        (["report", "{run}"], ("schema", "ticketsmith.report/3")),
+        (["run", "imp", *flags(GENEROUS)], ("schema", "ticketsmith.report/3")),
         (["run", "imp", *flags(GENEROUS), "--dry-run"], ("run", "{run}")),
-        (["run", "dense", *flags(GENEROUS)], ("schema", "ticketsmith.report/2")),
+        (["run", "dense", *flags(GENEROUS)], ("schema", "ticketsmith.report/3")),
     ],
     ids=lambda value: " ".join(value[:2]),
 )
@@ -268,7 +271,7 @@ def test_prune_takes_a_config(verdicts: Verdicts) -> None:
     door = cli("--config", "spec.yaml", cwd=verdicts.folder, module="ticketsmith.prune")
     assert door.returncode == 0, door.stderr
     assert "Winning Ticket" in door.stdout
-    assert f"report: runs/{verdicts.passed}/report/" in door.stdout
+    assert f"report: runs/{verdicts.passed}/report.html" in door.stdout
 
 
 def test_report_reports_every_run(verdicts: Verdicts) -> None:
@@ -328,7 +331,7 @@ class TestInterrupted:
             assert before.items() <= after.items()
 
     def test_the_end_is_that_of_an_uninterrupted_run(self, after_interrupted: Any, verdicts: Verdicts) -> None:
-        whole = {name: data for name, data in tree(verdicts.store).items() if verdicts.failed in name}
+        whole = {name: data for name, data in tree(verdicts.made).items() if verdicts.failed in name}
         assert {name: data for name, data in after_interrupted[4][2].items() if verdicts.failed in name} == whole
 
 
@@ -351,7 +354,7 @@ def test_a_runner_killed_at_any_moment_goes_on_to_the_same_bytes(
     assert code == 0
     assert kills >= 3
     expected = {
-        n: d for n, d in tree(verdicts.store / run).items() if not n.startswith("spec/") and "benchmark" not in n
+        n: d for n, d in tree(verdicts.made / run).items() if not n.startswith("spec/") and "benchmark" not in n
     }
     assert {
         n: d for n, d in tree(tmp_path / run).items() if not n.startswith("spec/") and "benchmark" not in n

@@ -1,6 +1,8 @@
 """Errors: each kind has its own exit code, and every message names the fix."""
 
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +14,11 @@ from ticketsmith.errors import (
     Retryable,
     TicketSmithError,
     UsageError,
+    shown,
 )
 from ticketsmith.lottery.gate import EXIT_CODES
 
+ROOT = Path(__file__).parents[2]
 CODES = {Diverged: 1, UsageError: 2, Retryable: 3, Denied: 4, IntegrityError: 5, Conflict: 6, TicketSmithError: 70}
 
 
@@ -42,3 +46,13 @@ def test_an_error_has_its_code_says_problem_and_fix_and_survives_the_way_out_of_
     arrived = pickle.loads(pickle.dumps(error))
     assert type(arrived) is kind
     assert (str(arrived), arrived.code) == (str(error), error.code)
+
+
+@pytest.mark.parametrize("kind", CODES, ids=lambda kind: kind.__name__)
+def test_an_error_names_its_page_unless_the_fix_is_all(kind: type[TicketSmithError]) -> None:
+    page, _, anchor = kind.docs.partition("#")
+    heads = re.split("^## (.+)$", (ROOT / page).read_text(), flags=re.MULTILINE)[1:]
+    parts = {head.lower().replace(" ", "-"): text.strip() for head, text in zip(heads[::2], heads[1::2], strict=True)}
+    assert parts[anchor].startswith(f"Exit code {kind.code}")
+    said = shown(error := kind("the disk is full", "free space"))
+    assert said == f"error: {error}" + f"\n  docs: {kind.docs}" * (kind is not UsageError)

@@ -2,15 +2,19 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
+from ticketsmith.cli.judged import Judged, judged
 from ticketsmith.cli.measure import benchmark_step
+from ticketsmith.cli.packed import beside
 from ticketsmith.ledger import Ledger
 from ticketsmith.lottery.results import Speed
 from ticketsmith.runs import spec_of
+from ticketsmith.specs import read_spec
 from ticketsmith.stores.local import LocalStore
 from ticketsmith_runtime import load
 
@@ -102,9 +106,10 @@ def test_a_run_that_is_not_there(verdicts: Verdicts) -> None:
 
 
 def test_what_another_machine_measured_is_measured_here_beside_it(verdicts: Verdicts, tmp_path: Path) -> None:
-    shutil.copytree(verdicts.store / verdicts.passed, tmp_path / "runs" / verdicts.passed)
+    shutil.copytree(verdicts.made / verdicts.passed, tmp_path / "runs" / verdicts.passed)
     ledger = Ledger(store := LocalStore(tmp_path / "runs"), verdicts.passed)
-    step = benchmark_step(ledger, spec_of(store, verdicts.passed))
+    spec = spec_of(store, verdicts.passed)
+    step = benchmark_step(spec, judged(ledger, spec)[-1])
     speed = Speed.model_validate_json(ledger.read(step, "speed.json"))
     shutil.rmtree(tmp_path / "runs" / verdicts.passed / step.key)
     other = speed.model_copy(update={"machine": speed.machine.model_copy(update={"cpu": "another CPU"})})
@@ -128,3 +133,28 @@ def test_a_package_in_int8_has_the_verdict_on_it(verdicts: Verdicts, package: Pa
     assert {row.backend for row in ticket.measured} <= {"operators"} and ticket.measured
     assert "operators: equal to the weights, bit for bit" in said
     assert load(to)(np.zeros((3, 1, 8, 8))).shape == (3, 10)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "chosen", "asked", "says"),
+    [
+        ("PASS PASS", 2, False, ""),
+        ("PASS FAIL", 1, False, ""),
+        ("PASS UNDECIDED PASS FAIL", 3, True, "level 3 passes behind one that does not"),
+        ("PASS UNDECIDED PASS", 3, True, ""),  # the target was settled on beforehand
+        ("PASS UNDECIDED PASS", 1, False, "the target, level 3, passes too, behind one that does not: --level 3"),
+        ("UNDECIDED PASS", 1, False, "the target, level 2, passes too"),
+    ],
+)
+def test_a_level_that_a_reader_may_not_expect_is_explained(
+    verdicts: Verdicts, statuses: str, chosen: int, asked: bool, says: str
+) -> None:
+    """A PASS behind a level that did not pass is none, unless it is the target's."""
+    like, levels = verdicts.verdict(verdicts.passed), []
+    for level, status in enumerate(statuses.split(), start=1):
+        gate = SimpleNamespace(level=level)
+        levels.append(Judged(gate=gate, verdict=like.model_copy(update={"level": level, "status": status})))
+    pruning = {"fraction": 0.5, "sparsity": 1 - 0.5 ** len(levels)}
+    spec = read_spec(None, {"pruning": pruning})
+    said = " ".join(beside(levels[chosen - 1], levels, spec, asked))
+    assert says in said and bool(said) == bool(says)

@@ -77,13 +77,15 @@ OTHER: dict[str, Any] = {
     "benchmark.machine": "another",
     "samples": False,
     "stop_on_fail": True,
+    "until_fail": True,
 }
 # What else a field asks for, laid under both specs that are compared.
 NEEDED: dict[str, dict[str, Any]] = {
     "training.nesterov": {"training.optimizer": "sgd", "training.momentum": 0.9},
     "training.milestones": {"training.schedule": "milestones", "training.milestones": [100, 200]},
 }
-NO_RESULT = ("task", "training.start", "benchmark.", "samples", "stop_on_fail", "replicates", "looks", "max_replicates")
+ROUNDS = ("stop_on_fail", "until_fail", "replicates", "looks", "max_replicates")
+NO_RESULT = ("task", "training.start", "benchmark.", "samples", *ROUNDS)
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["id"])

@@ -91,6 +91,28 @@ def test_a_prefix_may_end_within_a_name(store: Store, prefix: str, found: list[s
     assert list(store.list(prefix)) == found
 
 
+def test_a_key_has_a_time_at_which_it_was_written(store: Store) -> None:
+    before = time.time() - 5
+    store.put_once("a", b"one")
+    written = store.written("a")
+    assert written is not None and before < written < time.time() + 5
+    assert store.written("b") is None
+
+
+def test_what_is_no_record_is_replaced_or_left_alone(store: Store) -> None:
+    store.put_once("page", b"one")
+    assert store.replace("page", b"two") is not store.url.startswith("gs://")
+    assert store.get("page") == (b"one" if store.url.startswith("gs://") else b"two")
+    assert list(store.list()) == ["page"]
+
+
+def test_a_folder_in_the_way_of_a_page_is_called_one(tmp_path: Path) -> None:
+    (tmp_path / "page").mkdir()
+    with pytest.raises(UsageError, match="page is a folder"):
+        LocalStore(tmp_path).replace("page", b"two")
+    assert os.listdir(tmp_path) == ["page"]
+
+
 def test_an_empty_store_lists_nothing(store: Store) -> None:
     assert list(store.list()) == []
     assert list(store.list("a/b")) == []
@@ -114,6 +136,13 @@ def test_temporary_files_are_not_keys(tmp_path: Path) -> None:
     store.put_once("a/b", b"x")
     (tmp_path / "a" / f"{TEMPORARY}0123").write_bytes(b"hal")
     assert list(store.list()) == list(store.list("a/")) == ["a/b"]
+
+
+def test_what_is_being_deleted_is_no_key(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.put_once("run/spec/a.json", b"1")
+    (tmp_path / "run").rename(tmp_path / f"{TEMPORARY}0123")
+    assert list(store.list()) == []
 
 
 def test_nothing_temporary_is_left(tmp_path: Path) -> None:

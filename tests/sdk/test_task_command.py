@@ -55,7 +55,7 @@ def test_the_installed_tasks_are_listed_with_their_summaries(capsys: pytest.Capt
     from ticketsmith.cli.options import Output
 
     assert skeleton.print_tasks(Output.json) == 0
-    listed = {row["task"]: row["summary"] for row in json.loads(capsys.readouterr().out)}
+    listed = {row["task"]: row["summary"] for row in json.loads(capsys.readouterr().out)["tasks"]}
     assert listed["mnist-lenet300"] == "LeNet-300-100 on MNIST, protocol of the Lottery Ticket Hypothesis paper"
 
 

@@ -1,5 +1,7 @@
 """A walk over the rendered YAML, as Argo takes it, visits the steps of `imp(spec)` in that order: nothing else decides.
 
+But for the controls, which hold up nothing: in a workflow each level's come after its gate, and after what that starts.
+
 Pods are not run: each resolves its argv to steps with `chain`, and hands on what `follows` says, as the runner does.
 """
 
@@ -21,6 +23,7 @@ from ticketsmith.specs import read_spec
 from .conftest import RENDERED, Document, read
 
 RUN = {"run-id": "digits-0123", "spec": "digits-0123/spec/1.json", "store": "gs://b/p", "cohort": "0", "level": "2"}
+RUN |= {"round": "1"}
 EVERY = [*MASKED, "smaller"]
 Values = dict[str, str]
 
@@ -31,10 +34,12 @@ class Walker:
     `fails` is the level that FAILs; the last round of the first `open` cohorts is UNDECIDED.
     """
 
-    def __init__(self, document: Document, spec: Experiment, fails: int | None = None, open: int = 0) -> None:
+    def __init__(
+        self, document: Document, spec: Experiment, fails: int | None = None, open: int = 0, **begins: str
+    ) -> None:
         self.templates = {each["name"]: each for each in document["spec"]["templates"]}
         self.spec, self.fails, self.open = spec, fails, open
-        self.globals = {f"workflow.parameters.{k}": v for k, v in RUN.items()}
+        self.globals = {f"workflow.parameters.{k}": v for k, v in (RUN | begins).items()}
         self.steps: list[Step] = []
         self.reports = 0
         given = {each["name"]: RUN[each["name"]] for each in document["spec"]["arguments"]["parameters"]}
@@ -120,7 +125,12 @@ def dotted(reference: str) -> str:
 
 
 def keys(steps: Sequence[Step]) -> list[str]:
-    return [step.key for step in steps if step.kind != "report"]
+    """Keys of steps, the controls of each level last, and the benchmark behind them all."""
+
+    def place(step: Step) -> tuple[bool, int, int, bool]:
+        return step.kind == "benchmark", step.cohort, step.level, step.arm not in ("dense", "ticket")
+
+    return [step.key for step in sorted(steps, key=place) if step.kind != "report"]
 
 
 def spec_with(**fields: Any) -> Experiment:
@@ -147,11 +157,28 @@ def test_an_early_stop_is_imp_up_to_that_level(fails: int) -> None:
     assert [step.level for step in walked.steps if isinstance(step, Benchmark)] == [fails]
 
 
+@pytest.mark.parametrize(("fails", "last"), [(2, 13), (5, 5), (7, 7), (99, 13)])
+def test_past_the_target_is_imp_up_to_the_level_that_fails(fails: int, last: int) -> None:
+    spec = spec_with(until_fail=True)
+    walked = Walker(read(RENDERED / "t4" / "imp.yaml"), spec, fails)
+    assert keys(walked.steps) == keys(list(imp(spec, last=last)))
+    assert [step.level for step in walked.steps if isinstance(step, Benchmark)] == [5]
+
+
 @pytest.mark.parametrize("undecided", [0, 1, 2, 9])
 def test_cohorts_follow_while_the_last_round_is_undecided(undecided: int) -> None:
     spec = spec_with(replicates=5, max_replicates=15)
     walked = Walker(read(RENDERED / "t4" / "imp.yaml"), spec, open=undecided)
     assert keys(walked.steps) == keys(list(imp(spec, cohorts=min(undecided + 1, spec.cohorts))))
+
+
+@pytest.mark.parametrize(("cohort", "begin"), [(0, 3), (0, 5), (1, 1), (1, 2)])
+def test_what_is_resumed_begins_with_the_first_round_that_is_not_complete(cohort: int, begin: int) -> None:
+    spec = spec_with(replicates=5, max_replicates=15, controls=EVERY)
+    begins = {"cohort": str(cohort), "round": str(begin)}
+    walked = Walker(read(RENDERED / "t4" / "imp.yaml"), spec, open=9, **begins)
+    whole = [step for step in imp(spec, cohorts=spec.cohorts) if step.cohort >= cohort]
+    assert keys(walked.steps) == keys([s for s in whole if (s.cohort, s.level + (begin == 1)) >= (cohort, begin)])
 
 
 def test_every_pod_finds_its_parents_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +207,13 @@ def test_a_lost_control_stops_nothing() -> None:
     )
     assert not [task for task in [*rounds.values(), *controls.values()] if "controls" in task.get("dependencies", [])]
     assert not [task for task in controls.values() if "dependencies" in task]
+
+
+def test_controls_come_after_the_gate_and_the_next_ticket() -> None:
+    """Machines may be few, and who comes first gets them: Argo takes the ends of a DAG as its target names them."""
+    dag = template_of("round")["dag"]
+    controls = next(task for task in dag["tasks"] if task["name"] == "controls")
+    assert "gate" in controls["dependencies"] and dag["target"].split() == ["next-round", "controls"]
 
 
 def test_a_sweep_runs_the_same_experiment() -> None:

@@ -93,7 +93,9 @@ DEFECTS: list[tuple[Plant, str]] = [
     (lambda d: put(d, "chain/container/resources/limits/memory", None), "limits of cpu and memory"),
     (lambda d: put(d, "chain/container/resources/requests/cpu", "1m"), "limits of cpu and memory"),
     (lambda d: put(d, "chain/activeDeadlineSeconds", None), "activeDeadlineSeconds is missing"),
-    (lambda d: put(d, "gate/pendingTimeout", None), "pendingTimeout is missing"),
+    (lambda d: put(d, "benchmark/pendingTimeout", "45m"), "pendingTimeout ends the wait for a lock"),
+    (lambda d: put(d, "chain/timeout", "45m"), "timeout ends the wait for a lock"),
+    (lambda d: put(d, "spec/podSpecPatch", d["spec"]["podSpecPatch"].replace("memory", "m")), "which a quota demands"),
     (lambda d: part(d, "chain")["container"]["resources"]["limits"].update({"nvidia.com/gpu": "2"}), "of GPUs"),
     (lambda d: put(d, "chain/nodeSelector", None), "nodeSelector"),
     (lambda d: put(d, "gate/nodeSelector", {"cloud.google.com/gke-accelerator": "nvidia-l4"}), "nodeSelector"),
@@ -167,6 +169,7 @@ REPEATED = [
     ("Failed", "143", "main: Error (exit code 143)"),
     ("Failed", "137", "main: Error (exit code 137)"),
     ("Failed", "3", "main: Error (exit code 3)"),
+    ("Failed", "3", "main: Error (exit code 3): error: the bucket: 403 forbidden, deadline exceeded"),  # of our own
     ("Error", "", "pod deleted"),
     ("Failed", "", "Pod was terminated in response to imminent node shutdown."),
     (
@@ -183,7 +186,7 @@ FINAL = [
     ("Failed", "70", "main: Error (exit code 70)"),
     ("Failed", "137", "main: OOMKilled (exit code 137)"),
     ("Failed", "143", "Pod was active on the node longer than the specified deadline"),
-    ("Failed", "", "timeout"),  # what `pendingTimeout` leaves
+    ("Failed", "4", "main: Error (exit code 4): error: the pod was rejected, or Evicted"),  # words of our own
     ("Error", "", 'pods "x" is forbidden: violates PodSecurity "restricted:latest"'),
 ]
 

@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from ticketsmith import __version__
-from ticketsmith_workflows import render
 from ticketsmith_workflows.__main__ import main
 
 from .conftest import LOADER, RENDERED, Document, pods, read
@@ -31,12 +30,6 @@ def test_a_stale_a_missing_and_a_foreign_file_are_named(tmp_path: Path, capsys: 
     said = capsys.readouterr().err
     assert all(name in said for name in ("t4/imp.yaml", "t4/old.yaml", "l4/imp.yaml", "fix: "))
     assert "l4/train.yaml" not in said
-
-
-def test_a_pod_that_is_renamed_cannot_lose_the_field_that_hera_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(render.PENDING, "gate")
-    with pytest.raises(KeyError, match="gate"):
-        render.document("imp", "t4")
 
 
 def test_the_name_carries_profile_and_version(template: Document, request: pytest.FixtureRequest) -> None:

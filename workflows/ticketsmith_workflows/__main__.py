@@ -31,14 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(json.dumps([document(kind, options.profile, options.image) for kind in BUILD]))
         return 0
     profiles = [options.profile] if options.profile else list(PROFILES)
-    found = [
+    problems = [
         f"{profile}/{kind}: {problem}"
         for profile in profiles
         for kind in BUILD
         for problem in lint(document(kind, profile), PROFILES[profile])
     ]
-    print("".join(f"{line}\n" for line in found), end="")
-    return WRONG if found else 0
+    print("".join(f"{line}\n" for line in problems), end="")
+    return WRONG if problems else 0
 
 
 def _write(folder: Path) -> int:

@@ -33,7 +33,9 @@ def container(
 ) -> Container:
     """A template of one container. `part` tells its pods apart in labels and metrics; `deadline` is per attempt, s."""
     where = {
-        f"ticketsmith.dev/{each}": f"{{{{inputs.parameters.{each}}}}}" for each in ("cohort", "level") if each in inputs
+        f"ticketsmith.dev/{parameter}": f"{{{{inputs.parameters.{parameter}}}}}"
+        for parameter in ("cohort", "level")
+        if parameter in inputs
     }
     return Container(
         name=name,
@@ -41,7 +43,7 @@ def container(
         image_pull_policy="IfNotPresent",
         command=["python", "-P", "-m", "ticketsmith_runner"],  # without it, the controller asks the registry for one
         args=arguments,
-        inputs=[Parameter(name=each) for each in inputs],
+        inputs=[Parameter(name=parameter) for parameter in inputs],
         outputs=outputs,
         env_from=[ConfigMapEnvFrom(name="ticketsmith-environment", prefix="", optional=True)],
         volumes=[EmptyDirVolume(name="scratch", mount_path="/tmp", size_limit=Quantity("4Gi"))],

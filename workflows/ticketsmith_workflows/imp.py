@@ -1,7 +1,8 @@
 """Iterative magnitude pruning as a workflow: the order of `ticketsmith.lottery.imp`, held to it by a parity test.
 
-The gate says which level comes next; controls train beside the gate and the rounds that follow, and may fail. They have
-a template of their own, since Argo's interface folds away what a node with more than three children has.
+The gate says which level comes next; controls train beside the rounds that follow, and may fail. They come after the
+gate and the next ticket, for which everything waits: where machines are few, who comes first gets them. They have a
+template of their own, since Argo's interface folds away what a node with more than three children has.
 """
 
 from hera.workflows import DAG, Container, Parameter, Step, Steps, Task, WorkflowTemplate
@@ -12,11 +13,11 @@ from ticketsmith.lottery.controls import CONTROLS, MASKED
 
 from . import pods
 from .finish import finish
-from .settings import COHORT, RUN_ID, SPEC, STORE, of_run, workflow
+from .settings import COHORT, ROUND, RUN_ID, SPEC, STORE, of_run, workflow
 
 OVER = "tasks['gate'].outputs.parameters['next'] == 'none'"
-LAST = (  # of the branch that is not taken, nothing is asked: an expression tag would ask for both
-    f"{OVER} ? inputs.parameters['level'] : tasks['next-round'].outputs.parameters['last']"
+MEASURED = (  # of the branch that is not taken, nothing is asked: an expression tag would ask for both
+    f"{OVER} ? tasks['gate'].outputs.parameters['measured'] : tasks['next-round'].outputs.parameters['measured']"
 )
 AGAIN = f"{OVER} ? tasks['gate'].outputs.parameters['again'] : tasks['next-round'].outputs.parameters['again']"
 NEWEST = (
@@ -34,7 +35,7 @@ def build(profile: Profile) -> WorkflowTemplate:
         profile,
         "Iterative magnitude pruning",
         "Train dense; prune, rewind and retrain until the target; measure the ticket; report.",
-        [RUN_ID, SPEC, STORE, COHORT],
+        [RUN_ID, SPEC, STORE, COHORT, ROUND],
         entrypoint="experiment",
         on_exit="finish",
         workflow_metadata=of_run("imp", profile),
@@ -51,22 +52,24 @@ def experiment(profile: Profile) -> Steps:
     one = Synchronization(mutexes=[Mutex(name="ticketsmith-{{inputs.parameters.run-id}}")])
     ended = "{{steps.cohorts.outputs.parameters.%s}}"
     with Steps(name="experiment", inputs=_inputs("run-id", "spec"), synchronization=one) as steps:
-        Step(name="cohorts", template=cohort, arguments=SPEC_HERE | {"cohort": "{{workflow.parameters.cohort}}"})
-        Step(name="benchmark", template=measure, arguments=_at(ended % "last", cohort=ended % "cohort"))
+        first = {name: f"{{{{workflow.parameters.{name}}}}}" for name in ("cohort", "round")}
+        Step(name="cohorts", template=cohort, arguments=SPEC_HERE | first)
+        Step(name="benchmark", template=measure, arguments=_at(ended % "measured", cohort=ended % "cohort"))
     return steps
 
 
 def _cohort(train: Container) -> Steps:
-    """One cohort of replicates, and another one while the ticket's last gate asks for it."""
+    """One cohort of replicates from a round on, and another one while the ticket's last gate asks for it."""
     rounds, again = _round(train, pods.gate(), _controls(train)), "{{steps.rounds.outputs.parameters.again}}"
-    outputs = [_output("last", "steps['rounds'].outputs.parameters['last']"), _output("cohort", NEWEST)]
-    with Steps(name="cohort", inputs=_inputs("spec", "cohort"), outputs=outputs) as steps:
-        Step(name="dense", template=train, arguments=_at("0", arm="dense", kinds="train"))
-        Step(name="rounds", template=rounds, arguments=_at("1"))
+    outputs = [_output("measured", "steps['rounds'].outputs.parameters['measured']"), _output("cohort", NEWEST)]
+    here = "{{inputs.parameters.round}}"
+    with Steps(name="cohort", inputs=_inputs("spec", "cohort", "round"), outputs=outputs) as steps:
+        Step(name="dense", template=train, arguments=_at("0", arm="dense", kinds="train"), when=f"'{here}' == '1'")
+        Step(name="rounds", template=rounds, arguments=_at(here))
         Step(
             name="next-cohort",
             template="cohort",
-            arguments=SPEC_HERE | {"cohort": again},
+            arguments=SPEC_HERE | {"cohort": again, "round": "1"},
             when=f"'{again}' != 'none'",
         )
     return steps
@@ -96,16 +99,10 @@ def _kinds(control: str) -> str:
 
 def _round(train: Container, gate: Container, controls: DAG) -> DAG:
     here, asked = "{{inputs.parameters.level}}", "{{tasks.ticket.outputs.parameters.%s}}"
-    outputs = [_output("last", LAST), _output("again", AGAIN)]
-    with DAG(name="round", inputs=_inputs("spec", "cohort", "level"), outputs=outputs) as dag:
+    outputs = [_output("measured", MEASURED), _output("again", AGAIN)]
+    ends = "next-round controls"  # in this order: Argo takes tasks on which no other waits by the alphabet
+    with DAG(name="round", inputs=_inputs("spec", "cohort", "level"), outputs=outputs, target=ends) as dag:
         Task(name="ticket", template=train, arguments=_at(here, arm="ticket", kinds="prune,rewind,train"))
-        Task(
-            name="controls",
-            template=controls,
-            arguments=_at(here, **{control: asked % control for control in CONTROLS}),
-            dependencies=["ticket"],
-            continue_on=MAY_FAIL,
-        )
         Task(name="gate", template=gate, arguments=_at(here), dependencies=["ticket"])
         Task(
             name="next-round",
@@ -113,6 +110,13 @@ def _round(train: Container, gate: Container, controls: DAG) -> DAG:
             arguments=_at("{{tasks.gate.outputs.parameters.next}}"),
             dependencies=["gate"],
             when="'{{tasks.gate.outputs.parameters.next}}' != 'none'",
+        )
+        Task(
+            name="controls",
+            template=controls,
+            arguments=_at(here, **{control: asked % control for control in CONTROLS}),
+            dependencies=["ticket", "gate"],
+            continue_on=MAY_FAIL,
         )
     return dag
 

@@ -6,7 +6,7 @@ No value reaches a shell, and none can pass for a flag: each is one argument, `-
 from hera.workflows import Container, GCSArtifact, NoneArchiveStrategy, Parameter
 from hera.workflows.models import ConfigMapKeySelector, Mutex, SemaphoreRef, Synchronization, ValueFrom
 
-from ticketsmith.hardware import CPU, Hardware
+from ticketsmith.hardware import CPU, REPORTING, Hardware
 from ticketsmith.lottery.chains import NONE
 from ticketsmith.lottery.controls import CONTROLS
 
@@ -40,13 +40,13 @@ def gate() -> Container:
         CPU,
         part="gate",
         inputs=["spec", "cohort", "level"],
-        outputs=[_output("next"), _output("again"), *map(_output, FOUND)],
+        outputs=[*map(_output, ("next", "again", "measured", *FOUND[:-1])), _output("status", of_all="verdict")],
         deadline=15 * MINUTE,
     )
 
 
 def benchmark(hardware: Hardware) -> Container:
-    """The speed of the ticket of the last round; one pod at a time measures on this hardware."""
+    """The speed of the ticket of one round; one pod at a time measures on this hardware."""
     return container(
         "benchmark",
         _step("ticket", "benchmark"),
@@ -67,7 +67,7 @@ def report() -> Container:
         part="report",
         inputs=["spec"],
         outputs=[_file("report", "report.html"), _file("scorecard", "report.json"), _file("samples", "report.png")],
-        deadline=15 * MINUTE,
+        deadline=REPORTING,
     )
 
 
@@ -76,9 +76,12 @@ def _step(arm: str, kinds: str) -> list[str]:
     return ["step", *RUN, *where, f"--arm={arm}", f"--kinds={kinds}"]
 
 
-def _output(name: str, default: str = NONE) -> Parameter:
-    """The default is for a pod that was skipped or failed: without one, whatever refers to it hangs."""
-    return Parameter(name=name, value_from=ValueFrom(path=f"{OUTPUTS}/{name}", default=default))
+def _output(name: str, default: str = NONE, of_all: str | None = None) -> Parameter:
+    """The default is for a pod that was skipped or failed: without one, whatever refers to it hangs.
+
+    `of_all`: its name among the outputs of the workflow, which a list has without any node; the last pod's stands.
+    """
+    return Parameter(name=name, value_from=ValueFrom(path=f"{OUTPUTS}/{name}", default=default), global_name=of_all)
 
 
 def _file(name: str, file: str) -> GCSArtifact:

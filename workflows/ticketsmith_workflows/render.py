@@ -11,8 +11,11 @@ from . import benchmark, imp, sweep, train
 
 BUILD = {"imp": imp.build, "train": train.build, "benchmark": benchmark.build, "sweep": sweep.build}
 HEAD = "# Rendered by `make render`: do not edit.\n"
-# New in Argo 4.1, unknown to Hera 7.1: how long a pod may wait for a machine before the attempt fails.
-PENDING = {"chain": "45m", "benchmark": "45m", "gate": "15m", "report": "15m"}
+# A node's title in Argo's interface, which shows no inputs: without it, every round looks alike.
+TITLES = {
+    "chain": "level-{{inputs.parameters.level}}-{{inputs.parameters.arm}}",
+    **{name: f"level-{{{{inputs.parameters.level}}}}-{name}" for name in ("gate", "benchmark", "round")},
+}
 
 
 def render() -> Iterator[tuple[str, str]]:
@@ -26,13 +29,13 @@ def render() -> Iterator[tuple[str, str]]:
 
 
 def document(name: str, profile: str, image: str | None = None) -> dict[str, Any]:
-    """One template as a document. Raises KeyError for a pod whose name PENDING does not know."""
+    """One template as a document."""
     rendered: dict[str, Any] = BUILD[name](PROFILES[profile]).to_dict()
     for template in rendered["spec"]["templates"]:
-        if "container" in template:
-            template["pendingTimeout"] = PENDING[template["name"]]
-            if image:
-                template["container"]["image"] = image
+        if title := TITLES.get(template["name"]):
+            template["annotations"] = {"workflows.argoproj.io/display-name": title}
+        if image and "container" in template:
+            template["container"]["image"] = image
     return rendered
 
 

@@ -7,15 +7,15 @@ from hera.workflows import RetryStrategy
 from hera.workflows.models import Backoff
 
 from ticketsmith.errors import Retryable
-from ticketsmith.preemption import FINAL, LOST, SIGNALS
+from ticketsmith.preemption import FINAL, LOST, SAID, SIGNALS
 
 ATTEMPTS = 10
 SPOT_ATTEMPTS = 3
 AGAIN = [str(Retryable.code), *SIGNALS]
+WORDS, ENDED, WENT = (f"lastRetry.message matches '{pattern}'" for pattern in (SAID, FINAL, LOST))
 EXPRESSION = (
-    f"not (lastRetry.message matches '{FINAL}') && ("
-    f"lastRetry.exitCode in {AGAIN} || lastRetry.status == 'Error' || "
-    f"lastRetry.message matches '{LOST}')"
+    f"({WORDS}) && lastRetry.exitCode in {AGAIN} || not ({WORDS}) && not ({ENDED}) && "
+    f"(lastRetry.exitCode in {AGAIN} || lastRetry.status == 'Error' || {WENT})"
 )
 # `retries` is known to templates with a retryStrategy only: the first attempts insist on spot, the later ones may not.
 # The blank between the braces is needed: two closing braces end a tag, also within a string.

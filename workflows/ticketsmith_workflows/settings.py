@@ -21,15 +21,18 @@ from .container import IMAGE_USER
 
 HOUR, DAY = 3600, 86400
 PROFILE = "ticketsmith.dev/profile"
-CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-# Argo's own two containers, which a controller's configuration may leave less confined than "restricted" demands.
-ARGO_CONFINED = {
-    "initContainers": [{"name": "init", "securityContext": CONFINED}],
-    "containers": [{"name": "wait", "securityContext": CONFINED}],
+# Argo's own two containers: a controller's configuration may leave them less confined than "restricted" demands, and
+# without requests and limits, which a namespace with a quota demands of every container. They idle, or copy a file: no
+# share of a core is set aside for them, or two pods of one core would not fit on two.
+OURS = {
+    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    "resources": {"requests": {"cpu": "0", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "512Mi"}},
 }
+ARGOS = {"initContainers": [{"name": "init", **OURS}], "containers": [{"name": "wait", **OURS}]}
 RUN_ID = Parameter(name="run-id", description="of the spec: a DNS label")
 SPEC = Parameter(name="spec", description="key of the spec in the store")
 STORE = Parameter(name="store", description="URL of the store, gs://bucket/prefix")
+ROUND = Parameter(name="round", value="1", description="the first one: those before it are done, and dense")
 COHORT = Parameter(name="cohort", value="0", description="which replicates: counted in batches of the spec's number")
 
 
@@ -62,7 +65,7 @@ def workflow(
             fs_group=IMAGE_USER,
             seccomp_profile=SeccompProfile(type="RuntimeDefault"),
         ),
-        pod_spec_patch=json.dumps(ARGO_CONFINED),
+        pod_spec_patch=json.dumps(ARGOS),
         artifact_repository_ref=ArtifactRepositoryRef(config_map="artifact-repositories", key="ticketsmith"),
         archive_logs=True,
         active_deadline_seconds=HOURS * HOUR,
@@ -83,8 +86,8 @@ def workflow(
 
 
 def of_run(kind: str, profile: Profile) -> WorkflowMetadata:
-    """Appearance of a run's workflow in lists: its run id as title and label, and its profile."""
+    """Appearance of a run's workflow in lists: its name as title, which is the run's with the attempt; and labels."""
     run = "{{workflow.parameters.run-id}}"
-    title = {"workflows.argoproj.io/title": f"{kind} {run}"}
+    title = {"workflows.argoproj.io/title": f"{kind} {{{{workflow.name}}}}"}
     labels = {"ticketsmith.dev/run": run, "ticketsmith.dev/kind": kind, PROFILE: profile.name}
     return WorkflowMetadata(labels=labels, annotations=title)

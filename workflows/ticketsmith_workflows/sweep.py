@@ -7,7 +7,7 @@ from ticketsmith.hardware import Profile
 
 from .finish import finish
 from .imp import experiment
-from .settings import COHORT, PROFILE, STORE, workflow
+from .settings import COHORT, PROFILE, ROUND, STORE, workflow
 
 LIST = '[{"run-id": ..., "spec": ...}, ...]'
 EACH = "{{workflow.parameters.experiments}}"  # given, never the output of a step that may be skipped
@@ -21,7 +21,7 @@ def build(profile: Profile) -> WorkflowTemplate:
         profile,
         "Sweep",
         "One experiment of iterative magnitude pruning for each spec of a list, and a report for each.",
-        [Parameter(name="experiments", description=f"JSON: {LIST}"), STORE, COHORT],
+        [Parameter(name="experiments", description=f"JSON: {LIST}"), STORE, COHORT, ROUND],
         entrypoint="sweep",
         on_exit="finish",
         workflow_metadata=WorkflowMetadata(labels={"ticketsmith.dev/kind": "sweep", PROFILE: profile.name}),

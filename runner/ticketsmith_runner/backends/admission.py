@@ -35,6 +35,7 @@ TAILS = (3, 17)
 """Batches that no tile is made for."""
 EXACT = 256
 """Examples that are held against float64, which takes long."""
+REASON = 240  # characters of what a runtime says: OpenVINO says it in its last line
 CALLS = 4096
 """Calls of a back-end at one batch size, at most: a network may take a tenth of a second for an example."""
 
@@ -60,7 +61,7 @@ class Admission:
         return replace(
             self,
             forwards={name: forward for name, forward in self.forwards.items() if name not in new},
-            differences={name: each for name, each in self.differences.items() if name not in new},
+            differences={name: difference for name, difference in self.differences.items() if name not in new},
             refused=[*self.refused, *new.values()],
             cold={name: seconds for name, seconds in self.cold.items() if name not in new},
         )
@@ -100,7 +101,7 @@ def admit(
                 refused.append(Refusal(backend=name, reason=str(reason)))
                 continue
             except Exception as error:  # of whatever runtime: one that fails may not take the others with it
-                text = str(error).strip().partition("\n")[0]
+                text = " ".join(str(error).split())[:REASON]
                 refused.append(Refusal(backend=name, reason=f"it failed: {type(error).__name__}: {text}"))
                 continue
             forwards[name], cold[name] = forward, seconds
@@ -218,18 +219,18 @@ class _Near(_Check):
         answers = self.reference.joined(forward, parts)
         examples = min(count(self.reference.inputs), size * len(parts))
         try:
-            found = near(_first(answers, examples), _first(self.reference.at(size), examples), self.tolerance)
+            difference = near(_first(answers, examples), _first(self.reference.at(size), examples), self.tolerance)
         except Unequal as reason:
             raise Unequal(f"at batch size {size}: {reason}") from None
         self.moved(forward, parts[0], size // 2)
-        return found
+        return difference
 
     def moved(self, forward: Forward, batch: Inputs, half: int) -> None:
         """The first half of a batch beside copies of itself. Raises Unequal if it is another one's business."""
         if not half:
             return
         beside = changed(batch, lambda x: torch.cat([x[:half], x[: len(x) - half].flip(0)]))
-        ours, theirs = (_first(self.reference.answer(forward, each), half) for each in (beside, batch))
+        ours, theirs = (_first(self.reference.answer(forward, inputs), half) for inputs in (beside, batch))
         try:
             near(ours, theirs, self.tolerance)
         except Unequal as reason:

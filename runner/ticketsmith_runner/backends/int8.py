@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ticketsmith_runtime.llvm import Machine
 
-from ..exporting import fixed, silent
+from ..exporting import fixed, names, silent
 from ..inputs import CHUNK, batches, rows
 from ..subject import Subject
 from . import Forward, NotApplicable, onnxruntime, openvino
@@ -68,7 +68,8 @@ def _by_nncf(model: Any, subject: Subject, size: int) -> tuple[bytes, bytes]:
     """The model in int8 as OpenVINO writes it: what it is made of, and its weights. Raises NotApplicable."""
     from openvino import serialize
 
-    examples = list(_calibration(subject, size))
+    ports = openvino.ports(model)
+    examples = [{name: batch[name] for name in batch if name in ports} for batch in _calibration(subject, size)]
     try:
         with silent(), TemporaryDirectory() as folder:
             import nncf as library
@@ -132,7 +133,7 @@ def _calibration(subject: Subject, size: int) -> Iterator[dict[str, Any]]:
     given = rows(subject.inputs, slice(CHUNK)) if subject.calibration is None else subject.calibration
     for batch in batches(given, size):
         arrays = subject.models.arrays(batch)
-        yield {f"inputs{place or ''}": values for place, values in enumerate(arrays)}
+        yield dict(zip(names(len(arrays)), arrays, strict=True))
 
 
 def _reshaped(model: Any, size: int) -> Any:

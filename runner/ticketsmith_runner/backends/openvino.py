@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from ..exporting import Models
+from ..exporting import Models, names
 from ..subject import Subject
 from . import Forward, NotApplicable
 from .bound import Arrays, Bound, aligned, bound
@@ -29,8 +29,9 @@ def served(models: Models, precision: str) -> Forward:
 
         read = runtime.read_model(model) if isinstance(model, bytes) else model
         request = runtime.compile_model(read, "CPU", options).create_infer_request()
-        for place, memory in enumerate(inputs):
-            request.set_input_tensor(place, Tensor(memory, shared_memory=True))
+        for name, memory in zip(names(len(inputs)), inputs, strict=True):
+            if name in ports(read):
+                request.set_tensor(name, Tensor(memory, shared_memory=True))
         request.infer()
         outputs = [aligned(tensor.data) for tensor in request.output_tensors]
         for place, memory in enumerate(outputs):
@@ -38,6 +39,11 @@ def served(models: Models, precision: str) -> Forward:
         return lambda: request.infer(), outputs
 
     return bound(models, bind)
+
+
+def ports(model: Any) -> set[str]:
+    """Names of the inputs that a model of OpenVINO's has: those that the network takes and does not read are gone."""
+    return {name for value in model.inputs for name in value.names}
 
 
 def dense_bf16(subject: Subject) -> Forward:

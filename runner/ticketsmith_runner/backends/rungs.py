@@ -42,14 +42,14 @@ def rung_speeds(
     chosen: SpeedRow, dense: str, latencies: Mapping[str, Sequence[Rounds]], weights: Mapping[str, int]
 ) -> list[RungSpeed]:
     """Each rung by its fastest back-end, in the batch of what was chosen for the ticket; `dense` is the best one."""
-    found = []
+    speeds = []
     for rung, count in weights.items():
-        timed = {name: each for name, each in latencies.items() if BETWEEN in name and rung_in(name) == rung}
+        timed = {name: rounds for name, rounds in latencies.items() if BETWEEN in name and rung_in(name) == rung}
         if not timed:
             continue
         best = min(timed, key=lambda name: percentiles(timed[name])[0])
         p50, p95, _ = percentiles(timed[best])
-        found.append(
+        speeds.append(
             RungSpeed(
                 rung=rung,
                 weights=count,
@@ -62,7 +62,7 @@ def rung_speeds(
                 ticket=_over(chosen.backend, latencies, best),
             )
         )
-    return found
+    return speeds
 
 
 def _over(to: str, latencies: Mapping[str, Sequence[Rounds]], best: str) -> Ratio:

@@ -59,10 +59,10 @@ def in_int8(subject: Subject) -> Forward:
     """Weights of 8 bits, inputs of 7, for any network. Raises NotApplicable."""
     network = suited(subject.in_int8, subject.scheme.left)
     try:
-        found = links(network)
+        linears = links(network)
     except Unsuited:
         return _listed(Execution(network, Machine.host()))
-    return _forward(lambda: chained(found, Machine.host()))
+    return _forward(lambda: chained(linears, Machine.host()))
 
 
 def suited(network: Network, left: Collection[str] = ()) -> Network:
@@ -102,7 +102,7 @@ def _listed(answer: Answer) -> Forward:
     threads = torch.get_num_threads()
     threadpool_limits(threads, user_api="blas")  # numpy would take every core for what has no mask
     run = Shared(answer, threads, tile=1) if threads > 1 else answer
-    return Forward(lambda arrays: run(*arrays), lambda inputs: [each.numpy() for each in tensors(inputs)])
+    return Forward(lambda arrays: run(*arrays), lambda inputs: [tensor.numpy() for tensor in tensors(inputs)])
 
 
 def _forward(make: Callable[[], Program]) -> Forward:

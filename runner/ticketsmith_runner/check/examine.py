@@ -43,6 +43,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "inputs": (functions.arguments,),
     "sample": (functions.sampled,),
     "vocabulary": (functions.worded,),
+    "ends": (functions.declared,),
     "streams": (streams.theta, streams.noise, streams.examples),
     "weights": (weights.prunable, weights.tied, weights.frozen, weights.unused),
     "smaller": (rungs.smaller,),
@@ -83,17 +84,17 @@ def examine(trial: Trial) -> Examination:
 
 def _sentences(check: Check, trial: Trial) -> list[Sentence]:
     """Findings of one check, up to the one that ends it. Raises what can only be a bug."""
-    found: list[Sentence] = []
+    sentences: list[Sentence] = []
     try:
-        found.extend(check(trial))
+        sentences.extend(check(trial))
     except TicketSmithError as error:
         text, fix = error.args
-        found.append(problem(text, "correct the line" if fix == MEND else fix))
+        sentences.append(problem(text, "correct the line" if fix == MEND else fix))
     except Exception as error:
         if not (where := line_of(error, trial.task.folder)):
             raise
-        found.append(problem(f"{type(error).__name__}{where}: {error}", "correct the line"))
-    return found
+        sentences.append(problem(f"{type(error).__name__}{where}: {error}", "correct the line"))
+    return sentences
 
 
 def _or_none(make: Callable[[], T]) -> T | None:

@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ..declared import NAMES, SCALES, classes, scaling
 from ..evaluate import RESERVED, moved
 from ..inputs import call, outputs
+from ..objectives.whole import complete
 from ..samples import CHANNELS
 from ..seeds import seeded
 from ..splits import Numbers
@@ -19,14 +22,16 @@ ONE_EACH = "return one number for each example"
 
 
 def inputs_are_finite(trial: Trial) -> Iterator[Sentence]:
-    """Every number of the batch that goes in."""
+    """Every number of the batch that goes in, and of all examples where they are in memory."""
+    numbers, held = trial.numbers, trial.examples.tensors
+    every = np.arange(trial.examples.count)
     for place, leaf in enumerate(tensors(trial.batch)):
-        if not len(leaf.shape) or len(leaf) != len(trial.numbers):
+        if not len(leaf.shape) or len(leaf) != len(numbers):
             yield problem(
-                f"part {place} of a batch of {len(trial.numbers)} examples has the shape {tuple(leaf.shape)}",
+                f"part {place} of a batch of {len(numbers)} examples has the shape {tuple(leaf.shape)}",
                 "the examples are the first axis of each tensor of a batch: mend `collate`",
             )
-        elif bad := _bad(leaf, trial.numbers):
+        elif bad := _bad(leaf, numbers) if held is None else _bad(tensors(held)[place], every):
             yield problem(f"the data is NaN or infinite in {bad}", "leave such examples out, or fill them in")
 
 
@@ -55,17 +60,16 @@ def scores(trial: Trial) -> Iterator[Sentence]:
 
 
 def columns(trial: Trial) -> Iterator[Sentence]:
-    """Whatever the task records besides."""
-    if trial.task.record is None:
+    """Whatever the task records besides, and what a score of the whole test set is made of."""
+    record = {} if trial.task.record is None else trial.asks("record", trial.network.eval(), trial.batch)
+    if not isinstance(record, Mapping):
+        yield problem(f"record() returns a {type(record).__name__}", "return a dict: a name, and a tensor of (B,)")
         return
-    found = trial.asks("record", trial.network.eval(), trial.batch)
-    if not isinstance(found, Mapping):
-        yield problem(f"record() returns a {type(found).__name__}", "return a dict: a name, and a tensor of (B,)")
-        return
-    if taken := sorted({*found} & {*RESERVED}):
+    if taken := sorted({*record} & {*RESERVED}):
         yield problem(f"record() has columns that are the runner's: {some(taken)}", "give them other names")
-    for name, value in found.items():
+    for name, value in record.items():
         yield from _column(trial, f"record()[{name!r}]", value, ONE_EACH, finite=False)
+    complete(trial.task.metric, {"score", *record})
 
 
 def answers(trial: Trial) -> Iterator[Sentence]:
@@ -134,6 +138,19 @@ def worded(trial: Trial) -> Iterator[Sentence]:
         words.matches(shape)
     except ValueError as error:
         yield problem(f"VOCABULARY of task {trial.task.module}: {error}", FIX)
+
+
+def declared(trial: Trial) -> Iterator[Sentence]:
+    """A scaling that fits the network's input, and a name for each output."""
+    with seeded(0), torch.no_grad(), trial.task.told("inputs"):
+        given = trial.task.inputs(moved(trial.batch, torch.device("cpu")))
+        answer = outputs(call(trial.network.eval(), given))
+    for name, made, parts, fix in (("SCALING", scaling, tensors(given), SCALES), ("CLASSES", classes, answer, NAMES)):
+        try:
+            if (declaration := made(trial.task)) is not None:
+                declaration.fits(tuple(parts[0].shape[1:]) if len(parts) == 1 else ())
+        except (TypeError, ValueError) as error:
+            yield problem(f"{name} of task {trial.task.module}: {error}", fix)
 
 
 def _column(trial: Trial, name: str, value: Any, fix: str, finite: bool = True) -> Iterator[Sentence]:

@@ -14,11 +14,11 @@ def smaller(trial: Trial) -> Iterator[Sentence]:
     if not hasattr(trial.task.code, "smaller"):
         return
     asked = trial.usable.model_copy(update={"controls": (ladder.LADDER,)})
-    found = {name: rung(trial.context, name) for name in ladder.rungs(asked)}
-    made = ", ".join(f"{each.weights:,} weights for {ladder.RUNGS[name]:g}x" for name, each in found.items())
+    rungs = {name: rung(trial.context, name) for name in ladder.rungs(asked)}
+    made = ", ".join(f"{network.weights:,} weights for {ladder.RUNGS[name]:g}x" for name, network in rungs.items())
     yield note(f"smaller() gives dense networks of {made} those of the ticket")
     if ladder.LADDER in trial.usable.controls:
-        updates = len(found) * (trial.usable.training.steps + ladder.updates(trial.usable))
+        updates = len(rungs) * (trial.usable.training.steps + ladder.updates(trial.usable))
         yield note(
             f"the ladder takes {updates:,} updates of them, beside {ladder.updates(trial.usable):,} of the search"
         )

@@ -14,6 +14,7 @@ from ..evaluate import remembered
 from ..events import tell
 from ..seeds import seeded
 from ..splits import Numbers
+from ..targets import target
 from .findings import Sentence, note, problem
 from .trial import Trial
 
@@ -95,8 +96,8 @@ def _outcomes(trial: Trial, numbers: Numbers) -> Iterator[tuple[str, Tensor]]:
             columns = dict(record(network, batch))
     if "label" in columns:
         yield "label", columns["label"]
-    elif isinstance(batch, tuple | list) and len(batch) == 2 and isinstance(batch[1], Tensor) and batch[1].dim() == 1:
-        yield "target", batch[1]
+    elif (values := target(trial.task, network, batch)) is not None:
+        yield "target", values
     elif hasattr(trial.task.code, "score"):
         score = trial.asks("score", network, batch)
         if isinstance(score, Tensor) and score.dim() == 1:

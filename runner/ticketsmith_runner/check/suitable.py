@@ -24,12 +24,12 @@ CUDA = "no GPU is here"
 def trainers(trial: Trial) -> list[Suitability]:
     """Each trainer, with the rounds that it has."""
     training, choices = trial.spec.training, trial.choices
-    found = []
+    rows = []
     for name in TRAINERS:
         levels = [level for level, choice in choices.items() if choice.trainer == name]
         reason = _unable(name, training, trial.network, trial.subject) or ""
-        found.append(Suitability(name=name, reason=reason, chosen=_rounds(levels, len(choices))))
-    return found
+        rows.append(Suitability(name=name, reason=reason, chosen=_rounds(levels, len(choices))))
+    return rows
 
 
 def backends(trial: Trial) -> list[Suitability]:

@@ -69,7 +69,9 @@ def descends(trial: Trial) -> Iterator[Sentence]:
     """The loss of the first batch falls within 20 updates at the spec's learning rate."""
     before, *after = tried(trial).losses
     rate = trial.spec.training.learning_rate
-    if any(not math.isfinite(loss) for loss in (before, *after)):
+    if not math.isfinite(before):
+        return  # which stands at the loss, or at the data
+    if any(not math.isfinite(loss) for loss in after):
         yield problem(
             f"the loss is not finite after {UPDATES} updates at training.learning_rate {rate:g}",
             "lower it: --set training.learning_rate=…, or look for a logarithm or a division by zero in loss()",
@@ -174,7 +176,8 @@ def _moved(trial: Trial, name: str, start: State, mask: Mask, training: Training
 
 
 def _nonzero(value: Tensor, own: Tensor) -> bool:
-    return bool(torch.where(own, 0, value).any())
+    """True where a number stands outside the mask. NaN does for a loss that is none, which is another problem."""
+    return bool(torch.where(own, 0, value).nan_to_num(0, 0, 0).any())
 
 
 def _optimizers() -> tuple[str, ...]:

@@ -45,21 +45,21 @@ def refilled(known: Network, module: nn.Module, masks: Mapping[str, Tensor]) -> 
     """The same network with another's weights, by name, so that it need not be traced again."""
     own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
-    def filled(each: Constant) -> Constant:
-        if each.name is None or each.name not in own:
-            return each
-        tensor, mask = own[each.name], masks.get(each.name)
-        return Constant(_numpy(tensor if mask is None else tensor * mask), _mask(mask), each.name)
+    def filled(constant: Constant) -> Constant:
+        if constant.name is None or constant.name not in own:
+            return constant
+        tensor, mask = own[constant.name], masks.get(constant.name)
+        return Constant(_numpy(tensor if mask is None else tensor * mask), _mask(mask), constant.name)
 
-    return replace(known, constants=[filled(each) for each in known.constants])
+    return replace(known, constants=[filled(constant) for constant in known.constants])
 
 
 def weights(module: nn.Module, masks: Mapping[str, Tensor]) -> Network:
     """The weights of a network that cannot be traced, by name: for who runs it with torch."""
     own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     constants = [
-        Constant(_numpy(each * masks[name]) if name in masks else _numpy(each), _mask(masks.get(name)), name)
-        for name, each in own.items()
+        Constant(_numpy(tensor * masks[name]) if name in masks else _numpy(tensor), _mask(masks.get(name)), name)
+        for name, tensor in own.items()
     ]
     return Network(inputs=[], constants=constants, nodes=[], outputs=[])
 
@@ -80,8 +80,8 @@ def _exported(module: nn.Module, inputs: Inputs, size: int) -> Any:
             listed = Listed(module, sample).eval()
             program = torch.export.export(listed, given, dynamic_shapes=shapes, strict=False)
             table: Any = torch.export.default_decompositions()
-            for each in WHOLE:
-                table.pop(each, None)
+            for overload in WHOLE:
+                table.pop(overload, None)
             return program.run_decompositions(table)
     except Exception as error:  # whatever a forward pass does with what stands for its input
         text = str(error.__cause__ or error).strip().partition("\n")[0]
@@ -150,15 +150,17 @@ class Lowering:
 
     def arguments(self, node: fx.Node) -> dict[str, Any]:
         """All arguments by name; tensors as numbers of values, sizes as a manifest has them."""
-        found = {}
-        for place, each in enumerate(cast(Any, node.target)._schema.arguments):
-            given = node.args[place] if place < len(node.args) else node.kwargs.get(each.name, each.default_value)
-            found[each.name] = self.argument(given)
-        return found
+        arguments = {}
+        for place, argument in enumerate(cast(Any, node.target)._schema.arguments):
+            given = (
+                node.args[place] if place < len(node.args) else node.kwargs.get(argument.name, argument.default_value)
+            )
+            arguments[argument.name] = self.argument(given)
+        return arguments
 
     def argument(self, given: Any) -> Any:
         if isinstance(given, (list, tuple)):
-            return [self.argument(each) for each in given]
+            return [self.argument(item) for item in given]
         if not isinstance(given, fx.Node):
             return given
         value = given.meta.get("val")
@@ -181,10 +183,10 @@ class Lowering:
         """The shape of what a node of the program puts out."""
         return [self.size(size) for size in node.meta["val"].shape]
 
-    def add(self, each: Input | Constant | Node) -> "_Value":
+    def add(self, value: Input | Constant | Node) -> "_Value":
         """The number of an input, a constant or a node that is new."""
-        self.found.append(each)
-        if isinstance(each, Constant):
+        self.found.append(value)
+        if isinstance(value, Constant):
             self.fixed.add(len(self.found) - 1)
         return _Value(len(self.found) - 1)
 

@@ -21,7 +21,7 @@ def convolved(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
     )
     x, weight = a["input"], a["weight"]
     if lines:
-        x, weight = (_with_row(net, each, given) for each, given in ((x, node.args[0]), (weight, node.args[1])))
+        x, weight = (_with_row(net, value, given) for value, given in ((x, node.args[0]), (weight, node.args[1])))
     kernel = [int(size) for size in ([1] if lines else [])] + [int(size) for size in operand(node, 1).shape[2:]]
     padding = a["padding"]
     if isinstance(padding, str):
@@ -74,8 +74,8 @@ def _with_row(net: "Lowering", value: Any, given: Any) -> Any:
     return net.put("view", value, to=[*before, 1, length])
 
 
-def _pair(found: Any, lines: bool, start: int) -> list[int]:
-    sizes: list[int] = [start] if found is None or found == [] else [found] if isinstance(found, int) else list(found)
+def _pair(value: Any, lines: bool, start: int) -> list[int]:
+    sizes: list[int] = [start] if value is None or value == [] else [value] if isinstance(value, int) else list(value)
     if lines:
         return [start, sizes[0]]
     return sizes * 2 if len(sizes) == 1 else sizes
@@ -99,14 +99,14 @@ def _windows(a: Arguments) -> dict[str, Any]:
 
 
 def adapted(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
-    size = [int(each) for each in node.meta["val"].shape[-2:]]
+    size = [int(side) for side in node.meta["val"].shape[-2:]]
     if size == [1, 1]:
         return net.put("mean", a["self"], axes=[-2, -1], keep=True)
     return net.put("adaptive_avg_pool", a["self"], size=size)
 
 
 def resized(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
-    size, before = ([int(each) for each in shape[2:]] for shape in (node.meta["val"].shape, operand(node, 0).shape))
+    size, before = ([int(side) for side in shape[2:]] for shape in (node.meta["val"].shape, operand(node, 0).shape))
     factors = a["scale_factors"] or [1.0] * len(size)
     exact = a["output_size"] is not None or all(n * f == m for n, f, m in zip(before, factors, size, strict=True))
     only("enlarges by a factor that fits no whole number of places", exact)

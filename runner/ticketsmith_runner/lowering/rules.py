@@ -49,8 +49,8 @@ def divided(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
 
 def _real(node: fx.Node) -> bool:
     """Tell whether a number of Python is a float here: beside floats it is."""
-    operands = [each.meta["val"] for each in node.args if isinstance(each, fx.Node)]
-    return any(isinstance(each, torch.Tensor) and each.is_floating_point() for each in operands)
+    operands = [argument.meta["val"] for argument in node.args if isinstance(argument, fx.Node)]
+    return any(isinstance(argument, torch.Tensor) and argument.is_floating_point() for argument in operands)
 
 
 def operand(node: fx.Node, place: int) -> Any:
@@ -110,11 +110,11 @@ def largest_at(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
 
 def counted(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
     start, stop, step = a.get("start", 0), a["end"], a.get("step", 1)
-    if any(isinstance(each, float) for each in (start, stop, step)):
+    if any(isinstance(number, float) for number in (start, stop, step)):
         made = Constant(np.arange(start, stop, step, dtype=np.float32))
         return net.add(made)
-    found = net.put("arange", start=start, stop=stop, step=step)
-    return net.put("cast", found, type="float") if _type(node) == "float" else found
+    numbers = net.put("arange", start=start, stop=stop, step=step)
+    return net.put("cast", numbers, type="float") if _type(node) == "float" else numbers
 
 
 def sliced(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
@@ -142,14 +142,14 @@ def scattered(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
 
 def parts(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
     """Every part is a slice; those that nobody reads fall away."""
-    axis, at, found = a.get("dim", 0), 0, []
-    for each in node.meta["val"]:
-        size = net.size(each.shape[axis])
+    axis, at, slices = a.get("dim", 0), 0, []
+    for part in node.meta["val"]:
+        size = net.size(part.shape[axis])
         if isinstance(size, str):
             raise NotApplicable("it splits the axis of samples")
-        found.append(net.put("slice", a["self"], axis=axis, start=at, stop=at + size, step=1))
+        slices.append(net.put("slice", a["self"], axis=axis, start=at, stop=at + size, step=1))
         at += size
-    return found
+    return slices
 
 
 def unbound(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
@@ -174,8 +174,8 @@ def rolled(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
 
 
 def indexed(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
-    axes = [axis for axis, each in enumerate(a["indices"]) if each is not None]
-    return net.put("index", a["self"], *(each for each in a["indices"] if each is not None), axes=axes)
+    axes = [axis for axis, index in enumerate(a["indices"]) if index is not None]
+    return net.put("index", a["self"], *(index for index in a["indices"] if index is not None), axes=axes)
 
 
 def reduced(operator: str) -> Rule:
@@ -183,8 +183,8 @@ def reduced(operator: str) -> Rule:
         axes = a.get("dim")
         axes = [axes] if isinstance(axes, int) else axes
         axes = axes or list(range(operand(node, 0).dim()))
-        found = net.put(operator, a["self"], axes=axes, keep=bool(a.get("keepdim", False)))
-        return net.put("cast", found, type="int") if operator == "sum" and _type(node) == "int" else found
+        reduction = net.put(operator, a["self"], axes=axes, keep=bool(a.get("keepdim", False)))
+        return net.put("cast", reduction, type="int") if operator == "sum" and _type(node) == "int" else reduction
 
     return rule
 
@@ -248,7 +248,7 @@ def linear(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
 
 
 def given(*values: Any) -> list[Any]:
-    return [each for each in values if each is not None]
+    return [value for value in values if value is not None]
 
 
 def attended(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
@@ -256,7 +256,7 @@ def attended(net: "Lowering", node: fx.Node, a: Arguments) -> Any:
     query, key = (operand(node, place).shape for place in range(2))
     k, v = a["key"], a["value"]
     if a["enable_gqa"] and (times := int(query[-3]) // int(key[-3])) > 1:
-        k, v = (_repeated(net, each, given, times) for each, given in zip((k, v), node.args[1:3], strict=True))
+        k, v = (_repeated(net, heads, given, times) for heads, given in zip((k, v), node.args[1:3], strict=True))
     scale = 1 / math.sqrt(int(query[-1])) if a["scale"] is None else a["scale"]
     return net.put("attention", a["query"], k, v, *given(a["attn_mask"]), causal=a["is_causal"], scale=float(scale))
 

@@ -4,7 +4,7 @@ B: draws.  n: test examples of a replicate.  Weights are whole numbers, (n, B), 
 in float64, and the same on every machine. F1 and AUC are those of scikit-learn, at equal weights.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,15 +36,21 @@ def whole(metric: Metric, columns: Columns) -> float:
 
 def scorer(metric: Metric, columns: Columns) -> Scorer:
     """The score of a test set by the weights of its examples."""
+    complete(metric, columns)
     assert metric.whole is not None
-    if missing := [name for name in NEEDED[metric.whole] if name not in columns]:
+    make: dict[str, Callable[[Columns], Scorer]] = {"f1": _f1, "auc": _auc, "weighted": _weighted}
+    return make[metric.whole](columns)
+
+
+def complete(metric: Metric, names: Collection[str]) -> None:
+    """Raises UsageError where a column is missing that the score of a test set is made of."""
+    needed = NEEDED[metric.whole] if metric.whole else ()
+    if missing := [name for name in needed if name not in names]:
         raise UsageError(
-            f"{metric.name}: {metric.whole} is made of {' and '.join(NEEDED[metric.whole])}, and the records have no "
+            f"{metric.name}: {metric.whole} is made of {' and '.join(needed)}, and the records have no "
             f"{' and '.join(missing)}",
             f"return {', '.join(missing)} from `record`",
         )
-    make: dict[str, Callable[[Columns], Scorer]] = {"f1": _f1, "auc": _auc, "weighted": _weighted}
-    return make[metric.whole](columns)
 
 
 def differences(metric: Metric, those: Sequence[Columns], these: Sequence[Columns]) -> list[Scorer]:
@@ -90,10 +96,10 @@ def _fixed(column: Floats) -> tuple[Floats, float]:
 
 def _f1(columns: Columns) -> Scorer:
     """F1 of class 1, where there are two; else the mean over classes."""
-    said, true = columns["prediction"].astype(np.int64), columns["label"].astype(np.int64)
-    classes = np.array([1]) if _binary(columns) else np.union1d(said, true)
-    of_said, of_true = ((classes[:, None] == column).astype(np.float64) for column in (said, true))
-    counts = np.concatenate([of_said * of_true, of_said + of_true])
+    predictions, true = columns["prediction"].astype(np.int64), columns["label"].astype(np.int64)
+    classes = np.array([1]) if _binary(columns) else np.union1d(predictions, true)
+    of_predictions, of_true = ((classes[:, None] == column).astype(np.float64) for column in (predictions, true))
+    counts = np.concatenate([of_predictions * of_true, of_predictions + of_true])
 
     def score(draws: Weights) -> Floats:
         both, either = np.split(counts @ draws, 2)

@@ -49,7 +49,7 @@ class Plan:
 
 
 def served(
-    found: Served,
+    measured: Served,
     task: Task,
     subject: Subject,
     make: Callable[..., nn.Module],
@@ -57,19 +57,19 @@ def served(
     options: BenchmarkOptions,
     rungs: Mapping[str, Subject] = MappingProxyType({}),
 ) -> Served:
-    """Tokens or images where the task has such samples; what was `found` of forward passes where not, or in vain.
+    """Tokens or images where the task has such samples; what was `measured` of forward passes where not, or in vain.
 
     `make` makes a network of the task's, or of a `rung` of the ladder; `rungs` are the smaller dense networks.
     """
     if task.sample is None:
-        return found
+        return measured
     try:
         return _timed(_plan(task, subject, make, wanted, options.int8, rungs), options)
     except (NotApplicable, Unsuited, UsageError) as error:
         cause = error.__cause__ if isinstance(error.__cause__, NotApplicable) else error
         reason = str(cause).partition("\n")[0]
-        how = f"{found.how}, since what the task samples could not be timed: {reason}"
-        return found.model_copy(update={"how": how, "refused": [Refusal(backend="sample", reason=reason)]})
+        how = f"{measured.how}, since what the task samples could not be timed: {reason}"
+        return measured.model_copy(update={"how": how, "refused": [Refusal(backend="sample", reason=reason)]})
 
 
 def _plan(
@@ -81,7 +81,7 @@ def _plan(
     rungs: Mapping[str, Subject],
 ) -> Plan:
     with torch.no_grad():
-        texts = any(isinstance(each, str) for each in drawn(task, subject.dense))
+        texts = any(isinstance(sample, str) for sample in drawn(task, subject.dense))
     if texts:
         talk = speaker(subject, make, ALL if int8 else FP32)
         how = f"{talk.new} tokens after a prompt of {talk.prompt}, the prompt's time among theirs"
@@ -106,10 +106,10 @@ def _timed(plan: Plan, options: BenchmarkOptions) -> Served:
     turn = sum(max(took[way.backend], options.seconds) for way in chosen)
     count = max(min(options.rounds, FEW), min(options.rounds, int(PATIENCE / turn)))
     measured = list(_measured(plan, options, chosen, count))
-    there = [way for way in chosen if all(way.arm in each.rounds for each in measured)]  # a process may refuse one
+    there = [way for way in chosen if all(way.arm in share.rounds for share in measured)]  # a process may refuse one
     arms = [way.arm for way in there]
     _compared(arms, refused)
-    calls = {arm: sum(len(calls) for each in measured for calls in each.rounds[arm]) for arm in arms}
+    calls = {arm: sum(len(calls) for share in measured for calls in share.rounds[arm]) for arm in arms}
     return Served.model_validate(
         {
             "unit": plan.unit,
@@ -118,8 +118,8 @@ def _timed(plan: Plan, options: BenchmarkOptions) -> Served:
             "refused": refused,
             "rows": rows(
                 there,
-                {arm: repeated([each.rounds[arm] for each in measured], plan.units) for arm in arms},
-                energy([each.joules for each in measured], calls, plan.units),
+                {arm: repeated([share.rounds[arm] for share in measured], plan.units) for arm in arms},
+                energy([share.joules for share in measured], calls, plan.units),
             ),
         }
     )
@@ -131,14 +131,14 @@ def _measured(plan: Plan, options: BenchmarkOptions, ways: list[Way], count: int
         return [timed(ways, options.seconds, range(count))]
     names = [way.backend for way in ways]
     with processes(len(ranges)) as fresh:
-        works = [Turn(maker=plan.maker, backends=names, options=options, rounds=each) for each in ranges]
+        works = [Turn(maker=plan.maker, backends=names, options=options, rounds=share) for share in ranges]
         return list(fresh.each(works))
 
 
 def _compared(arms: Collection[str], refused: Collection[Refusal]) -> None:
     """Raises NotApplicable if there is no dense network in fp32, or no ticket."""
     if not {DENSE, TICKET} <= set(arms):
-        raise NotApplicable("; ".join(f"{each.backend}: {each.reason}" for each in refused))
+        raise NotApplicable("; ".join(f"{refusal.backend}: {refusal.reason}" for refusal in refused))
 
 
 def _tried(way: Way) -> float:

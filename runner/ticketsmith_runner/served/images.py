@@ -73,7 +73,7 @@ class Sampler:
         """A way for each back-end whose outputs are right in batches of the sampler's size."""
         subject = self.sent.subject()
         wanted = self.wanted if names is None else names
-        backends = {name: each for name, each in every().items() if name in wanted and arm_of(each.KIND)}
+        backends = {name: backend for name, backend in every().items() if name in wanted and arm_of(backend.KIND)}
         admitted = admit(backends, subject, [self.calls.size])
         ways = [self._way(name, forward, subject) for name, forward in admitted.forwards.items()]
         return ways, admitted.refused
@@ -85,7 +85,7 @@ class Sampler:
         network = self.make()
         side = "dense/" if kind.dense else "masked/"
         values = unpack(self.networks)
-        restore(network, {key.removeprefix(side): each for key, each in values.items() if key.startswith(side)})
+        restore(network, {key.removeprefix(side): value for key, value in values.items() if key.startswith(side)})
         stand = standing(network.requires_grad_(False).eval(), self.calls.name, forward)
         call, size = partial(drawn, self.task, stand), stored(arm, name, subject)
         return Way(arm=arm, backend=name, call=call, bytes=size, device=forward.device)
@@ -94,19 +94,19 @@ class Sampler:
 def sampler(task: Task, subject: Subject, make: Callable[[], nn.Module], wanted: Collection[str]) -> Sampler:
     """Sampler of the task's images. Raises NotApplicable if it calls several parts, or in batches of several sizes."""
     draw = partial(drawn, task)
-    found, other = called(subject.dense, draw), called(subject.dense, partial(draw, seed=OTHER))
-    whole = not found.name and alike(found.inputs, subject.inputs)
+    calls, other = called(subject.dense, draw), called(subject.dense, partial(draw, seed=OTHER))
+    whole = not calls.name and alike(calls.inputs, subject.inputs)
     part = replace(
-        _part(subject, found.name),
-        inputs=found.inputs,
+        _part(subject, calls.name),
+        inputs=calls.inputs,
         calibration=subject.calibration if whole and subject.calibration is not None else other.inputs,
         alike=subject if whole else None,
         quantized=subject.quantized if whole else {},
     )
     both = {"dense": subject.dense, "masked": subject.masked}
-    values = {f"{side}/{key}": each.clone() for side, net in both.items() for key, each in state(net).items()}
-    sent = parcel(part, Part(make=make, name=found.name), [found.size])
-    return Sampler(task=task, make=make, networks=pack(values), sent=sent, calls=found, wanted=tuple(wanted))
+    values = {f"{side}/{key}": value.clone() for side, net in both.items() for key, value in state(net).items()}
+    sent = parcel(part, Part(make=make, name=calls.name), [calls.size])
+    return Sampler(task=task, make=make, networks=pack(values), sent=sent, calls=calls, wanted=tuple(wanted))
 
 
 def drawn(task: Task, network: nn.Module, seed: int = SEED) -> list[Any]:
@@ -162,9 +162,9 @@ class _Seen:
         if len(self.sizes) != 1 or not images:
             raise NotApplicable("sample() calls the network in batches of several sizes, or draws nothing")
         name, (first, *others) = self.names.pop(), self.kept
-        if not all(alike(each, first) for each in others):
+        if not all(alike(argument, first) for argument in others):
             raise NotApplicable("sample() calls the network now with one kind of arguments, now with another")
-        if any(not each.dim() for each in tensors(first)):
+        if any(not argument.dim() for argument in tensors(first)):
             raise NotApplicable("sample() calls the network with a tensor that is of no example")
         with torch.no_grad():
             if not isinstance(call(model.get_submodule(name), rows(first, slice(1))), Tensor):

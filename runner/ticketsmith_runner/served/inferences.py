@@ -25,10 +25,10 @@ def inferences(
     `arms`: of each back-end that may be a way; one besides the four of `ways.py` is dense, and a network of its own.
     `subjects`: of such arms by their names, and that of the four under no name.
     """
-    rounds = {name: [each[size][name] for each in latencies] for name in arms}
-    best = fastest({name: percentiles(each)[0] for name, each in rounds.items()}, arms)
+    rounds = {name: [process[size][name] for process in latencies] for name in arms}
+    best = fastest({name: percentiles(processes)[0] for name, processes in rounds.items()}, arms)
     calls = {arm: sum(len(calls) for process in rounds[name] for calls in process) for arm, name in best.items()}
-    spent = [{arm: each[name] for arm, name in best.items() if name in each} for each in joules]
+    spent = [{arm: process[name] for arm, name in best.items() if name in process} for process in joules]
     return Served(
         unit="inference",
         batch_size=size,

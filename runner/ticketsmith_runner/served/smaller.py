@@ -30,7 +30,9 @@ class Ladder:
         for rung, maker in self.rungs.items():
             there, not_there = maker.ways(None if names is None else _within(rung, names))
             ways += [_of(rung, way) for way in there if way.arm == DENSE]
-            refused += [each.model_copy(update={"backend": f"{rung}{BETWEEN}{each.backend}"}) for each in not_there]
+            refused += [
+                refusal.model_copy(update={"backend": f"{rung}{BETWEEN}{refusal.backend}"}) for refusal in not_there
+            ]
         return ways, [*refused, *self.refused]
 
 

@@ -30,14 +30,14 @@ def stored(arm: str, backend: str, subject: Subject) -> int | None:
 
 def whole(network: nn.Module) -> int:
     """Parameters and buffers, each once."""
-    kept = {id(each): each for each in (*network.parameters(), *network.buffers())}
-    return sum(each.numel() * each.element_size() for each in kept.values())
+    kept = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
+    return sum(tensor.numel() * tensor.element_size() for tensor in kept.values())
 
 
 def packed(traced: Graph | Network) -> int:
     """Tensors of a package: values under masks, and the masks."""
     tensors = graph_form.tensors(traced) if isinstance(traced, Graph) else network_form.tensors(traced)
-    return sum(each.nbytes for each in tensors.values())
+    return sum(tensor.nbytes for tensor in tensors.values())
 
 
 def _traced(subject: Subject) -> Graph | Network:

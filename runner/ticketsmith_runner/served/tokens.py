@@ -90,8 +90,8 @@ class Speaker:
     def _by_runtime(self, arm: str, name: str, network: Network, like: nn.Module, subject: Subject) -> Way:
         made, tokens = decoder(Execution(network, Machine.host(), torch.get_num_threads())), _tokens(subject)
         state = made.start()
-        found, expected = torch.from_numpy(made.step(tokens.numpy(), state)), _logits(like(tokens))
-        near(found, expected) if "int8" in arm else compare(found, expected)
+        logits, expected = torch.from_numpy(made.step(tokens.numpy(), state)), _logits(like(tokens))
+        near(logits, expected) if "int8" in arm else compare(logits, expected)
         prompt = tokens[0, : self.prompt].tolist()
         size = getattr(made, "bytes", None)  # one that computes whole windows keeps nothing
         return Way(
@@ -111,11 +111,11 @@ def speaker(subject: Subject, make: Callable[[], nn.Module], ways: Collection[st
 
 def anew(network: nn.Module, prompt: Tensor, count: int) -> list[int]:
     """The likeliest tokens, each by a pass over all that came before."""
-    found, tokens = list[int](), prompt
+    continuation, tokens = list[int](), prompt
     for _ in range(count):
-        found.append(int(_logits(network(tokens))[0, -1].max(0).indices))
-        tokens = torch.cat([tokens, torch.tensor([[found[-1]]])], 1)
-    return found
+        continuation.append(int(_logits(network(tokens))[0, -1].max(0).indices))
+        tokens = torch.cat([tokens, torch.tensor([[continuation[-1]]])], 1)
+    return continuation
 
 
 def _said(made: Decoder, prompt: list[int], count: int) -> list[int]:

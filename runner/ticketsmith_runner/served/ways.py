@@ -83,8 +83,8 @@ def timed(ways: Sequence[Way], seconds: float, rounds: range) -> Timed:
     """Interleaved rounds of every way."""
     joules, calls = Joules(meter()), {way.arm: way.call for way in ways}
     with torch.inference_mode():
-        found = measure(calls, len(rounds), seconds, first=rounds.start, within=joules.of)
-    return Timed(found, dict(joules.spent))
+        latencies = measure(calls, len(rounds), seconds, first=rounds.start, within=joules.of)
+    return Timed(latencies, dict(joules.spent))
 
 
 def fastest(seconds: Mapping[str, float], arms: Mapping[str, str]) -> dict[str, str]:
@@ -93,8 +93,8 @@ def fastest(seconds: Mapping[str, float], arms: Mapping[str, str]) -> dict[str, 
     >>> fastest({"a": 2.0, "b": 1.0, "c": 3.0}, {"a": "dense", "b": "dense", "c": "ticket"})
     {'dense': 'b', 'ticket': 'c'}
     """
-    found = {arm: [name for name in seconds if arms[name] == arm] for arm in dict.fromkeys(arms.values())}
-    return {arm: min(names, key=lambda name: seconds[name]) for arm, names in found.items() if names}
+    backends = {arm: [name for name in seconds if arms[name] == arm] for arm in dict.fromkeys(arms.values())}
+    return {arm: min(names, key=lambda name: seconds[name]) for arm, names in backends.items() if names}
 
 
 def rows(
@@ -120,13 +120,13 @@ def rows(
 
 def _mean(seconds: Sequence[float]) -> Summary:
     """The geometric mean, whose interval one slow process does not make that of a mean of sums."""
-    found = summary([log(each) for each in seconds])
-    low, high = (None if end is None else exp(end) for end in (found.low, found.high))
-    return Summary(mean=exp(found.mean), se=None, low=low, high=high, n=found.n)
+    logs = summary([log(time) for time in seconds])
+    low, high = (None if end is None else exp(end) for end in (logs.low, logs.high))
+    return Summary(mean=exp(logs.mean), se=None, low=low, high=high, n=logs.n)
 
 
 def _ratio(to: str, theirs: Sequence[float], ours: Sequence[float]) -> Ratio:
-    both = ([[[seconds] for seconds in each]] for each in (theirs, ours))  # as the rounds of one process
+    both = ([[[seconds] for seconds in arm]] for arm in (theirs, ours))  # as the rounds of one process
     middle, low, high = ratio(*both)
     return Ratio(to=to, ratio=middle, low=low, high=high)
 
@@ -134,10 +134,10 @@ def _ratio(to: str, theirs: Sequence[float], ours: Sequence[float]) -> Ratio:
 def repeated(processes: Sequence[Rounds], units: int) -> list[float]:
     """Seconds of a unit in each process: its median over rounds; in a single process, in each round."""
     medians = [[float(np.median(calls)) / units for calls in rounds] for rounds in processes]
-    return medians[0] if len(medians) == 1 else [float(np.median(each)) for each in medians]
+    return medians[0] if len(medians) == 1 else [float(np.median(process)) for process in medians]
 
 
 def energy(spent: Sequence[Mapping[str, float]], calls: Mapping[str, int], units: int) -> dict[str, float]:
     """Joules of a unit by arm, over all processes; nothing where one of them could not measure."""
-    metered = [arm for arm in calls if spent and all(arm in each for each in spent)]
-    return {arm: sum(each[arm] for each in spent) / (calls[arm] * units) for arm in metered}
+    metered = [arm for arm in calls if spent and all(arm in joules for joules in spent)]
+    return {arm: sum(joules[arm] for joules in spent) / (calls[arm] * units) for arm in metered}

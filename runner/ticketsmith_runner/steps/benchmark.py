@@ -100,7 +100,7 @@ def benchmark(
             sent = parcel(subject, make, {1, *sizes})
             others = {name: parcel(rung.subject, partial(make, rung=name), {1, *sizes}) for name, rung in rungs.items()}
             share = partial(Share, parcel=sent, backends=[*admitted.forwards], options=options, rungs=others)
-            works = [share(rounds=each) for each in ranges]
+            works = [share(rounds=span) for span in ranges]
             for refused, latencies, spent in fresh.each(works):
                 admitted = admitted.without(refused)
                 measured.append(latencies)
@@ -114,7 +114,7 @@ def benchmark(
             joules.append(spent)
     _compared(admitted, backends)
     kinds = {name: backends[name].KIND for name in admitted.forwards}
-    times = {size: _joined([each[size] for each in measured]) for size in sizes}
+    times = {size: _joined([process[size] for process in measured]) for size in sizes}
     rows = [row for size in sizes for row in speed_rows(size, {name: times[size][name] for name in kinds}, kinds)]
     weights = {name: rung.weights for name, rung in rungs.items()}
     known = {name: forward for name, forward in smaller.items() if name in times[sizes[-1]]}
@@ -123,16 +123,20 @@ def benchmark(
     unit = inferences(sizes[-1], measured, arms, admitted.forwards | known, {"": subject} | subjects, joules)
     speed = _speed(subject, admitted, kinds, rows, len(measured))
     climbed = [
-        each
+        rung
         for row in speed.choices
-        for each in rung_speeds(row, speed.opponent(row.batch_size), times[row.batch_size], weights)
+        for rung in rung_speeds(row, speed.opponent(row.batch_size), times[row.batch_size], weights)
     ]
     return speed.model_copy(update={"rungs": climbed, "served": unit})
 
 
 def _joined(measured: list[dict[str, Rounds]]) -> dict[str, list[Rounds]]:
     """The rounds of every process, of what all of them timed."""
-    return {name: [each[name] for each in measured] for name in measured[0] if all(name in each for each in measured)}
+    return {
+        name: [process[name] for process in measured]
+        for name in measured[0]
+        if all(name in process for process in measured)
+    }
 
 
 def _compared(admitted: Admission, backends: Mapping[str, Backend]) -> None:
@@ -216,8 +220,8 @@ def _machine(device: str) -> Machine:
 
 def tuning(environment: Mapping[str, str]) -> dict[str, str]:
     """Variables of an environment that make kernels faster or slower. It holds bytes; a record holds UTF-8."""
-    found = sorted((name, value) for name, value in environment.items() if name.startswith(TUNING))
-    return {_text(name): _text(value) for name, value in found}
+    variables = sorted((name, value) for name, value in environment.items() if name.startswith(TUNING))
+    return {_text(name): _text(value) for name, value in variables}
 
 
 def _text(word: str) -> str:

@@ -11,7 +11,7 @@ from ticketsmith.lottery.gate import judge
 from ticketsmith.lottery.metric import Metric
 from ticketsmith.lottery.plateau import plateau
 from ticketsmith.lottery.results import Density, Difference, Status, Summary, Verdict
-from ticketsmith.lottery.schedule import rounds
+from ticketsmith.lottery.schedule import counted
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.lottery.steps import Gate
 
@@ -32,8 +32,8 @@ TWO_SIDED = 0.975  # of each bound of a two-sided 95 % interval
 
 def run(step: Gate, context: "Context") -> Artifacts:
     """`verdict.json`. Raises IntegrityError if the records of both arms do not pair."""
-    found = verdict(step, context.spec, context.ledger, context.metric)
-    return Artifacts(files={"verdict.json": canonical(found.model_dump(mode="json"))})
+    judgement = verdict(step, context.spec, context.ledger, context.metric)
+    return Artifacts(files={"verdict.json": canonical(judgement.model_dump(mode="json"))})
 
 
 def verdict(step: Gate, spec: Experiment, ledger: Ledger, metric: Metric) -> Verdict:
@@ -41,7 +41,7 @@ def verdict(step: Gate, spec: Experiment, ledger: Ledger, metric: Metric) -> Ver
     case = seen(*_arms(step, ledger), spec, metric)
     density = Density.model_validate_json(ledger.read(step.mask, "density.json"))
     difference, loss = case.bounds(case.confidence)
-    status, reason, broken = ruling(case)
+    status, reason = ruling(case)
     dense, candidate = case.dense.metrics, case.candidate.metrics
     prunable = sum(density.sizes.values())
     left = candidate.rung.weights if candidate.rung else sum(density.kept.values())
@@ -71,7 +71,7 @@ def verdict(step: Gate, spec: Experiment, ledger: Ledger, metric: Metric) -> Ver
         dividend=_dividend(step, case, ledger),
         replicates_needed=_needed(case, difference) if status == "UNDECIDED" else None,
         collapses=case.collapses,
-        broken=broken,
+        broken=status == "FAIL" and _broken(case, step.level),
         baseline=baseline(case.dense, metric),
         plateau=plateau(dense, metric, case.margin),
         alone=case.alone,
@@ -90,16 +90,24 @@ def _arms(step: Gate, ledger: Ledger) -> tuple[Arm, Arm]:
     return dense, candidate
 
 
-def ruling(case: Seen) -> tuple[Status, str, bool]:
-    """Status and reason; and whether quality is lost even where every level of the scan is counted."""
-    if gone := [said for said in (case.dense.divergence(), case.candidate.divergence()) if said]:
-        return "FAIL", "; ".join(gone), True
+def ruling(case: Seen) -> tuple[Status, str]:
+    """Status and reason."""
+    if gone := _divergence(case):
+        return "FAIL", "; ".join(gone)
     rule = case.spec.gate
     if nothing := unlearned(case.dense, case.metric, rule.confidence, loss=rule.loss_margin is not None):
-        return "INVALID", nothing, False
-    status, reason = case.judged(case.confidence)
-    of_all = shared(case.confidence, rounds(case.spec.pruning))
-    return status, reason, status == "FAIL" and case.judged(of_all)[0] == "FAIL"
+        return "INVALID", nothing
+    return case.judged(case.confidence)
+
+
+def _divergence(case: Seen) -> list[str]:
+    return [reason for reason in (case.dense.divergence(), case.candidate.divergence()) if reason]
+
+
+def _broken(case: Seen, level: int) -> bool:
+    """Tell whether quality is lost even where every level of the scan is counted."""
+    of_all = shared(case.confidence, counted(case.spec.pruning, level))
+    return bool(_divergence(case)) or case.judged(of_all)[0] == "FAIL"
 
 
 def score(case: Seen, arm: Arm) -> Summary:

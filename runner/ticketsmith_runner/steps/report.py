@@ -1,4 +1,4 @@
-"""Write the report of what is there, under the digest of its inputs."""
+"""Write the report of what is there, under its own digest."""
 
 from ticketsmith.lottery.steps import Report
 from ticketsmith.report import write

@@ -22,11 +22,11 @@ SHARED, ENDS = "order", ("order-a", "order-b")  # streams: the first is that of 
 def run(step: Stability, context: Context) -> Artifacts:
     """`connectivity.json`: errors on the validation split, which may choose; the test split may not."""
     errors = context.each(line, step)
-    rises = [max(each) - (each[0] + each[-1]) / 2 for each in errors]
-    found = Connectivity(
+    rises = [max(curve) - (curve[0] + curve[-1]) / 2 for curve in errors]
+    connectivity = Connectivity(
         after=step.after, replicates=list(context.replicates(step)), errors=errors, instability=summary(rises)
     )
-    return Artifacts(files={CONNECTIVITY: canonical(found.model_dump(mode="json"))})
+    return Artifacts(files={CONNECTIVITY: canonical(connectivity.model_dump(mode="json"))})
 
 
 def line(context: Context, step: Stability, r: int) -> list[float]:

@@ -19,7 +19,7 @@ from ..loop import Trace, train_all
 from ..memory import free, halving, parts
 from ..network import restore
 from ..order import evaluation, fed
-from ..planner import settled
+from ..planner import trainer_at
 from ..splits import Split
 from ..tensors import member, pack, stack, unpack
 from ..trainers import GroupFile, Mask, Network, State, weights
@@ -44,7 +44,7 @@ def run(step: Train, context: Context) -> Artifacts:
 
     That of an arm beside dense has `samples.json` too, where there is something to show.
     """
-    name = settled(context)[step.rung or step.level]
+    name = trainer_at(context, step.rung or step.level)
     together = hasattr(trainers.trainer(name), "group")
     members = cohort(context, step, name) if together else context.each(partial(replicate, trainer=name), step)
     files = {

@@ -5,9 +5,9 @@ from torch import nn
 
 def linears(network: nn.Module) -> dict[str, nn.Linear] | None:
     """The Linear layers of `Flatten, Linear, ReLU, ..., Linear` by name, in order; None for any other network."""
-    if not isinstance(network, nn.Sequential) or len({id(each) for each in network}) < len(network):
+    if not isinstance(network, nn.Sequential) or len({id(child) for child in network}) < len(network):
         return None
-    kinds = [type(each) for each in network]
+    kinds = [type(child) for child in network]
     body = kinds[1:] if kinds[:1] == [nn.Flatten] else kinds
     if len(body) % 2 == 0 or any(kind is not (nn.ReLU if i % 2 else nn.Linear) for i, kind in enumerate(body)):
         return None

@@ -28,7 +28,9 @@ class Forgiving(FunctionCache):
     class _impl_class(CompileResultCacheImpl):
         # Without a home, that of the user's cache is a folder in the current one, named `~`.
         _locator_classes = [  # noqa: RUF012
-            each for each in CompileResultCacheImpl._locator_classes if HOME or each.__name__.lstrip("_") not in IN_HOME
+            locator
+            for locator in CompileResultCacheImpl._locator_classes
+            if HOME or locator.__name__.lstrip("_") not in IN_HOME
         ]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:

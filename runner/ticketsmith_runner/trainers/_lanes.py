@@ -21,10 +21,10 @@ def turn(typing, numbers, begins, at, places, units, lane):
 
     def build(context, builder, signature, arguments):
         numbers, begins, at, places, units, lane = _pointers(context, builder, signature, arguments)
-        begin = [builder.load(builder.gep(begins, [each])) for each in _from(builder, lane, TURNED)]
-        rows = [builder.load(_vector(builder, numbers, builder.add(each, at), TURNED), align=4) for each in begin]
-        for each, column in zip(_from(builder, at, TURNED), _transposed(builder, rows), strict=True):
-            row = builder.load(builder.gep(places, [each]))
+        begin = [builder.load(builder.gep(begins, [index])) for index in _from(builder, lane, TURNED)]
+        rows = [builder.load(_vector(builder, numbers, builder.add(index, at), TURNED), align=4) for index in begin]
+        for index, column in zip(_from(builder, at, TURNED), _transposed(builder, rows), strict=True):
+            row = builder.load(builder.gep(places, [index]))
             builder.store(column, _lanes(builder, units, row, lane, TURNED), align=4)
         return context.get_dummy_value()
 
@@ -66,7 +66,7 @@ def dots(typing, gradient, columns, begin, end, units, slopes, row):
 
         fours = builder.sub(end, builder.urem(builder.sub(end, begin), _FOUR))
         with cgutils.for_range_slice(builder, begin, fours, _FOUR) as (p, _):
-            _add_four(builder, _vector(builder, gradient, p, 4), [total(each) for each in _from(builder, p, 4)])
+            _add_four(builder, _vector(builder, gradient, p, 4), [total(index) for index in _from(builder, p, 4)])
         with cgutils.for_range_slice(builder, fours, end, _ONE) as (p, _):
             _add(builder, builder.gep(gradient, [p]), total(p))
         return context.get_dummy_value()

@@ -48,12 +48,14 @@ class Layout:
         read = [live, *(np.arange(fan) for fan in fans[1:])]  # the columns of each mask that are units
         first = [0, *(len(live) + above[:-2])]  # the unit of the first of them
         widths = [_width(len(live), masks[0].sum() / heights[0]), *fans[1:]]
-        found = [_Weights.of(mask[:, columns], width) for mask, columns, width in zip(masks, read, widths, strict=True)]
-        row = np.concatenate([each.rows + shift for each, shift in zip(found, above[:-1], strict=True)])
-        column = np.concatenate([each.columns + shift for each, shift in zip(found, first, strict=True)])
-        block = np.concatenate([each.blocks for each in found])
+        weights = [
+            _Weights.of(mask[:, columns], width) for mask, columns, width in zip(masks, read, widths, strict=True)
+        ]
+        row = np.concatenate([layer.rows + shift for layer, shift in zip(weights, above[:-1], strict=True)])
+        column = np.concatenate([layer.columns + shift for layer, shift in zip(weights, first, strict=True)])
+        block = np.concatenate([layer.blocks for layer in weights])
         starts = np.flatnonzero(np.diff(row, prepend=-1) | np.diff(block, prepend=-1))
-        ends = np.searchsorted(starts, np.cumsum([len(each.rows) for each in found]))
+        ends = np.searchsorted(starts, np.cumsum([len(layer.rows) for layer in weights]))
         return cls(
             alive=alive,
             live=len(live),
@@ -63,7 +65,7 @@ class Layout:
             segments=np.append(starts, len(row)),
             targets=row[starts],
             columns=column.astype(np.int32),
-            spots=[each.rows * fan + of[each.columns] for each, fan, of in zip(found, fans, read, strict=True)],
+            spots=[layer.rows * fan + of[layer.columns] for layer, fan, of in zip(weights, fans, read, strict=True)],
         )
 
     @property
@@ -73,8 +75,10 @@ class Layout:
 
     def pack(self, tensors: dict[str, Tensor]) -> NDArray[np.float32]:
         """Parameters by name to (P + R,): weights first, then biases."""
-        found = [tensors[f"{name}.weight"].numpy().ravel()[at] for name, at in zip(self.alive, self.spots, strict=True)]
-        return np.concatenate([*found, *(tensors[f"{name}.bias"].numpy() for name in self.alive)]).astype(np.float32)
+        weights = [
+            tensors[f"{name}.weight"].numpy().ravel()[at] for name, at in zip(self.alive, self.spots, strict=True)
+        ]
+        return np.concatenate([*weights, *(tensors[f"{name}.bias"].numpy() for name in self.alive)]).astype(np.float32)
 
     def unpack(self, packed: NDArray[np.float32]) -> dict[str, Tensor]:
         """The inverse: dense tensors, zero where no weight exists."""
@@ -98,16 +102,16 @@ class _Weights(NamedTuple):
     def of(cls, kept: NDArray[np.bool_], width: int) -> "_Weights":
         parts = [np.nonzero(kept[:, at : at + width]) for at in range(0, max(1, kept.shape[1]), width)]
         blocks = np.repeat(np.arange(len(parts)), [len(rows) for rows, _ in parts])
-        rows, columns = (np.concatenate(each) for each in zip(*parts, strict=True))
+        rows, columns = (np.concatenate(indices) for indices in zip(*parts, strict=True))
         return cls(rows, columns + width * blocks, blocks)
 
 
 def _windows(live: NDArray[np.int64], inputs: int) -> NDArray[np.int64]:
     """Beginnings of windows such that every live input is read; the last window ends with the inputs."""
     begins: list[int] = []
-    for each in live.tolist():
-        if not begins or each >= begins[-1] + TURNED:
-            begins.append(min(each, inputs - TURNED))
+    for index in live.tolist():
+        if not begins or index >= begins[-1] + TURNED:
+            begins.append(min(index, inputs - TURNED))
     return np.array(begins, np.int64)
 
 

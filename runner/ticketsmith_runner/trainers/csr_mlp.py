@@ -60,7 +60,7 @@ class CsrMlp:
         layers = linears(network) or {}
         full = {name: torch.ones_like(layer.weight, dtype=torch.bool) for name, layer in layers.items()}
         kept = {name: mask.get(f"{name}.weight", ones).numpy() for name, ones in full.items()}
-        self.layout = _layout(tuple((name, each.shape, each.tobytes()) for name, each in kept.items()))
+        self.layout = _layout(tuple((name, array.shape, array.tobytes()) for name, array in kept.items()))
         self.parameters = self.layout.pack(weights(state))
         self.training, self.updates = training, 0
         self.slots = np.zeros((2, len(self.parameters)), np.float32)
@@ -100,8 +100,8 @@ class CsrMlp:
     def _remember(self, kept: list[tuple[str, str, Tensor]]) -> None:
         """Take up the optimizer's memory of a rewound state, if it has any."""
         for slot, packed in zip(slots(self.training), self.slots, strict=False):
-            if found := {name: value for kind, name, value in kept if kind == slot}:
-                packed[:] = self.layout.pack(found)
+            if values := {name: value for kind, name, value in kept if kind == slot}:
+                packed[:] = self.layout.pack(values)
                 self.updates = 1  # SGD's momentum has no count: it only matters that it is not the first
         self.updates = next((int(value) for kind, _, value in kept if kind == "step"), self.updates)
 
@@ -113,7 +113,7 @@ class CsrMlp:
 @lru_cache(maxsize=2)
 def _layout(kept: tuple[tuple[str, tuple[int, ...], bytes], ...]) -> Layout:
     """The layout of masks by layer: a training and the networks that it leaves have one."""
-    return Layout.of({name: np.frombuffer(each, np.bool_).reshape(shape) for name, shape, each in kept})
+    return Layout.of({name: np.frombuffer(buffer, np.bool_).reshape(shape) for name, shape, buffer in kept})
 
 
 class _Chain(nn.Module):

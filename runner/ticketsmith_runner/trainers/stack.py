@@ -57,11 +57,11 @@ class Stack:
     ) -> None:
         self.network, self.training = network.to(training.device), training
         self.size = len(states)
-        values = _stacked([weights(each) for each in states], training.device)
+        values = _stacked([weights(state) for state in states], training.device)
         learned = [name for name, value in network.named_parameters() if value.requires_grad]
         self.parameters = {name: values[name] for name in learned}
         self.buffers = {name: value for name, value in values.items() if name not in self.parameters}
-        self.ones = {name: each.to(values[name].dtype) for name, each in _stacked(masks, training.device).items()}
+        self.ones = {name: mask.to(values[name].dtype) for name, mask in _stacked(masks, training.device).items()}
         # Each replicate's parameters by themselves: of one long tensor the CPU rounds the last few numbers otherwise.
         self.optimizer = Optimizer(self._apart(self.parameters), training, self._memory(states))
         self.slopes: Callable[..., dict[str, Tensor]] = vmap(
@@ -97,7 +97,7 @@ class Stack:
         return {_key(r, name): value[r] for name, value in values.items() for r in range(self.size)}
 
     def _memory(self, states: Sequence[State]) -> list[tuple[str, str, Tensor]]:
-        return [(slot, _key(r, name), value) for r, each in enumerate(states) for slot, name, value in memory(each)]
+        return [(slot, _key(r, name), value) for r, state in enumerate(states) for slot, name, value in memory(state)]
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,8 @@ def most(network: nn.Module, training: Training, loss: Loss, batch: Batch) -> in
     `batch` has two examples, as normalization refuses to train on one.
     """
     learned = sum(value.numel() for value in network.parameters())
-    each = COPIES * learned + 2 * training.batch_size * _activations(network, loss, batch)
-    return max(1, int(SHARE * _free(training.device) / (FLOAT * each)))
+    numbers = COPIES * learned + 2 * training.batch_size * _activations(network, loss, batch)
+    return max(1, int(SHARE * _free(training.device) / (FLOAT * numbers)))
 
 
 def _activations(network: nn.Module, loss: Loss, batch: Batch) -> int:
@@ -199,7 +199,7 @@ def _free(device: str) -> int:
 
 
 def _stacked(members: Sequence[Mapping[str, Tensor]], device: str) -> dict[str, Tensor]:
-    return {name: torch.stack([each[name] for each in members]).to(device) for name in members[0]}
+    return {name: torch.stack([member[name] for member in members]).to(device) for name in members[0]}
 
 
 def _key(r: int, name: str) -> str:

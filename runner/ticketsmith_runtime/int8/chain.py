@@ -47,21 +47,21 @@ def links(network: Network) -> list[Link]:
     """The Linears of a network that has nothing else. Raises Unsuited."""
     if len(network.inputs) != 1 or network.inputs[0].type != "float" or network.single:
         raise Unsuited("it has other inputs than samples of floats")
-    found: list[Link] = []
+    linears: list[Link] = []
     for n, node in enumerate(network.nodes):
-        constants = [each for read in node.reads[1:] if (each := network.constant(read)) is not None]
+        constants = [constant for read in node.reads[1:] if (constant := network.constant(read)) is not None]
         if node.reads[:1] != [network.first + n - 1 if n else 0] or len(constants) + 1 < len(node.reads):
             raise Unsuited(f"node {n} ({node.operator}) reads something else than the one before it")
         if node.operator == "linear8" and typed(constants):
-            found.append(Link(weights_of(constants), **node.attributes))
-        elif node.operator in AFTER and found and not found[-1].after:
-            found[-1] = replace(found[-1], after=node.operator)
-        elif node.operator != "view" or found:
+            linears.append(Link(weights_of(constants), **node.attributes))
+        elif node.operator in AFTER and linears and not linears[-1].after:
+            linears[-1] = replace(linears[-1], after=node.operator)
+        elif node.operator != "view" or linears:
             raise Unsuited(f"node {n} ({node.operator}) is no Linear, and nothing that follows one")
     last = network.first + len(network.nodes) - 1
-    if not found or [*network.outputs] != [last] or len(network.shapes(2)[last]) != 2:
+    if not linears or [*network.outputs] != [last] or len(network.shapes(2)[last]) != 2:
         raise Unsuited("it puts out something else than a row of its last Linear for each sample")
-    return found
+    return linears
 
 
 class Chain:
@@ -79,18 +79,18 @@ class Chain:
         return [self._program(x.reshape(len(x), self._features))]
 
 
-def chained(found: Sequence[Link], machine: Machine) -> Program:
+def chained(sequence: Sequence[Link], machine: Machine) -> Program:
     """(B, F) -> (B, C). Raises Unsuited if the processor has none of the instructions."""
     if (own := best(machine)) is None:
         raise Unsuited(f"{machine.cpu} has no AVX2, which its code is made of")
-    widths = [link.weights.steps_OI.shape[1] for link in found]
-    layers = [packed(weights, np.arange(width), own) for weights, width in zip(_ordered(found), widths, strict=True)]
+    widths = [link.weights.steps_OI.shape[1] for link in sequence]
+    layers = [packed(weights, np.arange(width), own) for weights, width in zip(_ordered(sequence), widths, strict=True)]
     widths[1:] = [layer.width for layer in layers[:-1]]  # what fills a group is zero
     pitches = [-(-width // BEHIND) * BEHIND + BEHIND for width in widths]
     rows = min(MOST, max(FEWEST, TOGETHER // max(pitches) // 8 * 8))
     parts = [
         part
-        for layer, link, pitch in zip(layers, found, pitches, strict=True)
+        for layer, link, pitch in zip(layers, sequence, pitches, strict=True)
         for part in _parts(layer, link.fixed, pitch, rows)
     ]
     stream, begins = joined(parts)
@@ -98,25 +98,25 @@ def chained(found: Sequence[Link], machine: Machine) -> Program:
         widths=widths,
         pitches=pitches,
         rows=rows,
-        outputs=len(found[-1].weights.scale_O),
+        outputs=len(sequence[-1].weights.scale_O),
         wide=max(layer.width for layer in layers),
     )
     calls = [
         _Call(layer=layer, after=AFTER[link.after], fixed=bool(link.fixed), begins=begins[PARTS * n : PARTS * (n + 1)])
-        for n, (layer, link) in enumerate(zip(layers, found, strict=True))
+        for n, (layer, link) in enumerate(zip(layers, sequence, strict=True))
     ]
     functions = [Function("layer", [], np.zeros(layer.bytes // 4, np.float32), 0) for layer in layers]
     code = [*program(own), *_run(shape, calls)]
     return Program(code, machine, functions, widths[0], shape.outputs, shape.work, stream)
 
 
-def _ordered(found: Sequence[Link]) -> Iterator[Weights]:
+def _ordered(sequence: Sequence[Link]) -> Iterator[Weights]:
     """Weights with the hidden units in another order, those with most inputs first."""
     inputs: Any = slice(None)
-    for n, link in enumerate(found):
+    for n, link in enumerate(sequence):
         given = link.weights
         count_O = (given.steps_OI != 0).sum(1)
-        units: Any = np.argsort(-count_O, kind="stable") if n + 1 < len(found) else slice(None)
+        units: Any = np.argsort(-count_O, kind="stable") if n + 1 < len(sequence) else slice(None)
         yield Weights(
             steps_OI=given.steps_OI[:, inputs][units], scale_O=given.scale_O[units], bias_O=given.bias_O[units]
         )

@@ -33,7 +33,7 @@ def code(own: Instructions) -> Iterator[str]:
 
 def _block(own: Instructions, rows: int, uses: int) -> Iterator[str]:
     """`@places{uses}.{rows}`: so many places through some groups of units."""
-    kind, whole, each = f"<{own.lanes} x float>", own.whole, range(rows)
+    kind, whole, places = f"<{own.lanes} x float>", own.whole, range(rows)
     yield f"define internal void @places{uses}.{rows}({GIVEN}, {PLACES}) {{\nentry:"
     yield "  %row = load float, ptr %scales\n  %zp = getelementptr i32, ptr %scales, i64 1\n  %zero = load i32, ptr %zp"
     yield "  %less = sub i32 0, %zero\n  %adds = icmp ne i64 %delta, 0"
@@ -41,7 +41,7 @@ def _block(own: Instructions, rows: int, uses: int) -> Iterator[str]:
     yield from splatted("rows", "float", "%row", own.lanes)
     yield from splatted("lesses", "i32", "%less", own.lanes)
     yield from splatted("floors", "float", "%floor", own.lanes)
-    for r in each:
+    for r in places:
         yield f"  %op{r} = getelementptr i32, ptr %offsets, i64 {r}\n  %o{r} = load i32, ptr %op{r}"
         yield f"  %of{r} = zext i32 %o{r} to i64\n  %q{r} = getelementptr i8, ptr %q, i64 %of{r}"
     yield from counted("g", "%groups", "entry", _group(own, rows, uses, kind, whole))
@@ -49,7 +49,7 @@ def _block(own: Instructions, rows: int, uses: int) -> Iterator[str]:
 
 
 def _group(own: Instructions, rows: int, uses: int, kind: str, whole: str) -> Iterator[str]:
-    each = range(rows)
+    places = range(rows)
     yield "  %fp = getelementptr i32, ptr %begins, i64 %g\n  %fw = load i32, ptr %fp\n  %first = zext i32 %fw to i64"
     yield "  %lp = getelementptr i32, ptr %fp, i64 1\n  %lw = load i32, ptr %lp\n  %last = zext i32 %lw to i64"
     yield "  %count = sub i64 %last, %first"
@@ -58,10 +58,12 @@ def _group(own: Instructions, rows: int, uses: int, kind: str, whole: str) -> It
     yield f"  %up = getelementptr i8, ptr %unit, i64 {own.bytes}\n  %zs = load {whole}, ptr %up, align 4"
     yield f"  %bp = getelementptr i8, ptr %unit, i64 {2 * own.bytes}\n  %bias = load {kind}, ptr %bp, align 4"
     yield f"  %cut = mul {whole} %lesses, %zs\n  %both = fmul {kind} %rows, %step"
-    sums = [(f"%s{r}.{u}", whole, "zeroinitializer" if u else "%cut", f"%t{r}.{u}") for r in each for u in range(uses)]
+    sums = [
+        (f"%s{r}.{u}", whole, "zeroinitializer" if u else "%cut", f"%t{r}.{u}") for r in places for u in range(uses)
+    ]
     yield from counted("k", "%count", "g.body", _window(own, rows, uses), sums)
     yield f"  %to = mul i64 %g, {own.lanes}\n  %yg = getelementptr float, ptr %y, i64 %to"
-    for r in each:
+    for r in places:
         total = f"%s{r}.0"
         for u in range(1, uses):
             yield f"  %d{r}.{u} = add {whole} {total}, %s{r}.{u}"
@@ -70,11 +72,11 @@ def _group(own: Instructions, rows: int, uses: int, kind: str, whole: str) -> It
         yield f"  %su{r} = fadd {kind} %pr{r}, %bias"
         yield f"  %yo{r} = mul i64 %pitch, {r}\n  %yp{r} = getelementptr float, ptr %yg, i64 %yo{r}"
     yield "  br i1 %adds, label %more, label %plain\nmore:"
-    for r in each:
+    for r in places:
         yield f"  %xp{r} = getelementptr i8, ptr %yp{r}, i64 %delta\n  %x{r} = load {kind}, ptr %xp{r}, align 4"
         yield f"  %ad{r} = fadd {kind} %su{r}, %x{r}"
     yield "  br label %plain\nplain:"
-    for r in each:
+    for r in places:
         yield f"  %v{r} = phi {kind} [%su{r}, %k.done], [%ad{r}, %more]"
     yield from _ended(own, rows, kind)
 

@@ -102,4 +102,4 @@ KNOWN = [
 
 def best(machine: Machine) -> Instructions | None:
     """The fastest that a processor has; None: numpy has to do."""
-    return next((each for each in KNOWN if machine.has(*each.features)), None)
+    return next((instructions for instructions in KNOWN if machine.has(*instructions.features)), None)

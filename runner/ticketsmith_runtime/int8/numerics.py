@@ -44,7 +44,7 @@ def rows(
         if fixed is None:
             low, high = np.minimum(x.min(last, initial=0), 0), np.maximum(x.max(last, initial=0), 0)
         else:
-            low, high = (np.full(x.shape[: x.ndim - axes], each, np.float32) for each in fixed)
+            low, high = (np.full(x.shape[: x.ndim - axes], end, np.float32) for end in fixed)
         span = np.where(np.isfinite(x).all(last), high - low, np.float32(np.nan))
         inverse, zero = _stepped(low, span)
         wide = (..., *[None] * axes)
@@ -95,7 +95,7 @@ def conv(
     centred = steps - zero[:, None, None, None].astype(np.float64)
     whole = numerics.conv(centred, weight.astype(np.float64), **geometry)
     step_BO = scale[:, None] * np.asarray(scale_O, np.float32)
-    y = _finished(np.rint(whole), step_BO[..., None, None], *(each[:, None, None] for each in bias))
+    y = _finished(np.rint(whole), step_BO[..., None, None], *(shift[:, None, None] for shift in bias))
     return np.ascontiguousarray(y.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
 
 

@@ -38,12 +38,12 @@ class Weights:
 
 def typed(constants: Sequence[Constant]) -> bool:
     """Tell whether these are weights in steps, then the step of each unit: a package may hold other things."""
-    return [str(each.array.dtype) for each in constants[:2]] == ["int8", "float32"]
+    return [str(constant.array.dtype) for constant in constants[:2]] == ["int8", "float32"]
 
 
 def weights_of(constants: Sequence[Constant]) -> Weights:
     """A layer of the constants that a node reads: weights, the steps of units, and the bias if there is one."""
-    steps, scale_O, *bias = (each.array for each in constants)
+    steps, scale_O, *bias = (constant.array for constant in constants)
     return Weights(steps_OI=steps, scale_O=scale_O, bias_O=bias[0] if bias else 0 * scale_O)
 
 
@@ -88,7 +88,7 @@ class Packed:
 
     @property
     def bytes(self) -> int:
-        return sum(each.nbytes for each in (self.begins, self.starts, self.slots, self.units))
+        return sum(array.nbytes for array in (self.begins, self.starts, self.slots, self.units))
 
 
 def packed(weights: Weights, places_I: NDArray[np.int64], own: Instructions, uses: int = 1) -> Packed:
@@ -98,23 +98,23 @@ def packed(weights: Weights, places_I: NDArray[np.int64], own: Instructions, use
     """
     kept = rows(weights.steps_OI != 0)
     placed = Rows(kept.begins_O, places_I[kept.inputs_K].astype(np.int32))
-    found = steps(placed, own.lanes, own.window, PICKS * uses)
+    schedule = steps(placed, own.lanes, own.window, PICKS * uses)
     return Packed(
-        begins=np.append(0, np.cumsum(found.lengths_G)).astype(np.int32),
-        starts=found.starts_S,
-        slots=_slots(weights.steps_OI[kept.units_K, kept.inputs_K], placed, found, own.lanes, uses),
+        begins=np.append(0, np.cumsum(schedule.lengths_G)).astype(np.int32),
+        starts=schedule.starts_S,
+        slots=_slots(weights.steps_OI[kept.units_K, kept.inputs_K], placed, schedule, own.lanes, uses),
         units=_units(weights, own.lanes),
     )
 
 
-def _slots(values_K: NDArray[np.int8], placed: Rows, found: Steps, lanes: int, uses: int) -> NDArray[np.uint8]:
-    """Each weight at its place, and its input's; `found` has the uses of a lane's window one after the other."""
-    count, size = len(found.starts_S) * uses, PICKS * lanes
+def _slots(values_K: NDArray[np.int8], placed: Rows, steps: Steps, lanes: int, uses: int) -> NDArray[np.uint8]:
+    """Each weight at its place, and its input's; `steps` has the uses of a lane's window one after the other."""
+    count, size = len(steps.starts_S) * uses, PICKS * lanes
     slots = aligned(2 * size * count // 4).view(np.uint8)
-    window_K, pick_K = found.slots_K >> (size * uses).bit_length() - 1, found.slots_K & PICKS - 1  # powers of two
-    use_K, lane_K = found.slots_K // PICKS & uses - 1, found.slots_K // (PICKS * uses) & lanes - 1
+    window_K, pick_K = steps.slots_K >> (size * uses).bit_length() - 1, steps.slots_K & PICKS - 1  # powers of two
+    use_K, lane_K = steps.slots_K // PICKS & uses - 1, steps.slots_K // (PICKS * uses) & lanes - 1
     at_K = ((window_K * uses + use_K) * 2 * lanes + lane_K) * PICKS + pick_K
-    slots[at_K] = placed.inputs_K - found.starts_S[window_K]
+    slots[at_K] = placed.inputs_K - steps.starts_S[window_K]
     slots[at_K + size] = values_K.view(np.uint8)
     return slots.reshape(count, 2 * size)
 

@@ -106,12 +106,12 @@ class Part:
     def _bound(self, samples: int) -> "_Bound":
         own: dict[str, Any] = self._own.__dict__
         every: dict[int, _Bound] = own.setdefault("bound", {})
-        if (found := every.get(samples)) is None:
+        if (bound := every.get(samples)) is None:
             if len(every) >= KNOWN:
                 every.clear()
             work = own["work"] if "work" in own else own.setdefault("work", self._work())
-            found = every[samples] = self._made(samples, work)
-        return found
+            bound = every[samples] = self._made(samples, work)
+        return bound
 
     def _work(self) -> NDArray[np.float32]:
         return aligned(self._plan.size * self._plan.together // 4)
@@ -124,11 +124,11 @@ class Part:
         numbers = {"samples": samples, "work": work.ctypes.data, "records": records.ctypes.data}
         numbers |= {"count": len(records), "together": plan.together, "size": plan.size}
         words[: len(CALL) - 1] = [numbers[name] for name in CALL[:-1]]
-        for place, each in [
+        for place, array in [
             *((2 * n, x) for n, x in enumerate(inputs)),
             *((2 * len(inputs) + n, y) for n, y in enumerate(outputs)),
         ]:
-            words[len(CALL) - 1 + place] = 0 if each is None else each.ctypes.data
+            words[len(CALL) - 1 + place] = 0 if array is None else array.ctypes.data
         return _Bound(inputs, outputs, words, words.ctypes.data)
 
 

@@ -136,14 +136,14 @@ def _join(lanes: int) -> Iterator[str]:
     yield f"  %relu = icmp ne i64 %floor, 0\n  %least = select i1 %relu, float 0.0, float {one(-math.inf)}"
     yield from splatted("leasts", "float", "%least", lanes)
     yield f"  %adds = icmp sge i64 %other, 0\n  %count = udiv i64 %floats, {lanes}"
-    each = [f"  %xp = getelementptr {kind}, ptr %x.a, i64 %i\n  %v = load {kind}, ptr %xp, align 4"]
-    each += ["  br i1 %adds, label %add, label %bend\nadd:"]
-    each += [f"  %op = getelementptr {kind}, ptr %other.a, i64 %i\n  %o = load {kind}, ptr %op, align 4"]
-    each += [f"  %sum = fadd {kind} %v, %o\n  br label %bend\nbend:"]
-    each += [f"  %w = phi {kind} [%v, %i.body], [%sum, %add]\n  %c = fcmp olt {kind} %w, %leasts"]
-    each += [f"  %z = select {flags} %c, {kind} %leasts, {kind} %w"]
-    each += [f"  %yp = getelementptr {kind}, ptr %y.a, i64 %i\n  store {kind} %z, ptr %yp, align 4"]
-    yield from counted("s", "%m", "entry", [*sample("x", "other", "y"), *counted("i", "%count", "s.body", each)])
+    register = [f"  %xp = getelementptr {kind}, ptr %x.a, i64 %i\n  %v = load {kind}, ptr %xp, align 4"]
+    register += ["  br i1 %adds, label %add, label %bend\nadd:"]
+    register += [f"  %op = getelementptr {kind}, ptr %other.a, i64 %i\n  %o = load {kind}, ptr %op, align 4"]
+    register += [f"  %sum = fadd {kind} %v, %o\n  br label %bend\nbend:"]
+    register += [f"  %w = phi {kind} [%v, %i.body], [%sum, %add]\n  %c = fcmp olt {kind} %w, %leasts"]
+    register += [f"  %z = select {flags} %c, {kind} %leasts, {kind} %w"]
+    register += [f"  %yp = getelementptr {kind}, ptr %y.a, i64 %i\n  store {kind} %z, ptr %yp, align 4"]
+    yield from counted("s", "%m", "entry", [*sample("x", "other", "y"), *counted("i", "%count", "s.body", register)])
 
 
 def _bend(lanes: int) -> Iterator[str]:
@@ -157,27 +157,27 @@ def _hard(lanes: int, name: str) -> Iterator[str]:
     """Hardswish or hardsigmoid of a value: a ramp from -3 to 3."""
     kind, flags = f"<{lanes} x float>", f"<{lanes} x i1>"
     yield f"  %count = udiv i64 %floats, {lanes}"
-    each = [f"  %xp = getelementptr {kind}, ptr %x.a, i64 %i\n  %v = load {kind}, ptr %xp, align 4"]
-    each += [f"  %t = fadd {kind} %v, {splat(3.0, lanes)}\n  %u = fcmp olt {kind} %t, zeroinitializer"]
-    each += [f"  %a = select {flags} %u, {kind} zeroinitializer, {kind} %t"]
-    each += [f"  %o = fcmp ogt {kind} %a, {splat(6.0, lanes)}"]
-    each += [f"  %b = select {flags} %o, {kind} {splat(6.0, lanes)}, {kind} %a"]
+    register = [f"  %xp = getelementptr {kind}, ptr %x.a, i64 %i\n  %v = load {kind}, ptr %xp, align 4"]
+    register += [f"  %t = fadd {kind} %v, {splat(3.0, lanes)}\n  %u = fcmp olt {kind} %t, zeroinitializer"]
+    register += [f"  %a = select {flags} %u, {kind} zeroinitializer, {kind} %t"]
+    register += [f"  %o = fcmp ogt {kind} %a, {splat(6.0, lanes)}"]
+    register += [f"  %b = select {flags} %o, {kind} {splat(6.0, lanes)}, {kind} %a"]
     ramp = "%b"
     if name == "hardswish":
-        each += [f"  %w = fmul {kind} %v, %b"]
+        register += [f"  %w = fmul {kind} %v, %b"]
         ramp = "%w"
-    each += [f"  %z = fdiv {kind} {ramp}, {splat(6.0, lanes)}"]
-    each += [f"  %yp = getelementptr {kind}, ptr %y.a, i64 %i\n  store {kind} %z, ptr %yp, align 4"]
-    yield from counted("s", "%m", "entry", [*sample("x", "y"), *counted("i", "%count", "s.body", each)])
+    register += [f"  %z = fdiv {kind} {ramp}, {splat(6.0, lanes)}"]
+    register += [f"  %yp = getelementptr {kind}, ptr %y.a, i64 %i\n  store {kind} %z, ptr %yp, align 4"]
+    yield from counted("s", "%m", "entry", [*sample("x", "y"), *counted("i", "%count", "s.body", register)])
 
 
 def _scale(lanes: int) -> Iterator[str]:
     """Each place times the one place of another value."""
     kind = f"<{lanes} x float>"
-    each = [f"  %op = getelementptr {kind}, ptr %other.a, i64 %i\n  %o = load {kind}, ptr %op, align 4"]
-    each += ["  %at.p = mul i64 %p, %registers\n  %n = add i64 %at.p, %i"]
-    each += [f"  %xp = getelementptr {kind}, ptr %x.a, i64 %n\n  %v = load {kind}, ptr %xp, align 4"]
-    each += [f"  %z = fmul {kind} %v, %o"]
-    each += [f"  %yp = getelementptr {kind}, ptr %y.a, i64 %n\n  store {kind} %z, ptr %yp, align 4"]
-    place = counted("p", "%places", "s.body", counted("i", "%registers", "p.body", each))
+    register = [f"  %op = getelementptr {kind}, ptr %other.a, i64 %i\n  %o = load {kind}, ptr %op, align 4"]
+    register += ["  %at.p = mul i64 %p, %registers\n  %n = add i64 %at.p, %i"]
+    register += [f"  %xp = getelementptr {kind}, ptr %x.a, i64 %n\n  %v = load {kind}, ptr %xp, align 4"]
+    register += [f"  %z = fmul {kind} %v, %o"]
+    register += [f"  %yp = getelementptr {kind}, ptr %y.a, i64 %n\n  store {kind} %z, ptr %yp, align 4"]
+    place = counted("p", "%places", "s.body", counted("i", "%registers", "p.body", register))
     yield from counted("s", "%m", "entry", [*sample("x", "other", "y"), *place])

@@ -53,11 +53,11 @@ class Record:
 
     def rooms(self) -> Iterator[Room]:
         """Memory that it reads or writes."""
-        for each in self.arguments.values():
-            if isinstance(each, Room):
-                yield each
-            elif isinstance(each, Between):
-                yield from (each.start, each.end)
+        for argument in self.arguments.values():
+            if isinstance(argument, Room):
+                yield argument
+            elif isinstance(argument, Between):
+                yield from (argument.start, argument.end)
 
 
 @dataclass

@@ -19,7 +19,7 @@ def candidates(network: Network, shapes: Sequence[Shape]) -> Iterator[range]:
     for n, node in enumerate([*network.nodes, None]):
         if node is not None and known(network, shapes, n, node):
             continue
-        if any(each.operator == "conv8" for each in network.nodes[start:n]):
+        if any(candidate.operator == "conv8" for candidate in network.nodes[start:n]):
             yield range(start, n)
         start = n + 1
 
@@ -27,16 +27,16 @@ def candidates(network: Network, shapes: Sequence[Shape]) -> Iterator[range]:
 def shapes_of_samples(network: Network) -> Sequence[Shape] | None:
     """Shapes of all values for two samples; () for one that is no sample each, None if they depend on the number."""
     try:
-        found, more = (network.shapes(1 if network.single else count) for count in (2, 3))
+        shapes, more = (network.shapes(1 if network.single else count) for count in (2, 3))
     except ValueError:
         return None
     three = 1 if network.single else 3
-    return [a if (three, *a[1:]) == b else () for a, b in zip(found, more, strict=True)]
+    return [a if (three, *a[1:]) == b else () for a, b in zip(shapes, more, strict=True)]
 
 
 def known(network: Network, shapes: Sequence[Shape], n: int, node: Node) -> bool:
     """Tell whether a part may have this node: all that it reads are samples of floats, rows or planes."""
-    constants = [each for read in node.reads[1:] if (each := network.constant(read)) is not None]
+    constants = [constant for read in node.reads[1:] if (constant := network.constant(read)) is not None]
     values = [shapes[read] for read in node.reads if network.constant(read) is None]
     put = shapes[network.first + n]
     if any(len(shape) not in (2, 4) for shape in (*values, put)):

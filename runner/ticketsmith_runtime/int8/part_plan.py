@@ -80,20 +80,20 @@ class Plan:
         """Values from before the nodes, and values of theirs that are needed after them."""
         network, first = self._network, self._network.first
         own = {first + n for n in self.nodes}
-        read = dict.fromkeys(each for n in self.nodes for each in network.nodes[n].reads)
-        later = {each for node in network.nodes[self.nodes.stop :] for each in node.reads} | {*network.outputs}
-        inputs = [each for each in read if each not in own and network.constant(each) is None]
+        read = dict.fromkeys(operand for n in self.nodes for operand in network.nodes[n].reads)
+        later = {operand for node in network.nodes[self.nodes.stop :] for operand in node.reads} | {*network.outputs}
+        inputs = [operand for operand in read if operand not in own and network.constant(operand) is None]
         return inputs, sorted(own & later)
 
     def _needed(self) -> dict[int, Border]:
         """Border of each value's bytes: as the convolutions that read it need."""
-        found: dict[int, Border] = {}
+        borders: dict[int, Border] = {}
         for n in self.nodes:
             node = self._network.nodes[n]
             if node.operator == "conv8":
-                before, (up, left) = found.get(node.reads[0], (0, 0)), node.attributes["padding"]
-                found[node.reads[0]] = max(before[0], up), max(before[1], left)
-        return found
+                before, (up, left) = borders.get(node.reads[0], (0, 0)), node.attributes["padding"]
+                borders[node.reads[0]] = max(before[0], up), max(before[1], left)
+        return borders
 
     # Inputs and outputs
 
@@ -114,17 +114,17 @@ class Plan:
 
     def _single(self, read: int, *operators: str) -> int | None:
         """The only reader of a value, if it is one of these operators and among these nodes."""
-        found = self._read_by.get(read, [])
-        alone = self._readers[read] == 1 and found and self._network.nodes[found[0]].operator in operators
-        return found[0] if alone else None
+        readers = self._read_by.get(read, [])
+        alone = self._readers[read] == 1 and readers and self._network.nodes[readers[0]].operator in operators
+        return readers[0] if alone else None
 
     def _free(self, read: int) -> bool:
         """Tell whether the order of a value's channels is for nobody but products of all of them to know."""
         ahead = [read]
         while ahead:
-            if (each := ahead.pop()) in self.outputs:
+            if (operand := ahead.pop()) in self.outputs:
                 return False
-            for n in self._read_by.get(each, []):
+            for n in self._read_by.get(operand, []):
                 node = self._network.nodes[n]
                 if node.operator in THROUGH:
                     ahead.append(self._network.first + n)
@@ -140,7 +140,7 @@ class Plan:
     # Products
 
     def _conv8(self, n: int, node: Node) -> None:
-        geometry = {name: each for name, each in node.attributes.items() if name != "fixed"}
+        geometry = {name: attribute for name, attribute in node.attributes.items() if name != "fixed"}
         self._product(n, node, Kernel(weights=weights_of(self._constants(node)), **geometry))
 
     def _linear8(self, n: int, node: Node) -> None:
@@ -157,25 +157,25 @@ class Plan:
         x, put = self._values[node.reads[0]], self._network.first + n
         border, fixed = self._borders.get(node.reads[0], (0, 0)), node.attributes.get("fixed")
         steps = bordered(x, border, fixed, self.records, self._own)
-        found = reach(kernel, x.plane, x.border, x.order_C)
-        height, width = found.outputs
+        extent = reach(kernel, x.plane, x.border, x.order_C)
+        height, width = extent.outputs
         y = value(Plane(channels=len(kernel.weights.scale_O), height=height, width=width), self._own)
         read: dict[str, Argument] = {"q": steps, "scales": x.scales, "y": y.room}
-        put = self._row(put, y, found, read) if y.places == 1 else self._rows(put, y, found, read)
+        put = self._row(put, y, extent, read) if y.places == 1 else self._rows(put, y, extent, read)
         self._values[put] = y
 
-    def _rows(self, put: int, y: Value, found: Reach, read: dict[str, Argument]) -> int:
+    def _rows(self, put: int, y: Value, reach: Reach, read: dict[str, Argument]) -> int:
         """A convolution, and the sum or the ReLU that follows it."""
         put, added = self._summed(put, y)
         if (following := self._single(put, "relu")) is not None:
             put, y.positive = self._taken(following), True
-        if added is None and found.together and self._free(put):
-            found, y.order_C = sorted_units(found)
+        if added is None and reach.together and self._free(put):
+            reach, y.order_C = sorted_units(reach)
         y.known, uses = True, self._own.uses
-        layer = packed(found.weights, found.places_I, self._own, uses)
-        if np.count_nonzero(found.weights.steps_OI) < FULL * layer.slots.size / 2:
-            layer, uses = packed(found.weights, found.places_I, self._own), 1
-        given: dict[str, Argument] = {"offsets": found.offsets_P, "rows": len(found.offsets_P), "uses": uses}
+        layer = packed(reach.weights, reach.places_I, self._own, uses)
+        if np.count_nonzero(reach.weights.steps_OI) < FULL * layer.slots.size / 2:
+            layer, uses = packed(reach.weights, reach.places_I, self._own), 1
+        given: dict[str, Argument] = {"offsets": reach.offsets_P, "rows": len(reach.offsets_P), "uses": uses}
         given |= {"floor": int(y.positive), "delta": Between(y.room, added.room) if added else 0}
         self.records.add("places", **self._layer(layer), **read, **given, span=y.span, pitch=y.pitch)
         return put
@@ -190,14 +190,14 @@ class Plan:
                 return self._taken(following), other
         return put, None
 
-    def _row(self, put: int, y: Value, found: Reach, read: dict[str, Argument]) -> int:
+    def _row(self, put: int, y: Value, reach: Reach, read: dict[str, Argument]) -> int:
         """A Linear, and what follows it: rows are samples, and their offsets are known when all records are."""
         after = ""
         if (following := self._single(put, "relu", "gelu")) is not None:
             put, after = self._taken(following), self._network.nodes[following].operator
         if self._free(put):
-            found, y.order_C = sorted_units(found)
-        layer, offsets = packed(found.weights, found.places_I, self._own), np.repeat(found.offsets_P, MOST)
+            reach, y.order_C = sorted_units(reach)
+        layer, offsets = packed(reach.weights, reach.places_I, self._own), np.repeat(reach.offsets_P, MOST)
         self._by_sample.append(offsets)
         self.records.add("row", **self._layer(layer), **read, after=AFTER[after], offsets=offsets)
         return put
@@ -244,7 +244,7 @@ class Plan:
 
     def _mul(self, n: int, node: Node) -> None:
         """Channels by a number for each, as squeeze and excitation has it (Hu et al., arXiv 1709.01507)."""
-        x, other = sorted((self._values[read] for read in node.reads), key=lambda each: -each.places)
+        x, other = sorted((self._values[read] for read in node.reads), key=lambda factor: -factor.places)
         if x.pitch != other.pitch or other.places > 1 or x.flat:
             raise Unsuited("it multiplies values that lie in memory in different ways")
         y = self._like(self._network.first + n, x, x.plane, x.ordered)
@@ -268,7 +268,7 @@ class Plan:
     def _avg_pool(self, n: int, node: Node) -> None:
         plane = self._values[node.reads[0]].plane
         counts = taps_of_means((plane.height, plane.width), **node.attributes).astype(np.float32)
-        without = {name: each for name, each in node.attributes.items() if name != "border"}
+        without = {name: attribute for name, attribute in node.attributes.items() if name != "border"}
         self._pool(n, node, "mean", Window(**without), counts)
 
     def _mean(self, n: int, node: Node) -> None:
@@ -287,12 +287,12 @@ class Plan:
         pooled(function, x, y, window, counts, self.records)
 
 
-def sorted_units(found: Reach) -> tuple[Reach, NDArray[np.int64]]:
+def sorted_units(reach: Reach) -> tuple[Reach, NDArray[np.int64]]:
     """Units in the order of their weights' number, so that the lanes of a group have about as much to do."""
-    weights = found.weights
+    weights = reach.weights
     order = np.argsort(-np.count_nonzero(weights.steps_OI, axis=1), kind="stable")
     moved = {name: getattr(weights, name)[order] for name in ("steps_OI", "scale_O", "bias_O")}
-    return replace(found, weights=replace(weights, **moved)), order
+    return replace(reach, weights=replace(weights, **moved)), order
 
 
 def plans(network: Network, own: Instructions) -> Iterator[Plan]:

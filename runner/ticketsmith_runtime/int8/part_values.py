@@ -111,8 +111,8 @@ class Window:
 def places(window: Window, plane: Plane) -> tuple[int, int]:
     """Rows and columns of the windows of a plane."""
     reach = tuple((taps - 1) * apart + 1 for taps, apart in zip(window.kernel, window.dilation, strict=True))
-    found = sizes.places((plane.height, plane.width), reach, window.stride, window.padding, window.ceil)
-    return found[0], found[1]
+    counts = sizes.places((plane.height, plane.width), reach, window.stride, window.padding, window.ceil)
+    return counts[0], counts[1]
 
 
 def pooled(function: str, x: Value, y: Value, window: Window, counts: NDArray[np.float32], records: Records) -> None:

@@ -39,30 +39,30 @@ def pool(lanes: int, name: str) -> Iterator[str]:
 
 def _windows(lanes: int, name: str, width: int, done: str) -> Iterator[str]:
     """All taps for some registers of a place."""
-    kind, v, each = f"<{lanes} x {'i32' if name == 'highest' else 'float'}>", f"v{width}", range(width)
+    kind, v, registers = f"<{lanes} x {'i32' if name == 'highest' else 'float'}>", f"v{width}", range(width)
     a, b = f"a{width}", f"b{width}"
     tap = [f"  %{b}.i = add i64 %c0, %{b}\n  %{b}.p = getelementptr i32, ptr %taps.a, i64 %{b}.i"]
     tap += [f"  %{b}.w = load i32, ptr %{b}.p\n  %{b}.z = zext i32 %{b}.w to i64"]
     tap += [f"  %{b}.x = getelementptr i8, ptr %{a}.x, i64 %{b}.z"]
-    for n in each:
+    for n in registers:
         tap += [f"  %{b}.x{n} = getelementptr {kind}, ptr %{b}.x, i64 {n}"]
         tap += [f"  %{b}.v{n} = load {kind}, ptr %{b}.x{n}, align 4"]
         tap += _joined(name, lanes, f"%{b}.n{n}", f"%{b}.h{n}", f"%{b}.v{n}")
     line = [f"  %{a}.i = add i64 %r0, %{a}\n  %{a}.p = getelementptr i32, ptr %line_taps.a, i64 %{a}.i"]
     line += [f"  %{a}.w = load i32, ptr %{a}.p\n  %{a}.z = zext i32 %{a}.w to i64"]
     line += [f"  %{a}.x = getelementptr i8, ptr %{v}.x, i64 %{a}.z"]
-    held = [(f"%{b}.h{n}", kind, f"%{a}.h{n}", f"%{b}.n{n}") for n in each]
+    held = [(f"%{b}.h{n}", kind, f"%{a}.h{n}", f"%{b}.n{n}") for n in registers]
     line += counted(b, "%cn", f"{a}.body", tap, held)
     first = splat(-math.inf, lanes) if name == "largest" else "zeroinitializer"
     yield f"  %{v}.r0 = mul i64 %{v}, {width}\n  %{v}.r = add i64 %{v}.r0, {done}"
     yield f"  %{v}.x = getelementptr {kind}, ptr %x.a, i64 %{v}.r\n  %{v}.y = getelementptr {kind}, ptr %yj, i64 %{v}.r"
-    yield from counted(a, "%rn", f"{v}.body", line, [(f"%{a}.h{n}", kind, first, f"%{b}.h{n}") for n in each])
-    for n in each:
-        found = f"%{a}.h{n}"
+    yield from counted(a, "%rn", f"{v}.body", line, [(f"%{a}.h{n}", kind, first, f"%{b}.h{n}") for n in registers])
+    for n in registers:
+        value = f"%{a}.h{n}"
         if name == "mean":
-            yield f"  %{v}.m{n} = fdiv {kind} {found}, %counteds"
-            found = f"%{v}.m{n}"
-        yield f"  %{v}.y{n} = getelementptr {kind}, ptr %{v}.y, i64 {n}\n  store {kind} {found}, ptr %{v}.y{n}, align 4"
+            yield f"  %{v}.m{n} = fdiv {kind} {value}, %counteds"
+            value = f"%{v}.m{n}"
+        yield f"  %{v}.y{n} = getelementptr {kind}, ptr %{v}.y, i64 {n}\n  store {kind} {value}, ptr %{v}.y{n}, align 4"
 
 
 def _joined(name: str, lanes: int, to: str, before: str, value: str) -> list[str]:
@@ -80,7 +80,7 @@ def _joined(name: str, lanes: int, to: str, before: str, value: str) -> list[str
 
 def _taps(name: str, begins: str, at: str) -> list[str]:
     """%`name`0 and %`name`n: the first of the taps, and their number."""
-    found = [f"  %{name}p = getelementptr i32, ptr {begins}, i64 {at}\n  %{name}w = load i32, ptr %{name}p"]
-    found += [f"  %{name}0 = zext i32 %{name}w to i64\n  %{name}q = getelementptr i32, ptr %{name}p, i64 1"]
-    found += [f"  %{name}x = load i32, ptr %{name}q\n  %{name}1 = zext i32 %{name}x to i64"]
-    return [*found, f"  %{name}n = sub i64 %{name}1, %{name}0"]
+    code = [f"  %{name}p = getelementptr i32, ptr {begins}, i64 {at}\n  %{name}w = load i32, ptr %{name}p"]
+    code += [f"  %{name}0 = zext i32 %{name}w to i64\n  %{name}q = getelementptr i32, ptr %{name}p, i64 1"]
+    code += [f"  %{name}x = load i32, ptr %{name}q\n  %{name}1 = zext i32 %{name}x to i64"]
+    return [*code, f"  %{name}n = sub i64 %{name}1, %{name}0"]

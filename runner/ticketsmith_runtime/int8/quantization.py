@@ -53,27 +53,27 @@ def layers(network: Network) -> list[Layer]:
 def quantized(network: Network, scheme: Scheme = PLAIN) -> Network:
     """The network as it is executed, with each Linear and convolution of known weights in int8."""
     network = folded(network)
-    found: Found = [*network.inputs, *network.constants, *network.nodes]
+    values: Found = [*network.inputs, *network.constants, *network.nodes]
     made: dict[int, tuple[int, int]] = {}
     for place, layer in enumerate(_layers(network)):
-        node = found[layer.value]
+        node = values[layer.value]
         assert isinstance(node, Node)
         if layer.name in scheme.left:
             continue
         read, fixed = node.reads[1], list(scheme.ranges[place]) if scheme.ranges else None
         if read not in made:
-            made[read] = len(found), len(found) + 1
+            made[read] = len(values), len(values) + 1
             weight = network.constant(read)
             assert weight
-            found += _stepped(weight)
-        found[layer.value] = replace(
+            values += _stepped(weight)
+        values[layer.value] = replace(
             node,
             operator=LIKE[node.operator],
             reads=[node.reads[0], *made[read], *node.reads[2:]],
             attributes=node.attributes | {"fixed": fixed},
         )
-    _look_up(network, found, made)
-    return numbered(found, network.outputs, network.single)
+    _look_up(network, values, made)
+    return numbered(values, network.outputs, network.single)
 
 
 def ranges(network: Network, batches: Sequence[Sequence[Numbers]]) -> tuple[tuple[float, float], ...]:
@@ -88,19 +88,19 @@ def ranges(network: Network, batches: Sequence[Sequence[Numbers]]) -> tuple[tupl
     return tuple((float(low), float(high)) for low, high in ends)
 
 
-def _look_up(network: Network, found: Found, made: dict[int, tuple[int, int]]) -> None:
+def _look_up(network: Network, values: Found, made: dict[int, tuple[int, int]]) -> None:
     """Tables in steps as well. One that is the weights of a product too is there once, as that product has it."""
-    real = {each.reads[1] for each in found if isinstance(each, Node) and each.operator in LIKE}
-    for value, each in enumerate(found[:]):
-        if not isinstance(each, Node) or each.operator != "embedding" or (read := each.reads[0]) in real:
+    real = {node.reads[1] for node in values if isinstance(node, Node) and node.operator in LIKE}
+    for value, node in enumerate(values[:]):
+        if not isinstance(node, Node) or node.operator != "embedding" or (read := node.reads[0]) in real:
             continue
         table = network.constant(read)
         if table is None or table.array.ndim != 2 or table.array.dtype != np.float32:
             continue
         if read not in made:
-            made[read] = len(found), len(found) + 1
-            found += _stepped(table)
-        found[value] = replace(each, operator="embedding8", reads=[each.reads[1], *made[read]])
+            made[read] = len(values), len(values) + 1
+            values += _stepped(table)
+        values[value] = replace(node, operator="embedding8", reads=[node.reads[1], *made[read]])
 
 
 def precision(network: Network) -> str:

@@ -48,8 +48,8 @@ def counted(
 def function(name: str, body: Iterable[str]) -> Iterator[str]:
     """A function of a record, with its arguments by their names: %array, say."""
     yield f"define void @{name}(ptr %r, i64 %m, i64 %at, ptr %call, ptr %work, i64 %size) {{\nentry:"
-    for n, each in enumerate(ARGUMENTS[name]):
-        yield f"  %{each}.p = getelementptr i64, ptr %r, i64 {n + 1}\n  %{each} = load i64, ptr %{each}.p"
+    for n, argument in enumerate(ARGUMENTS[name]):
+        yield f"  %{argument}.p = getelementptr i64, ptr %r, i64 {n + 1}\n  %{argument} = load i64, ptr %{argument}.p"
     yield from body
     yield "  ret void\n}"
 

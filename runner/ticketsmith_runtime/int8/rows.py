@@ -71,15 +71,15 @@ class Rows:
 
     def _scratch(self, rows: int) -> "_Scratch":
         """Memory of this thread."""
-        found: _Scratch | None = getattr(self._own, "scratch", None)
-        if found is None or len(found.offsets) < rows:
-            found = self._own.scratch = self._made(rows)
-        return found
+        scratch: _Scratch | None = getattr(self._own, "scratch", None)
+        if scratch is None or len(scratch.offsets) < rows:
+            scratch = self._own.scratch = self._made(rows)
+        return scratch
 
     def _made(self, rows: int) -> "_Scratch":
         q = aligned(rows * self.pitch // 4).view(np.uint8)
         offsets, scales = (np.arange(rows) * self.pitch).astype(np.int32), np.zeros((rows, 2), np.int32)
-        places = (each.ctypes.data for each in (q, scales, offsets))
+        places = (array.ctypes.data for array in (q, scales, offsets))
         return _Scratch(q, offsets, scales, np.array(self.words(*places), np.int64))
 
     def words(self, q: Any, scales: Any, offsets: Any) -> list[Any]:
@@ -88,7 +88,7 @@ class Rows:
         arrays = {name: getattr(layer, name) for name in ("begins", "starts", "slots", "units")}
         numbers = {"n": self._features, "pitch": self.pitch, "groups": layer.groups, "together": layer.together}
         numbers |= {"after": AFTER[self._after], "width": layer.width, "fixed": self._fixed.address}
-        words = numbers | places | {name: each.ctypes.data for name, each in arrays.items()}
+        words = numbers | places | {name: array.ctypes.data for name, array in arrays.items()}
         return [words[name] for name in CALL]
 
 

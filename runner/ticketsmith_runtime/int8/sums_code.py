@@ -47,10 +47,10 @@ def program(own: Instructions) -> Iterator[str]:
 
 def _block(own: Instructions, rows: int, turn: int) -> Iterator[str]:
     """`@block`: a few rows through some groups; each step's picks and weights serve all of them."""
-    each, turns = range(rows), range(turn)
+    block, turns = range(rows), range(turn)
     yield f"define internal void @block{rows}({LAYER}, i64 %groups, float %floor, {ROWS}) {{\nentry:"
     yield from splatted("floors", "float", "%floor", own.lanes)
-    for r in each:
+    for r in block:
         yield f"  %op{r} = getelementptr i32, ptr %offsets, i64 {r}\n  %o{r} = load i32, ptr %op{r}"
         yield f"  %of{r} = zext i32 %o{r} to i64\n  %q{r} = getelementptr i8, ptr %q, i64 %of{r}"
     yield "  br label %group\ngroup:\n  %g = phi i64 [0, %entry], [%gnext, %done]\n  %gnext = add i64 %g, 1"
@@ -59,12 +59,12 @@ def _block(own: Instructions, rows: int, turn: int) -> Iterator[str]:
         yield f"  %{name} = zext i32 %{name}w to i64"
     yield f"  %count = sub i64 %last, %first\n  %whole = and i64 %count, -{turn}\n  %stop = add i64 %first, %whole"
     yield "  %some = icmp ne i64 %whole, 0\n  br i1 %some, label %turn, label %rest"
-    names = [(r, u) for r in each for u in turns]
+    names = [(r, u) for r in block for u in turns]
     yield "turn:\n  %k = phi i64 [%first, %group], [%knext, %turn]"
     for r, u in names:
         yield f"  %s{r}.{u} = phi {own.whole} [zeroinitializer, %group], [%t{r}.{u}, %turn]"
     for u in turns:
-        yield from _step(own, "%k", f"t{u}", [(f"%s{r}.{u}", f"t{r}.{u}", f"%q{r}") for r in each], u)
+        yield from _step(own, "%k", f"t{u}", [(f"%s{r}.{u}", f"t{r}.{u}", f"%q{r}") for r in block], u)
     yield f"  %knext = add i64 %k, {turn}\n  %more = icmp ult i64 %knext, %stop"
     yield "  br i1 %more, label %turn, label %rest"
     yield "rest:\n  %j = phi i64 [%first, %group], [%stop, %turn], [%jnext, %single]"
@@ -72,7 +72,7 @@ def _block(own: Instructions, rows: int, turn: int) -> Iterator[str]:
         single = f"e{r}" if not u else f"f{r}.{u}"
         yield f"  %f{r}.{u} = phi {own.whole} [zeroinitializer, %group], [%t{r}.{u}, %turn], [%{single}, %single]"
     yield "  %left = icmp ult i64 %j, %last\n  br i1 %left, label %single, label %done\nsingle:"
-    yield from _step(own, "%j", "e", [(f"%f{r}.0", f"e{r}", f"%q{r}") for r in each], 0)
+    yield from _step(own, "%j", "e", [(f"%f{r}.0", f"e{r}", f"%q{r}") for r in block], 0)
     yield "  %jnext = add i64 %j, 1\n  br label %rest\ndone:"
     yield from _finish(own, rows, turn)
     yield "  %again = icmp ult i64 %gnext, %groups\n  br i1 %again, label %group, label %exit\nexit:\n  ret void\n}"

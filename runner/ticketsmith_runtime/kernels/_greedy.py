@@ -46,7 +46,7 @@ def steps(rows: Rows, lanes: int, window: int, picks: int = 1, align: int = 1) -
     starts_S, slots_K = np.empty(kept, np.int32), np.empty(kept, np.int64)
     arrays = (begins_O, np.ascontiguousarray(rows.inputs_K), next_O, lengths_G, starts_S, slots_K)
     _, run = _code()
-    run(*(each.ctypes.data for each in arrays), groups, lanes, window, picks, -align)
+    run(*(array.ctypes.data for array in arrays), groups, lanes, window, picks, -align)
     return Steps(lengths_G, starts_S[: lengths_G.sum()].copy(), slots_K)
 
 

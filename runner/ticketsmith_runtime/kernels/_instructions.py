@@ -23,7 +23,7 @@ def sums(isa: Isa, alive_IU: NDArray[np.bool_], at_I: NDArray[np.int64], reach: 
     first_I = np.cumsum(alive_IU.sum(1)) - alive_IU.sum(1)
     parts = [loads(isa, at_I), moves(8 * reach, len(turn_T)), multiply_adds(isa, unit_K, place_K % (2 * reach) - reach)]
     order = np.argsort(np.concatenate([3 * first_I, 3 * turn_T + 1, 3 * place_K + 2]), kind="stable")
-    code, lengths_N = (np.concatenate(each)[order] for each in zip(*parts, strict=True))
+    code, lengths_N = (np.concatenate(pieces)[order] for pieces in zip(*parts, strict=True))
     return code[np.arange(code.shape[1]) < lengths_N[:, None]]
 
 

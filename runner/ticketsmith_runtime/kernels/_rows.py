@@ -38,8 +38,8 @@ class Rows:
         """Weights of each unit from each of `edges`, ascending inputs, to the next: (O, len(edges) - 1)."""
         part_I = np.searchsorted(edges, np.arange(edges[-1]), side="right") - 1
         units, count = len(self.begins_O) - 1, len(edges) - 1
-        found = np.bincount(self.units_K * count + part_I[self.inputs_K], minlength=units * count)
-        return found.reshape(units, count)
+        counts = np.bincount(self.units_K * count + part_I[self.inputs_K], minlength=units * count)
+        return counts.reshape(units, count)
 
 
 def rows(alive_OI: NDArray[np.bool_]) -> Rows:

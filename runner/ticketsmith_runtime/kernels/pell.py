@@ -102,7 +102,7 @@ def _slots(kept: Rows, blocks_SO: NDArray[np.int8], best_G: NDArray[np.int64]) -
     """The slot of each weight in its group, -1 where it is spilled: first those left from the step before."""
     best_O, units, steps = np.repeat(best_G, UNITS).astype(np.int8), len(kept.begins_O) - 1, len(blocks_SO)
     late_B, early_B, size_B = (
-        each[:, :units].T.astype(np.int64).ravel() for each in (*_fit(blocks_SO, best_O), blocks_SO)
+        counts_SO[:, :units].T.astype(np.int64).ravel() for counts_SO in (*_fit(blocks_SO, best_O), blocks_SO)
     )
     before_B = np.append(0, late_B[:-1])
     step_B, best_B = np.tile(np.arange(steps), units), np.repeat(best_O[:units].astype(np.int64), steps)
@@ -143,7 +143,7 @@ def generate(name: str, layer: Layer, shared: bool = False) -> Function:
     bias = np.zeros(len(groups) * UNITS, np.float32)
     bias[: len(layer.bias_O)] = layer.bias_O
     weights = np.concatenate([group.weights for group in groups]).ravel()
-    words = [np.zeros((0, UNITS), np.uint32)] if shared else [each for group in groups for each in _turns(group)]
+    words = [np.zeros((0, UNITS), np.uint32)] if shared else [turn for group in groups for turn in _turns(group)]
     picks = np.concatenate(words).ravel().view(np.float32)
     windows = [np.array(group.windows[: _turned(group)], np.int32) for group in groups]
     parts = [bias, weights, picks, np.concatenate(windows).view(np.float32)]

@@ -49,7 +49,7 @@ class Argo(Protocol):
         """A Workflow with its nodes. Raises Missing."""
 
     def list(self, run: str | None = None) -> list[Document]:
-        """TicketSmith's Workflows, oldest first; those of one run if `run` is its whole id."""
+        """TicketSmith's Workflows, oldest first; those of one run if `run` is its whole id. Nodes may be left out."""
 
     def events(self, name: str) -> Iterator[Document]:
         """States of a Workflow, the present one first, until the stream closes. Raises Missing once it is deleted."""
@@ -64,21 +64,36 @@ class Argo(Protocol):
         """End at once; the exit handler does not run."""
 
     def unsuspend(self, name: str) -> None:
-        """Let a suspended Workflow go on."""
+        """Let a suspended Workflow go on; of any other, have the controller take another look."""
 
     def allowed(self, verb: str, resource: str) -> bool | None:
         """May this user `verb` the `resource` (`workflows`, `pods/log`)? None where this transport cannot ask."""
 
-    def quota(self) -> dict[str, str] | None:
-        """Limits of the namespace, `{"gpu-t4": "4"}`; None where this transport cannot ask."""
+    def lookup(self, path: str, namespace: str | None = None) -> Document | None:
+        """An object or a list of Kubernetes' own: `nodes`, and in a namespace (this one) `configmaps/NAME`.
+
+        None where this transport cannot ask. Raises Missing, Denied.
+        """
 
     def link(self, name: str) -> str | None:
         """The page of a Workflow in Argo's user interface, if this transport knows where that is."""
 
 
+def hints(namespace: str, silent: str, unknown: str) -> dict[int, str]:
+    """Fixes by status: for silence, for 401 and for 403, whose `{role}` is the one that the call needs."""
+    bind = f"kubectl -n {namespace} create rolebinding ticketsmith-you --role={{role}} --user=YOU"
+    return {0: silent, 401: unknown, 403: f"bind the role: `{bind}`"}
+
+
 def ended(workflow: Document) -> bool:
     """Has it come to its end, exit handler included?"""
     return bool(workflow.get("status", {}).get("finishedAt"))
+
+
+def run_of(workflow: Document) -> str:
+    """The run that a Workflow works on."""
+    labels = workflow["metadata"].get("labels") or {}
+    return str(labels.get("ticketsmith.dev/run", workflow["metadata"]["name"]))
 
 
 def selector(run: str | None) -> str:

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from ..errors import Retryable
-from . import Argo, Document, ended
+from ..errors import Retryable, TicketSmithError
+from . import Argo, Document, Missing, ended
 
 PATIENCE = 12
 """Tries in a row before the other side counts as gone: about five minutes."""
@@ -30,7 +30,7 @@ def lines(
     if not follow:
         yield from argo.logs(name, follow=False)
         return
-    said: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
     def fresh() -> Iterator[tuple[str, str] | None]:
         """A stream that is opened again begins at the beginning: what was said is left out."""
@@ -38,8 +38,8 @@ def lines(
         over = ended(argo.get(name))
         for pod, line in argo.logs(name, follow=not over):
             again[pod] += 1
-            if again[pod] > said[pod]:
-                said[pod] += 1
+            if again[pod] > counts[pod]:
+                counts[pod] += 1
                 yield pod, line
         if over:
             yield None
@@ -51,19 +51,24 @@ def lines(
 
 
 def _again(stream: Callable[[], Iterator[T]], say: Say, sleep: Callable[[float], None]) -> Iterator[T]:
-    """Open a stream whenever it ends. What it yields resets the count of failures."""
-    failures = 0
+    """Open a stream whenever it ends. What it yields resets the count of failures.
+
+    Where it was right once, any answer may pass: while the API server starts, it knows no roles (403), and the Argo
+    Server in front of it says that the request is bad (400).
+    """
+    failures, known = 0, False
     while True:
         try:
-            for each in stream():
+            for item in stream():
                 if failures:
                     say("connected again")
-                failures = 0
-                yield each
+                failures, known = 0, True
+                yield item
             pause = 1.0
-        except Retryable as error:
+        except TicketSmithError as error:
             failures += 1
-            if failures >= PATIENCE:
+            passes = isinstance(error, Retryable) or (known and not isinstance(error, Missing))
+            if failures >= PATIENCE or not passes:
                 raise
             pause = min(2.0**failures, 30.0)
             say(f"{error.args[0]}; trying again in {pause:g} s")

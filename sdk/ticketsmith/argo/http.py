@@ -73,26 +73,32 @@ class Connection:
 
     def _refuse(self, answer: httpx2.Response) -> NoReturn:
         """The error that stands for an answer that is not a success."""
-        said = f"{self.where}: {_said(answer)}"
-        raise self._error(answer, said)
+        problem = f"{self.where}: {_said(answer)}"
+        raise self._error(answer, problem)
 
-    def _error(self, answer: httpx2.Response, said: str) -> TicketSmithError:
+    def _error(self, answer: httpx2.Response, text: str) -> TicketSmithError:
         match answer.status_code:
             case 401 | 403 as code:
-                return Denied(said, self.hints[code])
+                return Denied(text, self.hints[code].replace("{role}", _role(answer.request)))
             case 404:
-                return Missing(said, "`ticketsmith doctor` says what is missing")
+                return Missing(text, "`ticketsmith doctor` says what is missing")
             case 409:
-                return AlreadyThere(said, "another one of this name exists: `ticketsmith list`")
+                return AlreadyThere(text, "another one of this name exists: `ticketsmith list`")
             case code if code in (408, 429) or code >= 500:
-                return Retryable(said, "run the same command again; `ticketsmith doctor` checks the cluster")
+                return Retryable(text, "run the same command again; `ticketsmith doctor` checks the cluster")
             case code if code in range(300, 400):
-                return UsageError(f"{said}, a redirect", "give its final address: check scheme and base path")
-        return UsageError(said, "`ticketsmith doctor` checks the cluster")
+                return UsageError(f"{text}, a redirect", "give its final address: check scheme and base path")
+        return UsageError(text, "`ticketsmith doctor` checks the cluster")
 
     def _unreachable(self, error: httpx2.TransportError) -> Retryable:
-        said = " ".join(str(error).split())
-        return Retryable(f"cannot reach {self.where} ({type(error).__name__}: {said})", self.hints[0])
+        reason = " ".join(str(error).split())
+        return Retryable(f"cannot reach {self.where} ({type(error).__name__}: {reason})", self.hints[0])
+
+
+def _role(request: httpx2.Request) -> str:
+    """The role that may do this: templates are written by whoever deploys them."""
+    templates = "templates/" in f"{request.url.path.replace('-', '')}/"
+    return "ticketsmith-deployer" if templates and request.method != "GET" else "ticketsmith-user"
 
 
 def _again(answer: httpx2.Response) -> bool:

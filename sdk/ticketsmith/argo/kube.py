@@ -5,25 +5,26 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
-from typing import Any
+from contextlib import closing, suppress
 
 import httpx2
 
-from ..errors import Retryable, UsageError
-from . import TEMPLATES, Document, Missing, ended, selector
+from ..errors import Denied, Retryable, TicketSmithError, UsageError
+from . import TEMPLATES, Document, Missing, ended, hints, run_of, selector
+from .brief import METADATA, ONE, note, noted, pages
 from .http import WATCH, Connection, parsed, quoted
 from .kubeconfig import client, kubeconfig
 from .pods import lines
 
 API = "apis/argoproj.io/v1alpha1"
 MANAGER = "ticketsmith"
-HINTS = {
-    0: "check that `kubectl get workflows` answers; KUBECONFIG and its current context say where",
-    401: "credentials have expired or are none: `kubectl get workflows` renews them, or says why not "
-    "(GKE: `gcloud container clusters get-credentials CLUSTER`)",
-    403: "bind the role: `kubectl create rolebinding ticketsmith-you --role=ticketsmith-user --user=YOU`",
-}
+SILENT = "check that `kubectl get workflows` answers; KUBECONFIG and its current context say where"
+EXPIRED = (
+    "credentials have expired or are none: `kubectl get workflows` renews them, or says why not "
+    "(GKE: `gcloud container clusters get-credentials CLUSTER`)"
+)
+WIDE = ("nodes",)
+"""Objects that are in no namespace."""
 
 
 class KubernetesApi:
@@ -32,13 +33,14 @@ class KubernetesApi:
     def __init__(self, connection: Connection, namespace: str, instance: str | None = None) -> None:
         self.connection, self.namespace, self.instance = connection, namespace, instance
         self.where = connection.where
+        self.notes = True
 
     def version(self) -> str | None:
         return None
 
     def templates(self) -> list[Document]:
-        found = self.connection.call("GET", self._path("workflowtemplates"), params={"labelSelector": TEMPLATES})
-        return found.get("items") or []
+        answer = self.connection.call("GET", self._path("workflowtemplates"), params={"labelSelector": TEMPLATES})
+        return answer.get("items") or []
 
     def apply(self, template: Document, *, dry_run: bool = False) -> None:
         path = self._path("workflowtemplates", template["metadata"]["name"])
@@ -58,9 +60,13 @@ class KubernetesApi:
         return _unpacked(self.connection.call("GET", self._path("workflows", name)))
 
     def list(self, run: str | None = None) -> list[Document]:
-        found = self.connection.call("GET", self._path("workflows"), params={"labelSelector": selector(run)})
-        items = [_unpacked(each) for each in found.get("items") or []]
-        return sorted(items, key=lambda workflow: str(workflow["metadata"]["creationTimestamp"]))
+        headers = {"Accept": METADATA}
+
+        def page(options: Mapping[str, str]) -> Document:
+            return self.connection.call("GET", self._path("workflows"), params=options, headers=headers)
+
+        bare = sorted(pages(page, {"labelSelector": selector(run)}), key=lambda item: _created(item["metadata"]))
+        return [workflow for item in bare if (workflow := noted(item) or self._read(item["metadata"]["name"]))]
 
     def events(self, name: str) -> Iterator[Document]:
         yield (now := self.get(name))
@@ -74,9 +80,11 @@ class KubernetesApi:
             for line in stream:
                 event = parsed(line, self.where)
                 if event["type"] == "ERROR":  # the version is too old to go on from: open again
-                    raise Retryable(f"{self.where} ended the stream: {event['object'].get('message')}", HINTS[0])
+                    raise Retryable(f"{self.where} ended the stream: {event['object'].get('message')}", SILENT)
                 if event["type"] == "DELETED":
-                    raise Missing(f"{name} was deleted", "the store has what it wrote: `ticketsmith fetch`")
+                    raise Missing(
+                        f"{name} was deleted", f"the store has what it wrote: `ticketsmith fetch {run_of(now)}`"
+                    )
                 yield _unpacked(event["object"])
 
     def logs(self, name: str, *, follow: bool) -> Iterator[tuple[str, str]]:
@@ -86,13 +94,14 @@ class KubernetesApi:
         return lines(self.connection, self.namespace, name, go_on=running)
 
     def stop(self, name: str) -> None:
-        self._patch(name, {"shutdown": "Stop"})
+        self._patch(name, {"spec": {"shutdown": "Stop"}})
 
     def terminate(self, name: str) -> None:
-        self._patch(name, {"shutdown": "Terminate"})
+        self._patch(name, {"spec": {"shutdown": "Terminate"}})
 
     def unsuspend(self, name: str) -> None:
-        self._patch(name, {"suspend": None})
+        looked = {"annotations": {"ticketsmith.dev/looked": str(time.time())}}
+        self._patch(name, {"spec": {"suspend": None}, "metadata": looked})
 
     def allowed(self, verb: str, resource: str) -> bool | None:
         name, _, part = resource.partition("/")
@@ -106,21 +115,35 @@ class KubernetesApi:
         answer = self.connection.call("POST", "apis/authorization.k8s.io/v1/selfsubjectaccessreviews", json=question)
         return bool(answer["status"]["allowed"])
 
-    def quota(self) -> dict[str, str] | None:
-        core = f"api/v1/namespaces/{quoted(self.namespace)}"
-        limits: dict[str, str] = self.connection.call("GET", f"{core}/configmaps/ticketsmith-limits").get("data") or {}
-        for each in self.connection.call("GET", f"{core}/resourcequotas").get("items") or []:
-            used, hard = each["status"].get("used", {}), each["status"].get("hard", {})
-            limits |= {f"{each['metadata']['name']} {name}": f"{used.get(name)} of {hard[name]}" for name in hard}
-        return limits
+    def lookup(self, path: str, namespace: str | None = None) -> Document | None:
+        resource, _, name = path.partition("/")
+        where = ["api/v1"] if resource in WIDE else ["api/v1/namespaces", quoted(namespace or self.namespace)]
+        return self.connection.call("GET", "/".join([*where, resource, *([quoted(name)] if name else [])]))
 
     def link(self, name: str) -> str | None:
         return None
 
-    def _patch(self, name: str, spec: Mapping[str, Any]) -> None:
-        headers = {"Content-Type": "application/merge-patch+json"}
-        content = json.dumps({"spec": spec})
-        self.connection.call("PATCH", self._path("workflows", name), content=content, headers=headers)
+    def _read(self, name: str) -> Document | None:
+        """A Workflow whole, which is noted if it has ended, by whoever may; None if it was deleted meanwhile."""
+        try:
+            workflow = self.get(name)
+        except Missing:
+            return None
+        if ended(workflow) and self.notes:
+            with suppress(TicketSmithError):
+                self._note(name, workflow)
+        return workflow
+
+    def _note(self, name: str, workflow: Document) -> None:
+        """Note an ended Workflow. Who was refused once does not ask for each of a hundred."""
+        try:
+            self._patch(name, {"metadata": note(workflow)})
+        except Denied:
+            self.notes = False
+
+    def _patch(self, name: str, change: Document) -> None:
+        headers = {"Content-Type": "application/merge-patch+json", "Accept": ONE}
+        self.connection.call("PATCH", self._path("workflows", name), content=json.dumps(change), headers=headers)
 
     def _path(self, resource: str, *more: str) -> str:
         return "/".join([API, "namespaces", quoted(self.namespace), resource, *map(quoted, more)])
@@ -133,9 +156,14 @@ def from_environment(
 ) -> KubernetesApi:
     """The cluster of the kubeconfig's current context. `transport` is the seam for tests."""
     config = kubeconfig(environment)
-    connection = Connection(client(config, transport), f"Kubernetes API at {config.cluster.server}", HINTS, sleep)
     namespace = environment.get("ARGO_NAMESPACE") or config.context.namespace or "ticketsmith"
+    fixes = hints(namespace, SILENT, EXPIRED)
+    connection = Connection(client(config, transport), f"Kubernetes API at {config.cluster.server}", fixes, sleep)
     return KubernetesApi(connection, namespace, environment.get("ARGO_INSTANCEID"))
+
+
+def _created(metadata: Document) -> str:
+    return str(metadata.get("creationTimestamp"))
 
 
 def _unpacked(workflow: Document) -> Document:

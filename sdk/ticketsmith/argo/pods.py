@@ -15,7 +15,7 @@ def lines(
     """(pod, line) of the main containers, oldest pod first; again for what is new, as long as `go_on` says so."""
     path = f"api/v1/namespaces/{quoted(namespace)}/pods"
     labels = {"labelSelector": f"workflows.argoproj.io/workflow={workflow}"}
-    said: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     ended: set[str] = set()
     while True:
         more = go_on()  # asked before the pods: what they say until then is still read
@@ -25,8 +25,8 @@ def lines(
             if name in ended or not state or "waiting" in state:
                 continue
             every = connection.lines(f"{path}/{quoted(name)}/log", params={"container": "main"})
-            for line in list(every)[said[name] :]:
-                said[name] += 1
+            for line in list(every)[counts[name] :]:
+                counts[name] += 1
                 yield name, line.decode(errors="replace")
             if "terminated" in state:
                 ended.add(name)
@@ -42,4 +42,4 @@ def _age(pod: Document) -> tuple[str, str]:
 def _main(pod: Document) -> Document:
     """`waiting`, `running` or `terminated`: the state of the main container; empty before there is one."""
     states = pod["status"].get("containerStatuses") or []
-    return next((each["state"] for each in states if each["name"] == "main"), {})
+    return next((status["state"] for status in states if status["name"] == "main"), {})

@@ -10,16 +10,19 @@ from contextlib import closing
 import httpx2
 
 from ..errors import Retryable, UsageError
-from . import TEMPLATES, Document, Missing, selector
+from . import TEMPLATES, Document, Missing, hints, run_of, selector
+from .brief import FIELDS
 from .http import WATCH, Connection, parsed, quoted
 
-HINTS = {
-    0: "check ARGO_SERVER (host:port) and ARGO_SECURE; inside a cluster it is reached by "
-    "`kubectl -n argo port-forward svc/argo-server 2746:2746`; unset ARGO_SERVER to use the kubeconfig",
-    401: 'a token lives an hour: `export ARGO_TOKEN="Bearer $(kubectl create token ticketsmith-user)"`, '
-    "or log in again and take that of `argo auth token`",
-    403: "bind the role: `kubectl create rolebinding ticketsmith-you --role=ticketsmith-user --user=YOU`",
-}
+SILENT = (
+    "check ARGO_SERVER (host:port) and ARGO_SECURE; inside a cluster it is reached by "
+    "`kubectl -n argo port-forward svc/argo-server 2746:2746`; unset ARGO_SERVER to use the kubeconfig"
+)
+TOKEN = (
+    'a token lives an hour: `export ARGO_TOKEN="Bearer $(kubectl -n {} create token ticketsmith-user)"`, '
+    "or log in again and take that of `argo auth token`"
+)
+SHOWN = ("metadata.name", "metadata.labels", "metadata.creationTimestamp", "metadata.resourceVersion", *FIELDS)
 
 
 class ArgoServer:
@@ -32,10 +35,10 @@ class ArgoServer:
         return str(self.connection.call("GET", "api/v1/version").get("version"))
 
     def templates(self) -> list[Document]:
-        found = self.connection.call(
+        answer = self.connection.call(
             "GET", self._path("workflow-templates"), params={"listOptions.labelSelector": TEMPLATES}
         )
-        return found.get("items") or []
+        return answer.get("items") or []
 
     def apply(self, template: Document, *, dry_run: bool = False) -> None:
         path, name = self._path("workflow-templates"), template["metadata"]["name"]
@@ -61,10 +64,10 @@ class ArgoServer:
         return self.connection.call("GET", self._path("workflows", name))
 
     def list(self, run: str | None = None) -> list[Document]:
-        found = self.connection.call(
-            "GET", self._path("workflows"), params={"listOptions.labelSelector": selector(run)}
-        )
-        items: list[Document] = found.get("items") or []
+        fields = ",".join(f"items.{field}" for field in SHOWN)
+        options = {"listOptions.labelSelector": selector(run), "fields": fields}
+        answer = self.connection.call("GET", self._path("workflows"), params=options)
+        items: list[Document] = answer.get("items") or []
         return sorted(items, key=lambda workflow: str(workflow["metadata"]["creationTimestamp"]))
 
     def events(self, name: str) -> Iterator[Document]:
@@ -76,7 +79,7 @@ class ArgoServer:
         }
         for event in self._stream(f"api/v1/workflow-events/{quoted(self.namespace)}", options):
             if event.get("type") == "DELETED":
-                raise Missing(f"{name} was deleted", "the store has what it wrote: `ticketsmith fetch`")
+                raise Missing(f"{name} was deleted", f"the store has what it wrote: `ticketsmith fetch {run_of(now)}`")
             yield event["object"]
 
     def logs(self, name: str, *, follow: bool) -> Iterator[tuple[str, str]]:
@@ -91,12 +94,13 @@ class ArgoServer:
         self._put(name, "terminate")
 
     def unsuspend(self, name: str) -> None:
+        self._put(name, "suspend")  # to resume what goes on changes nothing, and wakes nobody
         self._put(name, "resume")
 
     def allowed(self, verb: str, resource: str) -> bool | None:
         return None
 
-    def quota(self) -> dict[str, str] | None:
+    def lookup(self, path: str, namespace: str | None = None) -> Document | None:
         return None
 
     def link(self, name: str) -> str | None:
@@ -157,8 +161,9 @@ def from_environment(
         verify=not _true("ARGO_INSECURE_SKIP_VERIFY", flag),
         transport=transport,
     )
-    connection = Connection(client, f"Argo Server at {url.rstrip('/')}", HINTS, sleep)
-    return ArgoServer(connection, environment.get("ARGO_NAMESPACE") or "ticketsmith", url)
+    namespace = environment.get("ARGO_NAMESPACE") or "ticketsmith"
+    fixes = hints(namespace, SILENT, TOKEN.format(namespace))
+    return ArgoServer(Connection(client, f"Argo Server at {url.rstrip('/')}", fixes, sleep), namespace, url)
 
 
 def _url(environment: Mapping[str, str]) -> str:

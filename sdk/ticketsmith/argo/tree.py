@@ -1,20 +1,26 @@
 """An experiment as its Workflow tells it: parts (a chain, a gate, the benchmark, the report) and their attempts.
 
-A part is a Retry node of Argo's, an attempt one of its pods. A preempted attempt is no failure: nothing was wrong.
+A part is a Retry node of Argo's, an attempt one of its pods. A preempted attempt is no failure: nothing was wrong; nor
+is one that was stopped.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from ..preemption import FINAL, LOST, SIGNALS
-from . import Document
+from ..preemption import FINAL, LOST, SAID, SIGNALS
+from . import Document, run_of
 
-End = Literal["waiting", "running", "done", "preempted", "retried", "failed"]
+End = Literal["waiting", "running", "done", "preempted", "retried", "failed", "stopped"]
 PARTS = ("chain", "gate", "benchmark", "report")
 FAILED = ("Failed", "Error")
+CHILD = re.compile("(child .* failed)?$")
+"""Argo's sentence on a whole of which a part failed: it names that by its number."""
+SHUT = re.compile("^(workflow shutdown with strategy|Stopped with strategy)")
+OWN = re.compile(r"main: Error \((exit code \d+)\): error: (.*?)\s*\n\s*fix: (.*)", re.DOTALL)
+"""Argo's sentence on a pod that left the runner's own words: exit code, problem and fix."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +39,8 @@ class Attempt:
     finished: str
     log: str | None
     """Key of its archived log in the artifact repository."""
+    shut: bool
+    """True if it is the last one of a part that ended as its Workflow was shut down."""
 
     @property
     def end(self) -> End:
@@ -40,6 +48,10 @@ class Attempt:
             return "done"
         if self.phase in ("Pending", "Running"):
             return "running" if self.phase == "Running" else "waiting"
+        if SHUT.search(self.message) or (self.shut and self.exit_code in SIGNALS):
+            return "stopped"
+        if re.search(SAID, self.message):
+            return "preempted" if self.exit_code in SIGNALS else "retried" if self.exit_code == "3" else "failed"
         if re.search(FINAL, self.message):
             return "failed"
         if re.search(LOST, self.message) or self.exit_code in SIGNALS:
@@ -51,7 +63,7 @@ class Attempt:
         """Wall time of the pod, init and upload of its log included."""
         if not (self.started and self.finished):
             return None
-        began, ended = (datetime.fromisoformat(each) for each in (self.started, self.finished))
+        began, ended = (datetime.fromisoformat(stamp) for stamp in (self.started, self.finished))
         return (ended - began).total_seconds()
 
 
@@ -61,6 +73,8 @@ class Part:
 
     name: str
     """`chain`, `gate`, `benchmark` or `report`."""
+    workflow: str
+    """Name of the Workflow that it is in; empty where Argo has forgotten it, and the store has what it found."""
     cohort: int
     level: int
     arm: str
@@ -81,13 +95,25 @@ class Part:
         return sum(attempt.end == end for attempt in self.attempts)
 
     @property
+    def stopped(self) -> bool:
+        """True if it was ended by somebody, and not by what it ran into."""
+        return bool(SHUT.search(self.message)) or (bool(self.attempts) and self.attempts[-1].end == "stopped")
+
+    @property
     def reason(self) -> str:
-        """Argo's sentence on what a part waits for (a machine, an image, a quota, a lock), or on why it failed."""
+        """Words on a wait (for a machine, an image, a quota, a lock), which are Argo's; or on a failure."""
         last = self.attempts[-1].message if self.attempts else ""
         if self.phase in FAILED:
-            return last or self.message or self.phase
+            told = OWN.fullmatch(last)
+            return f"{told[2]} ({told[1]})" if told else last or self.message or self.phase
         waits = not self.attempts or self.attempts[-1].end == "waiting"
         return (last or self.message) if waits else ""
+
+    @property
+    def fix(self) -> str:
+        """The runner's advice on what it failed by; empty where it left none."""
+        told = OWN.fullmatch(self.attempts[-1].message) if self.attempts and self.phase in FAILED else None
+        return told[3] if told else ""
 
     def output(self, name: str) -> str | None:
         """The runner's output of this name; None before it gave one."""
@@ -106,23 +132,32 @@ class Tree:
     message: str
     created: str
     finished: str
+    told: dict[str, str]
+    """Outputs of the whole, which are there without the nodes too."""
     parts: tuple[Part, ...]
 
     def of(self, name: str, level: int | None = None, arm: str | None = None, cohort: int | None = None) -> Part | None:
         """The part of this name, level, arm and cohort, if it has begun."""
-        found = (part for part in self.parts if part.name == name and cohort in (None, part.cohort))
-        return next((p for p in found if level in (None, p.level) and arm in (None, p.arm)), None)
+        parts = (part for part in self.parts if part.name == name and cohort in (None, part.cohort))
+        return next((p for p in parts if level in (None, p.level) and arm in (None, p.arm)), None)
+
+    def after(self, earlier: Iterable[Part]) -> "Tree":
+        """The same with parts that were done before, unless it has them itself."""
+        parts = {part.title: part for part in (*earlier, *self.parts)}
+        return replace(self, parts=tuple(sorted(parts.values(), key=_place)))
 
     @property
     def verdict(self) -> str | None:
         """Status of the last round that a gate has judged."""
         judged = [part.output("status") for part in self.parts if part.name == "gate" and part.arm == "ticket"]
-        return next((status for status in reversed(judged) if status), None)
+        told = self.told.get("verdict", "none")
+        return next((status for status in reversed(judged) if status), None if told == "none" else told)
 
     @property
     def reason(self) -> str:
         """Argo's sentence on the whole, or on what one of its parts waits for, or failed by."""
-        return self.message or next((f"{part.title}: {part.reason}" for part in self.parts if part.reason), "")
+        told = next((f"{part.title}: {part.reason}" for part in self.parts if part.reason and not part.stopped), "")
+        return told if CHILD.match(self.message) else self.message
 
     def count(self, end: End) -> int:
         """Attempts of all parts that ended so."""
@@ -135,17 +170,20 @@ def tree(workflow: Document) -> Tree:
     labels, nodes = metadata.get("labels") or {}, status.get("nodes") or {}
     return Tree(
         name=metadata["name"],
-        run=labels.get("ticketsmith.dev/run", metadata["name"]),
+        run=run_of(workflow),
         kind=labels.get("ticketsmith.dev/kind", ""),
         phase=status.get("phase") or "Pending",
         message=status.get("message") or "",
         created=metadata.get("creationTimestamp") or "",
         finished=status.get("finishedAt") or "",
-        parts=tuple(sorted(_parts(nodes), key=_place)),
+        told=_parameters(status.get("outputs")),
+        parts=tuple(
+            sorted(_parts(metadata["name"], nodes, shut=bool(workflow.get("spec", {}).get("shutdown"))), key=_place)
+        ),
     )
 
 
-def _parts(nodes: dict[str, Document]) -> Iterator[Part]:
+def _parts(workflow: str, nodes: dict[str, Document], shut: bool) -> Iterator[Part]:
     retried = {child for node in nodes.values() if node["type"] == "Retry" for child in node.get("children") or []}
     for node in nodes.values():
         if node.get("templateName") not in PARTS or node["id"] in retried or node["type"] not in ("Retry", "Pod"):
@@ -153,14 +191,16 @@ def _parts(nodes: dict[str, Document]) -> Iterator[Part]:
         children = [nodes[child] for child in node.get("children") or [] if child in nodes]
         pods = [node] if node["type"] == "Pod" else [child for child in children if child["type"] == "Pod"]
         given = _parameters(node.get("inputs"))
+        pods.sort(key=lambda pod: str(pod.get("startedAt")))
         yield Part(
             name=node["templateName"],
+            workflow=workflow,
             cohort=_number(given.get("cohort", "0")),
             level=_number(given.get("level", "")),
             arm=given.get("arm", "ticket"),
             phase=node["phase"],
             message=node.get("message") or "",
-            attempts=tuple(map(_attempt, sorted(pods, key=lambda pod: str(pod.get("startedAt"))))),
+            attempts=tuple(_attempt(pod, shut and pod is pods[-1]) for pod in pods),
             outputs=_parameters(node.get("outputs")),
         )
 
@@ -176,9 +216,9 @@ def _number(value: str) -> int:
     return int(value) if value.isdigit() else 99
 
 
-def _attempt(pod: Document) -> Attempt:
+def _attempt(pod: Document, shut: bool) -> Attempt:
     outputs = pod.get("outputs") or {}
-    logs = [each for each in outputs.get("artifacts") or [] if each["name"] == "main-logs"]
+    logs = [artifact for artifact in outputs.get("artifacts") or [] if artifact["name"] == "main-logs"]
     return Attempt(
         node=pod["id"],
         phase=pod["phase"],
@@ -189,9 +229,10 @@ def _attempt(pod: Document) -> Attempt:
         started=pod.get("startedAt") or "",
         finished=pod.get("finishedAt") or "",
         log=logs[0].get("gcs", {}).get("key") if logs else None,
+        shut=shut,
     )
 
 
 def _parameters(section: Document | None) -> dict[str, str]:
     parameters = (section or {}).get("parameters") or []
-    return {each["name"]: str(each.get("value", "none")) for each in parameters}
+    return {parameter["name"]: str(parameter.get("value", "none")) for parameter in parameters}

@@ -1,4 +1,4 @@
-"""The `ticketsmith` command. Each command imports what it needs in its body, so that `--help` stays light."""
+"""The `ticketsmith` command. Its commands are loaded when they are asked for, so that `--help` stays light."""
 
 import sys
 from errno import EPIPE
@@ -7,56 +7,22 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import Retryable, TicketSmithError, UsageError
-from . import (
-    artifacts,
-    doctor,
-    generate,
-    packages,
-    remote,
-    reproduce,
-    results,
-    rewinding,
-    run,
-    submit,
-    tasks,
-    templates,
-)
+from ..errors import Retryable, TicketSmithError, UsageError, shown
+from .topics import Topics
+from .voice import VOICE, Colour, InColour, Quiet, Verbose
 
 INTERRUPTED = 130
 
 app = typer.Typer(
     name="ticketsmith",
-    help="Find lottery tickets: sparse subnetworks that keep the dense model's quality. And what they really save.",
+    cls=Topics,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Find how many weights a network can lose before it gets worse, and what that saves.",
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.add_typer(run.app, name="run")
-app.command()(results.report)
-app.command()(results.cost)
-app.command()(results.gate)
-app.command()(results.benchmark)
-app.command()(packages.pack)
-app.command()(packages.verify)
-app.command()(generate.generate)
-app.command()(reproduce.reproduce)
-app.command()(rewinding.rewind_point)
-app.add_typer(submit.app, name="submit")
-app.command("list")(remote.list_runs)
-app.command()(remote.status)
-app.command()(remote.watch)
-app.command()(remote.logs)
-app.command()(remote.stop)
-app.command()(remote.terminate)
-app.command()(remote.resume)
-app.command("open")(remote.open_page)
-app.command()(artifacts.fetch)
-app.command()(artifacts.best)
-app.command()(doctor.doctor)
-app.add_typer(tasks.app, name="task")
-app.add_typer(templates.app, name="templates")
 
 
 def _version(wanted: bool) -> None:
@@ -68,8 +34,11 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    color: InColour = Colour.auto,
 ) -> None:
     pass
 
@@ -79,6 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     from .streams import forget, tame
 
     tame()
+    VOICE.begin()
     code = _code(arguments)
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code, the runner ends with it
         typer.echo("interrupted: finished steps are kept, the same command resumes", err=True)
@@ -92,6 +62,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _code(arguments: list[str] | None) -> int:
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["help"]:  # as git has it
+        arguments = [*words[1:], "--help"]
     try:
         return app(arguments, standalone_mode=False) or 0
     except (typer.Abort, KeyboardInterrupt):
@@ -118,7 +91,7 @@ def _unexpected(error: Exception) -> int:
     if message := getattr(error, "format_message", None):
         return _wrong_usage(message(), getattr(error, "ctx", None))
     if ours := explained(error):
-        typer.echo(f"error: {ours}", err=True)
+        typer.echo(shown(ours), err=True)
         return ours.code
     if os.environ.get("TICKETSMITH_DEBUG"):
         typer.echo("".join(format_exception(error)), err=True)

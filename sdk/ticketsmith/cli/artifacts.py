@@ -27,4 +27,4 @@ def best(run: RunId, store: StoreUrl = "runs", output: OutputKind = Output.text)
     from .winner import print_best
 
     opened = open_store(store)
-    return print_best(opened, each := find(opened, run), spec_of(opened, each), output)
+    return print_best(opened, run_id := find(opened, run), spec_of(opened, run_id), output)

@@ -45,17 +45,28 @@ class Asked:
 
         Raises UsageError that lists every problem.
         """
-        from ..specs import assign, merge, overrides, read_spec
+        from ..specs import merge, overrides, read_spec
 
         named = {"task": self.task, "pruning.sparsity": self.sparsity, "seed": self.seed, **flags}
         named |= {"replicates": _count(self.replicates), "max_replicates": self.max_replicates}
         given = {key: value for key, value in named.items() if value is not None}
-        above = merge(overrides(assign(self.set or [])), overrides(given))
+        above = merge(self._set(), overrides(given))
         spec = read_spec(self.config, above, self.data_root)
         if self.replicates == AUTO and spec.max_replicates is None:
             most = {"max_replicates": spec.looks * spec.replicates}
             return read_spec(self.config, merge(above, most), self.data_root)
         return spec
+
+    def names(self, section: str, field: str) -> bool:
+        """True where this field is asked for, by `--set` or `--config`, and is not left to a default."""
+        from ..specs import given
+
+        return field in (given(self.config, self._set()).get(section) or {})
+
+    def _set(self) -> dict[str, Any]:
+        from ..specs import assign, overrides
+
+        return overrides(assign(self.set or []))
 
 
 def asking(command: Callable[..., int]) -> Callable[..., int]:

@@ -9,6 +9,7 @@ from rich.text import Text
 from ..argo.tree import FAILED, End, Part, Tree
 from ..report.narrow import Fitted
 from ..report.terminal import COLOURS
+from .outlook import Outlook
 from .waits import fix
 
 LATE = ("benchmark", "report")
@@ -21,32 +22,40 @@ class Board:
     def __init__(self) -> None:
         self.tree: Tree | None = None
         self.said: dict[str, str] = {}
+        self.outlook: Outlook | None = None
 
-    def see(self, tree: Tree) -> Iterator[str]:
-        """Take a state in; yields a line for each part that changed its word."""
-        self.tree = tree
+    def see(self, tree: Tree, outlook: Outlook | None = None) -> Iterator[str]:
+        """Take a state in; yields a line for each part that changed its word, and after one that is done the rest."""
+        before, self.tree, self.outlook = self.tree, tree, outlook
         for part in tree.parts:
             if self.said.get(part.title) != (word := str(_word(part))):
                 self.said[part.title] = word
                 yield from _note(part, word)
+        if outlook and outlook.left and _done(tree) > (_done(before) if before else 0):
+            yield f"to go: {outlook.left}"
 
     def __rich__(self) -> Group:
         if self.tree is None:
             return Group(Text("waiting for the first state"))
-        return Group(Fitted(table(self.tree)), *map(Text, [*notes(self.tree), summary(self.tree)]))
+        below = [*notes(self.tree), *str(self.outlook or "").splitlines(), summary(self.tree)]
+        return Group(Fitted(table(self.tree)), *map(Text, below))
+
+
+def _done(tree: Tree) -> int:
+    return sum(part.phase == "Succeeded" for part in tree.parts)
 
 
 def notes(tree: Tree) -> Iterator[str]:
-    """Lines below the table: benchmark and report, which stand in none of its rows, and what other parts wait for."""
+    """Lines below the table: benchmark and report, which stand in none of its rows, and the reasons of other parts."""
     for part in tree.parts:
-        if part.name in LATE or (part.reason and part.phase not in FAILED):
+        if part.name in LATE or part.reason:
             yield from _note(part, str(_word(part)))
 
 
 def _note(part: Part, word: str) -> Iterator[str]:
-    """A line on what a part does, and one on what ends its wait."""
+    """A line on what a part does, and one on what ends its wait, or mends it."""
     yield f"{part.title}: {word}"
-    if part.phase not in FAILED and (told := fix(part.reason)):
+    if told := part.fix if part.phase in FAILED else fix(part.reason):
         yield f"  fix: {told}"
 
 
@@ -86,14 +95,16 @@ def _word(part: Part, *, short: bool = False) -> Text:
     score, status = part.output("score"), part.output("status")
     if part.phase == "Succeeded":
         word = score or (status if part.name == "gate" and status else "done")
+    elif part.stopped:
+        word = "stopped"
     elif part.phase in FAILED:
-        word = f"failed: {part.reason}"
+        word = "failed" if short else f"failed: {part.reason}"
     elif last is None or last.end == "waiting":
         word = f"waiting: {part.reason}" if part.reason and not short else "waiting"
     else:
         word = f"running {last.progress}" if last.progress not in ("", "0/1") else "running"
     lost = [f"{n}x {word}" for end, word in COUNTED[:2] if (n := part.count(end))]
-    return Text(" ".join([word, *(f"({each})" for each in lost)]), "red" if word.startswith("failed") else "")
+    return Text(" ".join([word, *(f"({loss})" for loss in lost)]), "red" if word.startswith("failed") else "")
 
 
 def _share(value: str | None) -> str:

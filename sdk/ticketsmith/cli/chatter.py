@@ -70,7 +70,7 @@ def _tail(name: str) -> str:
 
 def _print(pod: str, line: str, output: Output) -> None:
     if output is Output.json:
-        typer.echo(json.dumps({"pod": pod, "line": line}))
+        typer.echo(json.dumps({"schema": "ticketsmith.log/1", "pod": pod, "line": line}))
     elif text := said(line):
         typer.echo(f"{pod}: {text}")
 

@@ -1,6 +1,5 @@
 """`ticketsmith fetch`: with a bar on a terminal, silent elsewhere until it is done."""
 
-import json
 from contextlib import nullcontext
 
 import typer
@@ -8,12 +7,15 @@ from rich.progress import Progress
 
 from ..errors import UsageError
 from ..fetch import fetch
+from ..report import PAGE, newest
 from ..runs import find
 from ..stores import Store, open_store
 from .commands import command
 from .consoles import console as console_of
 from .consoles import redraws
 from .options import Output
+from .told import tell
+from .voice import hint
 
 
 def copy(run: str, store: str, to: str, output: Output) -> None:
@@ -33,11 +35,18 @@ def copy(run: str, store: str, to: str, output: Output) -> None:
                 bar.update(task, completed=done, total=of)
 
         files = fetch(source, target, whole, copied)
+        _keep_newest(source, target, whole)
     if output is Output.json:
-        typer.echo(json.dumps({"run": whole, "files": files, "store": target.url}, indent=2))
+        tell("fetch", {"run": whole, "files": files, "store": target.url, "report": newest(target, whole)})
         return
-    typer.echo(f"{target.url}/{whole}: {files} files, verified")
-    typer.echo(f"next:   {command('report', whole, store=target.url)}", err=True)
+    typer.echo(f"{target.url}/{whole}: {'1 file' if files == 1 else f'{files} files'}, verified")
+    hint(command("report", whole, store=target.url))
+
+
+def _keep_newest(source: Store, target: Store, run: str) -> None:
+    """Put the source's newest report where that of the copy is looked for: the times of a copy say nothing of it."""
+    if page := newest(source, run):
+        target.replace(f"{run}/{PAGE}", source.get(page.removeprefix(f"{source.url}/")))
 
 
 def _source(run: str, store: str) -> Store:

@@ -11,6 +11,7 @@ from ..argo import Argo, Document
 from ..errors import UsageError
 from ..renderer import templates
 from .options import Output
+from .told import tell
 
 MOUNT = ("volumes", "templateDefaults")
 """The mount of the data (argo/components/data): the overlay's, as the image is."""
@@ -19,26 +20,26 @@ CHOICES = ("none", "emptyDir")  # `{}` is a value of these: `archive: {none: {}}
 
 def differences(argo: Argo, profile: str, image: str | None) -> dict[str, str]:
     """Name and unified diff of each template that is not in the cluster as it is here; without `image`, any will do."""
-    there = {each["metadata"]["name"]: each for each in argo.templates()}
-    found = {}
+    there = {template["metadata"]["name"]: template for template in argo.templates()}
+    diffs = {}
     for ours in templates(profile, image):
         name = ours["metadata"]["name"]
         theirs = there.get(name)
-        old, new = (_text(each, keep_image=bool(image)) for each in (theirs, ours))
+        old, new = (_text(template, keep_image=bool(image)) for template in (theirs, ours))
         if text := "".join(unified_diff(old, new, f"cluster/{name}", f"ticketsmith/{name}")):
-            found[name] = text
-    return found
+            diffs[name] = text
+    return diffs
 
 
 def print_differences(argo: Argo, profile: str, image: str | None, output: Output) -> int:
     """Print them; 2 if there are any: the cluster has other templates than this version needs."""
-    found = differences(argo, profile, image)
+    diffs = differences(argo, profile, image)
     if output is Output.json:
-        typer.echo(json.dumps(found, indent=2))
+        tell("templates-diff", {"profile": profile, "namespace": argo.namespace, "differences": diffs})
     else:
-        typer.echo("".join(found.values()), nl=False)
-        typer.echo(f"{len(found)} of profile {profile} differ in namespace {argo.namespace}", err=True)
-    return UsageError.code if found else 0
+        typer.echo("".join(diffs.values()), nl=False)
+        typer.echo(f"{len(diffs)} of profile {profile} differ in namespace {argo.namespace}", err=True)
+    return UsageError.code if diffs else 0
 
 
 def apply_templates(argo: Argo, profile: str, image: str | None, dry_run: bool, output: Output) -> int:
@@ -53,7 +54,7 @@ def apply_templates(argo: Argo, profile: str, image: str | None, dry_run: bool, 
         names.append(document["metadata"]["name"])
     word = "valid" if dry_run else "applied"
     if output is Output.json:
-        typer.echo(json.dumps({word: names}, indent=2))
+        tell("templates-apply", {"namespace": argo.namespace, word: names})
     else:
         typer.echo("\n".join(f"{name}: {word}" for name in names))
     return 0
@@ -66,9 +67,9 @@ def _text(template: Document | None, keep_image: bool) -> list[str]:
     document: dict[str, Any] = json.loads(json.dumps({"spec": template["spec"]}))
     for own in MOUNT:
         document["spec"].pop(own, None)
-    for each in document["spec"]["templates"]:
-        if not keep_image and "container" in each:
-            each["container"]["image"] = "ANY"
+    for section in document["spec"]["templates"]:
+        if not keep_image and "container" in section:
+            section["container"]["image"] = "ANY"
     return yaml.safe_dump(_plain(document), sort_keys=True, width=10**6).splitlines(keepends=True)
 
 
@@ -78,5 +79,5 @@ def _plain(node: Any) -> Any:
         plain = {key: _plain(value) for key, value in node.items()}
         return {key: value for key, value in plain.items() if key in CHOICES or value not in ("", None, {}, [])}
     if isinstance(node, list):
-        return [_plain(each) for each in node]
+        return [_plain(item) for item in node]
     return int(node) if isinstance(node, float) and node.is_integer() else node

@@ -4,7 +4,7 @@ from .options import Output, OutputKind, StoreUrl
 
 
 def doctor(store: StoreUrl = "runs", output: OutputKind = Output.text) -> int:
-    """Check server, version, permissions, templates, bucket and quota. Exit code: that of the first that fails."""
+    """Check the cluster, from server to quota, nodes, image and bucket. Exit code: that of the first that fails."""
     from .checkup import checkup
 
     return checkup(store, output)

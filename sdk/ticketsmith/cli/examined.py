@@ -1,13 +1,11 @@
 """`ticketsmith task check`: what the runner finds, and the files that would leave this machine."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.status import Status
 
 from .. import cards
@@ -24,6 +22,7 @@ from .consoles import redraws
 from .findings import Luggage, show
 from .image import beyond
 from .options import Output
+from .told import tell
 
 SHOWN = 5  # largest files
 
@@ -31,13 +30,13 @@ SHOWN = 5  # largest files
 def print_check(task: str, data_root: str, given: list[str], workers: int | None, output: Output) -> int:
     """Check a task and print what was found. Exit code: 2 if there is any problem."""
     asked = overrides(assign(given))
-    found, travels, missing = _examined(task, data_root, asked, workers or cores())
+    examination, travels, missing = _examined(task, data_root, asked, workers or cores())
     if output is Output.json:
         more = {"travels": [asdict(part) for part in travels], "libraries": missing}
-        typer.echo(json.dumps(found.model_dump(mode="json") | more, indent=2, ensure_ascii=False))
+        tell("check", examination.model_dump(mode="json") | more)
     else:
-        show(console_of(), found, travels)
-    return UsageError.code if found.problems else 0
+        show(console_of(), examination, travels)
+    return UsageError.code if examination.problems else 0
 
 
 def _examined(
@@ -51,14 +50,14 @@ def _examined(
         return _unfit(Finding(check="file", kind="problem", text=error.args[0], fix=error.args[1])), [], []
     with _told() as listen:
         document = cards.examine(reference, code, data_root, asked, workers, listen)
-    found = Examination.model_validate(document)
-    travels, problems = _luggage(code, found, Path(data_root))
+    examination = Examination.model_validate(document)
+    travels, problems = _luggage(code, examination, Path(data_root))
     missing = beyond(libraries(reference))
     problems += [
         Finding(check="submission", kind="note", text=f"the runner's image has no {name}", fix="an image `FROM` ours")
         for name in missing
     ]
-    return found.model_copy(update={"findings": [*found.findings, *problems]}), travels, missing
+    return examination.model_copy(update={"findings": [*examination.findings, *problems]}), travels, missing
 
 
 def _unfit(finding: Finding) -> Examination:
@@ -68,10 +67,10 @@ def _unfit(finding: Finding) -> Examination:
     )  # fmt: skip
 
 
-def _luggage(code: bytes, found: Examination, root: Path) -> tuple[list[Luggage], list[Finding]]:
+def _luggage(code: bytes, examination: Examination, root: Path) -> tuple[list[Luggage], list[Finding]]:
     """Code and data files, and those that may not travel."""
     parts = [_part("code", [(name, count) for name, count, _ in listing(code)])]
-    entries = manifest(root, [Path(file) for file in found.files]).travelling
+    entries = manifest(root, [Path(file) for file in examination.files]).travelling
     if not entries:
         return parts, []
     parts.append(_part("data", [(entry.path, entry.size) for entry in entries]))

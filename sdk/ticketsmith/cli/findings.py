@@ -10,11 +10,11 @@ from rich.text import Text
 
 from ..lottery.card import Card
 from ..lottery.examination import Estimate, Examination, Suitability, Weight
+from ..report.numbers import duration
 from ..transport import size
 
 ROWS = 24  # of prunable weights
 MARKS = {"ok": "green", "problem": "bold red", "note": "yellow"}
-MINUTE, HOUR = 60, 3600
 
 
 @dataclass(frozen=True)
@@ -32,66 +32,55 @@ class Luggage:
         return f"{files} of {self.kind}, {size(self.bytes)}: {named}{', …' if self.files > len(self.largest) else ''}"
 
 
-def show(console: Console, found: Examination, travels: Sequence[Luggage]) -> None:
+def show(console: Console, examination: Examination, travels: Sequence[Luggage]) -> None:
     """Print all of it; problems come last."""
-    if found.card:
-        console.print(_pairs(_card(found, found.card, travels)))
-    if found.weights:
-        _titled(console, "Prunable", _weights([weight for weight in found.weights if weight.prunable]))
-        _titled(console, "Not pruned", _pairs(_others(found)))
-    for title, choices in (("Trainers", found.trainers), ("Back-ends", found.backends)):
+    if examination.card:
+        console.print(_pairs(_card(examination, examination.card, travels)))
+    if examination.weights:
+        _titled(console, "Prunable", _weights([weight for weight in examination.weights if weight.prunable]))
+        _titled(console, "Not pruned", _pairs(_others(examination)))
+    for title, choices in (("Trainers", examination.trainers), ("Back-ends", examination.backends)):
         if choices:
             _titled(console, title, _pairs(_suitable(choices)))
     console.print()
-    if found.passed:
-        _line(console, "ok", ", ".join(found.passed))
-    for finding in [*found.notes, *found.problems]:
+    if examination.passed:
+        _line(console, "ok", ", ".join(examination.passed))
+    for finding in [*examination.notes, *examination.problems]:
         _line(console, finding.kind, f"{finding.check}: {finding.text}", finding.fix)
-    if not found.problems:
+    if not examination.problems:
         _line(console, "ok", "nothing keeps it from being run")
 
 
-def _card(found: Examination, card: Card, travels: Sequence[Luggage]) -> Iterator[tuple[str, str]]:
+def _card(examination: Examination, card: Card, travels: Sequence[Luggage]) -> Iterator[tuple[str, str]]:
     metric = card.metric
     better = "more is better" if metric.higher_is_better else "less is better"
     margin = f"{metric.scale * metric.margin:g} {metric.change_unit}".strip()
     yield "task", f"{card.name}: {card.summary}"
     yield "metric", f"{metric.name}{f' in {metric.unit}' if metric.unit else ''}, {better}, margin {margin}"
     yield "options", ", ".join(f"{name}={value}" for name, value in card.options.items()) or "none"
-    if splits := found.splits:
+    if splits := examination.splits:
         folds = f", {splits.folds} folds" if splits.folds else ""
         counts = f"{splits.train:,} to train on, {splits.validation:,} for validation, {splits.test:,} to test"
         yield "examples", f"{card.examples:,}: {counts}{folds}{', in groups' if card.grouped else ''}"
-    if found.batch:
-        yield "batch", "\n".join(found.batch)
-    if found.estimate:
-        yield "takes", _takes(found.estimate)
+    if examination.batch:
+        yield "batch", "\n".join(examination.batch)
+    if examination.estimate:
+        yield "takes", _takes(examination.estimate)
     for name, digest in (("engine", card.engine), ("code", card.code), ("data", card.data)):
         yield name, f"{digest[:12]}…"
     for luggage in travels:
         yield f"{luggage.kind} leaves", f"{luggage}"
-    if found.run:
-        yield "run id", found.run
+    if examination.run:
+        yield "run id", examination.run
 
 
 def _takes(estimate: Estimate) -> str:
     rounds = "1 round" if estimate.rounds == 1 else f"{estimate.rounds} rounds"
     workers = "1 worker" if estimate.workers == 1 else f"{estimate.workers} workers"
     return (
-        f"about {_time(estimate.dense)} for dense and {_time(estimate.round)} for each of {rounds}, "
+        f"about {duration(estimate.dense)} for dense and {duration(estimate.round)} for each of {rounds}, "
         f"{estimate.replicates} replicates on {workers}; about {size(estimate.memory)} of memory"
     )
-
-
-def _time(seconds: float) -> str:
-    """Seconds for a reader.
-
-    >>> _time(0.4), _time(80), _time(4000), _time(90000)
-    ('1 s', '80 s', '1.1 h', '25.0 h')
-    """
-    if seconds < 2 * MINUTE:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / MINUTE:.0f} min" if seconds < HOUR else f"{seconds / HOUR:.1f} h"
 
 
 def _weights(weights: Sequence[Weight]) -> Table:
@@ -107,17 +96,17 @@ def _weights(weights: Sequence[Weight]) -> Table:
     return table
 
 
-def _others(found: Examination) -> Iterator[tuple[str, str]]:
+def _others(examination: Examination) -> Iterator[tuple[str, str]]:
     """Those that are not pruned, by the reason."""
     reasons: dict[str, list[Weight]] = {}
-    for weight in found.weights:
+    for weight in examination.weights:
         if not weight.prunable:
             reasons.setdefault(weight.reason, []).append(weight)
     for reason, weights in reasons.items():
         names = ", ".join(weight.name for weight in weights[:2]) + (", …" if len(weights) > 2 else "")
         yield reason, f"{sum(weight.count for weight in weights):,} weights in {len(weights)}: {names}"
-    if found.buffers:
-        yield "a buffer", f"{found.buffers}: no weights; rewound with them"
+    if examination.buffers:
+        yield "a buffer", f"{examination.buffers}: no weights; rewound with them"
 
 
 def _suitable(choices: Sequence[Suitability]) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """`ticketsmith templates lint`: our own rules, and Argo's where its command is there."""
 
-import json
 import shutil
 import subprocess
 import tempfile
@@ -13,6 +12,7 @@ from ..errors import UsageError
 from ..hardware import profile_named
 from ..renderer import render, templates
 from .options import Output
+from .told import tell
 
 LIMIT = 120.0  # seconds for `argo lint`
 
@@ -20,15 +20,15 @@ LIMIT = 120.0  # seconds for `argo lint`
 def lint_templates(profile: str, output: Output) -> int:
     """Print what is wrong; 2 if anything is. That `argo` is not there is said, and is no pass of its checks."""
     code, problems = render(["lint", "--profile", profile_named(profile).name])
-    found, argo = problems.splitlines(), shutil.which("argo")
+    lines, argo = problems.splitlines(), shutil.which("argo")
     if argo:
-        found += _argo_lint(argo, profile)
+        lines += _argo_lint(argo, profile)
     if output is Output.json:
-        typer.echo(json.dumps({"problems": found, "argo": bool(argo)}, indent=2))
+        tell("templates-lint", {"problems": lines, "argo": bool(argo)})
     else:
-        typer.echo("\n".join(found) or "no problems found")
+        typer.echo("\n".join(lines) or "no problems found")
         typer.echo("argo lint: " + ("run" if argo else "not run, `argo` is not on the PATH"), err=True)
-    return UsageError.code if code or found else 0
+    return UsageError.code if code or lines else 0
 
 
 def _argo_lint(argo: str, profile: str) -> list[str]:
@@ -40,5 +40,5 @@ def _argo_lint(argo: str, profile: str) -> list[str]:
             files[-1].write_text(yaml.safe_dump(document))
         command = [argo, "lint", "--offline", "--no-color", *map(str, files)]
         result = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
-        said = (result.stdout + result.stderr).replace(f"{folder}/", "")
-    return said.splitlines() if result.returncode else []
+        text = (result.stdout + result.stderr).replace(f"{folder}/", "")
+    return text.splitlines() if result.returncode else []

@@ -1,53 +1,57 @@
-"""The benchmark of a finished run, again or with other options."""
-
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+"""The benchmark of a level that was judged, again or with other options."""
 
 import typer
-from rich.progress import Progress
 from rich.table import Table
 
-from ..errors import UsageError
 from ..executors.local import run
 from ..ledger import Ledger
 from ..lottery.imp import imp
 from ..lottery.results import Speed
+from ..lottery.schedule import rounds
 from ..lottery.spec import Experiment
-from ..lottery.steps import Benchmark, Gate
+from ..lottery.steps import Benchmark
 from ..machine import cpu, fingerprint, versions
+from ..report import newest
 from ..report.narrow import Fitted
 from ..report.numbers import roughly
 from ..report.opponents import left_in_fp32
 from ..report.speed import label
-from ..runs import steps
 from ..specs import remeasured
 from ..stores import Store
 from .consoles import console as console_of
-from .consoles import redraws
+from .judged import Judged, judged, numbered
 from .options import Output
-from .progress import complain
+from .showing import showing
+from .told import tell
 
 
-def measure(store: Store, run_id: str, spec: Experiment, data_root: str, output: Output) -> int:
-    """Run the benchmark step of the last round, if it was not run here with these options, and print its table."""
+def measure(store: Store, run_id: str, spec: Experiment, data_root: str, output: Output, level: int | None) -> int:
+    """Run the benchmark step of a level, by default the target, if it was not run here so, and print its table."""
     ledger = Ledger(store, run_id)
-    spec, step = here(ledger, spec)
-    chain = ["--cohort", str(step.cohort), "--level", str(step.level), "--arm", step.arm, "--kinds", step.kind]
-    with _bar() as listen:
-        code = run(spec, ["step", *chain], store=store.url, data_root=data_root, workers=1, listen=listen)
+    tickets = judged(ledger, spec)
+    until = [ticket for ticket in tickets if ticket.level <= rounds(spec.pruning)]
+    chosen = max(until, key=lambda ticket: ticket.level) if level is None else numbered(tickets, level)
+    spec, step = here(ledger, spec, chosen)
+    code = measured(store, spec, step, data_root)
     if code == 0:
         print_speed(ledger, step, output)
     return code
 
 
-def here(ledger: Ledger, spec: Experiment) -> tuple[Experiment, Benchmark]:
+def measured(store: Store, spec: Experiment, step: Benchmark, data_root: str) -> int:
+    """Run the step, if it is not done; returns the exit code."""
+    chain = ["--cohort", str(step.cohort), "--level", str(step.level), "--arm", step.arm, "--kinds", step.kind]
+    with showing(f"measuring level {step.level}") as listen:
+        return run(spec, ["step", *chain], store=store.url, data_root=data_root, workers=1, listen=listen)
+
+
+def here(ledger: Ledger, spec: Experiment, chosen: Judged) -> tuple[Experiment, Benchmark]:
     """The benchmark on this machine, and the spec it belongs to: one that another machine took is not this one's."""
-    step = benchmark_step(ledger, spec)
+    step = benchmark_step(spec, chosen)
     if not ledger.done(step) or _alike(Speed.model_validate_json(ledger.read(step, "speed.json"))):
         return spec, step
     spec = remeasured(spec, machine=fingerprint())
-    return spec, benchmark_step(ledger, spec)
+    return spec, benchmark_step(spec, chosen)
 
 
 def _alike(speed: Speed) -> bool:
@@ -55,28 +59,9 @@ def _alike(speed: Speed) -> bool:
     return speed.machine.cpu == cpu() and versions().items() <= speed.machine.versions.items()
 
 
-@contextmanager
-def _bar() -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Show the share that is done, on a terminal; messages anywhere."""
-    console = console_of(stderr=True)
-    with Progress(console=console, transient=True, disable=not redraws(console)) as bar:
-        task = bar.add_task("measuring", total=None)
-
-        def listen(event: dict[str, Any]) -> None:
-            complain(event)
-            if event["event"] == "replicate":
-                bar.update(task, completed=event["done"], total=event["of"])
-
-        yield listen
-
-
-def benchmark_step(ledger: Ledger, spec: Experiment) -> Benchmark:
-    """The benchmark of the last round that the run took."""
-    taken = [s for s in steps(ledger, spec) if isinstance(s, Gate) and s.arm == "ticket" and ledger.done(s)]
-    if not taken:
-        raise UsageError(f"{ledger.run_id} has no ticket yet", "finish the run with `ticketsmith run imp` first")
-    newest = max(taken, key=lambda gate: (gate.level, gate.cohort))  # a cohort that has only begun has no ticket there
-    every = imp(spec, cohorts=newest.cohort + 1, last=newest.level)
+def benchmark_step(spec: Experiment, chosen: Judged) -> Benchmark:
+    """The benchmark of a run that ends at this level: what is in int8 is judged over all that its gate has seen."""
+    every = imp(spec, cohorts=chosen.gate.cohort + 1, last=chosen.level, measured=chosen.level)
     return next(step for step in every if isinstance(step, Benchmark))
 
 
@@ -84,7 +69,8 @@ def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
     """The speed table of a benchmark step."""
     speed = Speed.model_validate_json(ledger.read(step, "speed.json"))
     if output is Output.json:
-        typer.echo(speed.model_dump_json(indent=2))
+        report = newest(ledger.store, ledger.run_id)
+        tell("benchmark", {"run": ledger.run_id, **speed.model_dump(mode="json"), "report": report})
         return
     table = Table(
         "back-end",
@@ -116,10 +102,10 @@ def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
         if row.any and row.any.to in speed.precisions:
             best += f"; of any precision it is {label(speed, row.any.to)}, {row.any.ratio:.2f}x"
         typer.echo(f"batch {row.batch_size}: {speed.kernels(row)}, {row.ratio:.2f}x; {best}")
-    for each in speed.quantized:
-        left = f", {left_in_fp32(each)} in fp32" if each.left else ""
-        who = f"{'ticket' if each.ticket else 'dense'} in int8{left}"
-        typer.echo(f"{who}, {each.backend}: {each.status}, {each.reason}")
+    for network in speed.quantized:
+        left = f", {left_in_fp32(network)} in fp32" if network.left else ""
+        who = f"{'ticket' if network.ticket else 'dense'} in int8{left}"
+        typer.echo(f"{who}, {network.backend}: {network.status}, {network.reason}")
     if speed.served:
         typer.echo(f"{speed.served.unit}s, {speed.served.how}:")
         for way in speed.served.rows:

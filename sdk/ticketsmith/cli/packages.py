@@ -9,22 +9,28 @@ from typing import Annotated
 import typer
 
 from ..endings import chosen
-from .commands import command
-from .options import DataRoot, Precision, Replicate, RunId, StoreUrl, file
+from .options import DataRoot, EvenIf, Output, OutputKind, Precision, Replicate, RunId, StoreUrl, file
 
 RUNTIME = ("llvmlite", "numpy", "safetensors", "threadpoolctl")
 
 To = Annotated[
     Path,
-    typer.Option("--output", "-o", metavar="FILE", callback=file, help="The package; a file that is not there yet."),
+    typer.Option("--output", "-o", metavar="FILE", callback=file, help="File to write; it must not exist."),
 ]
 Onnx = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", callback=file, help="The compacted network too, for other runtimes, which gain little."
+        metavar="FILE",
+        callback=file,
+        help="Write ONNX too, to this file. Other runtimes run it about as fast as the dense network.",
     ),
 ]
 Precise = Annotated[Precision, typer.Option(help="Numbers of its weights: what was trained, or steps of 8 bits.")]
+PackedLevel = Annotated[
+    int | None, typer.Option("--level", min=1, help="Round of pruning, by its number. [default: as `best` says]")
+]
+Even = Annotated[EvenIf | None, typer.Option(help="Pack what has this verdict, or a milder one, all the same.")]
+Json = Annotated[bool, typer.Option("--json", help="Say what was packed as JSON.")]
 Package = Annotated[
     Path, typer.Argument(metavar="PACKAGE", help="What `pack` wrote: a zip, or the folder it unpacks to.")
 ]
@@ -35,31 +41,31 @@ def pack(
     to: To,
     store: StoreUrl = "runs",
     data_root: DataRoot = "data",
+    level: PackedLevel = None,
+    even_if: Even = None,
     replicate: Replicate = None,
     onnx: Onnx = None,
     precision: Precise = Precision.fp32,
+    json: Json = False,
 ) -> int:
-    """Write the last round's ticket as a package that `ticketsmith_runtime` loads; measured if it was not here."""
-    from ..executors.local import run as start
-    from ..ledger import Ledger
-    from ..runs import find, spec_of
+    """Write the ticket that `best` names as a package that `ticketsmith_runtime` loads; measured if it was not here.
+
+    Exit code: 0, or that of a verdict that is not PASS: 1 FAIL, 7 UNDECIDED, 8 INVALID; others: README.
+    """
+    from ..runs import data_folder, find, spec_of
     from ..specs import remeasured
     from ..stores import open_store
-    from .measure import here
-    from .progress import complain
+    from .shipping import Order, ship
 
     opened = open_store(store)
-    spec = remeasured(spec_of(opened, each := find(opened, run)), replicate=replicate)
-    spec, step = here(Ledger(opened, each), spec)
-    place = ["--cohort", str(step.cohort), "--level", str(step.level)]
-    measured = ["step", *place, "--arm", step.arm, "--kinds", step.kind]
-    export = ["--onnx", str(onnx)] if onnx else []
-    for part in (measured, ["pack", *place, "--to", str(to), "--precision", precision, *export]):
-        if code := start(spec, part, store=opened.url, data_root=data_root, workers=1, listen=complain):
-            return code
-    typer.echo(f"{to}: {to.stat().st_size:,} bytes, level {step.level}")
-    typer.echo(f"next:   {command('verify', to)}", err=True)
-    return 0
+    spec = remeasured(spec_of(opened, run_id := find(opened, run)), replicate=replicate)
+    root = data_folder(opened, run_id, data_root)
+    return ship(
+        Order(
+            store=opened, run=run_id, spec=spec, to=to, data_root=root, level=level, even_if=even_if,
+            replicate=replicate, onnx=onnx, precision=precision, as_json=json,
+        )
+    )  # fmt: skip
 
 
 def needed() -> None:
@@ -70,11 +76,19 @@ def needed() -> None:
         raise UsageError(f"not installed: {', '.join(missing)}", "`pip install 'ticketsmith[runtime]'`")
 
 
-def verify(package: Package) -> int:
+def verify(package: Package, output: OutputKind = Output.text) -> int:
     """Check every digest of a package, and that every program gives what the weights say. Exit code 5: damaged."""
     needed()
     # -P: what lies beside an unpacked package is not imported
-    argv = [sys.executable, "-P", "-m", "ticketsmith_runtime", "verify", str(package)]
+    argv = [
+        sys.executable,
+        "-P",
+        "-m",
+        "ticketsmith_runtime",
+        "verify",
+        str(package),
+        *(["--json"] if output is Output.json else []),
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
     typer.echo(done.stdout, nl=False)
     typer.echo(done.stderr, nl=False, err=True)

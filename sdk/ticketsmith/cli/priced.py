@@ -1,21 +1,23 @@
 """The cost of a run on a terminal, or as JSON."""
 
-import json
-
-import typer
 from rich.text import Text
 
 from .. import cards
 from ..errors import UsageError
 from ..ledger import Ledger
 from ..lottery.spec import Experiment
+from ..lottery.steps import Gate
 from ..prices import MORE, rates
-from ..report import bill, collect, terminal
+from ..report import bill, collect, newest, terminal
 from ..report.cost import cost
+from ..runs import steps
 from ..stores import Store
+from .again import again
 from .commands import command
 from .consoles import console
 from .options import Output
+from .told import tell
+from .voice import hint
 
 
 def print_cost(
@@ -25,18 +27,20 @@ def print_cost(
     ledger = Ledger(store, run)
     if (priced := rates(*asked)) is None:
         raise UsageError("no price was given, and none is taken for granted", MORE)
-    found = cost(collect(ledger, spec, cards.read(ledger), priced))
-    assert found, "there are prices"
+    figures = cost(collect(ledger, spec, cards.read(ledger), priced))
+    assert figures, "there are prices"
     if output is Output.json:
-        document = found.model_dump(mode="json") | {"sentence": bill.sentence(found)}
-        typer.echo(json.dumps(document, indent=2))
+        told = figures.model_dump(mode="json") | {"sentence": bill.sentence(figures), "report": newest(store, run)}
+        tell("cost", {"run": run, **told})
         return 0
     out = console()
-    for source in [bill.arms(found)] * bool(found.arms) + [bill.search(found)]:
+    for source in [bill.arms(figures)] * bool(figures.arms) + [bill.search(figures)]:
         out.print(terminal.drawn(source))
         out.print()
-    out.print(Text(bill.sentence(found)))
-    out.print(Text(bill.conditions(found)))
-    if found.unit is None:
-        typer.echo(f"next:   {command('benchmark', run, store=store.url)}", err=True)
+    out.print(Text(bill.sentence(figures)))
+    out.print(Text(bill.conditions(figures)))
+    if figures.unit is None:
+        judged = next((step for step in steps(ledger, spec) if step.kind == Gate.kind and ledger.done(step)), None)
+        measure = command("benchmark", run, store=store.url)
+        hint(measure if judged else again(spec, cards.read(ledger), store))
     return 0

@@ -1,34 +1,16 @@
-"""Runs on a cluster: `list`, `status`, `watch`, `logs`, `stop`, `terminate`, `resume`, `open`."""
+"""Runs on a cluster alone: `watch`, `logs`, `stop`, `terminate`, `open`."""
 
 from typing import Annotated
 
 import typer
 
-from .options import Output, OutputKind
+from .options import Output, OutputKind, named
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, its beginning, or the name of a workflow.")]
+Run = Annotated[
+    str,
+    typer.Argument(metavar="RUN", callback=named, help="Id of a run, its beginning, or the name of a workflow."),
+]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on to the end of the run.")]
-
-
-def list_runs(output: OutputKind = Output.text) -> int:
-    """List the workflows of a namespace, oldest first."""
-    from ..argo import connect
-    from .status import print_list
-
-    print_list((argo := connect()).list(), argo.namespace, output)
-    return 0
-
-
-def status(run: Run, output: OutputKind = Output.text) -> int:
-    """Show the rounds of a run as they are now."""
-    from ..argo import connect
-    from ..executors.argo import latest
-    from .status import print_status
-
-    argo = connect()
-    name = latest(argo, run)["metadata"]["name"]
-    print_status(argo.get(name), argo.link(name), output)
-    return 0
 
 
 def watch(run: Run, output: OutputKind = Output.text) -> int:
@@ -67,14 +49,6 @@ def terminate(run: Run, output: OutputKind = Output.text) -> int:
     from .steer import steer
 
     return steer(argo := connect(), run, argo.terminate, "terminating", output)
-
-
-def resume(run: Run, output: OutputKind = Output.text) -> int:
-    """Go on with a run that was stopped, suspended or failed: finished steps are kept."""
-    from ..argo import connect
-    from .steer import go_on
-
-    return go_on(connect(), run, output)
 
 
 def open_page(run: Run, output: OutputKind = Output.text) -> int:

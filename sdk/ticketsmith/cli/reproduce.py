@@ -49,8 +49,10 @@ def reproduce(
     from ..ledger import Ledger
     from ..lottery.gate import EXIT_CODES
     from ..plans import fits
+    from ..report import newest
     from ..runs import complete
-    from .progress import complain
+    from .showing import complain
+    from .told import tell
 
     count, quiet = workers or cores(), output is Output.json
     opened = open_store(store)
@@ -62,66 +64,69 @@ def reproduce(
         code = watched(spec, ["all"], until=None, store=opened.url, data_root=data_root, workers=count, quiet=quiet)
         if code:
             return code
-    found: list[Certified] = []
+    certificates: list[Certified] = []
 
     def listen(event: dict[str, object]) -> None:
         if event["event"] == "certificate":
-            found.append(Certified.model_validate(event["certificate"]))
+            certificates.append(Certified.model_validate(event["certificate"]))
         else:
             complain(event)
 
     command = ["certify", "--name", name, "--budget", budget]
     if code := run(spec, command, store=opened.url, data_root=data_root, workers=1, listen=listen):
         return code
-    typer.echo(found[0].model_dump_json(indent=2) if quiet else table(found[0]))
-    return EXIT_CODES["PASS" if all(each.passed for each in found[0].checked) else "FAIL"]
+    if quiet:
+        tell("certificate", certificates[0].model_dump(mode="json") | {"report": newest(opened, spec.run_id())})
+    else:
+        typer.echo(table(certificates[0]))
+    return EXIT_CODES["PASS" if all(claim.passed for claim in certificates[0].checked) else "FAIL"]
 
 
-def table(found: "Certified") -> str:
+def table(result: "Certified") -> str:
     """Plain text: a line for each claim, then what all of them come to."""
     return "\n".join([
-        f"{found.name} ({found.source}), budget {found.budget}: run {found.run}, ticketsmith {found.version}",
+        f"{result.name} ({result.source}), budget {result.budget}: run {result.run}, ticketsmith {result.version}",
         "",
         f"{'published':>9}  {'tolerance':>16}  {'ours [95 % interval]':>26}        {'again':>6}",
-        *(_line(each) for each in found.checked),
+        *(_line(claim) for claim in result.checked),
         "",
-        f"{_of(found.schedule)} lines of the schedule pass (arithmetic, whatever is trained), {_of(found.measured)} "
-        f"measured; not tried with this budget: {len(found.untried)}",
-        *_beyond(found),
-        *_again(found),
+        f"{_of(result.schedule)} lines of the schedule pass (arithmetic, whatever is trained), {_of(result.measured)} "
+        f"measured; not tried with this budget: {len(result.untried)}",
+        *_beyond(result),
+        *_again(result),
     ])  # fmt: skip
 
 
-def _line(each: "Checked") -> str:
-    tolerance = f"{each.low:.2f} to {each.high:.2f}"
-    ours = f"{each.ours.mean:.2f} {_interval(each)}".rstrip()
-    again = "" if each.scheduled or each.again is None else _percent(each.again)
-    said = "pass" if each.passed else "FAIL"
-    return f"{each.published:9.2f}  {tolerance:>16}  {ours:>26}  {said}  {again:>6}  {each.text}"
+def _line(checked: "Checked") -> str:
+    tolerance = f"{checked.low:.2f} to {checked.high:.2f}"
+    ours = f"{checked.ours.mean:.2f} {_interval(checked)}".rstrip()
+    again = "" if checked.scheduled or checked.again is None else _percent(checked.again)
+    verdict = "pass" if checked.passed else "FAIL"
+    return f"{checked.published:9.2f}  {tolerance:>16}  {ours:>26}  {verdict}  {again:>6}  {checked.text}"
 
 
-def _interval(each: "Checked") -> str:
-    low, high = each.ours.low, each.ours.high
+def _interval(checked: "Checked") -> str:
+    low, high = checked.ours.low, checked.ours.high
     return "" if low is None or high is None or low == high else f"[{low:.2f}, {high:.2f}]"
 
 
-def _beyond(found: "Certified") -> list[str]:
+def _beyond(result: "Certified") -> list[str]:
     """The lines whose mean passes and whose interval does not lie within the tolerance."""
     lines = [
-        f"  {_interval(each)} against {each.low:.2f} to {each.high:.2f}: {each.text}"
-        for each in found.checked
-        if each.beyond
+        f"  {_interval(claim)} against {claim.low:.2f} to {claim.high:.2f}: {claim.text}"
+        for claim in result.checked
+        if claim.beyond
     ]
-    head = f"pass by the mean, with an interval that leaves the tolerance: {len(lines)} of {found.measured.passed}"
+    head = f"pass by the mean, with an interval that leaves the tolerance: {len(lines)} of {result.measured.passed}"
     return [head, *lines]
 
 
-def _again(found: "Certified") -> list[str]:
-    if found.again is None:
+def _again(result: "Certified") -> list[str]:
+    if result.again is None:
         return []
     return [
-        f"chance that a repetition with fresh seeds passes all {found.measured.tried} measured lines: "
-        f"{_percent(found.again)} (the product of `again`, the lines taken as independent)"
+        f"chance that a repetition with fresh seeds passes all {result.measured.tried} measured lines: "
+        f"{_percent(result.again)} (the product of `again`, the lines taken as independent)"
     ]
 
 

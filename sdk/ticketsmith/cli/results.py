@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from .options import AnyRun, DataRoot, Output, OutputKind, PerDay, Price, PriceList, Replicate, RunId, StoreUrl
+from .options import (
+    AnyRun,
+    Conclusion,
+    ConclusionKind,
+    DataRoot,
+    Level,
+    Output,
+    OutputKind,
+    PerDay,
+    Price,
+    PriceList,
+    Replicate,
+    RunId,
+    StoreUrl,
+)
 
 
 def report(
@@ -14,16 +28,30 @@ def report(
     price: Price = None,
     prices: PriceList = None,
     requests_per_day: PerDay = None,
+    open: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> int:
-    """Write the report of a run (HTML, Markdown, JSON) and print its scorecard; with a price, what it costs too."""
+    """Write the report of a run (HTML, Markdown, JSON) and print its scorecard; with a price, what it costs too.
+
+    Without a run: that of every run, and one page over all of them, in the folder of the runs.
+    """
     from ..prices import rates
+    from ..report import newest
     from ..runs import chosen, spec_of
     from ..stores import open_store
     from .show import show
+    from .together import print_overview
 
     opened, priced = open_store(store), rates(price, prices, requests_per_day)
-    for each in chosen(opened, run):
-        show(opened, each, spec_of(opened, each), output, priced)
+    runs = chosen(opened, run)
+    if run is None:
+        page = print_overview(opened, runs, priced, output)
+    else:
+        show(opened, runs[0], spec_of(opened, runs[0]), output, priced)
+        page = newest(opened, runs[0]) or ""
+    if open:
+        from .browser import show_page
+
+        show_page(page)
     return 0
 
 
@@ -44,18 +72,18 @@ def cost(
     from .priced import print_cost
 
     opened = open_store(store)
-    each = find(opened, run)
-    return print_cost(opened, each, spec_of(opened, each), (price, prices, requests_per_day), output)
+    run_id = find(opened, run)
+    return print_cost(opened, run_id, spec_of(opened, run_id), (price, prices, requests_per_day), output)
 
 
-def gate(run: RunId, store: StoreUrl = "runs", output: OutputKind = Output.text) -> int:
+def gate(run: RunId, store: StoreUrl = "runs", output: ConclusionKind = Conclusion.text) -> int:
     """Print the verdict at the target sparsity. Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID."""
     from ..runs import find, spec_of
     from ..stores import open_store
     from .show import print_verdict
 
     opened = open_store(store)
-    return print_verdict(opened, each := find(opened, run), spec_of(opened, each), output)
+    return print_verdict(opened, run_id := find(opened, run), spec_of(opened, run_id), output)
 
 
 def benchmark(
@@ -65,21 +93,24 @@ def benchmark(
     batch: Annotated[list[int] | None, typer.Option(help="Examples per call; repeat for several.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Interleaved rounds.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of every back-end. [default: 1]")] = None,
-    backends: Annotated[str | None, typer.Option(help="Of the ticket, comma-separated; dense ones always.")] = None,
+    backends: Annotated[
+        str | None, typer.Option(help="Sparse back-ends to time, separated by commas. Dense ones are always timed.")
+    ] = None,
     replicate: Replicate = None,
+    level: Level = None,
     output: OutputKind = Output.text,
 ) -> int:
     """Measure the ticket of a run against its dense network, on this machine."""
-    from ..runs import chosen, spec_of
+    from ..runs import chosen, data_folder, spec_of
     from ..specs import remeasured
     from ..stores import open_store
     from .measure import measure
 
     opened = open_store(store)
-    for each in chosen(opened, run):
+    for run_id in chosen(opened, run):
         named = backends.split(",") if backends else None
         given = {"batch_sizes": batch or None, "rounds": rounds, "threads": threads, "replicate": replicate}
-        spec = remeasured(spec_of(opened, each), backends=named, **given)
-        if code := measure(opened, each, spec, data_root, output):
+        spec = remeasured(spec_of(opened, run_id), backends=named, **given)
+        if code := measure(opened, run_id, spec, data_folder(opened, run_id, data_root), output, level):
             return code
     return 0

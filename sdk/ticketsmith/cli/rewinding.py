@@ -1,6 +1,5 @@
 """`ticketsmith rewind-point`: the earliest update that is worth rewinding to."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,7 +25,7 @@ def rewind_point(
     workers: Workers = None,
     output: OutputKind = Output.text,
 ) -> int:
-    """Find the earliest update k from which training ends in one valley, whatever the data order (arXiv 1912.05671).
+    """Find the earliest update from which the outcome no longer depends on data order: the one to rewind to.
 
     Exit code: 0 and the spec field to set, or 7 if none of the updates is stable.
     """
@@ -37,20 +36,21 @@ def rewind_point(
     from ..lottery.results import Connectivity
     from ..lottery.stability import STABLE, candidates, earliest
     from ..stores import open_store
-    from .progress import complain
+    from .showing import complain
+    from .told import tell
 
     asked = Asked(config=config, task=task, replicates=replicates, seed=seed, set=set, data_root=data_root)
     spec, url = asked.spec(), open_store(store).url
     tried = after or candidates(spec)
     if wrong := [update for update in tried if not 0 <= update < spec.training.steps]:
         raise UsageError(f"--after: expected updates from 0 to {spec.training.steps - 1}, got {wrong[0]}", "try 0")
-    found: list[Connectivity] = []
+    points: list[Connectivity] = []
 
     def listen(event: dict[str, object]) -> None:
         if "connectivity" in event:
-            found.append(each := Connectivity.model_validate(event["connectivity"]))
+            points.append(point := Connectivity.model_validate(event["connectivity"]))
             if output is Output.text:
-                typer.echo(_line(each, STABLE))
+                typer.echo(_line(point, STABLE))
         else:
             complain(event)
 
@@ -58,10 +58,10 @@ def rewind_point(
     count = workers or cores()
     if code := run(spec, command, store=url, data_root=data_root, workers=count, listen=listen):
         return code
-    best = earliest(found)
+    best = earliest(points)
     if output is Output.json:
-        tables = [each.model_dump(mode="json") for each in found]
-        typer.echo(json.dumps({"rewind_to": best.after if best else None, "tried": tables}, indent=2))
+        tables = [point.model_dump(mode="json") for point in points]
+        tell("rewind-point", {"run": spec.run_id(), "rewind_to": best.after if best else None, "tried": tables})
     elif best:
         typer.echo(f"rewind to update {best.after}: --set pruning.rewind_to={best.after}")
     else:
@@ -69,9 +69,11 @@ def rewind_point(
     return EXIT_CODES["PASS" if best else "UNDECIDED"]
 
 
-def _line(each: "Connectivity", limit: float) -> str:
-    rise = each.instability
+def _line(point: "Connectivity", limit: float) -> str:
+    rise = point.instability
     interval = "" if rise.low is None or rise.high is None else f" [{100 * rise.low:.2f}, {100 * rise.high:.2f}]"
     worst = rise.mean if rise.high is None else rise.high
     word = "stable" if worst < limit else "not stable"
-    return f"update {each.after:>6}: the error rises by {100 * rise.mean:.2f}{interval} points between two ends, {word}"
+    return (
+        f"update {point.after:>6}: the error rises by {100 * rise.mean:.2f}{interval} points between two ends, {word}"
+    )

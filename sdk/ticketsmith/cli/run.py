@@ -5,13 +5,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .asked import Asked, asking
-from .options import NoSamples, OtherVersions, Output, PerDay, Price, PriceList, StopOnFail, Trainer, Workers
+from .options import (
+    Name,
+    NoSamples,
+    OtherVersions,
+    Output,
+    PerDay,
+    Price,
+    PriceList,
+    StopOnFail,
+    Tags,
+    Trainer,
+    UntilFail,
+    Workers,
+)
+from .topics import Examples
 
 if TYPE_CHECKING:
     from ..lottery.price import Rates
     from ..lottery.spec import Experiment
 
-app = typer.Typer(help="Run an experiment on this machine; run it again to resume it.", no_args_is_help=True)
+app = typer.Typer(
+    help="Run an experiment on this machine; run it again to resume it.", no_args_is_help=True, cls=Examples
+)
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print spec and steps, run nothing.")]
 
@@ -22,7 +38,10 @@ def imp(
     asked: Asked,
     trainer: Trainer = None,
     stop_on_fail: StopOnFail = False,
+    until_fail: UntilFail = False,
     no_samples: NoSamples = False,
+    name: Name = None,
+    tag: Tags = None,
     workers: Workers = None,
     other_versions: OtherVersions = False,
     dry_run: DryRun = False,
@@ -37,23 +56,33 @@ def imp(
     from ..prices import rates
 
     spec = asked.spec(
-        samples=False if no_samples else None, stop_on_fail=stop_on_fail or None, **{"training.trainer": trainer}
+        samples=False if no_samples else None,
+        stop_on_fail=stop_on_fail or None,
+        until_fail=until_fail or None,
+        **{"training.trainer": trainer},
     )
     priced = rates(price, prices, requests_per_day)  # before anything is trained
-    return _start(asked, spec, workers, other_versions, dry_run, until=None, rates=priced)
+    return start(asked, spec, workers, other_versions, dry_run, until=None, rates=priced, words=(name, tag or []))
 
 
 @app.command()
 @asking
-def dense(asked: Asked, workers: Workers = None, other_versions: OtherVersions = False, dry_run: DryRun = False) -> int:
+def dense(
+    asked: Asked,
+    name: Name = None,
+    tag: Tags = None,
+    workers: Workers = None,
+    other_versions: OtherVersions = False,
+    dry_run: DryRun = False,
+) -> int:
     """The dense baseline alone. `run imp` with the same spec goes on from there.
 
     Exit code: 0 trained, 1 the training diverged; 2 wrong usage or spec; see the README for others.
     """
-    return _start(asked, asked.spec(), workers, other_versions, dry_run, until=0)
+    return start(asked, asked.spec(), workers, other_versions, dry_run, until=0, words=(name, tag or []))
 
 
-def _start(
+def start(
     asked: Asked,
     spec: "Experiment",
     workers: int | None,
@@ -61,9 +90,13 @@ def _start(
     dry_run: bool,
     until: int | None,
     rates: "Rates | None" = None,
+    words: tuple[str | None, list[str]] = (None, []),
 ) -> int:
+    """Do what is missing of a run, up to level `until`, and conclude; `words` are its name and its tags."""
+    from ..runs import notes
     from .plan import plan
 
+    notes.checked(*words)
     if dry_run:
         plan(spec, until, asked.output)
         return 0
@@ -71,14 +104,18 @@ def _start(
     from ..errors import Diverged
     from ..ledger import Ledger
     from ..plans import held
-    from ..runs import complete
+    from ..runs import complete, note
     from ..stores import open_store
     from .progress import watched
     from .show import dense_code, exit_code, show
+    from .voice import note as told
 
     opened, count, quiet = open_store(asked.store), workers or cores(), asked.output is Output.json
     ledger = Ledger(opened, spec.run_id())
-    spec = held(ledger, spec)
+    past, spec = spec.until_fail, held(ledger, spec)
+    if past and not spec.until_fail:
+        told(f"{spec.max_replicates} replicates: each look judges every round, and no round is taken past the target")
+    note(opened, ledger.run_id, *words, asked.data_root)
     command = ["all", *(["--until", str(until)] if until is not None else [])]
     command += ["--other-versions"] if other_versions else []
     code = 0
@@ -87,5 +124,7 @@ def _start(
         code = watched(spec, command, until=until, workers=count, quiet=quiet, **place)
     if code not in (0, Diverged.code):
         return code
-    findings = show(opened, spec.run_id(), spec, asked.output, rates)  # it says too that the dense training diverged
+    findings = show(
+        opened, spec.run_id(), spec, asked.output, rates, asked.data_root
+    )  # it says too that the dense training diverged
     return code or (exit_code(findings.concluding) if until is None else dense_code(ledger, spec))

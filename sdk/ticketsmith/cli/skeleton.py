@@ -1,15 +1,18 @@
 """Files of tasks: a new one out of a template, and the installed ones with what their docstrings say."""
 
 import ast
-import json
 from pathlib import Path
+from shlex import quote
 
 import typer
 
 from ..errors import Conflict, Denied, TicketSmithError, UsageError
 from ..references import entry_points, find
 from ..sources.imports import tree
+from .commands import command
 from .options import Output
+from .told import tell
+from .voice import hint
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -37,15 +40,15 @@ def write(name: str, kind: str) -> int:
         _forget(written)
         raise _unwritten(error, file) from error
     typer.echo(f"{file}: a task that runs as it is, {len(_template(kind).splitlines())} lines\n{test}: its test")
-    typer.echo(f"next:   ticketsmith task check {file}\n        ticketsmith run imp --task {file}", err=True)
+    hint(command("task", "check", file), command("run", "imp", "--task", file))
     return 0
 
 
 def print_tasks(output: Output) -> int:
     """Name and summary of each, from its source."""
-    found = {name: _summary(name) for name in entry_points()}
+    summaries = {name: _summary(name) for name in entry_points()}
     if output is Output.json:
-        typer.echo(json.dumps([{"task": name, "summary": text} for name, text in found.items()], indent=2))
+        tell("tasks", {"tasks": [{"task": name, "summary": text} for name, text in summaries.items()]})
         return 0
     from rich.table import Table
     from rich.text import Text
@@ -55,7 +58,7 @@ def print_tasks(output: Output) -> int:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True)
     table.add_column()
-    for name, text in found.items():
+    for name, text in summaries.items():
         table.add_row(Text(name, "bold"), Text(text))
     console().print(table)
     return 0
@@ -80,5 +83,5 @@ def _forget(paths: list[Path]) -> None:
 
 def _unwritten(error: OSError, file: Path) -> TicketSmithError:
     if isinstance(error, FileNotFoundError):
-        return UsageError(f"there is no folder {file.parent}", f"mkdir -p {file.parent}")
+        return UsageError(f"there is no folder {file.parent}", f"`mkdir -p {quote(str(file.parent))}`")
     return Denied(f"cannot write {error.filename}: {error.strerror}", "choose another folder")

@@ -1,37 +1,60 @@
 """One look at the workflows of a cluster, for people and for programs."""
 
-import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
 from rich.table import Table
 
-from ..argo import Document
+from ..argo import Argo, Document, ended
+from ..argo.locks import limited, limits, stuck
 from ..argo.tree import Tree, tree
 from ..report.narrow import Fitted
 from ..report.numbers import duration
 from .board import notes, summary, table
 from .consoles import console as console_of
 from .options import Output
+from .outlook import Observer
+from .told import tell
+from .waits import LOCKED, PAUSED, WAKE
+from .whole import earlier
 
 
-def print_list(workflows: list[Document], namespace: str, output: Output) -> None:
-    """A line for each Workflow."""
-    seen = [tree(each) for each in workflows]
+def print_list(argo: Argo, output: Output) -> None:
+    """A line for each Workflow. Those that have ended need not be asked for their nodes."""
+    workflows = argo.list()
+    seen = [tree(workflow if _told(workflow) else argo.get(workflow["metadata"]["name"])) for workflow in workflows]
     if output is Output.json:
         keys = ("run", "workflow", "kind", "phase", "verdict", "message", "reason", "created", "finished")
-        typer.echo(json.dumps([{key: as_json(each)[key] for key in keys} for each in seen], indent=2))
+        told = [{key: as_json(row)[key] for key in keys} for row in seen]
+        tell("workflows", {"namespace": argo.namespace, "workflows": told})
         return
     if not seen:
-        typer.echo(f"no runs in namespace {namespace!r}", err=True)
+        typer.echo(f"no runs in namespace {argo.namespace!r}", err=True)
         return
     drawn = Table("run", "phase", "verdict", "age", "workflow", "reason", box=None, pad_edge=False)
     now = datetime.now(UTC)
-    for each in seen:
-        name = each.name if each.name != each.run else ""
-        drawn.add_row(each.run, each.phase, each.verdict or "", _age(each.created, now), name, each.reason)
+    for row in seen:
+        name = row.name if row.name != row.run else ""
+        drawn.add_row(row.run, row.phase, row.verdict or "", _age(row.created, now), name, row.reason)
     console_of().print(Fitted(drawn))
+    print_stuck(argo, workflows)
+
+
+def _told(workflow: Document) -> bool:
+    """True where a list has all that it shows: of one at work, the nodes say what it waits for."""
+    return ended(workflow) or "nodes" in (workflow.get("status") or {})
+
+
+def print_stuck(argo: Argo, workflows: list[Document], run: str | None = None) -> None:
+    """A line for each run, or this one, that waits for a lock that none of ours holds, and what ends that."""
+    known = limits(argo)
+    for run_id, lock in stuck(workflows, known):
+        if run in (None, run_id):
+            told = f"{run_id}: held by no run of ours, and not given: {lock}\n  fix: {WAKE.replace('RUN', run_id)}"
+            perhaps = f"; {PAUSED.replace('NAMESPACE', argo.namespace)}" if known is None and limited(lock) else ""
+            typer.echo(told + perhaps, err=True)
 
 
 def _age(created: str, now: datetime) -> str:
@@ -39,17 +62,25 @@ def _age(created: str, now: datetime) -> str:
     return duration((now - datetime.fromisoformat(created)).total_seconds()) if created else ""
 
 
-def print_status(workflow: Document, link: str | None, output: Output) -> None:
-    """The rounds of a Workflow as they are now."""
-    seen = tree(workflow)
+def print_status(argo: Argo, name: str, output: Output) -> None:
+    """The rounds of a run as they are now: those of its newest Workflow, and what was done before."""
+    workflow, link = argo.get(name), argo.link(name)
+    own = tree(workflow)
+    seen = own.after(earlier(argo, workflow))
+    outlook = Observer(workflow).see(own, seen, datetime.now(UTC))
     if output is Output.json:
-        typer.echo(json.dumps(as_json(seen) | {"link": link}, indent=2))
+        told = {"link": link, "outlook": asdict(outlook) if outlook else None}
+        tell("workflow", as_json(seen) | told)
         return
     console = console_of()
     console.print(f"{seen.name}: {summary(seen)}", markup=False, highlight=False, soft_wrap=True)
     console.print(Fitted(table(seen)))
     for note in notes(seen):
         console.print(note, markup=False, highlight=False, soft_wrap=True)
+    if outlook:
+        console.print(str(outlook), markup=False, highlight=False, soft_wrap=True)
+    if any(LOCKED.search(part.reason) for part in seen.parts):
+        print_stuck(argo, argo.list(), seen.run)
     if link:
         typer.echo(link)
 
@@ -69,11 +100,13 @@ def as_json(seen: Tree) -> dict[str, Any]:
         "parts": [
             {
                 "part": part.name,
+                "workflow": part.workflow or None,
                 "cohort": None if part.name == "report" else part.cohort,
                 "level": None if part.name == "report" else part.level,
                 "arm": part.arm,
                 "phase": part.phase,
                 "message": part.reason or None,
+                "fix": part.fix or None,
                 "attempts": len(part.attempts),
                 "preemptions": part.count("preempted"),
                 "retries": part.count("retried"),

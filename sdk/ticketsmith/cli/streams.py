@@ -78,4 +78,4 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
-    return "".join(PLAIN.get(each, "?") for each in text), error.end
+    return "".join(PLAIN.get(character, "?") for character in text), error.end

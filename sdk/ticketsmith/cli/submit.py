@@ -6,27 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .asked import Asked, asking
-from .options import NoSamples, Output, StopOnFail, finite
+from .options import MachinePrice, MaxCost, MaxHours, NoSamples, Output, PriceList, StopOnFail, UntilFail
+from .topics import Examples
 
 if TYPE_CHECKING:
     from ..lottery.spec import Experiment
+    from .ceiling import Terms
 
-app = typer.Typer(help="Submit an experiment to Argo Workflows; submit it again to resume it.", no_args_is_help=True)
+app = typer.Typer(
+    help="Submit an experiment to Argo Workflows; submit it again to resume it.", no_args_is_help=True, cls=Examples
+)
 
 ProfileName = Annotated[
     str | None, typer.Option("--profile", help="Machines: t4, l4, cpu, local. [default: the one that is installed]")
-]
-MaxHours = Annotated[
-    float | None, typer.Option(min=0.01, max=720, callback=finite, help="End the workflow then. [default: 24]")
-]
-Price = Annotated[
-    float | None,
-    typer.Option(
-        min=0,
-        callback=finite,
-        envvar="TICKETSMITH_PRICE",
-        help="Dollars for an hour of one machine with its GPU, for the plan.",
-    ),
 ]
 Mounted = Annotated[bool, typer.Option("--mounted", help="The pods have the data at a read-only mount: send none.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Show the rounds live, to the end.")]
@@ -40,10 +32,13 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print plan and workflow
 def imp(
     asked: Asked,
     stop_on_fail: StopOnFail = False,
+    until_fail: UntilFail = False,
     no_samples: NoSamples = False,
     profile: ProfileName = None,
     max_hours: MaxHours = None,
-    price: Price = None,
+    max_cost: MaxCost = None,
+    price: MachinePrice = None,
+    prices: PriceList = None,
     mounted: Mounted = False,
     watch: Watch = False,
     wait: Wait = False,
@@ -54,8 +49,13 @@ def imp(
 
     Exit code: 0 once submitted. With --watch or --wait: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID; that of a failed step.
     """
-    machines = Machines(kind="imp", profile=profile, hours=max_hours, price=price, mounted=mounted)
-    spec = asked.spec(samples=False if no_samples else None, stop_on_fail=stop_on_fail or None)
+    from .ceiling import terms
+
+    agreed = terms(max_hours, max_cost, price, prices)
+    machines = Machines(kind="imp", profile=profile, terms=agreed, mounted=mounted)
+    spec = asked.spec(
+        samples=False if no_samples else None, stop_on_fail=stop_on_fail or None, until_fail=until_fail or None
+    )
     return _submit(asked, spec, machines, (watch, wait, logs), dry_run)
 
 
@@ -65,7 +65,9 @@ def dense(
     asked: Asked,
     profile: ProfileName = None,
     max_hours: MaxHours = None,
-    price: Price = None,
+    max_cost: MaxCost = None,
+    price: MachinePrice = None,
+    prices: PriceList = None,
     mounted: Mounted = False,
     watch: Watch = False,
     wait: Wait = False,
@@ -73,7 +75,10 @@ def dense(
     dry_run: DryRun = False,
 ) -> int:
     """The dense baseline alone. `submit imp` with the same spec goes on from there."""
-    machines = Machines(kind="train", profile=profile, hours=max_hours, price=price, mounted=mounted)
+    from .ceiling import terms
+
+    agreed = terms(max_hours, max_cost, price, prices)
+    machines = Machines(kind="train", profile=profile, terms=agreed, mounted=mounted)
     return _submit(asked, asked.spec(), machines, (watch, wait, logs), dry_run)
 
 
@@ -83,8 +88,7 @@ class Machines:
 
     kind: str
     profile: str | None
-    hours: float | None
-    price: float | None
+    terms: "Terms"
     mounted: bool
 
 
@@ -100,10 +104,13 @@ def _submit(asked: Asked, spec: "Experiment", machines: Machines, stay: tuple[bo
     if not machines.mounted:
         sending.check(spec, asked.data_root)
     warn(spec)
-    kind, profile, hours, price = machines.kind, machines.profile, machines.hours, machines.price
+    kind, profile, terms = machines.kind, machines.profile, machines.terms
+    meant = asked.names("training", "device")
     if dry_run:
-        plan = forecast(spec, kind, profile_named(profile or EXAMPLE), hours, price)
-        print_dry(plan, spec, opened, kind, None if hours is None else round(hours * 3600), asked.output)
+        if profile and not meant:
+            sending.check_device(spec, profile_named(profile))
+        plan = forecast(spec, kind, profile_named(profile or EXAMPLE), terms)
+        print_dry(plan, spec, opened, kind, terms, asked.output)
         return 0
     from ..argo import connect
     from ..ledger import Ledger
@@ -114,7 +121,7 @@ def _submit(asked: Asked, spec: "Experiment", machines: Machines, stay: tuple[bo
     spec = held(Ledger(opened, spec.run_id()), spec)
     submission, told = start(
         argo, opened, spec, data_root=asked.data_root, mounted=machines.mounted,
-        kind=kind, profile=profile, hours=hours, price=price,
+        kind=kind, profile=profile, terms=terms, meant=meant,
     )  # fmt: skip
     watch, wait, logs = stay
     staying = watch or wait or logs

@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from .options import DataRoot, Output, OutputKind, Set, Workers, folder
+from .topics import Examples
 
-app = typer.Typer(help="Your own model: write a task's file, check it, list the installed ones.", no_args_is_help=True)
+app = typer.Typer(
+    help="Your own model: write a task's file, check it, list the installed ones.", no_args_is_help=True, cls=Examples
+)
 
 
 class Kind(StrEnum):

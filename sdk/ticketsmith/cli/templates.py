@@ -5,11 +5,15 @@ from typing import Annotated
 import typer
 
 from .options import Output, OutputKind
+from .topics import Examples
 
-app = typer.Typer(help="The workflow templates: render, check, compare, apply.", no_args_is_help=True)
+app = typer.Typer(help="The workflow templates: render, check, compare, apply.", no_args_is_help=True, cls=Examples)
 
 Folder = Annotated[str, typer.Argument(help="Folder to write: a sub-folder for each profile.")]
 ProfileName = Annotated[str, typer.Option("--profile", help="Machines: t4, l4, cpu, local.")]
+Installed = Annotated[
+    str | None, typer.Option("--profile", help="Machines: t4, l4, cpu, local. [default: the one that is installed]")
+]
 Image = Annotated[
     str | None,
     typer.Option("--image", envvar="TICKETSMITH_IMAGE", help="The runner's image, best with its digest."),
@@ -34,12 +38,14 @@ def lint(profile: ProfileName = "t4", output: OutputKind = Output.text) -> int:
 
 
 @app.command()
-def diff(profile: ProfileName = "t4", image: Image = None, output: OutputKind = Output.text) -> int:
-    """Compare the templates with those in the cluster. Exit code 2: they differ; without --image, images may."""
+def diff(profile: Installed = None, image: Image = None, output: OutputKind = Output.text) -> int:
+    """Compare the templates with those in the cluster. Exit code 2 if they differ; images count with --image alone."""
     from ..argo import connect
+    from ..executors.argo import chosen
     from .deploy import print_differences
 
-    return print_differences(connect(), profile, image, output)
+    argo = connect()
+    return print_differences(argo, profile or chosen(argo, "imp", None).name, image, output)
 
 
 @app.command()

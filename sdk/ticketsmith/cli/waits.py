@@ -2,17 +2,28 @@
 
 import re
 
+NO_MACHINE = "Unschedulable|nodes are available"
+LOCKED = re.compile("^Waiting for .* lock")
+WAKE = (
+    "`ticketsmith resume RUN` has the controller look again; where it waits on, restart the controller: "
+    "`kubectl -n argo rollout restart deployment/workflow-controller`"
+)
+"""The end of a wait for a lock that is not given."""
+PAUSED = (
+    "where its limit is 0, it is paused on purpose: "
+    "`kubectl -n NAMESPACE get configmap ticketsmith-limits -o yaml` tells whoever may see it"
+)
+"""The other reason for such a wait, which is not known from here."""
+
 FIXES = {
     "ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull": (
         "push that image, or name one that is there: ticketsmith templates apply --profile PROFILE --image NAME"
     ),
-    "Unschedulable|nodes are available": (
-        "it goes on by itself once a node is free; where no pool has such machines, choose another --profile"
-    ),
+    NO_MACHINE: ("it goes on by itself once a node is free; where no pool has such machines, choose another --profile"),
     "exceeded quota|failed quota": (
         "it goes on by itself once others are done; `kubectl describe quota` shows what is used"
     ),
-    "^Waiting for .* lock": ("it goes on by itself once the runs before it are done; `ticketsmith list` shows them"),
+    LOCKED.pattern: ("it goes on by itself once the runs before it are done; `ticketsmith list` shows them"),
 }
 """Patterns of such sentences, and what ends the wait."""
 

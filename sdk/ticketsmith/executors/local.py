@@ -15,6 +15,7 @@ from ..endings import ended
 from ..errors import Retryable
 from ..ledger import spec_key
 from ..lottery.spec import Experiment
+from ..runs import working
 from ..stores import open_store
 
 PREEMPTED = 75  # exit code
@@ -33,8 +34,8 @@ def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str,
     name, *options = command
     argv = [sys.executable, "-P", "-m", "ticketsmith_runner", name, "--spec", key, "--store", store]
     argv += ["--data-root", data_root, "--workers", str(workers), "--parent", str(os.getpid()), *options]
-    said: int | None = None
-    with _ended_softly(), started(argv) as child:
+    code: int | None = None
+    with working(opened, spec.run_id()) as held, _ended_softly(), started(argv, held) as child:
         assert child.stdout is not None
         try:
             for line in child.stdout:
@@ -42,10 +43,10 @@ def run(spec: Experiment, command: Sequence[str], *, store: str, data_root: str,
                 if text or event is None:
                     listen({"event": "text", "text": text})
                 if event is not None and event["event"] == "end":
-                    said = event.get("code")
+                    code = event.get("code")
                 elif event is not None:
                     listen(event)
-            return ended(child.wait(), said, "the runner")
+            return ended(child.wait(), code, "the runner")
         except BaseException:
             child.terminate()  # nothing is torn: a step counts only once its manifest is written
             raise
@@ -64,12 +65,18 @@ def _ended_softly() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def started(argv: Sequence[str]) -> "subprocess.Popen[str]":
-    """The runner; what it says is UTF-8, whatever this terminal shows."""
+def started(argv: Sequence[str], kept: Sequence[int] = ()) -> "subprocess.Popen[str]":
+    """The runner, with the descriptors that it keeps open; what it says is UTF-8, whatever this terminal shows."""
     spoken = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     try:
         return subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=spoken, encoding="utf-8", errors="replace"
+            argv,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=spoken,
+            encoding="utf-8",
+            errors="replace",
+            pass_fds=kept,
         )
     except OSError as error:
         raise Retryable(

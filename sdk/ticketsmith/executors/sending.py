@@ -6,6 +6,7 @@ from pathlib import Path
 from .. import cards
 from ..datafiles import manifest, manifest_key, upload
 from ..errors import Conflict, UsageError
+from ..hardware import Profile
 from ..lottery.spec import Experiment
 from ..sources.modules import installed_file
 from ..stores import Store
@@ -27,6 +28,18 @@ def check(spec: Experiment, data_root: str) -> None:
         raise UsageError(
             f"{spec.task} names data files outside the data root {root}, which no pod would have:{listed(strays)}",
             "move them below it, or give a folder that holds them all with --data-root",
+        )
+
+
+def check_device(spec: Experiment, machines: Profile) -> None:
+    """Would training use the GPU that each of its pods holds? Raises UsageError.
+
+    The profile is no part of a run: it cannot choose the device, on which the run id hangs.
+    """
+    if machines.train.accelerator and spec.training.device != "cuda":
+        raise UsageError(
+            f"profile {machines.name}: each training pod would hold a GPU and train on the processor",
+            "--set training.device=cuda trains on it, --profile cpu holds none; --set training.device=cpu means it",
         )
 
 

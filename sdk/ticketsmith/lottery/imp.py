@@ -11,18 +11,20 @@ Earlier = Mapping[tuple[int, str], Gate]
 """The gates of the cohort before, by level and arm."""
 
 
-def imp(spec: Experiment, *, cohorts: int = 1, last: int | None = None) -> Iterator[Step]:
+def imp(spec: Experiment, *, cohorts: int = 1, last: int | None = None, measured: int | None = None) -> Iterator[Step]:
     """Yield the steps of an experiment, in order. Pure: same spec, same steps.
 
     An executor asks for one more of the `cohorts` of replicates while the gate at the target is undecided, and passes
-    `last`, the level that ends the rounds, after a gate said FAIL if `stop_on_fail` is set.
+    `last`, the level that ends the rounds, where a gate ended them early (`stop_on_fail`) or took them past the target
+    (`until_fail`). Speed is that of the level `measured`, by default of the target or, before it, of the last.
     """
     gates: list[Gate] = []
     for cohort in range(cohorts):
         gates = yield from search(spec, cohort, {(gate.level, gate.arm): gate for gate in gates}, last)
 
     if gates:
-        last_gate = gates[-1]  # the ticket's, at the sparsest level
+        measured = measured or min(gates[-1].level, rounds(spec.pruning))
+        last_gate = [gate for gate in gates if gate.arm == "ticket" and gate.level == measured][-1]
         speed = Benchmark(
             cohort=last_gate.cohort,
             level=last_gate.level,

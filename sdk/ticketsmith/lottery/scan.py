@@ -15,8 +15,8 @@ def safe(passed: Iterable[bool]) -> int:
     2
     """
     count = 0
-    for each in passed:
-        if not each:
+    for success in passed:
+        if not success:
             break
         count += 1
     return count

@@ -4,7 +4,10 @@ import math
 from collections.abc import Mapping
 
 from . import windows
-from .spec import Pruning, Training
+from .spec import Experiment, Pruning, Training
+
+HALVINGS = 8
+"""Rounds past the target at most: of 20 % of the weights, 0.08 % are left then."""
 
 
 def rounds(pruning: Pruning) -> int:
@@ -23,15 +26,39 @@ def rounds(pruning: Pruning) -> int:
     return max(1, math.ceil(min(math.log(left) / math.log1p(-pruning.fraction), 1e18) - 1e-9))
 
 
+def furthest(spec: Experiment) -> int:
+    """The last level that an experiment may come to: the target or, until quality is lost, as often half as may be.
+
+    A window keeps one weight at least.
+    """
+    pruning, target = spec.pruning, rounds(spec.pruning)
+    if not spec.until_fail:
+        return target
+    return target + (len(windows.halvings(pruning)) if pruning.granularity == "window" else HALVINGS)
+
+
+def counted(pruning: Pruning, level: int) -> int:
+    """The levels among which a scan counts this one.
+
+    Up to the target all of them, which together err as seldom as is asked. Past it, where rounds may follow a run that
+    is finished, each level has half the error of the one before: all of them together add less than one more level.
+
+    >>> [counted(Pruning(sparsity=0.8, fraction=0.2), level) for level in (1, 8, 9, 10)]
+    [8, 8, 16, 32]
+    """
+    target = rounds(pruning)
+    return target << max(0, level - target)
+
+
 def kept(sizes: Mapping[str, int], output: str, pruning: Pruning, level: int) -> dict[str, int]:
     """Weights that survive in each layer after round `level`; sizes in weights, `output` is the last layer's name.
 
     Layer-wise, layer l keeps size_l * (1 - rate_l)^level, where the output layer's rate is `fraction * output_rate`
     (the paper prunes it half as fast); one that is the only layer keeps the full pace, or the last round would have to
     remove most of it. The last round lands exactly on the target over all layers together. With scope `global` only the
-    sum is fixed: the same number under the key `""`. Raises ValueError if the target cannot be reached because the
-    output layer is not pruned. Windows keep a whole number each, so that the target is that of all layers but the
-    output layer, which keeps its own number.
+    sum is fixed: the same number under the key `""`. Past the target, each round leaves half of that sum.
+    Raises ValueError if the target cannot be reached because the output layer is not pruned. Windows keep a whole
+    number each, so that the target is that of all layers but the output layer, which keeps its own number.
 
     >>> lenet = {"1": 235200, "3": 30000, "5": 1000}
     >>> sum(kept(lenet, "5", Pruning(sparsity=0.8, fraction=0.2), 7).values()) / 266200  # the paper's 21.1 %
@@ -40,20 +67,25 @@ def kept(sizes: Mapping[str, int], output: str, pruning: Pruning, level: int) ->
     0.2
     >>> [kept({"1": 640}, "1", Pruning(sparsity=0.8, fraction=0.2), level)["1"] for level in (1, 7, 8)]
     [512, 135, 128]
+    >>> [sum(kept(lenet, "5", Pruning(sparsity=0.8, fraction=0.2), level).values()) / 266200 for level in (9, 10)]
+    [0.1, 0.05]
     >>> kept({"1": 640, "3": 160}, "3", Pruning(granularity="window", sparsity=0.75, fraction=0.2), 6)
     {'1': 160, '3': 80}
     """
     pace = {name: pruning.output_rate if name == output and len(sizes) > 1 else 1.0 for name in sizes}
     if pruning.granularity == "window":
-        number = windows.numbers(pruning)[min(level, rounds(pruning))]
+        left = windows.numbers(pruning) + windows.halvings(pruning)
+        number = left[min(level, len(left) - 1)]
         return {name: windows.share(windows.slowed(number, pace[name]), size) for name, size in sizes.items()}
-    final = level >= rounds(pruning)
+    past = level - rounds(pruning)
     target = round(sum(sizes.values()) * (1 - pruning.sparsity))
+    if past > 0:  # what is not pruned at all cannot be halved
+        target = max(_survivors(target, 0.5, past), sum(size for name, size in sizes.items() if pace[name] == 0))
     if pruning.scope == "global":
-        return {"": target if final else _survivors(sum(sizes.values()), pruning.fraction, level)}
-    now = level - 1 if final else level
-    counts = {name: _survivors(size, pruning.fraction * pace[name], now) for name, size in sizes.items()}
-    return _land(counts, pace, target) if final else counts
+        return {"": target if past >= 0 else _survivors(sum(sizes.values()), pruning.fraction, level)}
+    if past < 0:
+        return {name: _survivors(size, pruning.fraction * pace[name], level) for name, size in sizes.items()}
+    return _land(kept(sizes, output, pruning, level - 1), pace, target)
 
 
 def _survivors(size: int, rate: float, level: int) -> int:
@@ -62,7 +94,7 @@ def _survivors(size: int, rate: float, level: int) -> int:
 
 
 def _land(counts: dict[str, int], pace: dict[str, float], target: int) -> dict[str, int]:
-    """The last round: every layer keeps q^pace of its weights, with the one q that leaves `target` in all."""
+    """A round that lands: every layer keeps q^pace of its weights, with the one q that leaves `target` in all."""
     if (fixed := sum(count for name, count in counts.items() if pace[name] == 0)) > target:
         raise ValueError(f"the output layer alone has {fixed} weights, {target} may survive in all")
     low, high = 0.0, 1.0

@@ -239,6 +239,11 @@ class Experiment(Part):
         True, description="show what networks draw, or test examples with their answers, in reports; changes no result"
     )
     stop_on_fail: bool = Field(False, description="take no further rounds after a FAIL; changes no round's result")
+    until_fail: bool = Field(
+        False,
+        description="past the target, leave half of the weights round by round, until a FAIL that counts among all "
+        "levels; changes no round's result",
+    )
 
     @field_validator("options")
     @classmethod
@@ -275,8 +280,9 @@ class Experiment(Part):
                 f"max_replicates: expected a multiple of replicates ({cohort}), at most {cohort * looks}, "
                 f"which the gate's {looks} looks allow, got {most}"
             )
-        if self.cohorts > 1 and self.stop_on_fail:
-            raise ValueError("stop_on_fail: expected false with max_replicates: later cohorts judge every round")
+        for name in ("stop_on_fail", "until_fail"):
+            if self.cohorts > 1 and getattr(self, name):
+                raise ValueError(f"{name}: expected false with max_replicates: later cohorts judge every round")
         return self
 
     @model_validator(mode="after")
@@ -301,7 +307,8 @@ class Experiment(Part):
 
         A file that was moved is the same task, or the same weights: its name and digests stand for it.
         """
-        besides = ("task", "benchmark", "samples", "stop_on_fail", "replicates", "looks", "max_replicates")
+        rounds = ("stop_on_fail", "until_fail", "replicates", "looks", "max_replicates")
+        besides = ("task", "benchmark", "samples", *rounds)
         return self.model_dump(mode="json", exclude=dict.fromkeys(besides, True) | {"training": {"start"}})
 
     def question(self) -> str:

@@ -29,10 +29,10 @@ def stability(spec: Experiment, after: Sequence[int]) -> Iterator[Stability]:
         )
 
 
-def earliest(found: Sequence[Connectivity]) -> Connectivity | None:
+def earliest(curve: Sequence[Connectivity]) -> Connectivity | None:
     """The first that is stable: the upper end of its interval, where there is one, lies below the limit."""
-    for each in sorted(found, key=lambda each: each.after):
-        worst = each.instability.high if each.instability.high is not None else each.instability.mean
+    for line in sorted(curve, key=lambda line: line.after):
+        worst = line.instability.high if line.instability.high is not None else line.instability.mean
         if worst < STABLE:
-            return each
+            return line
     return None

@@ -22,6 +22,18 @@ def numbers(pruning: Pruning) -> list[int]:
     return left
 
 
+def halvings(pruning: Pruning) -> list[int]:
+    """Weights left in a window after each round past the target: half of them, rounded up, down to one.
+
+    >>> halvings(Pruning(granularity="window", sparsity=0.75, fraction=0.2))
+    [2, 1]
+    """
+    left = [numbers(pruning)[-1]]
+    while left[-1] > 1:
+        left.append(-(-left[-1] // 2))
+    return left[1:]
+
+
 def slowed(number: int, pace: float) -> int:
     """The number that a layer of another pace is at.
 

@@ -6,6 +6,6 @@
 from .collect import collect
 from .findings import Findings
 from .summary import step_summary
-from .write import Written, write
+from .write import PAGE, Written, newest, write
 
-__all__ = ["Findings", "Written", "collect", "step_summary", "write"]
+__all__ = ["PAGE", "Findings", "Written", "collect", "newest", "step_summary", "write"]

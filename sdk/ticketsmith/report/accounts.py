@@ -96,7 +96,7 @@ class Cost(Record):
 
     def arm(self, name: str) -> Arm | None:
         """The figures of an arm, where it was timed."""
-        return next((each for each in self.arms if each.arm == name), None)
+        return next((arm for arm in self.arms if arm.arm == name), None)
 
 
 def ticket(arm: str) -> bool:

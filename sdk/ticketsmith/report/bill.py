@@ -20,24 +20,24 @@ NOT_MEASURED = "not measured"
 
 def sentence(cost: Cost) -> str:
     """The answer in one sentence: what a unit costs by each way, the search, and when that has paid for itself."""
-    spent = "the search cost " + _search(cost)
+    spent = "the search cost " + searched(cost)
     if cost.unit is None:
         return f"What it costs to serve is not known ({cost.unpaid}); {spent}."
-    ways = ", ".join(f"{dollars(each.dollars.mean)} {NAMES.get(each.arm, each.arm)}" for each in cost.arms)
+    ways = ", ".join(f"{dollars(arm.dollars.mean)} {NAMES.get(arm.arm, arm.arm)}" for arm in cost.arms)
     return f"{MANY[cost.per].capitalize()} {cost.unit}s cost {ways}; {spent} and {_pays(cost)}."
 
 
 def conditions(cost: Cost) -> str:
     """Under what these figures hold."""
     serve, search = cost.rates.serve, cost.rates.search
-    said = f"At {dollars(serve.dollars_per_hour)} an hour for {serve.name}{_dated(serve.date)}"
+    terms = f"At {dollars(serve.dollars_per_hour)} an hour for {serve.name}{_dated(serve.date)}"
     if search != serve:
-        said += f", and {dollars(search.dollars_per_hour)} for {search.name}, which searched"
+        terms += f", and {dollars(search.dollars_per_hour)} for {search.name}, which searched"
     if cost.unit is None:
-        return f"{said}."
-    replicas = " and ".join(sorted({_counted(each.replicas, "replica") for each in cost.arms}))
+        return f"{terms}."
+    replicas = " and ".join(sorted({_counted(arm.replicas, "replica") for arm in cost.arms}))
     return (
-        f"{said}: {replicas} of {_counted(cost.threads or 1, 'thread')} on it at a time, each as fast as the one that "
+        f"{terms}: {replicas} of {_counted(cost.threads or 1, 'thread')} on it at a time, each as fast as the one that "
         f"was measured ({cost.machine}; {cost.how}). That they do not slow each other down is assumed, not measured."
     )
 
@@ -58,34 +58,34 @@ def arms(cost: Cost) -> Table:
         numeric=[False, False, False, True, True, True, True],
         rows=[
             [
-                each.arm,
-                each.backend,
-                each.status,
-                roughly(each.units_per_second),
-                _between(each.dollars),
-                NONE if each.bytes is None else size(each.bytes),
-                NOT_MEASURED if each.joules is None else roughly(each.joules),
+                arm.arm,
+                arm.backend,
+                arm.status,
+                roughly(arm.units_per_second),
+                _between(arm.dollars),
+                NONE if arm.bytes is None else size(arm.bytes),
+                NOT_MEASURED if arm.joules is None else roughly(arm.joules),
             ]
-            for each in cost.arms
+            for arm in cost.arms
         ],
     )
 
 
 def search(cost: Cost) -> Table:
     """A row for the trainings of each arm, and one for all."""
-    found = cost.search
+    trainings = cost.search
     rows = [
         [
-            each.arm,
-            str(each.trainings),
-            roughly(each.core_seconds / 3600),
-            roughly(each.gpu_seconds / 3600),
+            arm.arm,
+            str(arm.trainings),
+            roughly(arm.core_seconds / 3600),
+            roughly(arm.gpu_seconds / 3600),
             _money(price),
         ]
-        for each, price in zip(found.spent, found.dollars, strict=True)
+        for arm, price in zip(trainings.spent, trainings.dollars, strict=True)
     ]
-    total = str(sum(each.trainings for each in found.spent))
-    rows.append(["all", total, roughly(found.core_hours), roughly(found.gpu_hours), _money(found.total)])
+    total = str(sum(arm.trainings for arm in trainings.spent))
+    rows.append(["all", total, roughly(trainings.core_hours), roughly(trainings.gpu_hours), _money(trainings.total)])
     return Table(
         heads=["Trained", "Trainings", "Core-hours", "GPU-hours", "$"],
         numeric=[False, True, True, True, True],
@@ -97,27 +97,28 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'s' * (count != 1)}"
 
 
-def _search(cost: Cost) -> str:
+def searched(cost: Cost) -> str:
+    """Dollars of the search."""
     return "an unknown sum" if cost.search.total is None else dollars(cost.search.total)
 
 
 def _pays(cost: Cost) -> str:
     if cost.payback is None:
         return f"has not paid for itself: {cost.unpaid}"
-    found, best = cost.payback, NAMES.get(cost.payback.over, cost.payback.over)
-    if found.units is None:
-        return f"never pays for itself: {best} is no dearer than {_bought(found).removeprefix('as ')}"
-    surely = found.units.low is None or found.units.high is not None
+    payback, best = cost.payback, NAMES.get(cost.payback.over, cost.payback.over)
+    if payback.units is None:
+        return f"never pays for itself: {best} is no dearer than {_bought(payback).removeprefix('as ')}"
+    surely = payback.units.low is None or payback.units.high is not None
     pays = "has paid for itself after" if surely else "may pay for itself after about"
-    said = f"{pays} {roughly(found.units.mean)} {cost.unit}s{_ends(found.units)} {_bought(found)}"
-    if found.days is None:
-        return f"{said} instead of {best}"
+    answer = f"{pays} {roughly(payback.units.mean)} {cost.unit}s{_ends(payback.units)} {_bought(payback)}"
+    if payback.days is None:
+        return f"{answer} instead of {best}"
     asked = f"{roughly(cost.rates.per_day or 0)} {cost.unit}s a day"
-    return f"{said} instead of {best}, that is {roughly(found.days.mean)} days at {asked}"
+    return f"{answer} instead of {best}, that is {roughly(payback.days.mean)} days at {asked}"
 
 
-def _bought(found: Payback) -> str:
-    return NAMES[found.ticket]
+def _bought(payback: Payback) -> str:
+    return NAMES[payback.ticket]
 
 
 def _ends(units: Interval) -> str:

@@ -50,19 +50,19 @@ def _cores(rates: Rates, speed: Speed | None) -> int | None:
 
 
 def _search(spent: list[Spent], rate: Rate, cores: int | None) -> Search:
-    def priced(each: Spent) -> float | None:
-        if each.core_seconds and cores is None:
+    def priced(arm: Spent) -> float | None:
+        if arm.core_seconds and cores is None:
             return None
-        by_core = each.core_seconds / HOUR * rate.dollars_per_hour / (cores or 1)
-        return by_core + each.gpu_seconds / HOUR * rate.dollars_per_hour / rate.gpus
+        by_core = arm.core_seconds / HOUR * rate.dollars_per_hour / (cores or 1)
+        return by_core + arm.gpu_seconds / HOUR * rate.dollars_per_hour / rate.gpus
 
-    dollars = [priced(each) for each in spent]
-    known = [each for each in dollars if each is not None]
+    dollars = [priced(arm) for arm in spent]
+    known = [paid for paid in dollars if paid is not None]
     return Search(
         spent=spent,
         dollars=dollars,
-        core_hours=sum(each.core_seconds for each in spent) / HOUR,
-        gpu_hours=sum(each.gpu_seconds for each in spent) / HOUR,
+        core_hours=sum(arm.core_seconds for arm in spent) / HOUR,
+        gpu_hours=sum(arm.gpu_seconds for arm in spent) / HOUR,
         total=sum(known) if len(known) == len(dollars) else None,
         cores=cores,
     )
@@ -85,18 +85,18 @@ def _arm(row: ServedRow, status: Standing, per: int, rate: Rate, replicas: int) 
 
 def _payback(arms: list[Arm], served: Served, search: float | None, rates: Rates) -> tuple[Payback | None, str | None]:
     """The payback, or why there is none. No ticket that has not passed saves anything; dense may be had unjudged."""
-    others = [each for each in arms if rival(each.arm, each.status)]
-    passed = [each for each in arms if ticket(each.arm) and each.status == "PASS"]
+    others = [arm for arm in arms if rival(arm.arm, arm.status)]
+    passed = [arm for arm in arms if ticket(arm.arm) and arm.status == "PASS"]
     if not passed:
-        stand = ", ".join(f"{each.arm} is {each.status}" for each in arms if ticket(each.arm))
-        said = f"no ticket passes the gate ({stand})" if stand else "no ticket was timed"
-        return None, f"{said}, so that no saving is claimed"
+        stand = ", ".join(f"{arm.arm} is {arm.status}" for arm in arms if ticket(arm.arm))
+        reason = f"no ticket passes the gate ({stand})" if stand else "no ticket was timed"
+        return None, f"{reason}, so that no saving is claimed"
     if search is None:
         return None, "the cores of the machine that searched are not known"
-    ours, theirs = (min(some, key=lambda each: each.dollars.mean) for some in (passed, others))
-    found = served.ratio(ours.arm, theirs.arm)
-    assert found, "every ticket is held against every arm that is none"
-    speed = Interval(mean=found.ratio, low=found.low, high=found.high)
+    ours, theirs = (min(some, key=lambda arm: arm.dollars.mean) for some in (passed, others))
+    ratio = served.ratio(ours.arm, theirs.arm)
+    assert ratio, "every ticket is held against every arm that is none"
+    speed = Interval(mean=ratio.ratio, low=ratio.low, high=ratio.high)
     price = _times(theirs.dollars, 1 / PER[served.unit])
     saved = _saved(price, speed, theirs.replicas / ours.replicas)
     units = _units(saved, search)
@@ -106,7 +106,7 @@ def _payback(arms: list[Arm], served: Served, search: float | None, rates: Rates
 
 def _saved(price: Interval, speed: Interval, replicas: float) -> Interval:
     """Dollars saved by a unit, from what it costs by the other arm; `replicas`: of that, for each of ours."""
-    prices, speeds = ([end for end in (each.low, each.high) if end is not None] for each in (price, speed))
+    prices, speeds = ([end for end in (interval.low, interval.high) if end is not None] for interval in (price, speed))
     ends = [dollars * (1 - replicas / ratio) for dollars in prices for ratio in speeds]
     mean = price.mean * (1 - replicas / speed.mean)
     return Interval(mean=mean, low=min(ends, default=None), high=max(ends, default=None))

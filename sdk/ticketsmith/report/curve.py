@@ -8,7 +8,7 @@ from .arms import ARMS
 from .axes import Frame, spread, thin, ticks
 from .findings import Findings
 from .numbers import headed, number, removed, scored
-from .svg import element, text
+from .svg import Element, element
 from .zones import Zones, zones
 
 GAP = 17.0  # between the base lines of two labels
@@ -83,17 +83,17 @@ def _edge(findings: Findings) -> float:
     return findings.dense_score.mean + findings.metric.harm(findings.verdicts[0].margin)
 
 
-def _across(frame: Frame, metric: Metric) -> list[str]:
+def _across(frame: Frame, metric: Metric) -> list[Element]:
     """The lines of the axis of scores, with its name."""
-    parts = [element("text", text(headed(f"Test {metric.name}", metric.unit)), x=8, y=16, class_="name")]
+    parts = [element("text", headed(f"Test {metric.name}", metric.unit), x=8, y=16, class_="name")]
     for value, written in zip(frame.ticks, frame.numbers, strict=True):
         y = frame.y(value)
         parts.append(element("path", d=f"M{frame.left:g} {y:.1f}H{frame.right:g}", class_="grid"))
-        parts.append(element("text", text(written), x=frame.left - 8, y=y + 4, text_anchor="end", class_="tick"))
+        parts.append(element("text", written, x=frame.left - 8, y=y + 4, text_anchor="end", class_="tick"))
     return parts
 
 
-def _below(frame: Frame, findings: Findings, size: Size) -> list[str]:
+def _below(frame: Frame, findings: Findings, size: Size) -> list[Element]:
     """The sparsity axis: a mark per level, and as many numbers as there is room for."""
     parts = [element("path", d=f"M{frame.left:g} {frame.bottom:g}H{frame.right:g}", class_="axis")]
     sparsities = sorted({0.0, *(verdict.sparsity for verdict in findings.arm("ticket"))})
@@ -101,46 +101,46 @@ def _below(frame: Frame, findings: Findings, size: Size) -> list[str]:
     for place in places:
         parts.append(element("path", d=f"M{place:.1f} {frame.bottom:g}v5", class_="axis"))
     for index in thin(places, 34):
-        words = text(removed(sparsities[index]).split("\N{NO-BREAK SPACE}")[0] if index else "dense")
+        words = removed(sparsities[index]).split("\N{NO-BREAK SPACE}")[0] if index else "dense"
         parts.append(element("text", words, x=places[index], y=frame.bottom + 20, text_anchor="middle", class_="tick"))
     wide = size.width > 500
     across = (
         "Weights removed, % (one mark per round, logarithmic in the weights left)" if wide else "Weights removed, %"
     )
     middle = (frame.left + frame.right) / 2
-    parts.append(element("text", text(across), x=middle, y=size.height - 10, text_anchor="middle", class_="name"))
+    parts.append(element("text", across, x=middle, y=size.height - 10, text_anchor="middle", class_="name"))
     return parts
 
 
-def _zones(frame: Frame, found: Zones, size: Size) -> list[str]:
+def _zones(frame: Frame, zone: Zones, size: Size) -> list[Element]:
     """Above the plot one line of text each, so that they cannot meet: first the safe zone, then the breaking point."""
     parts = []
-    if found.safe:
-        edge = frame.x(found.safe.sparsity)
+    if zone.safe:
+        edge = frame.x(zone.safe.sparsity)
         shape = {"x": frame.left, "y": frame.top, "width": edge - frame.left, "height": frame.bottom - frame.top}
         parts.append(element("rect", **shape, class_="safe"))
         parts.append(element("path", d=f"M{frame.left:g} {frame.top:g}H{edge:.1f}", class_="safe-edge"))
-        words = text(f"Safe zone: {found.safe_words}")
+        words = f"Safe zone: {zone.safe_words}"
         parts.append(
-            element("text", words, x=frame.left, y=frame.top - (25 if found.breaking else 9), class_="safe-name")
+            element("text", words, x=frame.left, y=frame.top - (25 if zone.breaking else 9), class_="safe-name")
         )
-    if found.breaking:
-        x = frame.x(found.breaking.sparsity)
+    if zone.breaking:
+        x = frame.x(zone.breaking.sparsity)
         parts.append(element("path", d=f"M{x:.1f} {frame.top - 4:g}V{frame.bottom:g}", class_="breaking"))
-        words = text(f"Breaking point: {found.breaking_words}")
+        words = f"Breaking point: {zone.breaking_words}"
         anchor = "end" if x > size.width * 0.45 else "start"
         parts.append(element("text", words, x=x, y=frame.top - 9, text_anchor=anchor, class_="breaking-name"))
     return parts
 
 
-def _references(frame: Frame, findings: Findings) -> list[str]:
+def _references(frame: Frame, findings: Findings) -> list[Element]:
     assert findings.dense_score is not None
     scale = findings.metric.scale
     lines = {"dense": frame.y(scale * findings.dense_score.mean), "gate": frame.y(scale * _edge(findings))}
     return [element("path", d=f"M{frame.left:g} {y:.1f}H{frame.right:g}", class_=kind) for kind, y in lines.items()]
 
 
-def _line(frame: Frame, findings: Findings, arm: str) -> list[str]:
+def _line(frame: Frame, findings: Findings, arm: str) -> list[Element]:
     """Band, line and markers of one arm. The ticket's line starts at dense, from which it was cut."""
     verdicts, scale = findings.arm(arm), findings.metric.scale
     assert findings.dense_score is not None
@@ -165,7 +165,7 @@ def _path(points: list[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
 
 
-def _marker(frame: Frame, metric: Metric, verdict: Verdict) -> str:
+def _marker(frame: Frame, metric: Metric, verdict: Verdict) -> Element:
     """Filled where the gate said PASS, hollow otherwise; the numbers are in its tooltip."""
     words = (
         f"{ARMS[verdict.arm].name}, level {verdict.level}, {removed(verdict.sparsity)} removed: "
@@ -175,14 +175,14 @@ def _marker(frame: Frame, metric: Metric, verdict: Verdict) -> str:
     look = "pass" if verdict.status == "PASS" else "open"
     return element(
         "g",
-        element("title", text(words)),
+        element("title", words),
         element("circle", r=11, class_="hit"),
         element("path", d=ARMS[verdict.arm].marker, class_=f"mark {verdict.arm} {look}"),
         transform=place,
     )
 
 
-def _labels(frame: Frame, findings: Findings, size: Size) -> list[str]:
+def _labels(frame: Frame, findings: Findings, size: Size) -> list[Element]:
     """Names right of the plot, each tied to its line by a short stroke where it had to move."""
     assert findings.dense_score is not None
     metric, wide = findings.metric, size.width > 500
@@ -199,6 +199,6 @@ def _labels(frame: Frame, findings: Findings, size: Size) -> list[str]:
     for (kind, score, name), line, place in zip(named, lines, places, strict=True):
         tie = f"M{frame.right + 7:g} {line:.1f}L{frame.right + 17:g} {place:.1f}"
         parts.append(element("path", d=tie, class_=f"tie {kind}"))
-        words = text(f"{name} {number(metric, score)}")
+        words = f"{name} {number(metric, score)}"
         parts.append(element("text", words, x=frame.right + 21, y=place + 4, class_=f"label {kind}"))
     return parts

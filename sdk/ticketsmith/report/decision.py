@@ -11,7 +11,7 @@ from .bound import Bound, against, exceeds, favouring
 from .cost import cost
 from .evidence import few, look, more, tails, tried
 from .findings import Findings
-from .numbers import bounds, change, level_of, removed, times, unit
+from .numbers import change, level_of, minus, removed, times, unit
 from .opponents import faster, gained, in_fp32, of_another_precision
 from .speed import gain, label
 from .zones import zones
@@ -42,11 +42,10 @@ def decide(findings: Findings) -> Decision:
     if verdict is None:
         return _unjudged(findings)
     if verdict.status == "PASS":
-        better = [words for words in (serving.quantize(findings), ladder.instead(findings)) if words]
-        instead = f"; but {'; and '.join(better)}" if better else ""
-        return Decision(word="ADOPT", sparsity=verdict.sparsity, why=_passed(verdict, findings.metric) + instead)
+        but = f"; but {better}" if (better := instead(findings)) else ""
+        return Decision(word="ADOPT", sparsity=verdict.sparsity, why=_passed(verdict, findings.metric) + but)
     if verdict.status == "INVALID":
-        return Decision(word="INVALID", sparsity=verdict.sparsity, why=verdict.reason)
+        return Decision(word="INVALID", sparsity=verdict.sparsity, why=minus(verdict.reason))
     if verdict.status == "FAIL":
         why = _failed(verdict, findings.metric) + _diverged(findings, verdict.level) + _fallback(findings)
         why += _smaller(findings)
@@ -65,18 +64,25 @@ def _beside(findings: Findings) -> list[str]:
     verdict = findings.verdict("ticket", findings.target)
     if verdict is None or verdict.status == "INVALID":
         return []
-    said = [look(findings, verdict)] if verdict.looks > 1 else []
+    sentences = [look(findings, verdict)] if verdict.looks > 1 else []
     if findings.tries:
-        said.append(tried(findings))
+        sentences.append(tried(findings))
     if verdict.alone:
-        said.append(ONE)
+        sentences.append(ONE)
     if verdict.status == "PASS":
-        said += [words] if (words := tails(findings.metric, verdict)) else []
-        said += serving.remark(findings)
-        said += [_passes(findings.speed, serving.unit(findings) is not None)] if findings.speed else []
-        said += _passing_controls(findings)
-        said += ladder.remarks(findings)
-    return said
+        if findings.sparsest > findings.target:
+            sentences = [*filter(None, [zones(findings.arm("ticket")).sentence]), *sentences]
+        sentences += [words] if (words := tails(findings.metric, verdict)) else []
+        sentences += serving.remark(findings)
+        sentences += [_passes(findings.speed, serving.unit(findings) is not None)] if findings.speed else []
+        sentences += _passing_controls(findings)
+        sentences += ladder.remarks(findings)
+    return sentences
+
+
+def instead(findings: Findings) -> str:
+    """The networks to take instead of a ticket that passes, or what is open about one; else nothing."""
+    return "; and ".join(filter(None, [serving.quantize(findings), ladder.instead(findings)]))
 
 
 def _smaller(findings: Findings) -> str:
@@ -93,22 +99,22 @@ def _passing_controls(findings: Findings) -> list[str]:
 
 
 def _passes(speed: Speed, alone: bool) -> str:
-    """Forward passes: said to be that where something else is what counts."""
-    said = _time(speed) + gained(speed)
-    return f"In forward passes {said[0].lower()}{said[1:]}" if alone else said
+    """Forward passes: said to be that, and without advice, where something else is what counts."""
+    claim = _time(speed, advises=not alone) + gained(speed)
+    return f"In forward passes {claim[0].lower()}{claim[1:]}" if alone else claim
 
 
-def _time(speed: Speed) -> str:
+def _time(speed: Speed, advises: bool) -> str:
     """Time against fp32, and against the best dense one of any precision."""
     row = speed.headline
     if not gain(speed):
-        return "It saves weights, not time: no speed-up was measured." + faster(speed)
-    said = f"It saves time: {times(row.ratio)} the throughput of {in_fp32(speed)}"
+        return "It saves weights, not time: no speed-up was measured." + faster(speed, advises)
+    claim = f"It saves time: {times(row.ratio)} the throughput of {in_fp32(speed)}"
     best, at = of_another_precision(speed), f", at batch {row.batch_size}."
     if best is None or best.high < 1:
-        return said + at + faster(speed)
+        return claim + at + faster(speed, advises)
     beside = f"{times(best.ratio)} that of {label(speed, best.to)}, the best of any precision"
-    return f"{said}, and {beside}{at}"
+    return f"{claim}, and {beside}{at}"
 
 
 def _unjudged(findings: Findings) -> Decision:
@@ -129,12 +135,11 @@ def _unjudged(findings: Findings) -> Decision:
 
 def _passed(verdict: Verdict, metric: Metric) -> str:
     worst = against(metric, verdict.difference)
-    bound = f", {change(metric, worst.value)}, stays" if worst.value is not None else " stays"
+    bound = f", at worst by {change(metric, worst.value)}" if worst.value is not None else ""
     return (
         f"with {verdict.kept:,} of {verdict.prunable:,} weights left, {metric.name} changes by "
-        f"{change(metric, verdict.difference.mean)}{unit(metric)} and its one-sided {level_of(verdict.confidence)} "
-        f"{worst.side} bound{bound} within the margin of {_edge(metric, verdict.margin)} "
-        f"(n = {len(verdict.replicates)})"
+        f"{change(metric, verdict.difference.mean)}{unit(metric)}{bound} ({_sure(verdict)}), and "
+        f"{_edge(metric, verdict.margin)} is allowed"
     )
 
 
@@ -145,15 +150,14 @@ def _failed(verdict: Verdict, metric: Metric) -> str:
     loss, margin = verdict.loss_difference, verdict.loss_margin
     if margin is not None and exceeds(NATS, least := favouring(NATS, loss), margin):
         return _beyond("test loss", loss.mean, least, margin, NATS, verdict)
-    return f"the gate says {verdict.reason.rstrip('.')}"
+    return f"the gate says {minus(verdict.reason).rstrip('.')}"
 
 
 def _beyond(name: str, mean: float, bound: Bound, margin: float, metric: Metric, verdict: Verdict) -> str:
     assert bound.value is not None, "it lies beyond the margin"
     return (
-        f"{name} changes by {change(metric, mean)}{unit(metric)} and even its one-sided "
-        f"{level_of(verdict.confidence)} {bound.side} bound, {change(metric, bound.value)}, lies beyond the margin of "
-        f"{_edge(metric, margin)} (n = {len(verdict.replicates)})"
+        f"{name} changes by {change(metric, mean)}{unit(metric)}, at best by {change(metric, bound.value)} "
+        f"({_sure(verdict)}), and {_edge(metric, margin)} is allowed"
     )
 
 
@@ -163,17 +167,21 @@ def _undecided(verdict: Verdict, findings: Findings) -> str:
     if difference.low is None or difference.high is None:
         return "one replicate has no spread over training seeds, so that there is no bound; at least two are needed"
     if few(metric, verdict):
-        return verdict.reason
+        return minus(verdict.reason)
     if exceeds(metric, against(metric, difference), verdict.margin):
-        width = f"{metric.scale * (difference.high - difference.low):.{metric.decimals}f}"
         source = "training seeds" if (difference.se_replicates or 0) >= difference.se_items else "test examples"
         return (
-            f"the one-sided {level_of(verdict.confidence)} bounds of the {metric.name} change, "
-            f"{bounds(metric, difference)}{unit(metric)}, are {width} wide and lie on both sides of the margin of "
-            f"{_edge(metric, verdict.margin)}, mostly for the spread over {source} (n = {len(verdict.replicates)}); "
+            f"the change of {metric.name} lies between {change(metric, difference.low)} and "
+            f"{change(metric, difference.high)}{unit(metric)} ({_sure(verdict)}), on both sides of the "
+            f"{_edge(metric, verdict.margin)} that is allowed, mostly for the spread over {source}; "
             f"{more(verdict, findings)}"
         )
-    return f"the gate says {verdict.reason.rstrip('.')}"
+    return f"the gate says {minus(verdict.reason).rstrip('.')}"
+
+
+def _sure(verdict: Verdict) -> str:
+    """The confidence of each bound, and the replicates that it rests on."""
+    return f"{level_of(verdict.confidence)} confidence, n = {len(verdict.replicates)}"
 
 
 def _edge(metric: Metric, margin: float) -> str:

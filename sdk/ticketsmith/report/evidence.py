@@ -12,28 +12,28 @@ from .numbers import SPACE, duration, level_of, percent
 
 def look(findings: Findings, verdict: Verdict) -> str:
     """The look that decided, and the level that all of them together are held to."""
-    each, together = level_of(verdict.confidence), level_of(findings.spec.gate.confidence)
+    level, together = level_of(verdict.confidence), level_of(findings.spec.gate.confidence)
     took = "Decided" if verdict.status != "UNDECIDED" else "Still open"
-    said = (
+    sentence = (
         f"{took} after {len(verdict.replicates)} replicates, look {verdict.look} of {verdict.looks} at most: "
-        f"each look is held to {each}, and all of them together to {together}."
+        f"each look is held to {level}, and all of them together to {together}."
     )
     if verdict.status == "UNDECIDED" or verdict.look == verdict.looks:
-        return said
+        return sentence
     does = "flatters" if verdict.status == "PASS" else "exaggerates"
-    return f"{said} A run that stops once it is decided shows a mean that {does}; the bound does not."
+    return f"{sentence} A run that stops once it is decided shows a mean that {does}; the bound does not."
 
 
 def tails(metric: Metric, verdict: Verdict) -> str | None:
     """Trainings that lost much, and the share that may: ten that went well leave up to a quarter that would not."""
     if (seen := verdict.collapses) is None:
         return None
-    said = lost_more(seen.lost, seen.of, seen.by, metric)
+    losses = lost_more(seen.lost, seen.of, seen.by, metric)
     if seen.at_most == 1:
-        return f"{said}, so that nothing is ruled out."
+        return f"{losses}, so that nothing is ruled out."
     alone = ", by this look alone" if verdict.look > 1 else ""
     most = f"{math.ceil(100 * seen.at_most - 1e-9)}{SPACE}%"
-    return f"{said}: with {level_of(SURE)} confidence fewer than {most} of all trainings do{alone}."
+    return f"{losses}: with {level_of(SURE)} confidence fewer than {most} of all trainings do{alone}."
 
 
 def few(metric: Metric, verdict: Verdict) -> bool:
@@ -62,6 +62,6 @@ def more(verdict: Verdict, findings: Findings) -> str:
             f"about {needed} replicates are likely to settle it, and this run ends with {room}: "
             f"ask anew with fresh seeds, `--seed {findings.spec.seed + 1} --replicates {needed}`"
         )
-    each = findings.replicate_seconds
-    cost = f", for {duration(each * (needed - have))} of one core" if each else ""
+    seconds = findings.replicate_seconds
+    cost = f", for {duration(seconds * (needed - have))} of one core" if seconds else ""
     return f"about {needed - have} more, `--replicates {needed}`, are likely to settle it{cost}"

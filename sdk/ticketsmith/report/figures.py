@@ -1,9 +1,13 @@
 """The key numbers, each with its interval, its n, and the conditions it holds under."""
 
 from ..lottery.results import Record
+from . import serving
+from .accounts import ticket
+from .bill import MANY, NAMES, searched
 from .bound import against
+from .cost import cost
 from .findings import Findings
-from .numbers import NONE, capital, change, level_of, removed, times, unit
+from .numbers import NONE, capital, change, dollars, level_of, removed, roughly, times, unit
 from .opponents import of_another_precision
 from .speed import NO_GAIN, NOT_MEASURED, conditions, gain, label
 
@@ -18,7 +22,7 @@ class Figure(Record):
 
 def figures(findings: Findings) -> list[Figure]:
     """The four numbers that a decision rests on, at the level the scorecard shows."""
-    return [_change(findings), _weights(findings), _speed(findings), _replicates(findings)]
+    return [_change(findings), _weights(findings), _served(findings) or _speed(findings), _money(findings)]
 
 
 def _change(findings: Findings) -> Figure:
@@ -32,7 +36,9 @@ def _change(findings: Findings) -> Figure:
         if worst.value is not None
         else "no bound from one"
     )
-    basis = f"{bound}, margin {margin}, n = {len(verdict.replicates)}"
+    lost = len({divergence.replicate for divergence in findings.diverged})
+    diverged = f"; {lost} diverged" if lost else ""
+    basis = f"{bound}, margin {margin}, n = {len(verdict.replicates)}{diverged}"
     return Figure(name=name, value=f"{change(metric, verdict.difference.mean)}{unit(metric)}", basis=basis)
 
 
@@ -42,7 +48,8 @@ def _weights(findings: Findings) -> Figure:
         asked = removed(findings.spec.pruning.sparsity)
         return Figure(name="Weights removed", value=NONE, basis=f"the spec asks for {asked}")
     late = "" if verdict.level == findings.target else f"at level {verdict.level}, the last one judged: "
-    basis = f"{late}{verdict.prunable - verdict.kept:,} of {verdict.prunable:,}, counted from the mask; {verdict.kept:,} are left"
+    gone = f"{verdict.prunable - verdict.kept:,} of {verdict.prunable:,}"
+    basis = f"{late}{gone}, counted from the mask; {verdict.kept:,} are left"
     return Figure(name="Weights removed", value=removed(verdict.sparsity), basis=basis)
 
 
@@ -58,9 +65,30 @@ def _speed(findings: Findings) -> Figure:
     return Figure(name=name, value=value, basis=f"{interval}, {conditions(speed)}{beside}")
 
 
-def _replicates(findings: Findings) -> Figure:
-    lost = len({each.replicate for each in findings.diverged})
-    arms = 2 + len(findings.controls) + len(findings.ladder)
-    basis = f"of each of {arms} arms; {lost or 'none'} diverged"
-    count = len(findings.shown.replicates) if findings.shown else findings.spec.replicates
-    return Figure(name="Replicates", value=str(count), basis=basis)
+def _served(findings: Findings) -> Figure | None:
+    """The speed of tokens or images, by the ticket that counts; None where forward passes are what is served."""
+    timed = serving.unit(findings)
+    mine = serving.best(timed, findings) if timed else None
+    if timed is None or mine is None or (gained := timed.ratio(mine.arm, "dense")) is None:
+        return None
+    parts = [f"{serving.TICKETS[mine.arm]}, {roughly(1 / mine.seconds.mean)} {timed.unit}s a second"]
+    if beside := timed.ratio(mine.arm, "dense-int8"):
+        parts.append(f"{times(beside.ratio)} [{beside.low:.2f}, {beside.high:.2f}] of {NAMES['dense-int8']}")
+    name = f"{timed.unit.capitalize()}s a second against dense fp32"
+    return Figure(name=name, value=times(gained.ratio), basis="; ".join([*parts, timed.how]))
+
+
+def _money(findings: Findings) -> Figure:
+    """The price of a unit by the cheapest ticket, one that passes before others, and by dense."""
+    priced = cost(findings)
+    if priced is None:
+        return Figure(name="Dollars", value="not priced", basis="give --price or --prices (docs/cost.md)")
+    spent = f"the search cost {searched(priced)}"
+    tickets = [arm for arm in priced.arms if ticket(arm.arm)]
+    mine = min(tickets, key=lambda arm: (arm.status != "PASS", arm.dollars.mean), default=None)
+    if mine is None:
+        return Figure(name="Dollars", value=NONE, basis=f"{priced.unpaid}; {spent}")
+    dense = [arm for arm in priced.arms if arm.arm in ("dense", "dense-int8")]
+    beside = ", ".join(f"{dollars(arm.dollars.mean)} {NAMES[arm.arm]}" for arm in dense)
+    name = f"{MANY[priced.per].capitalize()} {priced.unit}s"
+    return Figure(name=name, value=dollars(mine.dollars.mean), basis=f"{NAMES[mine.arm]}; {beside}; {spent}")

@@ -104,11 +104,16 @@ class Findings(Record):
     @property
     def drawn(self) -> list[tuple[str, list[str | Picture]]]:
         """Texts and pictures that each arm drew, dense first; nothing where samples are answers to examples."""
-        if self.samples is None or any(each.example is not None for each in self.samples.samples):
+        if self.samples is None or any(sample.example is not None for sample in self.samples.samples):
             return []
-        dense = [each.dense for each in self.samples.samples]
+        dense = [sample.dense for sample in self.samples.samples]
         arms = {"ticket": self.samples} | self.beside
-        return [("dense", dense), *((arm, [each.candidate for each in made.samples]) for arm, made in arms.items())]
+        return [("dense", dense), *((arm, [sample.candidate for sample in made.samples]) for arm, made in arms.items())]
+
+    @property
+    def sparsest(self) -> int:
+        """The last level that may have been reached: the target, or a round past it."""
+        return max([self.target, *(verdict.level for verdict in self.verdicts)])
 
     @property
     def shown(self) -> Verdict | None:

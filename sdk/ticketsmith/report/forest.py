@@ -3,12 +3,12 @@
 from ..lottery.metric import Metric
 from ..lottery.results import Verdict
 from .numbers import bounds, change, unit
-from .svg import element, text
+from .svg import Element, element
 
 WIDTH, HEIGHT = 220.0, 42.0
 
 
-def forest(metric: Metric, verdict: Verdict) -> str:
+def forest(metric: Metric, verdict: Verdict) -> Element:
     """A strip with dense in its middle, wide enough for the margin, both bounds and each replicate, a dot."""
     difference, margin = verdict.difference, metric.harm(verdict.margin)
     pairs = zip(verdict.test_score, verdict.dense_test_score, strict=True)
@@ -22,7 +22,7 @@ def forest(metric: Metric, verdict: Verdict) -> str:
     ends = bounds(metric, difference)
     words = f"{change(metric, difference.mean)}{unit(metric)}, one-sided bounds {ends}; dots: replicates"
     parts = [
-        element("title", text(words)),
+        element("title", words),
         element("path", d=f"M0 12H{WIDTH:g}", class_="grid"),
         element("path", d=f"M{x(0):.1f} 3V27", class_="dense"),
         element("path", d=f"M{x(margin):.1f} 3V27", class_="gate"),
@@ -31,12 +31,12 @@ def forest(metric: Metric, verdict: Verdict) -> str:
     ]
     if difference.low is not None and difference.high is not None:
         parts.append(element("path", d=f"M{x(difference.low):.1f} 12H{x(difference.high):.1f}", class_="range"))
-    parts += [element("circle", cx=x(each), cy=22, r=2.2, class_="replicate") for each in changes]
+    parts += [element("circle", cx=x(dot), cy=22, r=2.2, class_="replicate") for dot in changes]
     parts.append(element("circle", cx=x(difference.mean), cy=12, r=4.5, class_="mean"))
     return element("svg", *parts, viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}", role="img", class_="forest")
 
 
-def _name(words: str, x: float, *, right: bool) -> str:
+def _name(words: str, x: float, *, right: bool) -> Element:
     """The name of a line, right or left of it, away from the other one."""
     anchor = {} if right else {"text_anchor": "end"}
-    return element("text", text(words), x=x + 4 if right else x - 4, y=40, **anchor, class_="tick")
+    return element("text", words, x=x + 4 if right else x - 4, y=40, **anchor, class_="tick")

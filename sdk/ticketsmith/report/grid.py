@@ -1,46 +1,66 @@
-"""The sample grid: examples with what each network said of them, or what both of them made. Every string is escaped."""
+"""The sample grid: examples with what each network said of them, or what each of them made, as values for the page."""
 
 from collections.abc import Mapping
-from html import escape
+from typing import NamedTuple
 
 from ..lottery.results import Picture, Sample, Samples
 from .pictures import picture
+from .svg import Element
 
 LONGEST = 4000  # characters of a text that are shown
 Answer = str | Picture
 
 
-def grid(samples: Samples, beside: Mapping[str, Samples] | None = None) -> str:
-    """All samples, each in a figure with its caption; what controls drew stands beside it."""
+class Answered(NamedTuple):
+    """An example that both networks said a word of."""
+
+    word: str
+    """`agree` or `disagree`."""
+    picture: Element
+    facts: dict[str, str]
+
+
+class Part(NamedTuple):
+    """A picture or else a text: the given one, or an arm's."""
+
+    name: str
+    picture: Element | None
+    text: str = ""
+
+
+class Made(NamedTuple):
+    """Works of the networks on one example or from one random stream, side by side."""
+
+    parts: list[Part]
+    label: str | None
+    word: str = ""
+
+
+def grid(samples: Samples, beside: Mapping[str, Samples]) -> list[Answered | Made]:
+    """All samples; what controls drew stands beside what dense and ticket did."""
     also = [
-        {arm: made.samples[place].candidate for arm, made in (beside or {}).items() if place < len(made.samples)}
+        {arm: made.samples[place].candidate for arm, made in beside.items() if place < len(made.samples)}
         for place in range(len(samples.samples))
     ]
-    figures = "".join(
-        _answered(each) if _answers(each) else _made(each, controls)
-        for each, controls in zip(samples.samples, also, strict=True)
-    )
-    return f'<div class="samples{"" if all(map(_answers, samples.samples)) else " made"}">{figures}</div>'
+    return [
+        _answered(sample) or _made(sample, controls) for sample, controls in zip(samples.samples, also, strict=True)
+    ]
 
 
-def _answers(sample: Sample) -> bool:
-    """True if both networks said a word of one given example."""
-    return sample.given is not None and isinstance(sample.dense, str) and isinstance(sample.candidate, str)
-
-
-def _answered(sample: Sample) -> str:
-    """A disagreement is marked by a word and a border, and a wrong answer by a word too."""
-    assert sample.given is not None
-    words = "disagree" if sample.dense != sample.candidate else "agree"
+def _answered(sample: Sample) -> Answered | None:
+    """A disagreement is marked by a word, and a wrong answer by a word too. None if no two words were said."""
+    if sample.given is None or not (isinstance(sample.dense, str) and isinstance(sample.candidate, str)):
+        return None
     names = {"dense": _said(sample.dense, sample.truth), "ticket": _said(sample.candidate, sample.truth)}
-    facts = {"label": sample.truth} | names if sample.truth is not None else names
-    rows = "".join(f"<div><dt>{name}</dt><dd>{escape(str(said))}</dd></div>" for name, said in facts.items())
-    image = picture(sample.given, _example(sample))
-    return f'<figure class="{words}">{image}<figcaption><b>{words}</b><dl>{rows}</dl></figcaption></figure>'
+    return Answered(
+        word="disagree" if sample.dense != sample.candidate else "agree",
+        picture=picture(sample.given, _example(sample)),
+        facts={"label": sample.truth} | names if sample.truth is not None else names,
+    )
 
 
-def _said(answer: Answer, truth: str | None) -> str:
-    return str(answer) if truth is None or answer == truth else f"{answer} (wrong)"
+def _said(answer: str, truth: str | None) -> str:
+    return answer if truth is None or answer == truth else f"{answer} (wrong)"
 
 
 def _example(sample: Sample) -> str:
@@ -48,20 +68,14 @@ def _example(sample: Sample) -> str:
     return number if sample.truth is None else f"{number}, a {sample.truth}"
 
 
-def _made(sample: Sample, controls: Mapping[str, Answer]) -> str:
-    """The input, where something was given, and each network's answer, side by side."""
+def _made(sample: Sample, controls: Mapping[str, Answer]) -> Made:
+    """The input, where something was given, and each network's answer."""
     parts = [] if sample.given is None else [_part("given", sample.given, _example(sample))]
     arms = {"dense": sample.dense, "ticket": sample.candidate, **controls}
-    parts += [_part(name, made, name) for name, made in arms.items()]
-    label = "" if sample.truth is None else f"<figcaption>{escape(sample.truth)}</figcaption>"
-    return f'<figure><div class="pair">{"".join(parts)}</div>{label}</figure>'
+    return Made([*parts, *(_part(name, made, name) for name, made in arms.items())], sample.truth)
 
 
-def _part(name: str, made: Answer, words: str) -> str:
-    return f"<div><b>{name}</b>{picture(made, words) if isinstance(made, Picture) else _text(made)}</div>"
-
-
-def _text(made: str) -> str:
-    """A text as it is; the line break in front keeps one of its own, which `pre` would swallow."""
-    cut = f"{made[:LONGEST]} ..." if len(made) > LONGEST else made
-    return f"<pre>\n{escape(cut)}</pre>"
+def _part(name: str, made: Answer, words: str) -> Part:
+    if isinstance(made, Picture):
+        return Part(name, picture(made, words))
+    return Part(name, None, f"{made[:LONGEST]} ..." if len(made) > LONGEST else made)

@@ -13,12 +13,12 @@ from .limits import limits
 from .scorecard import scorecard
 from .zones import RULE, zones
 
-SCHEMA = "ticketsmith.report/2"
+SCHEMA = "ticketsmith.report/3"
 
 
 def render(findings: Findings) -> bytes:
     """The findings with what follows from them, as canonical JSON."""
-    decision, found, priced = decide(findings), zones(findings.arm("ticket")), cost(findings)
+    decision, ends, priced = decide(findings), zones(findings.arm("ticket")), cost(findings)
     return canonical(
         {
             "schema": SCHEMA,
@@ -27,8 +27,8 @@ def render(findings: Findings) -> bytes:
             "scorecard": [row.model_dump(mode="json") for row in scorecard(findings)],
             "zones": {
                 "rule": RULE,
-                "safe_sparsity": found.safe.sparsity if found.safe else None,
-                "breaking_sparsity": found.breaking.sparsity if found.breaking else None,
+                "safe_sparsity": ends.safe.sparsity if ends.safe else None,
+                "breaking_sparsity": ends.breaking.sparsity if ends.breaking else None,
             },
             "dividend": dividend(findings),
             "ladder": _ladder(findings),
@@ -49,13 +49,13 @@ def _ladder(findings: Findings) -> dict[str, Any] | None:
         "open": open_.arm.arm if open_ else None,
         "equal_time_weights": ladder.equal_time(findings),
         "arms": [
-            each.arm.model_dump(mode="json")
+            step.arm.model_dump(mode="json")
             | {
-                "status": each.verdict.status,
-                "score": each.verdict.score.model_dump(mode="json"),
-                "ticket_minus_it": each.verdict.dividend.model_dump(mode="json") if each.verdict.dividend else None,
-                "speed": each.speed.model_dump(mode="json") if each.speed else None,
+                "status": step.verdict.status,
+                "score": step.verdict.score.model_dump(mode="json"),
+                "ticket_minus_it": step.verdict.dividend.model_dump(mode="json") if step.verdict.dividend else None,
+                "speed": step.speed.model_dump(mode="json") if step.speed else None,
             }
-            for each in every
+            for step in every
         ],
     }

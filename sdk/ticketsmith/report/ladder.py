@@ -87,15 +87,15 @@ def _facts(step: Step) -> str:
     options = ", ".join(f"{name}={json.dumps(value)}" for name, value in step.arm.options.items())
     speed = f"{times(step.speed.ticket.ratio)} the ticket's speed at batch {step.speed.batch_size}"
     facts = (step.name, f"{step.verdict.kept:,} weights", options, speed, step.verdict.status)
-    return ", ".join(each for each in facts if each)
+    return ", ".join(fact for fact in facts if fact)
 
 
 def remarks(findings: Findings) -> list[str]:
     """The networks that were in question, and what they lack; the one of equal time; the smallest that passes."""
     every = steps(findings)
-    said = [] if instead(findings) or not every else [_answer(findings, every)]
-    said += [*_equal_time(findings), *_passing(every)] if every else []
-    return [" ".join(said)] if said else []
+    sentences = [] if instead(findings) or not every else [_answer(findings, every)]
+    sentences += [*_equal_time(findings), *_passing(every)] if every else []
+    return [" ".join(sentences)] if sentences else []
 
 
 def _answer(findings: Findings, every: list[Step]) -> str:
@@ -107,7 +107,7 @@ def _answer(findings: Findings, every: list[Step]) -> str:
         if best.verdict.dividend is None or best.verdict.dividend.low is None:
             return f"One replicate does not show whether a smaller dense network is as good: the best as fast, {told}."
         return f"No smaller dense network that is as fast as the ticket is as good: the best, {told}."
-    step, speed = max(timed, key=lambda each: each[1].ticket.ratio)
+    step, speed = max(timed, key=lambda pair: pair[1].ticket.ratio)
     return (
         f"No smaller dense network is as fast as the ticket: {step.name}, with {step.verdict.kept:,} weights, has "
         f"{times(speed.ticket.ratio)} of its speed ({speed.backend}, batch {speed.batch_size})."
@@ -151,7 +151,7 @@ def equal_time(findings: Findings) -> float | None:
     if findings.speed is None or findings.shown is None:
         return None
     row, prunable = findings.speed.headline, findings.shown.prunable
-    known = sorted({(each.weights, each.p50) for each in findings.speed.rungs if each.batch_size == row.batch_size})
+    known = sorted({(rung.weights, rung.p50) for rung in findings.speed.rungs if rung.batch_size == row.batch_size})
     known.append((prunable, dense(findings.speed).p50))
     for (few, quick), (many, slow) in pairwise(known):
         if quick <= row.p50 <= slow and quick < slow:
@@ -189,5 +189,5 @@ def table(findings: Findings) -> Table:
 def _timed(speed: RungSpeed | None) -> list[str]:
     if speed is None:
         return [NONE] * 4
-    ratios = (f"{times(each.ratio)} [{each.low:.2f}, {each.high:.2f}]" for each in (speed.ticket, speed.dense))
+    ratios = (f"{times(ratio.ratio)} [{ratio.low:.2f}, {ratio.high:.2f}]" for ratio in (speed.ticket, speed.dense))
     return [milliseconds(speed.p50), *ratios, speed.backend]

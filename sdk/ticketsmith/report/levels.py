@@ -12,6 +12,7 @@ from .numbers import (
     change,
     change_between,
     headed,
+    minus,
     percent,
     removed,
     scored,
@@ -32,7 +33,7 @@ def verdicts(findings: Findings) -> Table:
         row = [str(v.level), removed(v.sparsity), f"{v.kept:,}", scored(metric, v.score)]
         row += [change(metric, v.difference.mean), bounds(metric, v.difference)]
         row += [_changed(NATS, v.loss_difference)] if loss else []
-        rows.append([*row, v.status, v.reason])
+        rows.append([*row, v.status, minus(v.reason)])
     return Table(heads=heads, numeric=[False, *[True] * (len(heads) - 3), False, False], rows=rows)
 
 
@@ -65,16 +66,16 @@ def behaviours(findings: Findings) -> Table:
         [
             str(v.level),
             removed(v.sparsity),
-            scored(SHARE, each.churn),
-            scored(SHARE, each.calibration_error),
-            _mean(each.calibrated_error),
-            scored(SHARE, each.dense_calibration_error),
-            _mean(each.dense_calibrated_error),
-            str(each.worst_class),
-            _changed(SHARE, each.worst_class_change),
+            scored(SHARE, behaviour.churn),
+            scored(SHARE, behaviour.calibration_error),
+            _mean(behaviour.calibrated_error),
+            scored(SHARE, behaviour.dense_calibration_error),
+            _mean(behaviour.dense_calibrated_error),
+            str(behaviour.worst_class),
+            _changed(SHARE, behaviour.worst_class_change),
         ]
         for v in findings.arm("ticket")
-        if (each := v.behaviour)
+        if (behaviour := v.behaviour)
     ]
     return Table(heads=heads, numeric=[False, *[True] * 6, False, True], rows=rows)
 
@@ -95,14 +96,14 @@ def replicates(findings: Findings) -> Table:
     """Every replicate at the level the scorecard shows."""
     shown, metric = findings.shown, findings.metric
     assert shown is not None, "the caller shows this table only where a level was judged"
-    arms = (*findings.controls, *(each.arm for each in findings.ladder))
+    arms = (*findings.controls, *(rung.arm for rung in findings.ladder))
     judged = [v for arm in arms if (v := findings.verdict(arm, shown.level))]
     others = [dict(zip(v.replicates, v.test_score, strict=True)) for v in judged]
     rows = []
     for number, dense, ticket in zip(shown.replicates, shown.dense_test_score, shown.test_score, strict=True):
         apart = NONE if ticket is None or dense is None else change(metric, ticket - dense)
         row = [str(number), _known(metric, dense), _known(metric, ticket), apart]
-        rows.append(row + [_known(metric, each[number]) if number in each else NOT_JUDGED for each in others])
+        rows.append(row + [_known(metric, scores[number]) if number in scores else NOT_JUDGED for scores in others])
     heads = ["Replicate", "Dense", "Ticket", headed("Change", metric.change_unit), *(ARMS[v.arm].name for v in judged)]
     return Table(heads=heads, numeric=[False, *[True] * (len(heads) - 1)], rows=rows)
 

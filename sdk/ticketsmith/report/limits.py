@@ -4,6 +4,7 @@ from collections import Counter
 
 from ..lottery.results import Speed
 from .arms import ARMS
+from .cost import cost
 from .findings import Findings
 from .opponents import left_in_fp32, ticket_in_int8
 from .trained import short
@@ -15,17 +16,17 @@ def limits(findings: Findings) -> list[str]:
 
 
 def _incomplete(findings: Findings) -> list[str]:
-    said = []
+    sentences = []
     if findings.stopped_at is not None:
-        said.append(
+        sentences.append(
             f"The rounds ended at level {findings.stopped_at} of {findings.target}, as stop_on_fail asks: "
             "sparser levels were not tried."
         )
     if findings.missing:
         kinds = Counter(key.split("/")[3] for key in findings.missing)
         listed = ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
-        said.append(f"The run is not finished: {len(findings.missing)} steps are missing ({listed}).")
-    return said
+        sentences.append(f"The run is not finished: {len(findings.missing)} steps are missing ({listed}).")
+    return sentences
 
 
 def _diverged(findings: Findings) -> list[str]:
@@ -61,40 +62,53 @@ def _in_int8(speed: Speed, asked: bool) -> list[str]:
         return ["Nothing was timed in int8, as the spec asks: benchmark.precision is [fp32]."]
     if speed.headline.int8 is None:
         return []
-    said = ["In int8 dense alone was timed: what a ticket gains from it was not measured."]
-    if found := ticket_in_int8(speed):
-        said = ["The ticket in int8 is another network than the ticket: its verdict and its speed are its own."]
-        if left := left_in_fp32(found[1]):
-            said.append(f"In int8 all of the ticket would lose too much, so the validation split left in fp32: {left}.")
+    sentences = ["In int8 dense alone was timed: what a ticket gains from it was not measured."]
+    if ticket := ticket_in_int8(speed):
+        sentences = ["The ticket in int8 is another network than the ticket: its verdict and its speed are its own."]
+        if left := left_in_fp32(ticket[1]):
+            sentences.append(
+                f"In int8 all of the ticket would lose too much, so the validation split left in fp32: {left}."
+            )
     if speed.unjudged:
-        said.append(f"Not judged in int8: {speed.unjudged.rstrip('.')}.")
-    return said
+        sentences.append(f"Not judged in int8: {speed.unjudged.rstrip('.')}.")
+    return sentences
 
 
 def _tuned(environment: dict[str, str]) -> list[str]:
-    said = ", ".join(f"{name}={value}" for name, value in environment.items())
-    return [f"Set while speed was measured, and able to change how fast dense kernels are: {said}."] if said else []
+    settings = ", ".join(f"{name}={value}" for name, value in environment.items())
+    return (
+        [f"Set while speed was measured, and able to change how fast dense kernels are: {settings}."]
+        if settings
+        else []
+    )
 
 
 def _always(findings: Findings) -> list[str]:
-    said = [
+    sentences = [
         "Every verdict, interval and bound speaks for one level by itself. The safe zone speaks for all its levels: "
         "they are judged in a fixed order, and the first that does not pass ends it; the breaking point is held to all "
         "of them together.",
         "The verdicts hold for this task, network and training protocol; nothing here shows that they carry over.",
-        "Memory, energy and cost were not measured.",
+        *_untold(findings),
     ]
     if findings.spec.gate.loss_margin is None and "loss" not in findings.metric.name:
-        said.insert(1, "Test loss was measured and not judged: the spec sets no loss_margin.")
+        sentences.insert(1, "Test loss was measured and not judged: the spec sets no loss_margin.")
     if findings.one_pool:
-        said.insert(
+        sentences.insert(
             1,
             "All replicates train on one pool of examples, so that their spread is that of seeds alone: with other "
             "training data the change may be another one, and no number of replicates would show it.",
         )
     if findings.shown and len(findings.shown.replicates) == 1:
-        said.insert(0, "One replicate: there is no interval over training seeds.")
+        sentences.insert(0, "One replicate: there is no interval over training seeds.")
     if findings.samples:
         order = "disagreements first, of one replicate" if findings.samples.agreement is not None else "one replicate"
-        said.append(f"The sample grid shows {order}: it is not a picture of the average.")
-    return said
+        sentences.append(f"The sample grid shows {order}: it is not a picture of the average.")
+    return sentences
+
+
+def _untold(findings: Findings) -> list[str]:
+    """Memory, energy and dollars, as far as the section on cost has none of them."""
+    if (priced := cost(findings)) is None:
+        return ["Memory, energy and cost are told at a price alone, and none was given."]
+    return [] if any(arm.joules is not None for arm in priced.arms) else ["Energy was not measured."]

@@ -13,7 +13,7 @@ from .figures import figures
 from .findings import Findings
 from .limits import limits
 from .reproduce import COMMAND, provenance, yaml
-from .speed import in_int8, timings
+from .speed import in_int8, not_timed, timings
 from .table import Table
 from .zones import RULE, zones
 
@@ -21,6 +21,13 @@ from .zones import RULE, zones
 def render(findings: Findings) -> bytes:
     """The whole report. Every string is escaped: a name cannot become a heading, a link or an element."""
     return ("\n".join(_lines(findings)).rstrip() + "\n").encode()
+
+
+def cell(findings: Findings) -> str:
+    """The decision and the scorecard, as a notebook shows them."""
+    decision = decide(findings)
+    told = [f"**{plain(decision.headline)}**: {plain(decision.why)}.", "", *_table(scorecard.table(findings))]
+    return "\n".join([*told, *(f"- {plain(remark)}" for remark in remarks(findings))])
 
 
 def plain(words: str) -> str:
@@ -34,22 +41,22 @@ def plain(words: str) -> str:
 
 
 def _lines(findings: Findings) -> Iterator[str]:
-    decision, found = decide(findings), zones(findings.arm("ticket"))
+    decision, zone = decide(findings), zones(findings.arm("ticket"))
     yield f"## {plain(decision.headline)}"
     yield f"\n{plain(decision.sentence)}\n"
-    yield from (f"- {plain(each)}" for each in remarks(findings))
+    yield from (f"- {plain(remark)}" for remark in remarks(findings))
     yield f"\n{plain(findings.task)}. Run {plain(findings.run_id)}.\n"
     yield from _table(
         Table(
             heads=["Key number", "", "Basis"],
             numeric=[False, True, False],
-            rows=[[each.name, each.value, each.basis] for each in figures(findings)],
+            rows=[[figure.name, figure.value, figure.basis] for figure in figures(findings)],
         )
     )
     yield "### Scorecard\n"
     yield from _table(scorecard.table(findings))
     yield f"{plain(scorecard.caption(findings))}\n"
-    yield f"Safe zone: {plain(found.safe_words)}. Breaking point: {plain(found.breaking_words)}. {plain(RULE)}\n"
+    yield f"Safe zone: {plain(zone.safe_words)}. Breaking point: {plain(zone.breaking_words)}. {plain(RULE)}\n"
     if findings.verdicts:
         yield from _judged(findings)
     if findings.speed:
@@ -61,7 +68,7 @@ def _lines(findings: Findings) -> Iterator[str]:
     if priced := cost(findings):
         yield from _cost(priced)
     yield "### Limits\n"
-    yield from (f"- {plain(each)}" for each in limits(findings))
+    yield from (f"- {plain(limit)}" for limit in limits(findings))
     yield "\n### Reproduce\n"
     yield f"    {COMMAND}\n"
     yield from (f"- {plain(name)}: {plain(value)}" for name, value in provenance(findings).items())
@@ -75,8 +82,8 @@ def _judged(findings: Findings) -> Iterator[str]:
     yield from _table(levels.verdicts(findings))
     if findings.controls:
         yield from _table(levels.controls(findings))
-        if said := dividend(findings):
-            yield f"{plain(said)}\n"
+        if sentence := dividend(findings):
+            yield f"{plain(sentence)}\n"
     if (behaviours := levels.behaviours(findings)).rows:
         yield f"### Beyond {plain(findings.metric.name)}\n"
         yield from _table(behaviours)
@@ -91,7 +98,7 @@ def _speed(findings: Findings) -> Iterator[str]:
     yield from _table(timings(findings.speed))
     if findings.speed.quantized:
         yield from _table(in_int8(findings.speed, findings.metric))
-    yield from (f"- {plain(each.backend)} was refused: {plain(each.reason)}" for each in findings.speed.refused)
+    yield from (f"- {plain(sentence)}" for sentence in not_timed(findings.speed))
     yield ""
 
 

@@ -1,5 +1,6 @@
 """Numbers as they are written: scores and changes in the unit of their metric, times in ms, speed as a ratio."""
 
+import re
 from math import floor, log10
 
 from ..lottery.metric import Metric
@@ -91,6 +92,15 @@ def headed(words: str, unit: str) -> str:
 def capital(name: str) -> str:
     """A name at the beginning of a title; IoU stays as it is."""
     return name[:1].upper() + name[1:]
+
+
+def minus(text: str) -> str:
+    """A sentence of the runner, whose minus signs are hyphens, as the numbers beside it are written.
+
+    >>> minus("-0.005 bits, of openvino-int8")
+    '−0.005 bits, of openvino-int8'
+    """
+    return re.sub(r"(?<!\S)-(?=\d)", MINUS, text)
 
 
 def signed(value: float, decimals: int = 2) -> str:

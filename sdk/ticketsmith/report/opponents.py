@@ -17,16 +17,16 @@ STANDS = {
 
 def quantized(speed: Speed) -> Quantized | None:
     """The verdict on dense in int8 that counts: that which passes or, where none does, that on the fastest."""
-    dense = [each for each in speed.quantized if not each.ticket]
-    return next((each for each in dense if each.status == "PASS"), next(iter(dense), None))
+    dense = [verdict for verdict in speed.quantized if not verdict.ticket]
+    return next((verdict for verdict in dense if verdict.status == "PASS"), next(iter(dense), None))
 
 
 def ticket_in_int8(speed: Speed) -> tuple[SpeedRow, Quantized | None] | None:
     """The ticket in int8 in the headline's batch, with its verdict; None where it was not timed."""
-    judged = next((each for each in speed.quantized if each.ticket), None)
+    judged = next((verdict for verdict in speed.quantized if verdict.ticket), None)
     rows = [row for row in speed.rows if row.batch_size == speed.headline.batch_size]
-    found = next((row for row in rows if row.backend == TICKET_IN_INT8), None)
-    return (found, judged) if found else None
+    ticket = next((row for row in rows if row.backend == TICKET_IN_INT8), None)
+    return (ticket, judged) if ticket else None
 
 
 def left_in_fp32(judged: Quantized | None) -> str:
@@ -38,16 +38,16 @@ def left_in_fp32(judged: Quantized | None) -> str:
 
 def gained(speed: Speed) -> str:
     """A sentence on the ticket in int8, where it is surely faster than the best dense of any precision."""
-    if (found := ticket_in_int8(speed)) is None:
+    if (ticket := ticket_in_int8(speed)) is None:
         return ""
-    row, judged = found
+    row, judged = ticket
     best = row.any
     if best is None or best.low <= 1:
         return ""
     stands = STANDS[judged.status] if judged else "and was not judged"
     precision = speed.precisions.get(best.to, "fp32")
-    said = f"{times(best.ratio)} as fast as {best.to}, the fastest dense one ({precision})"
-    return f" In int8 the ticket is {said}, {stands}."
+    pace = f"{times(best.ratio)} as fast as {best.to}, the fastest dense one ({precision})"
+    return f" In int8 the ticket is {pace}, {stands}."
 
 
 def row_of(speed: Speed, backend: str) -> SpeedRow:
@@ -84,15 +84,15 @@ def of_another_precision(speed: Speed) -> Ratio | None:
     return best if best and best.to in speed.precisions else None
 
 
-def faster(speed: Speed) -> str:
+def faster(speed: Speed, advises: bool) -> str:
     """A sentence on the best dense one of another precision, where it is surely faster than what was chosen."""
     best = of_another_precision(speed)
     if best is None or best.high >= 1:
         return ""
     judged, precision = quantized(speed), speed.precisions[best.to]
-    if judged and quantize(speed):
+    if judged and advises and quantize(speed):
         ratio = speed.headline.p50 / row_of(speed, judged.backend).p50
         return f" Int8 dense is faster: quantize instead ({judged.backend}, {times(ratio)} as fast, {STANDS['PASS']})."
-    said = next((f", {STANDS[each.status]}" for each in speed.quantized if each.backend == best.to), "")
-    said = said or (", and was not judged" if precision == "int8" else "")
-    return f" Dense in {precision} is faster ({best.to}, {times(1 / best.ratio)} as fast{said})."
+    standing = next((f", {STANDS[verdict.status]}" for verdict in speed.quantized if verdict.backend == best.to), "")
+    standing = standing or (", and was not judged" if precision == "int8" else "")
+    return f" Dense in {precision} is faster ({best.to}, {times(1 / best.ratio)} as fast{standing})."

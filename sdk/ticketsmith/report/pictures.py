@@ -6,7 +6,7 @@ from itertools import groupby, product
 from typing import TypeVar
 
 from ..lottery.results import Picture
-from .svg import element, text
+from .svg import Element, element
 
 SIDE = 48  # pixels; larger pictures are averaged down to it
 GREYS = 7  # grey levels beside the background; more cannot be told apart at this size
@@ -15,12 +15,12 @@ Pixel = tuple[int, ...]
 Level = TypeVar("Level", int, str)
 
 
-def picture(image: Picture, words: str) -> str:
+def picture(image: Picture, words: str) -> Element:
     """One picture with its title. Grey is ink on the page, light or dark; colours are what they are."""
     size, pixels = _small(image)
     paths = _colours(pixels, *size) if image.channels == 3 else _greys(pixels, *size)
     box = f"0 0 {size[1]} {size[0]}"
-    title = element("title", text(words))
+    title = element("title", words)
     return element("svg", title, *paths, viewBox=box, role="img", shape_rendering="crispEdges")
 
 
@@ -40,13 +40,13 @@ def _small(image: Picture) -> tuple[tuple[int, int], list[Pixel]]:
     return (len(rows), len(columns)), pixels
 
 
-def _greys(pixels: Sequence[Pixel], height: int, width: int) -> list[str]:
+def _greys(pixels: Sequence[Pixel], height: int, width: int) -> list[Element]:
     """One path for each grey level; the page shows through the lowest one."""
     runs = _runs([round(value / 255 * GREYS) for (value,) in pixels], height, width)
     return [element("path", d=runs[level], class_=f"grey{level}") for level in sorted(runs) if level]
 
 
-def _colours(pixels: Sequence[Pixel], height: int, width: int) -> list[str]:
+def _colours(pixels: Sequence[Pixel], height: int, width: int) -> list[Element]:
     """The commonest colour as the background, and one path for each other one."""
     colours = [_colour(pixel) for pixel in pixels]
     behind = min(Counter(colours).items(), key=lambda item: (-item[1], item[0]))[0]

@@ -23,7 +23,7 @@ Rows = list[bytes]
 
 def render(findings: Findings) -> bytes | None:
     """The whole file; None where no arm drew pictures."""
-    made = [[each for each in drawn if isinstance(each, Picture)] for _, drawn in findings.drawn]
+    made = [[sample for sample in drawn if isinstance(sample, Picture)] for _, drawn in findings.drawn]
     blocks = [_block(pictures) for pictures in made if pictures]
     return encoded(_beside(blocks, APART)) if blocks else None
 
@@ -47,7 +47,7 @@ def _block(pictures: Sequence[Picture]) -> Rows:
     """The pictures of one arm, four in a row."""
     rows: Rows = []
     for first in range(0, len(pictures), ACROSS):
-        line = _beside([_enlarged(each) for each in pictures[first : first + ACROSS]], GAP)
+        line = _beside([_enlarged(picture) for picture in pictures[first : first + ACROSS]], GAP)
         rows += [PAPER * (len(line[0]) // 3)] * (GAP if rows else 0) + line
     width = max(map(len, rows))
     return [row.ljust(width, b"\xff") for row in rows]

@@ -35,7 +35,7 @@ def provenance(findings: Findings) -> dict[str, str]:
 def _trainers(of_level: dict[str, str]) -> str:
     """`dense-mlp (level 0, 1, 2), csr-mlp (level 3, 4)`: sparse levels skip the weights that are gone."""
     levels: dict[str, list[str]] = {}
-    for level, name in sorted(of_level.items(), key=lambda each: (not each[0].isdigit(), len(each[0]), each[0])):
+    for level, name in sorted(of_level.items(), key=lambda item: (not item[0].isdigit(), len(item[0]), item[0])):
         levels.setdefault(name, []).append(level)
     return ", ".join(f"{name} (level {', '.join(at)})" for name, at in levels.items())
 

@@ -1,6 +1,6 @@
 """Tokens and images: what a network is made for decides, and not its forward pass."""
 
-from ..lottery.results import Ratio, Served
+from ..lottery.results import Ratio, Served, ServedRow
 from . import opponents
 from .accounts import ticket
 from .bill import NAMES
@@ -26,34 +26,41 @@ def quantize(findings: Findings) -> str:
     if dense is None or not ours or standing(dense, findings) != "PASS":
         return ""
     ratios = [served.ratio(arm, "dense-int8") for arm in ours]
-    return opponents.QUANTIZE if all(each is not None and each.high < 1 for each in ratios) else ""
+    return opponents.QUANTIZE if all(ratio is not None and ratio.high < 1 for ratio in ratios) else ""
 
 
 def remark(findings: Findings) -> list[str]:
     """The fastest ticket that passes against the fastest network that is none, in units; nothing for forward passes."""
     served = unit(findings)
-    if served is None or not (ours := _passed(served, findings)):
+    if served is None or not _passed(served, findings) or (mine := best(served, findings)) is None:
         return []
-    theirs = [row for row in served.rows if rival(row.arm, standing(row, findings))]
-    best = min(theirs, key=lambda row: row.seconds.mean)
-    mine = min(ours, key=lambda arm: _seconds(served, arm))
-    found = served.ratio(mine, best.arm)
-    return [_said(served.unit, mine, best.arm, found)] if found else []
+    other = fastest_other(served, findings)
+    ratio = served.ratio(mine.arm, other.arm)
+    return [_said(served.unit, mine.arm, other.arm, ratio)] if ratio else []
 
 
-def _said(unit: str, mine: str, best: str, found: Ratio) -> str:
-    ratio = f"{times(found.ratio)} [{found.low:.2f}, {found.high:.2f}] as fast"
-    ours, theirs = TICKETS[mine], NAMES.get(best, best)
-    if found.high < 1:
+def _said(unit: str, mine: str, other: str, speed: Ratio) -> str:
+    ratio = f"{times(speed.ratio)} [{speed.low:.2f}, {speed.high:.2f}] as fast"
+    ours, theirs = TICKETS[mine], NAMES.get(other, other)
+    if speed.high < 1:
         return f"{theirs[0].upper()}{theirs[1:]} makes {unit}s faster: {ours} is {ratio}."
-    open_end = "" if found.low > 1 else "; neither is surely the faster"
+    open_end = "" if speed.low > 1 else "; neither is surely the faster"
     return f"{ours[0].upper()}{ours[1:]} makes {unit}s {ratio} as {theirs}, the fastest other way{open_end}."
+
+
+def fastest_other(served: Served, findings: Findings) -> ServedRow:
+    """The fastest network that is no ticket, unless the gate refused it; dense in fp32 is always among them."""
+    theirs = [row for row in served.rows if rival(row.arm, standing(row, findings))]
+    return min(theirs, key=lambda row: row.seconds.mean)
+
+
+def best(served: Served, findings: Findings) -> ServedRow | None:
+    """The fastest ticket that passes, or the fastest of all where none does."""
+    tickets = [row for row in served.rows if ticket(row.arm)]
+    passed = [row for row in tickets if standing(row, findings) == "PASS"]
+    return min(passed or tickets, key=lambda row: row.seconds.mean, default=None)
 
 
 def _passed(served: Served, findings: Findings) -> list[str]:
     """Arms that are tickets and pass."""
     return [row.arm for row in served.rows if ticket(row.arm) and standing(row, findings) == "PASS"]
-
-
-def _seconds(served: Served, arm: str) -> float:
-    return next(row.seconds.mean for row in served.rows if row.arm == arm)

@@ -15,19 +15,21 @@ SIDE = 16  # characters that a picture is wide, at most
 def sketch(findings: Findings) -> Iterator[str]:
     """Lines; none where nothing was drawn."""
     for name, made in findings.drawn:
-        pictures = [each for each in made if isinstance(each, Picture)]
+        pictures = [sample for sample in made if isinstance(sample, Picture)]
         yield f"{name}:"
-        yield from _pictures(pictures) if pictures else [_text(each) for each in made if isinstance(each, str)][:1]
+        yield from (
+            _pictures(pictures) if pictures else [_text(sample) for sample in made if isinstance(sample, str)][:1]
+        )
 
 
 def _text(made: str) -> str:
     """One line, without what could steer a terminal."""
-    plain = "".join(each if each.isprintable() else " " for each in made[:LONGEST])
+    plain = "".join(character if character.isprintable() else " " for character in made[:LONGEST])
     return f"{plain} ..." if len(made) > LONGEST else plain
 
 
 def _pictures(pictures: Sequence[Picture]) -> Iterator[str]:
-    drawn = [_drawn(each) for each in pictures]
+    drawn = [_drawn(picture) for picture in pictures]
     count = max(1, min(MOST, WIDTH // (max(len(line) for lines in drawn for line in lines) + 1)))
     for lines in zip_longest(*drawn[:count], fillvalue=""):
         yield " ".join(lines).rstrip()

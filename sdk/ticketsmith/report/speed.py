@@ -2,7 +2,7 @@
 
 from ..lottery.metric import Metric
 from ..lottery.results import Quantized, Speed
-from .numbers import NONE, bounds, change, headed, milliseconds, scored, times
+from .numbers import NONE, bounds, change, headed, milliseconds, minus, scored, times
 from .opponents import left_in_fp32
 from .table import Table
 
@@ -40,8 +40,8 @@ def repetitions(speed: Speed) -> str:
 def label(speed: Speed, backend: str) -> str:
     """A back-end with what sets it apart from the others."""
     marks = [speed.precisions.get(backend, ""), "control" if backend in speed.controls else ""]
-    said = ", ".join(mark for mark in marks if mark)
-    return f"{backend} ({said})" if said else backend
+    note = ", ".join(mark for mark in marks if mark)
+    return f"{backend} ({note})" if note else backend
 
 
 def timings(speed: Speed) -> Table:
@@ -65,7 +65,7 @@ def timings(speed: Speed) -> Table:
             [
                 label(speed, row.backend),
                 str(row.batch_size),
-                *(milliseconds(each) for each in (row.p50, row.p95, row.p99)),
+                *(milliseconds(percentile) for percentile in (row.p50, row.p95, row.p99)),
                 f"{row.throughput:,.0f}",
                 f"{times(row.ratio)} [{row.low:.2f}, {row.high:.2f}]",
                 *(times(best.ratio) if best else NONE for best in (row.int8, row.any)),
@@ -77,27 +77,35 @@ def timings(speed: Speed) -> Table:
     )
 
 
+def not_timed(speed: Speed) -> list[str]:
+    """A sentence for each reason why back-ends were not timed."""
+    reasons: dict[str, list[str]] = {}
+    for refusal in speed.refused:
+        reasons.setdefault(refusal.reason, []).append(refusal.backend)
+    return [f"Not timed: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+
+
 def in_int8(speed: Speed, metric: Metric) -> Table:
     """A row for each verdict on int8, against dense in fp32."""
     heads = ["In int8", f"Test {metric.name}", headed("Change", metric.change_unit), "One-sided bounds"]
     rows = [
         [
-            _whole(each),
-            scored(metric, each.score),
-            change(metric, each.difference.mean),
-            bounds(metric, each.difference),
-            each.status,
-            each.reason,
+            _whole(verdict),
+            scored(metric, verdict.score),
+            change(metric, verdict.difference.mean),
+            bounds(metric, verdict.difference),
+            verdict.status,
+            minus(verdict.reason),
         ]
-        for each in speed.quantized
+        for verdict in speed.quantized
     ]
     return Table(heads=[*heads, "Verdict", "Reason"], numeric=[False, True, True, True, False, False], rows=rows)
 
 
-def _whole(each: Quantized) -> str:
+def _whole(judged: Quantized) -> str:
     """The network that is judged in int8: `ticket, ticket-int8 (in fp32: 3.weight)`."""
-    left = f" (in fp32: {left_in_fp32(each)})" if each.left else ""
-    return f"{'ticket' if each.ticket else 'dense'}, {each.backend}{left}"
+    left = f" (in fp32: {left_in_fp32(judged)})" if judged.left else ""
+    return f"{'ticket' if judged.ticket else 'dense'}, {judged.backend}{left}"
 
 
 def _error(largest: float | None) -> str:

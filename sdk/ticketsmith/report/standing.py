@@ -19,8 +19,8 @@ def standing(row: ServedRow, findings: Findings) -> Standing:
         return judged[0].status if judged else "not judged"
     end = findings.concluding
     level = end.level if end else findings.target
-    found = [each.status for arm in (row.arm, row.arm + LONG) if (each := findings.verdict(arm, level))]
-    return "PASS" if "PASS" in found else found[0] if found else "not judged"
+    statuses = [verdict.status for arm in (row.arm, row.arm + LONG) if (verdict := findings.verdict(arm, level))]
+    return "PASS" if "PASS" in statuses else statuses[0] if statuses else "not judged"
 
 
 def rival(arm: str, status: Standing) -> bool:

@@ -3,24 +3,27 @@
 from html import escape
 
 
-def element(tag: str, *children: str, **attributes: object) -> str:
-    """One element; `children` are elements already. Underscores in names become hyphens, `class_` is `class`.
+class Element(str):
+    """SVG that a page takes as it is: nothing else of Python's is markup to a template."""
+
+    def __html__(self) -> str:
+        return str(self)
+
+
+def element(tag: str, *children: str, **attributes: object) -> Element:
+    """One element; what is no `Element` among the children is text. `class_` is `class`, underscores are hyphens.
 
     >>> element("path", d="M0 0h1", stroke_width=2)
     '<path d="M0 0h1" stroke-width="2"/>'
-    >>> element("title", text("a < b"))
+    >>> element("title", "a < b")
     '<title>a &lt; b</title>'
     """
     named = "".join(
         f' {name.rstrip("_").replace("_", "-") if name != "viewBox" else name}="{escape(_short(value))}"'
         for name, value in attributes.items()
     )
-    return f"<{tag}{named}>{''.join(children)}</{tag}>" if children else f"<{tag}{named}/>"
-
-
-def text(value: str) -> str:
-    """Text as the content of an element."""
-    return escape(value)
+    inside = "".join(child if isinstance(child, Element) else escape(child) for child in children)
+    return Element(f"<{tag}{named}>{inside}</{tag}>" if children else f"<{tag}{named}/>")
 
 
 def _short(value: object) -> str:

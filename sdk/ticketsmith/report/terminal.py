@@ -1,21 +1,24 @@
 """The scorecard and the decision in a terminal."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from ..lottery.results import Status
 from . import scorecard
 from .decision import decide, remarks
 from .findings import Findings
 from .narrow import Fitted
 from .sketch import sketch
-from .table import Table
+from .table import Table, chosen
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 COLOURS = {
     "PASS": "green", "FAIL": "red", "UNDECIDED": "yellow", "INVALID": "bold red",
     "ADOPT": "bold green", "DO NOT ADOPT": "bold red", "INCONCLUSIVE": "bold yellow",
 }  # fmt: skip
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 def show(findings: Findings, console: "Console") -> None:
@@ -32,6 +35,16 @@ def show(findings: Findings, console: "Console") -> None:
         console.print(Text(line if number else f"\nDrawn from equal streams\n{line}"))
 
 
+def coloured(line: str) -> "Text":
+    """A line in which each word of a verdict has its colour."""
+    from rich.text import Text
+
+    text = Text(line)
+    for word in STATUSES:
+        text.highlight_regex(rf"\b{word}\b", COLOURS[word])
+    return text
+
+
 def drawn(source: Table) -> Fitted:
     """A table for a terminal, whose columns stand below each other where it is narrow."""
     from rich.table import Table as RichTable
@@ -41,5 +54,6 @@ def drawn(source: Table) -> Fitted:
     for head, numeric in zip(source.heads, source.numeric, strict=True):
         table.add_column(head, justify="right" if numeric else "left", no_wrap=True)
     for row in source.rows:
-        table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
+        cells = zip(source.heads, row, strict=True)
+        table.add_row(*(Text(cell) if chosen(head) else coloured(cell) for head, cell in cells))
     return Fitted(table)

@@ -10,10 +10,10 @@ def worth(findings: Findings) -> list[str]:
     judged = findings.shown
     if judged is None:
         return []
-    said = [_beaten(findings, judged)] if judged.baseline and judged.status != "INVALID" else []
-    if (found := judged.plateau) and found.reached:
-        said.append(f"Dense reached its plateau: {_gained(findings, judged)}, less than the margin.")
-    return said
+    sentences = [_beaten(findings, judged)] if judged.baseline and judged.status != "INVALID" else []
+    if (plateau := judged.plateau) and plateau.reached:
+        sentences.append(f"Dense reached its plateau: {_gained(findings, judged)}, less than the margin.")
+    return sentences
 
 
 def short(findings: Findings) -> list[str]:
@@ -21,9 +21,9 @@ def short(findings: Findings) -> list[str]:
     judged = findings.shown
     if judged is None or judged.plateau is None or judged.plateau.reached:
         return []
-    said = f"Dense was not trained to its plateau: {_gained(findings, judged)}, more than the margin"
+    sentence = f"Dense was not trained to its plateau: {_gained(findings, judged)}, more than the margin"
     held = f"; it is held to {judged.baseline.name}" if judged.baseline else ""
-    return [f"{said}{held}. With more updates the verdict may be another."]
+    return [f"{sentence}{held}. With more updates the verdict may be another."]
 
 
 def _beaten(findings: Findings, verdict: Verdict) -> str:
@@ -32,7 +32,7 @@ def _beaten(findings: Findings, verdict: Verdict) -> str:
 
 
 def _gained(findings: Findings, verdict: Verdict) -> str:
-    metric, found = findings.metric, verdict.plateau
-    assert found is not None
-    gain = signed(metric.scale * found.gain, metric.decimals)
-    return f"from update {found.after:,} to {found.stop:,} it gained {gain}{unit(metric)} on the validation split"
+    metric, plateau = findings.metric, verdict.plateau
+    assert plateau is not None
+    gain = signed(metric.scale * plateau.gain, metric.decimals)
+    return f"from update {plateau.after:,} to {plateau.stop:,} it gained {gain}{unit(metric)} on the validation split"

@@ -9,7 +9,7 @@ from .numbers import removed
 RULE = (
     "The safe zone ends at the largest sparsity up to which every level is PASS; the breaking point is the first level "
     "that is FAIL even where all levels are counted, since each has a chance to fail wrongly. "
-    "UNDECIDED ends the zone and breaks nothing."
+    "An undecided level ends the safe zone but is not the breaking point."
 )
 
 
@@ -18,6 +18,12 @@ class Zones(Record):
 
     safe: Verdict | None
     breaking: Verdict | None
+
+    @property
+    def sentence(self) -> str:
+        """Both ends in words; empty where nothing passed."""
+        lost = f"at {self.breaking_words} quality is surely lost" if self.breaking else "none has surely lost quality"
+        return f"Every level up to {removed(self.safe.sparsity)} passed; {lost}." if self.safe else ""
 
     @property
     def safe_words(self) -> str:
@@ -30,6 +36,6 @@ class Zones(Record):
 
 def zones(ticket: Sequence[Verdict]) -> Zones:
     """The zones of the ticket's verdicts, which come by level; a level that was not judged ends the safe zone."""
-    count = safe(each.level == level and each.status == "PASS" for level, each in enumerate(ticket, start=1))
+    count = safe(verdict.level == level and verdict.status == "PASS" for level, verdict in enumerate(ticket, start=1))
     breaking = next((verdict for verdict in ticket if verdict.status == "FAIL" and verdict.broken is not False), None)
     return Zones(safe=ticket[count - 1] if count else None, breaking=breaking)

@@ -37,8 +37,8 @@ def closure(task: Task, modules: Modules) -> Closure:
     walk = _Walk(task, modules)
     while walk.waiting:
         walk.follow(walk.waiting.pop())
-    found = sorted(walk.modules.values(), key=lambda module: module.member)
-    return Closure(tuple(found), tuple(sorted(walk.libraries)))
+    members = sorted(walk.modules.values(), key=lambda module: module.member)
+    return Closure(tuple(members), tuple(sorted(walk.libraries)))
 
 
 class _Walk:

@@ -31,6 +31,12 @@ class Store(Protocol):
     def list(self, prefix: str = "") -> Iterator[str]:
         """Every key that starts with `prefix`, sorted as strings."""
 
+    def written(self, key: str) -> float | None:
+        """The time at which `key` came into this store, in seconds since 1970; None if that is not known."""
+
+    def replace(self, key: str, data: bytes) -> bool:
+        """Put what is no record, over what is there; False, and nothing is done, where nothing may be replaced."""
+
 
 def open_store(url: str) -> Store:
     """The store at `url`: a folder (`runs`, `/data/runs`, `~/runs`) or `gs://bucket/prefix`.

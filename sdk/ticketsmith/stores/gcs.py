@@ -71,6 +71,19 @@ class GcsStore:
             names = self._list(prefix=self.root + prefix)
             yield from (name.removeprefix(self.root) for name in names if not name.endswith("/"))
 
+    def written(self, key: str) -> float | None:
+        with self._explained("read", key):
+            blob = self._blob(key)
+            try:
+                blob.reload(**self._patience)
+            except api.NotFound:
+                return None
+            return blob.time_created.timestamp() if blob.time_created else None
+
+    def replace(self, key: str, data: bytes) -> bool:
+        """False: who may write here may create objects, and no more."""
+        return False
+
     def _insert(self, key: str, data: bytes) -> bool:
         """Create an object; False if there is one already, perhaps our own, the answer to whose insert was lost."""
         kind, _ = guess_type(key)
@@ -117,8 +130,8 @@ class GcsStore:
 
     def _list(self, **options: Any) -> Iterator[str]:
         fields = "items(name),nextPageToken"
-        found = _client().list_blobs(self.bucket, fields=fields, **options, **self._patience)
-        return (blob.name for blob in found)
+        blobs = _client().list_blobs(self.bucket, fields=fields, **options, **self._patience)
+        return (blob.name for blob in blobs)
 
     def _blob(self, key: str) -> Any:
         return _client().bucket(self.bucket).blob(self.root + checked(key))
@@ -138,9 +151,9 @@ class GcsStore:
             raise self._explain(f"cannot {verb} {self.url}/{key}", error) from error
 
     def _explain(self, problem: str, error: Exception) -> TicketSmithError:
-        said = _said(error)
-        if isinstance(error, api.BadRequest) and "crc32c" in said.lower():
-            error = DataCorruption(None, said)  # found by the service and not by the library
+        message = _said(error)
+        if isinstance(error, api.BadRequest) and "crc32c" in message.lower():
+            error = DataCorruption(None, message)  # found by the service and not by the library
         match error:
             case DataCorruption():
                 return IntegrityError(
@@ -154,22 +167,22 @@ class GcsStore:
                     "--uniform-bucket-level-access`",
                 )
             case api.BadRequest():
-                return UsageError(f"{problem}: {said}", "correct --store (gs://bucket/prefix)")
+                return UsageError(f"{problem}: {message}", "correct --store (gs://bucket/prefix)")
             case api.Forbidden():
                 grant = f"gcloud storage buckets add-iam-policy-binding gs://{self.bucket} --member=user:YOU"
                 return Denied(
-                    f"{problem}: {said}",
+                    f"{problem}: {message}",
                     f"`{grant} --role=roles/storage.objectCreator`, and the same with roles/storage.objectViewer",
                 )
             case TransportError() | GoogleAuthError(retryable=True):
                 pass
             case api.Unauthorized() | GoogleAuthError():
                 return Denied(
-                    f"{problem}: no valid credentials ({said})",
+                    f"{problem}: no valid credentials ({message})",
                     "`gcloud auth application-default login`; in a pod, bind its service account (docs/store.md)",
                 )
         return Retryable(
-            f"{problem}: no success within {self.deadline:g} s ({said})",
+            f"{problem}: no success within {self.deadline:g} s ({message})",
             "check the network and status.cloud.google.com, then run the same command again: finished steps are kept",
         )
 
@@ -195,7 +208,7 @@ def _said(error: BaseException) -> str:
     response = getattr(error, "response", None)
     name = str(getattr(response, "status_code", type(error).__name__))
     try:
-        said = str(error.args[0] if isinstance(error, GoogleAuthError) else response.json()["error"]["message"])  # type: ignore[union-attr]
+        message = str(error.args[0] if isinstance(error, GoogleAuthError) else response.json()["error"]["message"])  # type: ignore[union-attr]
     except (AttributeError, ValueError, LookupError, TypeError, RuntimeError):  # no body, another body, a body read
         return name
-    return f"{name}: {' '.join(said.split())[:300]}"
+    return f"{name}: {' '.join(message.split())[:300]}"

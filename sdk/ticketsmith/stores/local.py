@@ -29,6 +29,8 @@ class LocalStore:
             raise Denied(f"cannot write {path}: {error.strerror}", "choose a writable folder with --store") from error
         except (FileExistsError, NotADirectoryError) as error:
             raise UsageError(f"{path.parent} is not a folder", "choose a folder with --store") from error
+        except FileNotFoundError as error:  # as in /proc, where no folder is ever made
+            raise UsageError(f"no folder can be made at {path.parent}", "choose another one with --store") from error
         except IsADirectoryError as error:
             raise UsageError(f"{path} is a folder", "choose another folder with --store") from error
         except OSError as error:
@@ -53,9 +55,34 @@ class LocalStore:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         files = (path for path in (self.root / folder(prefix)).rglob("*") if path.is_file())
-        keys = (path.relative_to(self.root).as_posix() for path in files if not path.name.startswith(TEMPORARY))
+        places = (path.relative_to(self.root) for path in files)
+        keys = (place.as_posix() for place in places if not any(part.startswith(TEMPORARY) for part in place.parts))
         # Sorted as text, not as paths: `a-b/c` stands before `a/b`, here as in any bucket.
         yield from sorted(key for key in keys if key.startswith(prefix))
+
+    def written(self, key: str) -> float | None:
+        try:
+            return self._path(key).stat().st_mtime
+        except OSError:
+            return None
+
+    def replace(self, key: str, data: bytes) -> bool:
+        path = self._path(key)
+        temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+        try:
+            temporary.write_bytes(data)
+            os.replace(temporary, path)
+        except PermissionError as error:
+            raise Denied(f"cannot write {path}: {error.strerror}", "choose a writable folder with --store") from error
+        except IsADirectoryError as error:
+            raise UsageError(f"{path} is a folder", "choose another folder with --store") from error
+        except OSError as error:
+            raise Retryable(
+                f"cannot write {path}: {error.strerror}", "free space or check the folder, then run it again"
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return True
 
     def _path(self, key: str) -> Path:
         return self.root / checked(key)

@@ -10,12 +10,14 @@ from torchvision.transforms import Compose, Resize, ToTensor
 from torchvision.utils import save_image
 
 from ticketsmith.task import ACCURACY as METRIC
-from ticketsmith.task import Splits
+from ticketsmith.task import Scaling, Splits
 from ticketsmith_runner.objectives.classification import loss, record, score
 
-__all__ = ["DEFAULTS", "METRIC", "data", "loss", "model", "record", "score"]
+__all__ = ["CLASSES", "DEFAULTS", "METRIC", "SCALING", "data", "loss", "model", "record", "score"]
 TRAINING = {"steps": 80, "batch_size": 32, "optimizer": "adam", "learning_rate": 3e-3, "evaluate_every": 20}
 DEFAULTS = {"replicates": 5, "training": TRAINING}
+SCALING = Scaling(peak=255)  # what ToTensor does: a package does it too, load("my.ticket", raw=True)
+CLASSES = ["across", "aslant", "down"]  # the sub-folders, sorted
 
 
 def data(root: Path) -> Splits:

@@ -17,7 +17,7 @@ def lint(document: Document, profile: Profile) -> Iterator[str]:
     """Problems of a WorkflowTemplate that was rendered for `profile`."""
     yield from whole.problems(document)
     for template in document["spec"]["templates"]:
-        found = list(tags.problems(document, template))
+        problems = list(tags.problems(document, template))
         if "container" in template:
-            found += pods.problems(template, profile)
-        yield from (f"{template['name']}: {problem}" for problem in found)
+            problems += pods.problems(template, profile)
+        yield from (f"{template['name']}: {problem}" for problem in problems)

@@ -49,7 +49,7 @@ def _confinement(pod: Document) -> Iterator[str]:
         yield "it keeps capabilities"
     if context.get("runAsUser", IMAGE_USER) != IMAGE_USER:
         yield "it runs as another user than the image's"
-    if others := [each["name"] for each in pod.get("volumes", []) if "emptyDir" not in each]:
+    if others := [volume["name"] for volume in pod.get("volumes", []) if "emptyDir" not in volume]:
         yield f"it mounts {', '.join(others)}"
 
 
@@ -57,9 +57,10 @@ def _limits(pod: Document) -> Iterator[str]:
     resources = pod["container"].get("resources", {})
     if not {"cpu", "memory"} <= resources.get("limits", {}).keys() or resources["limits"] != resources.get("requests"):
         yield "limits of cpu and memory are missing, or are not what it requests"
-    for field in ("activeDeadlineSeconds", "pendingTimeout"):
-        if not pod.get(field):
-            yield f"{field} is missing"
+    if not pod.get("activeDeadlineSeconds"):
+        yield "activeDeadlineSeconds is missing"
+    for field in {"pendingTimeout", "timeout"} & pod.keys():  # docs/argo.md
+        yield f"{field} ends the wait for a lock, and no wait for a machine where attempts are repeated"
 
 
 def _machine(pod: Document, hardware: Hardware) -> Iterator[str]:
@@ -69,9 +70,11 @@ def _machine(pod: Document, hardware: Hardware) -> Iterator[str]:
         yield "its number of GPUs is not the profile's"
     if pod.get("nodeSelector") != ({"cloud.google.com/gke-accelerator": gpu} if gpu else None):
         yield "its nodeSelector is not the profile's"
-    if {each["key"] for each in pod.get("tolerations", [])} != (TAINTS if gpu else set()):
+    if {toleration["key"] for toleration in pod.get("tolerations", [])} != (TAINTS if gpu else set()):
         yield "its tolerations are not those of a GPU" if gpu else "it tolerates taints"
-    budgets = [each["configMapKeyRef"]["key"] for each in pod.get("synchronization", {}).get("semaphores", [])]
+    budgets = [
+        semaphore["configMapKeyRef"]["key"] for semaphore in pod.get("synchronization", {}).get("semaphores", [])
+    ]
     if budgets != ([f"gpu-{hardware.name}"] if gpu else []):
         yield "its semaphore is not the budget of its GPU"
     if ("podSpecPatch" in pod) != bool(gpu):

@@ -21,7 +21,7 @@ def problems(document: Document, template: Document) -> Iterator[str]:
         more = ENDED if key == "metrics" else {"retries"} if "retryStrategy" in template else set()
         for text in _strings(value) if key not in CALLS else ():
             yield from _unknown(text, known | more)
-    outputs = {each["name"]: _outputs(each) for each in document["spec"]["templates"]}
+    outputs = {sibling["name"]: _outputs(sibling) for sibling in document["spec"]["templates"]}
     for task, before in _calls(template):
         seen = known | {
             f"{'steps' if 'steps' in template else 'tasks'}.{other['name']}.outputs.parameters.{name}"
@@ -30,9 +30,9 @@ def problems(document: Document, template: Document) -> Iterator[str]:
         }
         if task["template"] not in outputs:
             yield f"{task['name']} calls the template {task['template']}, which is not there"
-        each = {"item"} if "withParam" in task else set()
+        items = {"item"} if "withParam" in task else set()
         for text in _strings(task):
-            yield from _unknown(text, seen | each)
+            yield from _unknown(text, seen | items)
         yield from _unanswered(document, task)
     yield from _results(template, known, outputs)
 
@@ -52,8 +52,8 @@ def _unknown(text: str, known: set[str]) -> Iterator[str]:
 def _names(expression: str) -> Iterator[str]:
     """Names in an expression, in the form of a plain tag; words of the language are none, they have no dot."""
     bare = QUOTED.sub("", INDEX.sub(r".\1", expression))
-    found = NAME.findall(bare) + re.findall(r"\bretries\b", bare)
-    yield from (name for name in found if not name.startswith("lastRetry"))
+    names = NAME.findall(bare) + re.findall(r"\bretries\b", bare)
+    yield from (name for name in names if not name.startswith("lastRetry"))
 
 
 def _calls(template: Document) -> Iterator[tuple[Document, list[Document]]]:
@@ -73,13 +73,15 @@ def _calls(template: Document) -> Iterator[tuple[Document, list[Document]]]:
 
 def _unanswered(document: Document, task: Document) -> Iterator[str]:
     """Inputs of the called template that get no value."""
-    there: dict[str, Document] = {each["name"]: each for each in document["spec"]["templates"]}
+    there: dict[str, Document] = {template["name"]: template for template in document["spec"]["templates"]}
     called = there.get(task["template"], {})
-    given = {each["name"] for each in task.get("arguments", {}).get("parameters") or []}
-    wanted = {each["name"] for each in called.get("inputs", {}).get("parameters") or [] if "value" not in each}
+    given = {parameter["name"] for parameter in task.get("arguments", {}).get("parameters") or []}
+    wanted = {
+        parameter["name"] for parameter in called.get("inputs", {}).get("parameters") or [] if "value" not in parameter
+    }
     for name in sorted(wanted - given):
         yield f"{task['name']} does not give {name} to {called['name']}"
-    for name in sorted(given - {each["name"] for each in called.get("inputs", {}).get("parameters") or []}):
+    for name in sorted(given - {parameter["name"] for parameter in called.get("inputs", {}).get("parameters") or []}):
         yield f"{task['name']} gives {name}, which {called.get('name')} does not take"
 
 
@@ -99,16 +101,16 @@ def _results(template: Document, known: set[str], outputs: dict[str, set[str]]) 
 
 def _arguments(document: Document) -> set[str]:
     given = document["spec"].get("arguments", {}).get("parameters") or []
-    return {f"workflow.parameters.{each['name']}" for each in given}
+    return {f"workflow.parameters.{parameter['name']}" for parameter in given}
 
 
 def _inputs(template: Document) -> set[str]:
     taken = template.get("inputs", {}).get("parameters") or []
-    return {f"inputs.parameters.{each['name']}" for each in taken}
+    return {f"inputs.parameters.{parameter['name']}" for parameter in taken}
 
 
 def _outputs(template: Document) -> set[str]:
-    return {each["name"] for each in template.get("outputs", {}).get("parameters") or []}
+    return {parameter["name"] for parameter in template.get("outputs", {}).get("parameters") or []}
 
 
 def _strings(node: Any) -> Iterator[str]:

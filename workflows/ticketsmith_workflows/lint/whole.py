@@ -47,11 +47,18 @@ def _identity(spec: Document) -> Iterator[str]:
         yield "runner and executor have one identity"
     patch = json.loads(spec.get("podSpecPatch", "{}"))
     own = {
-        each["name"]: each.get("securityContext")
-        for each in (*patch.get("initContainers", []), *patch.get("containers", []))
+        container["name"]: container for container in (*patch.get("initContainers", []), *patch.get("containers", []))
     }
-    if own != {"init": CONFINED, "wait": CONFINED}:
+    if {name: container.get("securityContext") for name, container in own.items()} != {
+        "init": CONFINED,
+        "wait": CONFINED,
+    }:
         yield "Argo's own containers are only as confined as its configuration says"
+    for name, container in own.items():
+        if any(
+            {"cpu", "memory"} - container.get("resources", {}).get(kind, {}).keys() for kind in ("requests", "limits")
+        ):
+            yield f"Argo's own container {name} has no requests or limits, which a quota demands of each"
 
 
 def _ends(spec: Document) -> Iterator[str]:
@@ -64,16 +71,16 @@ def _ends(spec: Document) -> Iterator[str]:
 
 
 def _locks(spec: Document) -> Iterator[str]:
-    for each in (spec, *spec["templates"]):
-        if not each.get("synchronization", {}).keys() <= {"mutexes", "semaphores"}:
-            yield f"{each.get('name', 'spec')}: the singular fields of synchronization are gone from Argo 4"
+    for holder in (spec, *spec["templates"]):
+        if not holder.get("synchronization", {}).keys() <= {"mutexes", "semaphores"}:
+            yield f"{holder.get('name', 'spec')}: the singular fields of synchronization are gone from Argo 4"
 
 
 def _labels(document: Document) -> Iterator[str]:
     spec = document["spec"]
-    found = [document["metadata"].get("labels", {}), spec.get("workflowMetadata", {}).get("labels", {})]
-    found += [each.get("metadata", {}).get("labels", {}) for each in spec["templates"]]
-    for key, value in (item for labels in found for item in labels.items()):
+    groups = [document["metadata"].get("labels", {}), spec.get("workflowMetadata", {}).get("labels", {})]
+    groups += [template.get("metadata", {}).get("labels", {}) for template in spec["templates"]]
+    for key, value in (item for labels in groups for item in labels.items()):
         if not LABEL.fullmatch(TAG.sub(RUN, value)):
             yield f"label {key}: {value!r} may not be valid"
     for metric in spec.get("metrics", {}).get("prometheus", []):
@@ -82,12 +89,12 @@ def _labels(document: Document) -> Iterator[str]:
 
 
 def _controls(spec: Document) -> Iterator[str]:
-    for each in spec["templates"]:
-        outputs = {output["name"] for output in each.get("outputs", {}).get("parameters", [])}
-        tasks = {task["name"] for task in each.get("dag", {}).get("tasks", [])}
-        there = {"chain": outputs, "controls": tasks}.get(each["name"], set(CONTROLS))
+    for template in spec["templates"]:
+        outputs = {output["name"] for output in template.get("outputs", {}).get("parameters", [])}
+        tasks = {task["name"] for task in template.get("dag", {}).get("tasks", [])}
+        there = {"chain": outputs, "controls": tasks}.get(template["name"], set(CONTROLS))
         if missing := set(CONTROLS) - there:
-            yield f"{each['name']}: the controls {', '.join(sorted(missing))} are missing"
+            yield f"{template['name']}: the controls {', '.join(sorted(missing))} are missing"
 
 
 def _mount(spec: Document) -> Iterator[str]:
@@ -101,7 +108,7 @@ def _mount(spec: Document) -> Iterator[str]:
     for mount in mounts:
         if mount.get("readOnly") is not True or mount.get("mountPath") != DATA_ROOT:
             yield f"it mounts {mount['name']} at {mount.get('mountPath')}, and not read-only at {DATA_ROOT}"
-    if len(volumes) > 1 or sorted(each["name"] for each in volumes) != sorted(each["name"] for each in mounts):
+    if len(volumes) > 1 or sorted(volume["name"] for volume in volumes) != sorted(mount["name"] for mount in mounts):
         yield "it has another volume than the one that is mounted"
     if defaults and set(defaults) | set(defaults.get("container", {})) != {"container", "volumeMounts"}:
         yield "its templateDefaults say more than where data is mounted"
