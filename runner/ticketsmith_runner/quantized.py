@@ -25,6 +25,7 @@ from .inputs import CHUNK, Inputs, chunks, tensors
 from .judgement import seen
 from .replicate import network, weights
 from .roles import TEST
+from .served.ways import DENSE_INT8, TICKET_INT8
 from .splits import Numbers, Split
 from .standing_in import alike, asked, standing_in
 from .steps.gate import ruling, score
@@ -60,7 +61,10 @@ class Member:
 
 
 def judged(speed: Speed, backends: Mapping[str, Backend], subject: Subject, step: Benchmark, context: Context) -> Speed:
-    """The same with verdicts on int8: the ticket, then dense, the fastest first; after a PASS, none on slower ones."""
+    """The same with verdicts on int8: the ticket, then dense, the fastest first; after a PASS, none on slower ones.
+
+    What makes an arm's tokens or images may be none of these, and has its own verdict.
+    """
     verdicts: list[Quantized] = []
     reasons: list[str] = []
     for ticket in (True, False):
@@ -70,6 +74,9 @@ def judged(speed: Speed, backends: Mapping[str, Backend], subject: Subject, step
                 verdicts.append(_judged(name, backends[name], subject, speed.headline.batch_size, step, context))
                 if verdicts[-1].status == "PASS":
                     break
+            name = serving(speed, ticket=ticket)
+            if name and name not in {verdict.backend for verdict in verdicts}:
+                verdicts.append(_judged(name, every()[name], subject, speed.headline.batch_size, step, context))
         except (NotApplicable, Diverged, UsageError) as error:
             reason = error.__cause__ if isinstance(error.__cause__, NotApplicable) else error
             reasons.append(f"{'the ticket' if ticket else 'dense'}: {reason}")
@@ -83,6 +90,12 @@ def waiting(speed: Speed, names: Collection[str]) -> Iterator[str]:
     for place, row in enumerate(sorted(rows, key=lambda row: row.p50)):
         if not place or row.p50 < speed.headline.p50:
             yield row.backend
+
+
+def serving(speed: Speed, *, ticket: bool) -> str | None:
+    """The back-end that makes what is served in int8, of the ticket or of dense; None where nothing is."""
+    row = speed.served.row(TICKET_INT8 if ticket else DENSE_INT8) if speed.served else None
+    return row.backend if row else None
 
 
 def _judged(name: str, backend: Backend, subject: Subject, size: int, step: Benchmark, context: Context) -> Quantized:

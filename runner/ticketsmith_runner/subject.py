@@ -74,6 +74,11 @@ class Subject(Networks):
         """The ticket in int8."""
         return quantized(self.network, self.scheme)
 
+    @Once
+    def dense_network(self) -> Network:
+        """The dense network, operator by operator."""
+        return lowering.refilled(self.network, self.dense, {})
+
     def with_scheme(self, scheme: Scheme) -> "Subject":
         """The same, of which nothing but the trace has been made. Raises NotApplicable."""
         return replace(self, operators=self.network, scheme=scheme)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import torch
 
-from ticketsmith.lottery.choices import TICKET_IN_INT8
+from ticketsmith.lottery.choices import DENSE_IN_INT8, TICKET_IN_INT8
 
 from ..inputs import caller
 from ..subject import Subject
 from . import Backend, Forward, Kind, compiled, cuda_semi24, int8, mixed, onnxruntime, openvino, own_dense, vectors
 from .cuda import captured
-from .ticket import in_int8, operators, single, tiled
+from .ticket import dense_in_int8, in_int8, operators, single, tiled
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ BACKENDS: dict[str, Backend] = {
     "onnxruntime-dynamic": Row(INT8, int8.dynamic),
     "onnxruntime-static": Row(INT8, int8.static),
     "openvino-int8": Row(INT8, int8.nncf),
+    DENSE_IN_INT8: Row(Kind(dense=True, precision="int8", asked=True), dense_in_int8),
     "openvino-bf16": Row(Kind(dense=True, precision="bfloat16"), openvino.dense_bf16),
     "own-dense": own_dense,
     "cuda": Row(DENSE, lambda s: captured(lambda: s.dense, torch.float32)),

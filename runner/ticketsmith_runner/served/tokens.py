@@ -15,6 +15,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
+from ticketsmith.lottery.choices import DENSE_IN_INT8, TICKET_IN_INT8
 from ticketsmith.lottery.results import Refusal
 from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.generation import Decoder, Draw, decoder, stream
@@ -23,7 +24,6 @@ from ticketsmith_runtime.int8.quantization import quantized
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.network import Network
 
-from .. import lowering
 from ..applicable import NotApplicable
 from ..backends.admission import Unequal, compare, near
 from ..backends.ticket import suited
@@ -33,9 +33,9 @@ from ..subject import Subject
 from .stored import whole
 from .ways import DENSE, DENSE_INT8, TICKET, TICKET_INT8, Way
 
-PYTORCH, RUNTIME, RUNTIME_INT8 = "pytorch", "runtime", "runtime-int8"
+PYTORCH, RUNTIME = "pytorch", "runtime"
 DENSE_ALONE = (PYTORCH, RUNTIME)
-FP32, ALL = (*DENSE_ALONE, TICKET), (*DENSE_ALONE, RUNTIME_INT8, TICKET, TICKET_INT8)
+FP32, ALL = (*DENSE_ALONE, TICKET), (*DENSE_ALONE, DENSE_IN_INT8, TICKET, TICKET_IN_INT8)
 MOST = 32
 """Tokens that are timed, at most."""
 
@@ -66,18 +66,15 @@ class Speaker:
         return ways, refused
 
     def _makers(self, subject: Subject) -> dict[str, Callable[[], Way]]:
-        def dense() -> Network:
-            return lowering.refilled(subject.network, subject.dense, {})
-
         return {
             PYTORCH: partial(self._by_torch, subject),
-            RUNTIME: lambda: self._by_runtime(DENSE, RUNTIME, dense(), subject.dense, subject),
-            RUNTIME_INT8: lambda: self._by_runtime(
-                DENSE_INT8, RUNTIME_INT8, suited(quantized(dense())), subject.dense, subject
+            RUNTIME: lambda: self._by_runtime(DENSE, RUNTIME, subject.dense_network, subject.dense, subject),
+            DENSE_IN_INT8: lambda: self._by_runtime(
+                DENSE_INT8, DENSE_IN_INT8, suited(quantized(subject.dense_network)), subject.dense, subject
             ),
             TICKET: lambda: self._by_runtime(TICKET, TICKET, subject.network, subject.masked, subject),
-            TICKET_INT8: lambda: self._by_runtime(
-                TICKET_INT8, TICKET_INT8, suited(subject.in_int8, subject.scheme.left), subject.masked, subject
+            TICKET_IN_INT8: lambda: self._by_runtime(
+                TICKET_INT8, TICKET_IN_INT8, suited(subject.in_int8, subject.scheme.left), subject.masked, subject
             ),
         }
 

@@ -36,6 +36,7 @@ BACKENDS = (
     "pell",
     "pell19",
     "pytorch",
+    "runtime-int8",
     "ticket-int8",
     "vectors",
     "windows",
@@ -43,6 +44,8 @@ BACKENDS = (
 """Who answers with a network, to be timed: those of `backends.every()`."""
 TICKET_IN_INT8 = "ticket-int8"
 """The one of them that is judged beside the ticket, as another network."""
+DENSE_IN_INT8 = "runtime-int8"
+"""The one that makes the dense network's tokens in int8; a forward pass of it is timed where it is asked for."""
 
 
 def guess(name: str, choices: Sequence[str]) -> str:
