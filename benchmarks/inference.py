@@ -53,7 +53,7 @@ from ticketsmith_runtime.llvm import Machine
 
 SPARSITIES = (0.5, 0.7, 0.8, 0.9, 0.95)
 WINDOWS = (0.75, 0.875)
-"""Sparsities of `-window`: 4 and 2 of 16."""
+"""Sparsities that `-window` has: 4 and 2 of 16."""
 TASKS = {"digits": "digits-mlp", "lenet300": "mnist-lenet300"}
 FOUND = {
     "lenet300-vector": "vector",
@@ -116,7 +116,7 @@ def main() -> None:
     measure = BenchmarkOptions(batch_sizes=(1, 16, 64, 256), rounds=16, seconds=0.02, threads=options.threads)
     rows = []
     for net in options.nets.split(","):
-        sparsities = options.sparsities or (WINDOWS if net.endswith("-window") else SPARSITIES)
+        sparsities = sparsities_of(net, options.sparsities or SPARSITIES)
         found = pruned(net, sparsities) if net in MADE else searched(net, sparsities, options.data_root)
         for subject, make in found:
             sent = partial(narrowed, make) if options.avx2 else make
@@ -128,6 +128,13 @@ def main() -> None:
         print(json.dumps(rows, indent=2))
     else:
         print("\n".join(reached(rows)))
+
+
+def sparsities_of(net: str, sparsities: Sequence[float]) -> Sequence[float]:
+    """Sparsities of a net's rows; of windows those that are nearest, each once."""
+    if not net.endswith("-window"):
+        return sparsities
+    return sorted({min(WINDOWS, key=lambda window: abs(window - sparsity)) for sparsity in sparsities})
 
 
 def reached(rows: list[dict[str, Any]]) -> Iterator[str]:

@@ -302,7 +302,7 @@ def test_what_its_dollars_ended_may_have_more_dollars(
     for key in [key for key in filled.objects if "/ticket/gate/" in key]:
         del filled.objects[key]
     said = command("watch", ended).err
-    assert "its limit of $2 (0.99 h) ended it" in said and f"ticketsmith resume {ended} --max-cost 4\n" in said
+    assert "its limit of $2 (0.99 h) ended it" in said and f"ticketsmith resume {ended} --cluster --max-cost 4\n" in said
     noted["ticketsmith.dev/max-hours"] = "24"
     assert "--max-cost 4\n" in command("watch", ended).err, "it was not the hours"
     noted["ticketsmith.dev/max-hours"] = "0.9916666667"
@@ -317,7 +317,7 @@ def test_what_its_limit_ended_says_so(command: Command, fake: FakeArgo, ended: s
     for key in [key for key in filled.objects if "/ticket/gate/" in key]:
         del filled.objects[key]
     said = command("watch", ended).err
-    assert "its limit of 1 h ended it" in said and f"ticketsmith resume {ended} --max-hours 2" in said
+    assert "its limit of 1 h ended it" in said and f"ticketsmith resume {ended} --cluster --max-hours 2" in said
 
 
 def test_a_pass_that_was_not_measured_is_no_success(

@@ -95,7 +95,7 @@ def test_status_list_and_doctor_say_so(
         fake.workflows["other"] = holding("other")
     told, listed, doctor = command("status", run).err, command("list").err, command("doctor", "-o", "json")
     (locks,) = (each for each in doctor.json["checks"] if each["check"] == "locks")
-    line = f"{run}: held by no run of ours, and not given: {MUTEX}\n  fix: `ticketsmith resume {run}`"
+    line = f"{run}: held by no run of ours, and not given: {MUTEX}\n  fix: `ticketsmith resume {run} --cluster`"
     assert (line in told) is not taken
     assert told == listed
     assert (locks["state"], locks["code"]) == (("ok", 0) if taken else ("failed", 3))

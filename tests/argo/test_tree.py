@@ -143,7 +143,7 @@ def test_the_board_says_what_is_waited_for() -> None:
         "level 0 dense: waiting: Unschedulable: 0/2 nodes are available",
         "  fix: it goes on by itself once a node is free; where no pool has such machines, choose another --profile",
         f"level 1 benchmark: waiting: {LOCK}",
-        "  fix: it goes on by itself once the runs before it are done; `ticketsmith list` shows them",
+        "  fix: it goes on by itself once the runs before it are done; `ticketsmith list --cluster` shows them",
     ]
     text = " ".join(drawn(board).split())
     assert "Unschedulable: 0/2 nodes" in text and LOCK in text

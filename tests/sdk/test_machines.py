@@ -83,7 +83,7 @@ SCHEMAS = {
     "pack {passed} -o a.ticket --json": "pack/1",
     "verify a.ticket": "verify/1",
     "resume {passed}": "report/3",
-    "fetch {passed} --store runs/../runs --to copy": "fetch/1",
+    "fetch {passed} --store runs --to copy": "fetch/1",
     "delete {undecided} --yes": "delete/1",
     "run imp --dry-run": "plan/1",
     "run dense --dry-run": "plan/1",

@@ -83,7 +83,7 @@ class Connection:
             case 404:
                 return Missing(text, "`ticketsmith doctor` says what is missing")
             case 409:
-                return AlreadyThere(text, "another one of this name exists: `ticketsmith list`")
+                return AlreadyThere(text, "another one of this name exists: `ticketsmith list --cluster`")
             case code if code in (408, 429) or code >= 500:
                 return Retryable(text, "run the same command again; `ticketsmith doctor` checks the cluster")
             case code if code in range(300, 400):

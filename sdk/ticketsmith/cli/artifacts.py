@@ -6,10 +6,19 @@ import typer
 
 from .options import Output, OutputKind, RunId, StoreUrl
 
+Source = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        "--runs-prefix",
+        envvar="TICKETSMITH_STORE",
+        help="Folder of the runs, or gs://bucket/prefix. [default: that of the run's workflow]",
+    ),
+]
 Target = Annotated[str, typer.Option("--to", help="Store to copy into: a folder, or gs://bucket/prefix.")]
 
 
-def fetch(run: RunId, store: StoreUrl = "runs", to: Target = "runs", output: OutputKind = Output.text) -> int:
+def fetch(run: RunId, store: Source = None, to: Target = "runs", output: OutputKind = Output.text) -> int:
     """Copy a run out of a bucket, verified against its manifests; what is here already is compared, not replaced."""
     from .copying import copy
 

@@ -116,7 +116,7 @@ def conclude(workflow: Document, output: Output, told: dict[str, Any]) -> int:
         if limit := _limited(workflow):
             text, more = _doubled(limit)
             typer.echo(f"its limit of {text} ended it; what is done is kept", err=True)
-        typer.echo(f"        ticketsmith logs {run}\n        ticketsmith resume {run}{more}", err=True)
+        typer.echo(f"        ticketsmith logs {run}\n        ticketsmith resume {run} --cluster{more}", err=True)
     return code
 
 

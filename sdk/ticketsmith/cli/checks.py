@@ -47,7 +47,7 @@ def permissions(argo: Argo) -> str:
     """May this user do what the commands do?"""
     asked = [(verb, resource, argo.allowed(verb, resource)) for resource, verbs in NEEDED.items() for verb in verbs]
     if all(answer is None for *_, answer in asked):
-        raise Unknown("the Argo Server does not say what this user may do; `ticketsmith list` and `submit` will tell")
+        raise Unknown("the Argo Server does not say what this user may do; `submit` will tell")
     if missing := [f"{verb} {resource}" for verb, resource, answer in asked if not answer]:
         raise Denied(
             f"not allowed in namespace {argo.namespace}: {', '.join(missing)}",

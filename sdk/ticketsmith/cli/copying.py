@@ -18,7 +18,7 @@ from .told import tell
 from .voice import hint
 
 
-def copy(run: str, store: str, to: str, output: Output) -> None:
+def copy(run: str, store: str | None, to: str, output: Output) -> None:
     """Copy a run from the store that has it. Raises UsageError if both are the same."""
     source, target = _source(run, store), open_store(to)
     if source.url == target.url:
@@ -49,9 +49,9 @@ def _keep_newest(source: Store, target: Store, run: str) -> None:
         target.replace(f"{run}/{PAGE}", source.get(page.removeprefix(f"{source.url}/")))
 
 
-def _source(run: str, store: str) -> Store:
+def _source(run: str, store: str | None) -> Store:
     """The store that was named; without one, that of the run's workflow."""
-    if store != "runs":
+    if store is not None:
         return open_store(store)
     from ..argo import connect
     from ..executors.argo import latest, parameter

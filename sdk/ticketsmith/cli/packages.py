@@ -50,7 +50,7 @@ def pack(
 ) -> int:
     """Write the ticket that `best` names as a package that `ticketsmith_runtime` loads; measured if it was not here.
 
-    Exit code: 0, or that of a verdict that is not PASS: 1 FAIL, 7 UNDECIDED, 8 INVALID; others: README.
+    Exit code: 0, or that of a verdict that is not PASS: 1 FAIL, 7 UNDECIDED, 8 INVALID; others: docs/commands.md.
     """
     from ..runs import data_folder, find, spec_of
     from ..specs import remeasured

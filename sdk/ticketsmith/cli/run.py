@@ -51,7 +51,7 @@ def imp(
 ) -> int:
     """Iterative magnitude pruning: train, prune, rewind, retrain, round by round, with a control beside each.
 
-    Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID at the target sparsity; 2 wrong usage or spec; others: README.
+    Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID at the target sparsity; 2 wrong usage or spec; others: docs/commands.md.
     """
     from ..prices import rates
 
@@ -77,7 +77,7 @@ def dense(
 ) -> int:
     """The dense baseline alone. `run imp` with the same spec goes on from there.
 
-    Exit code: 0 trained, 1 the training diverged; 2 wrong usage or spec; see the README for others.
+    Exit code: 0 trained, 1 the training diverged; 2 wrong usage or spec; others: docs/commands.md.
     """
     return start(asked, asked.spec(), workers, other_versions, dry_run, until=0, words=(name, tag or []))
 

@@ -40,7 +40,7 @@ def steer(argo: Argo, run: str, verb: Callable[[str], None], word: str, output: 
     workflow = latest(argo, run)
     name = workflow["metadata"]["name"]
     if ended(workflow):
-        raise UsageError(f"{name} has ended already", f"`ticketsmith status {name}`; to go on, `ticketsmith resume`")
+        raise UsageError(f"{name} has ended already", f"to go on, `ticketsmith resume {name} --cluster`")
     verb(name)
     _tell(run_of(workflow), name, word, output)
     return 0

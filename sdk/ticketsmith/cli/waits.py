@@ -5,7 +5,7 @@ import re
 NO_MACHINE = "Unschedulable|nodes are available"
 LOCKED = re.compile("^Waiting for .* lock")
 WAKE = (
-    "`ticketsmith resume RUN` has the controller look again; where it waits on, restart the controller: "
+    "`ticketsmith resume RUN --cluster` has the controller look again; where it waits on, restart the controller: "
     "`kubectl -n argo rollout restart deployment/workflow-controller`"
 )
 """The end of a wait for a lock that is not given."""
@@ -23,7 +23,7 @@ FIXES = {
     "exceeded quota|failed quota": (
         "it goes on by itself once others are done; `kubectl describe quota` shows what is used"
     ),
-    LOCKED.pattern: ("it goes on by itself once the runs before it are done; `ticketsmith list` shows them"),
+    LOCKED.pattern: ("it goes on by itself once the runs before it are done; `ticketsmith list --cluster` shows them"),
 }
 """Patterns of such sentences, and what ends the wait."""
 

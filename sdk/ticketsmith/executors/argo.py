@@ -153,7 +153,7 @@ def workflows(argo: Argo, run: str | None) -> list[Document]:
         known = ", ".join(runs or sorted({run_of(document) for document in documents})[:10]) or "none"
         raise UsageError(
             f"{run!r} matches {len(runs)} runs in namespace {argo.namespace!r}",
-            f"give the id of one (there: {known}); `ticketsmith list` shows them",
+            f"give the id of one (there: {known}); `ticketsmith list --cluster` shows them",
         )
     return named
 
