@@ -67,6 +67,18 @@ def read_yaml(text: bytes) -> Any:
         raise ValueError(str(error)) from error
 
 
+def plain(text: str) -> bool:
+    """True for a text that stands for itself, without quotes.
+
+    >>> [plain(text) for text in ("window", "1 %", "18", "", "a: b")]
+    [True, True, False, False, False]
+    """
+    try:
+        return bool(read_yaml(text.encode()) == text)
+    except (yaml.YAMLError, ValueError):
+        return False
+
+
 def _text(node: yaml.Node) -> str:
     return str(node.value)
 

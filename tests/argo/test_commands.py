@@ -302,7 +302,9 @@ def test_what_its_dollars_ended_may_have_more_dollars(
     for key in [key for key in filled.objects if "/ticket/gate/" in key]:
         del filled.objects[key]
     said = command("watch", ended).err
-    assert "its limit of $2 (0.99 h) ended it" in said and f"ticketsmith resume {ended} --cluster --max-cost 4\n" in said
+    assert (
+        "its limit of $2 (0.99 h) ended it" in said and f"ticketsmith resume {ended} --cluster --max-cost 4\n" in said
+    )
     noted["ticketsmith.dev/max-hours"] = "24"
     assert "--max-cost 4\n" in command("watch", ended).err, "it was not the hours"
     noted["ticketsmith.dev/max-hours"] = "0.9916666667"
@@ -411,6 +413,16 @@ def test_logs_of_a_pod_that_is_gone_come_from_the_archive(
     gcs.objects["argo/x/main.log"] = b"what it said\n"
     fake.logs = [[("r-chain-1", "alive")]]
     assert command("logs", at_work).out.splitlines() == ["chain-0-dense-0: what it said", "r-chain-1: alive"]
+
+
+def test_logs_that_are_followed_have_each_line_once(command: Command, fake: FakeArgo, gcs: FakeGcs) -> None:
+    fake.workflows["r"] = document = workflow("r", pod("chain", 0, "dense", SUCCEEDED), phase="Succeeded")
+    there = document["status"]["nodes"]["chain-0-dense-0"]
+    there["outputs"] = {"artifacts": [{"name": "main-logs", "gcs": {"key": "argo/x/main.log"}}]}
+    document["status"]["artifactRepositoryRef"] = {"artifactRepository": {"gcs": {"bucket": "bucket"}}}
+    gcs.objects["argo/x/main.log"] = b"what it said\n"
+    fake.logs = [[("chain-0-dense-0", "what it said")]] * 2
+    assert command("logs", "r", "-f").out.splitlines() == ["chain-0-dense-0: what it said"]
 
 
 def test_open_prints_the_page(command: Command, fake: FakeArgo, at_work: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -533,6 +545,17 @@ class TestTemplates:
         monkeypatch.setattr(shutil, "which", lambda name: None)
         done = command("templates", "lint", "--profile", "l4")
         assert (done.code, done.out) == (0, "no problems found\n") and "argo lint: not run" in done.err
+
+    def test_an_argo_that_does_not_answer_is_a_problem(
+        self, command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        slow = tmp_path / "argo"
+        slow.write_text("#!/bin/sh\nexec sleep 60\n")
+        slow.chmod(0o755)
+        monkeypatch.setattr(shutil, "which", lambda name: str(slow))
+        monkeypatch.setattr("ticketsmith.cli.linting.LIMIT", 0.2)
+        done = command("templates", "lint", "--profile", "l4")
+        assert (done.code, done.out) == (2, "argo lint: no answer in 0.2 s\n")
 
 
 class TestDoctor:

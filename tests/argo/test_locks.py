@@ -50,6 +50,15 @@ def test_who_waits_for_a_free_lock_is_named() -> None:
     assert list(stuck([workflow("r", phase="Failed", status=ended)])) == []
 
 
+def test_a_lock_that_was_released_or_is_not_waited_for_any_more_stays_in_the_status() -> None:
+    released, done = holding("other"), waiting("r", LEFT, **ASLEEP)
+    for kind, holder in (("mutex", "holder"), ("semaphore", "holders")):
+        released["status"]["synchronization"][kind]["holding"][0].pop(holder)
+    assert list(stuck([waiting("r", LEFT, **ASLEEP), released])) == [("r", MUTEX)]
+    done["status"]["nodes"]["benchmark-1-ticket"] |= {"phase": "Succeeded", "message": ""}
+    assert list(stuck([done])) == []
+
+
 def test_behind_somebody_who_waits_for_another_lock_a_free_one_is_waited_for_with_reason() -> None:
     """As seen: `Waiting for gpu-t4. Lock status: 3/4`, third in a queue whose first waits for the benchmark's lock."""
     second, third = waiting("second", LEFT, **SHUT_OUT), waiting("third", POISONED.replace("4/4", "3/4"), **SHUT_OUT)

@@ -11,7 +11,7 @@ from ticketsmith.argo.tree import tree
 from ticketsmith.cli.estimate import estimate
 from ticketsmith.cli.measured import Sample
 from ticketsmith.cli.needed import Pod, needed, span
-from ticketsmith.cli.outlook import Observer
+from ticketsmith.cli.outlook import Observer, _last
 from ticketsmith.documents import canonical
 from ticketsmith.hardware import PARALLEL, PROFILES
 from ticketsmith.ledger import Ledger, spec_key
@@ -152,6 +152,13 @@ def test_a_round_past_the_target_is_left_once_a_gate_names_it(
     document = workflow(further.run_id(), *ROUND[:2], gate, *ROUND[3:], **of(further))
     seen = Observer(document).see(tree(document), tree(document), datetime.now(UTC))
     assert seen and (seen.left and seen.left.seconds) == left
+
+
+def test_while_the_report_is_written_no_round_is_left(gcs: FakeGcs, spec: Experiment) -> None:
+    further = revised(spec, until_fail=True)
+    gcs.objects[f"runs/{spec_key(further.run_id(), further)}"] = canonical(further.model_dump(mode="json"))
+    document = workflow(further.run_id(), *ROUND, pod("report", None, "", RUNNING), **of(further))
+    assert _last(further, tree(document)) == 1
 
 
 def test_rounds_past_the_target_are_in_the_bound_and_beside_the_estimate(

@@ -240,6 +240,14 @@ class TestStreams:
         with pytest.raises(UsageError if status == 400 else Denied):
             list(follow(server.from_environment(_reaching(fake)), "r", print, nap))
 
+    def test_who_may_look_and_not_watch_is_told_in_the_end(self, fake: FakeArgo) -> None:
+        fake.workflows["r"] = workflow("r")
+        fake.faults["watch"] = iter([403] * 2 * PATIENCE)
+        told: list[str] = []
+        with pytest.raises(Denied):
+            list(follow(server.from_environment(_reaching(fake)), "r", told.append, nap))
+        assert len(told) == PATIENCE - 1 and "connected again" not in told
+
     def test_a_workflow_that_is_deleted_while_it_is_watched_is_missing(self, fake: FakeArgo) -> None:
         with pytest.raises(Missing, match=r"r.* not found"):
             list(follow(server.from_environment(_reaching(fake)), "r", print, nap))

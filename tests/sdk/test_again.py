@@ -10,6 +10,7 @@ import pytest
 from ticketsmith import cards
 from ticketsmith.cli import main
 from ticketsmith.cli.again import again
+from ticketsmith.cli.commands import command as printed
 from ticketsmith.lottery.spec import Experiment
 from ticketsmith.runs import data_folder, run_ids
 from ticketsmith.specs import overrides, read_spec
@@ -32,6 +33,22 @@ def planned(command: str, capsys: pytest.CaptureFixture[str], data_root: str = "
 
 
 @pytest.mark.parametrize(
+    ("variable", "store", "named"),
+    [
+        ("", "runs", False), ("", "gs://b/runs", True), ("TICKETSMITH_STORE", "runs", True),
+        ("TICKETSMITH_STORE", "gs://b/runs", False), ("ARGO_SERVER", "runs", True),
+    ],
+)  # fmt: skip
+def test_the_store_is_named_where_another_one_would_be_asked(
+    variable: str, store: str, named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable:
+        monkeypatch.setenv(variable, "gs://b/runs")
+    assert ("--store" in printed("gate", "r", store=store)) is named
+    assert printed("verify", "my.ticket") == "ticketsmith verify my.ticket"
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {},
@@ -48,6 +65,15 @@ def test_it_leads_to_the_same_run(fields: dict[str, Any], capsys: pytest.Capture
     spec = read_spec(None, overrides(fields), data_root)
     card = cards.of(spec.task, data_root)
     assert planned(again(spec, card, STORE), capsys, data_root) == spec
+
+
+def test_a_limit_that_the_task_has_and_the_run_does_not_is_null(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = planted(tmp_path, TASK.replace("DEFAULTS = {", 'DEFAULTS = {\n    "max_replicates": 20,'))
+    spec = read_spec(None, overrides({"task": str(own.file), "max_replicates": None}), str(own.data))
+    command = again(spec, cards.of(spec.task, str(own.data)), STORE)
+    assert "--set max_replicates=null" in command and planned(command, capsys, str(own.data)) == spec
 
 
 def test_a_section_that_the_task_has_and_the_run_does_not_is_null(

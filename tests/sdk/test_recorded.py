@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from ticketsmith.errors import Retryable
+from ticketsmith.errors import IntegrityError, Retryable
 from ticketsmith.fetch import fetch
-from ticketsmith.runs import at_work, entry, find, note, working
+from ticketsmith.runs import at_work, chosen, delete, entry, find, note, spec_of, working
 from ticketsmith.runs.notes import Note, noted
 from ticketsmith.stores.local import LocalStore
 
@@ -249,6 +250,42 @@ def test_what_could_not_be_deleted_is_named_and_goes_with_the_next(
     (left / "spec").chmod(0o755)
     assert cli("delete", verdicts.undecided, "--yes", cwd=copied).returncode == 0
     assert not list((copied / "runs").glob(".tmp-*")) and (copied / "runs" / verdicts.passed).exists()
+
+
+def test_only_what_a_deletion_left_goes_with_the_next(copied: Path, verdicts: Verdicts) -> None:
+    mine = copied / "runs/.tmp-mine"
+    mine.mkdir()
+    assert cli("delete", verdicts.failed, "--yes", cwd=copied).returncode == 0 and mine.exists()
+
+
+def test_a_run_that_was_moved_into_a_folder_is_none(copied: Path, verdicts: Verdicts) -> None:
+    (copied / "runs/old").mkdir()
+    (copied / "runs" / verdicts.failed).rename(copied / "runs/old" / verdicts.failed)
+    assert {row["run"] for row in data("list", cwd=copied)["runs"]} == {verdicts.passed, verdicts.undecided}
+    assert chosen(LocalStore(copied / "runs"), None) == sorted([verdicts.passed, verdicts.undecided])
+    with pytest.raises(IntegrityError, match="old has no spec in"):
+        spec_of(LocalStore(copied / "runs"), "old")
+
+
+def test_a_run_that_may_not_be_read_is_in_nobodys_way(copied: Path, verdicts: Verdicts, bound: list[str]) -> None:
+    for file in (copied / "runs" / verdicts.failed / "spec").iterdir():
+        file.chmod(0)
+    done = cli("list", cwd=copied, before=bound)
+    assert done.returncode == 0 and verdicts.passed in done.stdout and "Permission denied" in done.stderr
+    refused(cli("report", cwd=copied, before=bound), 4, "Permission denied")
+    assert (copied / "runs/report.html").exists(), "of those that are read"
+
+
+def test_a_list_while_a_run_is_deleted_is_of_what_is_there(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    for number in range(300):
+        store.put_once(f"r/{number % 30}/{number}", b"")
+    store.put_once("s/spec/1", b"")
+    deletion = Thread(target=delete, args=(store, "r"))
+    deletion.start()
+    while deletion.is_alive():
+        assert "s/spec/1" in [*store.list()]
+    assert [*store.list()] == ["s/spec/1"]
 
 
 def test_a_run_that_is_deleted_meanwhile_is_no_bug(tmp_path: Path) -> None:

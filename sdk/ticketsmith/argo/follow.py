@@ -51,20 +51,22 @@ def lines(
 
 
 def _again(stream: Callable[[], Iterator[T]], say: Say, sleep: Callable[[float], None]) -> Iterator[T]:
-    """Open a stream whenever it ends. What it yields resets the count of failures.
+    """Open a stream whenever it ends. Its second item, or its end, resets the count of failures.
 
+    Its first may be a look that says nothing of the stream: who may look and not watch would be asked for ever.
     Where it was right once, any answer may pass: while the API server starts, it knows no roles (403), and the Argo
     Server in front of it says that the request is bad (400).
     """
     failures, known = 0, False
     while True:
         try:
-            for item in stream():
-                if failures:
+            for number, item in enumerate(stream()):
+                if number and failures:
                     say("connected again")
-                failures, known = 0, True
+                    failures = 0
+                known = True
                 yield item
-            pause = 1.0
+            failures, pause = 0, 1.0
         except TicketSmithError as error:
             failures += 1
             passes = isinstance(error, Retryable) or (known and not isinstance(error, Missing))

@@ -9,6 +9,8 @@ from ..errors import TicketSmithError
 from . import Argo, Document, ended, run_of
 
 LOCKS = ("mutex", "semaphore")
+WAITS = "Waiting for "
+"""The beginning of what a node says that waits for a lock."""
 LIMITS = "ticketsmith-limits"
 """ConfigMap of the semaphores' limits. A limit of 0 is a pause on purpose."""
 
@@ -37,13 +39,22 @@ def stuck(workflows: list[Document], known: Mapping[str, str] | None = None) -> 
     held = {lock for holder in workflows for lock in _locks(holder, "holding")}
     held |= {lock for lock, limit in (known or {}).items() if limit == "0"}
     for workflow in workflows:
-        awaited = set(_locks(workflow, "waiting"))
+        awaited = set(_locks(workflow, "waiting")) if _queues(workflow) else set[str]()
         if awaited and not ended(workflow) and not awaited & held:
             yield run_of(workflow), ", ".join(sorted(awaited))
 
 
+def _queues(workflow: Document) -> bool:
+    """True if a node of it waits for a lock now: Argo leaves what has been waited for in the status."""
+    nodes = workflow.get("status", {}).get("nodes")
+    if nodes is None:  # a list that leaves them out
+        return True
+    return any(node.get("phase") == "Pending" and WAITS in (node.get("message") or "") for node in nodes.values())
+
+
 def _locks(workflow: Document, kind: str) -> Iterator[str]:
-    """Locks that a Workflow has, or is queued for."""
+    """Locks that a Workflow has, or is queued for. One that was released stays in its status, without a holder."""
     status = workflow.get("status", {}).get("synchronization") or {}
     for name in LOCKS:
-        yield from (claim[name] for claim in (status.get(name) or {}).get(kind) or [])
+        claims = (status.get(name) or {}).get(kind) or []
+        yield from (c[name] for c in claims if kind == "waiting" or c.get("holder") or c.get("holders"))

@@ -84,7 +84,9 @@ class ArgoServer:
 
     def logs(self, name: str, *, follow: bool) -> Iterator[tuple[str, str]]:
         options = {"logOptions.container": "main", "logOptions.follow": str(follow).lower()}
-        for entry in self._stream(self._path("workflows", name, "log"), options, silence=None):
+        for entry in self._stream(
+            self._path("workflows", name, "log"), options, silence=None if follow else WATCH + 15
+        ):
             yield str(entry.get("podName", "")), str(entry.get("content", ""))
 
     def stop(self, name: str) -> None:

@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     tame()
     VOICE.begin()
     code = _code(arguments)
-    if code == INTERRUPTED:  # typer turns Ctrl-C into this code, the runner ends with it
+    if code == INTERRUPTED and not VOICE.detached:  # typer turns Ctrl-C into this code, the runner ends with it
         typer.echo("interrupted: finished steps are kept, the same command resumes", err=True)
     try:
         if sys.stdout is not None:

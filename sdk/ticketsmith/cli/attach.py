@@ -27,6 +27,7 @@ from ..specs import read_stored
 from ..stores import Store, open_store
 from .board import Board, summary
 from .chatter import said
+from .commands import command
 from .consoles import console as console_of
 from .consoles import redraws
 from .options import Output
@@ -75,6 +76,7 @@ def attach(
                 reader.join(timeout=30)
     except KeyboardInterrupt:
         say(f"detached, {BACK.format(name)}")
+        VOICE.detached = True
         sys.exit(DETACHED)
     except Missing:
         raise
@@ -154,7 +156,7 @@ def conclude_store(
     findings = report.collect(ledger, spec, cards.read(ledger))
     summarize(findings)
     terminal.show(findings, console_of())
-    hint(f"ticketsmith fetch {run}")
+    hint(command("fetch", run, store=store.url))
     return code
 
 

@@ -17,12 +17,9 @@ from .streams import left
 def print_logs(argo: Argo, workflow: Document, *, follow: bool, output: Output) -> None:
     """The lines of a Workflow's pods on standard output; first those of pods that are gone, from the archive."""
     name = workflow["metadata"]["name"]
-    whole, seen = argo.get(name), set[str]()
-    live = list(lines(argo, name, _say, follow=False)) if not follow else None
-    if live is not None:
-        seen = {_tail(pod) for pod, _ in live}
-    later = live if live is not None else lines(argo, name, _say, follow=True)
-    for pod, line in chain(_archived(whole, seen), later):
+    whole, now = argo.get(name), list(lines(argo, name, _say, follow=False))
+    later = lines(argo, name, _say, follow=True) if follow else now
+    for pod, line in chain(_archived(whole, {_tail(pod) for pod, _ in now}), later):
         _print(pod, line, output)
         if left():  # nobody reads on: to follow a run for hours would be of no use
             return

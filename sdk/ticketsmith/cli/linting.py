@@ -39,6 +39,9 @@ def _argo_lint(argo: str, profile: str) -> list[str]:
             files.append(Path(folder) / f"{document['metadata']['name']}.yaml")
             files[-1].write_text(yaml.safe_dump(document))
         command = [argo, "lint", "--offline", "--no-color", *map(str, files)]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+        except subprocess.TimeoutExpired:
+            return [f"argo lint: no answer in {LIMIT:g} s"]
         text = (result.stdout + result.stderr).replace(f"{folder}/", "")
     return text.splitlines() if result.returncode else []

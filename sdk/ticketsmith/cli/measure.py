@@ -16,6 +16,7 @@ from ..report.narrow import Fitted
 from ..report.numbers import roughly
 from ..report.opponents import left_in_fp32
 from ..report.speed import label
+from ..runs import recorded
 from ..specs import remeasured
 from ..stores import Store
 from .consoles import console as console_of
@@ -48,7 +49,7 @@ def measured(store: Store, spec: Experiment, step: Benchmark, data_root: str) ->
 def here(ledger: Ledger, spec: Experiment, chosen: Judged) -> tuple[Experiment, Benchmark]:
     """The benchmark on this machine, and the spec it belongs to: one that another machine took is not this one's."""
     step = benchmark_step(spec, chosen)
-    if not ledger.done(step) or _alike(Speed.model_validate_json(ledger.read(step, "speed.json"))):
+    if not ledger.done(step) or _alike(recorded(ledger, step, "speed.json", Speed)):
         return spec, step
     spec = remeasured(spec, machine=fingerprint())
     return spec, benchmark_step(spec, chosen)
@@ -67,7 +68,7 @@ def benchmark_step(spec: Experiment, chosen: Judged) -> Benchmark:
 
 def print_speed(ledger: Ledger, step: Benchmark, output: Output) -> None:
     """The speed table of a benchmark step."""
-    speed = Speed.model_validate_json(ledger.read(step, "speed.json"))
+    speed = recorded(ledger, step, "speed.json", Speed)
     if output is Output.json:
         report = newest(ledger.store, ledger.run_id)
         tell("benchmark", {"run": ledger.run_id, **speed.model_dump(mode="json"), "report": report})

@@ -101,8 +101,10 @@ def _last(spec: Experiment, whole: Tree) -> int:
     fails = [part.level for part in whole.parts if part.name == "gate" and part.output("status") == "FAIL"]
     if spec.stop_on_fail and min(fails, default=target) < target:
         return min(fails)
+    if not spec.until_fail:
+        return target
     named = [int(level) for part in whole.parts if (level := part.output("next")) and level.isdigit()]
-    return max([target, *named, *(part.level for part in whole.parts)]) if spec.until_fail else target
+    return max([target, *named, *(part.level for part in whole.parts if part.name != "report")])
 
 
 def _elapsed(attempt: Attempt, now: datetime) -> float:

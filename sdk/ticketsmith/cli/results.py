@@ -101,16 +101,25 @@ def benchmark(
     output: OutputKind = Output.text,
 ) -> int:
     """Measure the ticket of a run against its dense network, on this machine."""
+    from ..errors import UsageError
     from ..runs import chosen, data_folder, spec_of
     from ..specs import remeasured
     from ..stores import open_store
     from .measure import measure
+    from .voice import note
 
     opened = open_store(store)
     for run_id in chosen(opened, run):
         named = backends.split(",") if backends else None
         given = {"batch_sizes": batch or None, "rounds": rounds, "threads": threads, "replicate": replicate}
         spec = remeasured(spec_of(opened, run_id), backends=named, **given)
-        if code := measure(opened, run_id, spec, data_folder(opened, run_id, data_root), output, level):
+        try:
+            code = measure(opened, run_id, spec, data_folder(opened, run_id, data_root), output, level)
+        except UsageError as error:  # one of many, which nothing was judged of
+            if run is not None:
+                raise
+            note(f"{run_id}: {error.args[0]}")
+            continue
+        if code:
             return code
     return 0

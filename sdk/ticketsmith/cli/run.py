@@ -51,7 +51,7 @@ def imp(
 ) -> int:
     """Iterative magnitude pruning: train, prune, rewind, retrain, round by round, with a control beside each.
 
-    Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID at the target sparsity; 2 wrong usage or spec; others: docs/commands.md.
+    Exit code: 0 PASS, 1 FAIL, 7 UNDECIDED, 8 INVALID at the target sparsity; 2 wrong usage; others: docs/commands.md.
     """
     from ..prices import rates
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import typer
@@ -15,6 +16,7 @@ from ..lottery.results import Speed, Status
 from ..lottery.spec import Experiment
 from ..lottery.steps import Benchmark
 from ..report import newest
+from ..runs import recorded
 from ..stores import Store
 from .commands import command
 from .judged import Judged, best, judged, numbered
@@ -66,11 +68,13 @@ def ship(order: Order) -> int:
     for file, option in ((order.to, "-o"), (order.onnx, "--onnx")):  # the runner holds to it; said before it measures
         if file and file.exists():
             raise Conflict(f"{file} is there already", f"nothing is overwritten: give another name with {option}")
+        if file and not file.parent.is_dir():
+            raise UsageError(f"there is no folder {file.parent}", f"`mkdir -p {quote(str(file.parent))}`")
     spec, step = here(ledger, order.spec, chosen)
     if code := measured(order.store, spec, step, order.data_root):
         return code
     if order.precision is Precision.int8:
-        status, reason = _in_int8(Speed.model_validate_json(ledger.read(step, "speed.json")))
+        status, reason = _in_int8(recorded(ledger, step, "speed.json", Speed))
         if not order.allows(status):
             return _refused(order, chosen, levels, status, f"in int8, {reason}")
     code, package = _written(order, spec, step)

@@ -17,6 +17,7 @@ from ..runs import complete, missing
 from ..stores import Store
 from ..transport import size
 from .ceiling import Terms
+from .commands import command
 from .estimate import Estimate, estimate
 from .forecast import Forecast, forecast, limits
 from .measured import measured
@@ -53,6 +54,7 @@ def start(
     plan = forecast(spec, kind, machines, terms)
     told: dict[str, Any] = {
         "run": run,
+        "store": store.url,
         "workflow": None,
         "new": False,
         "link": None,
@@ -146,4 +148,4 @@ def announce(told: dict[str, Any], output: Output) -> None:
         typer.echo(told["link"])
     run = told["run"]
     watching = [f"ticketsmith watch {run}", f"ticketsmith logs {run} -f"] if told["workflow"] else []
-    hint(*watching, f"ticketsmith fetch {run}")
+    hint(*watching, command("fetch", run, store=told["store"]))

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from .. import report
-from ..errors import IntegrityError
+from ..errors import Denied, IntegrityError
 from ..lottery.price import Rates
 from ..report import overview, terminal
 from ..report.outline import outline
@@ -24,7 +24,7 @@ from .voice import hint
 
 
 def print_overview(store: Store, runs: Sequence[str], rates: Rates | None, output: Output) -> str:
-    """Write and print; returns the address of the page. Raises IntegrityError, at the end, for a damaged run."""
+    """Write and print; returns the address of the page. Raises, at the end, what keeps a run from being read."""
     shown, broken = _reports(store, runs, rates)
     if not shown:
         raise next(iter(broken.values()))
@@ -43,13 +43,13 @@ def print_overview(store: Store, runs: Sequence[str], rates: Rates | None, outpu
 
 def _reports(
     store: Store, runs: Sequence[str], rates: Rates | None
-) -> tuple[list[overview.Shown], dict[str, IntegrityError]]:
+) -> tuple[list[overview.Shown], dict[str, IntegrityError | Denied]]:
     """The reports of runs, newest first, and those that cannot be made, with the reason."""
-    shown, broken = [], {}
+    shown, broken = [], dict[str, IntegrityError | Denied]()
     for row in sorted((entry(store, run) for run in runs), key=lambda row: -(row.began or 0)):
         try:
             made = written(store, row.run, spec_of(store, row.run), rates)
-        except IntegrityError as error:
+        except (IntegrityError, Denied) as error:
             broken[row.run] = error
             continue
         summarize(made.findings)

@@ -22,10 +22,12 @@ class Voice:
     quiet: bool = False
     verbose: bool = False
     colour: Colour = Colour.auto
+    detached: bool = False
+    """A run was let go of, which goes on by itself: nothing was interrupted."""
 
     def begin(self) -> None:
         """A command begins: nothing was asked for yet."""
-        self.quiet, self.verbose, self.colour = False, False, Colour.auto
+        self.quiet, self.verbose, self.colour, self.detached = False, False, Colour.auto, False
 
 
 VOICE = Voice()

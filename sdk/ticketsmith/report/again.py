@@ -6,6 +6,7 @@ from typing import Any
 from ..lottery.card import Card
 from ..lottery.spec import Experiment
 from ..specs import resolve
+from ..yaml12 import plain
 from .differences import leaves
 
 FLAGS = {
@@ -38,8 +39,9 @@ def again(spec: Experiment, card: Card, data_root: str = "data", **changes: Any)
 def _words(path: str, value: Any) -> list[str]:
     if path in SWITCHES and value is True:
         return [SWITCHES[path]]
-    text = value if isinstance(value, str) else json.dumps(value)
-    return [FLAGS[path], text] if path in FLAGS else ["--set", f"{path}={text}"]
+    if path in FLAGS and value is not None:
+        return [FLAGS[path], value if isinstance(value, str) else json.dumps(value)]
+    return ["--set", f"{path}={value if isinstance(value, str) and plain(value) else json.dumps(value)}"]
 
 
 def default(card: Card) -> dict[str, Any]:

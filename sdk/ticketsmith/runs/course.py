@@ -24,12 +24,15 @@ def spec_of(store: Store, run_id: str) -> Experiment:
     """The spec of a run; where it was run with several benchmark options, the one with the most steps done.
 
     Of equals, that which goes past the target, as somebody asked, or that with the usual options: others may have been
-    tried in vain. One with another plan than the run's never trained it: `rewind-point` has counts of its own.
+    tried in vain. One with another plan than the run's never trained it: `rewind-point` has counts of its own. Raises
+    IntegrityError where there is none any more.
     """
     ledger = Ledger(store, run_id)
     specs = [read_stored(store, key) for key in store.list(f"{run_id}/spec/")]
     if len(specs) == 1:
         return specs[0]
+    if not specs:
+        raise IntegrityError(f"{run_id} has no spec in {store.url}", "it was deleted meanwhile: ask again")
     specs = [spec for spec in specs if fits(ledger, spec)] or specs
     return max(specs, key=lambda spec: (len(done(ledger, spec)), spec.until_fail, spec.benchmark == BenchmarkOptions()))
 

@@ -3,6 +3,7 @@ among the tries of its question: who asks it again has asked it before.
 """
 
 import os
+import re
 import secrets
 import shutil
 from contextlib import suppress
@@ -14,6 +15,9 @@ from ..stores import TEMPORARY, Store
 from ..stores.local import LocalStore
 from .work import alone
 
+HIDDEN = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{16}")
+"""Names of runs that were deleted halfway: whatever else begins so is not ours."""
+
 
 def delete(store: Store, run: str) -> None:
     """Remove a run, and what is left of others. It is gone at once, or, killed halfway, hidden until the next one.
@@ -22,7 +26,8 @@ def delete(store: Store, run: str) -> None:
     """
     root = deletable(store, run).root
     for left in root.glob(f"{TEMPORARY}*/"):
-        shutil.rmtree(left, ignore_errors=True)
+        if HIDDEN.fullmatch(left.name):
+            shutil.rmtree(left, ignore_errors=True)
     hidden = root / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
         with alone(LocalStore(root), run):

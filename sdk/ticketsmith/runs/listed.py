@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ..errors import IntegrityError
+from ..errors import Denied, IntegrityError
 from ..ledger import Ledger
 from ..lottery.results import Verdict
 from ..lottery.spec import Experiment
@@ -58,7 +58,7 @@ def entry(store: Store, run: str) -> Entry:
         done, steps = tally(ledger, spec)
         judged = verdict_of(ledger, spec)
         return replace(begun, note=noted(store, run), spec=spec, verdict=judged, done=done, steps=steps)
-    except IntegrityError as error:
+    except (IntegrityError, Denied) as error:
         return replace(begun, problem=str(error.args[0]))
 
 

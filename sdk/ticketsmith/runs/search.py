@@ -2,7 +2,7 @@
 
 from shlex import quote
 
-from ..errors import IntegrityError, UsageError
+from ..errors import Denied, IntegrityError, UsageError
 from ..lottery.steps import Stability
 from ..stores import Store
 from .listed import Entry, entries
@@ -13,7 +13,7 @@ SHOWN = 10
 
 def run_ids(store: Store) -> list[str]:
     """Every run in the store, sorted."""
-    return sorted({key.partition("/")[0] for key in store.list() if "/spec/" in key})
+    return sorted({key.partition("/")[0] for key in store.list() if key.split("/")[1:2] == ["spec"]})
 
 
 def find(store: Store, name: str) -> str:
@@ -45,10 +45,10 @@ def chosen(store: Store, name: str | None) -> list[str]:
 
 
 def _name(store: Store, run: str) -> str:
-    """The name of a run; none where its note is damaged, which stands in the way of no other run."""
+    """The name of a run; none where its note cannot be read, which stands in the way of no other run."""
     try:
         return noted(store, run).name
-    except IntegrityError:
+    except (IntegrityError, Denied):
         return ""
 
 
@@ -61,5 +61,5 @@ def _line(entry: Entry) -> str:
 
 def _searches(store: Store) -> list[str]:
     """Runs with more in them than a spec and a look for a rewind point."""
-    steps = (key for key in store.list() if "/level-" in key and f"/{Stability.kind}/" not in key)
-    return sorted({key.partition("/")[0] for key in steps})
+    steps = [key.split("/") for key in store.list() if f"/{Stability.kind}/" not in key]
+    return sorted({parts[0] for parts in steps if parts[2:] and parts[2].startswith("level-")})

@@ -54,11 +54,8 @@ class LocalStore:
             raise _unreadable(error) from error
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        files = (path for path in (self.root / folder(prefix)).rglob("*") if path.is_file())
-        places = (path.relative_to(self.root) for path in files)
-        keys = (place.as_posix() for place in places if not any(part.startswith(TEMPORARY) for part in place.parts))
         # Sorted as text, not as paths: `a-b/c` stands before `a/b`, here as in any bucket.
-        yield from sorted(key for key in keys if key.startswith(prefix))
+        yield from sorted(key for key in self._keys(folder(prefix)) if key.startswith(prefix))
 
     def written(self, key: str) -> float | None:
         try:
@@ -83,6 +80,14 @@ class LocalStore:
         finally:
             temporary.unlink(missing_ok=True)
         return True
+
+    def _keys(self, below: str) -> Iterator[str]:
+        """Files that are there now: what somebody deletes meanwhile is left out, as is what is half written."""
+        for place, folders, names in os.walk(self.root / below):
+            folders[:] = [name for name in folders if not name.startswith(TEMPORARY)]
+            for path in (Path(place, name) for name in names if not name.startswith(TEMPORARY)):
+                if os.path.isfile(path):
+                    yield path.relative_to(self.root).as_posix()
 
     def _path(self, key: str) -> Path:
         return self.root / checked(key)
