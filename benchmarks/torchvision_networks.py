@@ -43,6 +43,7 @@ def main() -> int:
     parser.add_argument("--speed", action="store_true", help="time four networks against dense instead")
     parser.add_argument("--sparsities", type=float, nargs="+", default=[SPARSITY], help="with --speed")
     parser.add_argument("--granularity", choices=("weight", "window"), default="weight", help="with --speed")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 16], help="with --speed")
     parser.add_argument("--threads", type=int, default=1, help="with --speed: of every back-end")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.add_argument("--trace", type=Path, help=argparse.SUPPRESS)
@@ -202,10 +203,10 @@ def speeds(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     torch.set_num_threads(options.threads)
     for name in options.names or TIMED:
         for sparsity in options.sparsities:
-            yield from timed(name, sparsity, options.granularity, options.threads)
+            yield from timed(name, sparsity, options)
 
 
-def timed(name: str, sparsity: float, granularity: str, threads: int) -> Iterator[dict[str, Any]]:
+def timed(name: str, sparsity: float, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """A row for each batch and precision."""
     from functools import partial
 
@@ -223,11 +224,12 @@ def timed(name: str, sparsity: float, granularity: str, threads: int) -> Iterato
         replicate=0,
         dense=dense.requires_grad_(False),
         masked=ticket,
-        masks=nets.cut(ticket, sparsity, granularity),
+        masks=nets.cut(ticket, sparsity, options.granularity),
         inputs=torch.cat([inputs] * 6)[:16],
     )
     backends = {key: backend for key, backend in every().items() if not backend.KIND.asked}
-    measure = BenchmarkOptions(batch_sizes=(1, 16), rounds=16, seconds=0.05, threads=threads)
+    sizes = tuple(options.batches)
+    measure = BenchmarkOptions(batch_sizes=sizes, rounds=16, seconds=0.05, threads=options.threads)
     speed = benchmark(subject, measure, backends, make=partial(_made, name))
     for row in speed.rows:
         if row.backend in ("operators", TICKET_IN_INT8):
