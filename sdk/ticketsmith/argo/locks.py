@@ -47,7 +47,7 @@ def stuck(workflows: list[Document], known: Mapping[str, str] | None = None) -> 
 def _queues(workflow: Document) -> bool:
     """True if a node of it waits for a lock now: Argo leaves what has been waited for in the status."""
     nodes = workflow.get("status", {}).get("nodes")
-    if nodes is None:  # a list that leaves them out
+    if not nodes:  # a list leaves them out
         return True
     return any(node.get("phase") == "Pending" and WAITS in (node.get("message") or "") for node in nodes.values())
 
