@@ -221,7 +221,7 @@ def test_a_list_that_leaves_the_machine_open_matters_where_dollars_are_asked_for
 def test_stdout_is_data_only(command: Command, fake: FakeArgo) -> None:
     done = command(*IMP, "-o", "json")
     assert (
-        set(done.json) == {"schema", "run", "workflow", "new", "link", "plan", "estimate"}
+        set(done.json) == {"schema", "run", "workflow", "new", "store", "link", "plan", "estimate"}
         and "plan" not in done.err.split("\n")[0]
     )
 

@@ -103,9 +103,9 @@ def test_a_level_is_measured_by_its_number(states: States) -> None:
 
 
 def test_a_folder_that_is_not_there_is_told_before_anything_is_measured(states: States, tmp_path: Path) -> None:
-    done = pack(states, "falling", tmp_path / "out here" / "a")
+    done = pack(states, "falling", tmp_path / "out" / "a")
     assert done.returncode == 2 and b"there is no folder" in done.stderr
-    assert shell(done.stderr.decode().split("`")[1], states.folder).returncode == 0 and (tmp_path / "out here").is_dir()
+    assert shell(done.stderr.decode().split("`")[1], states.folder).returncode == 0 and (tmp_path / "out").is_dir()
 
 
 def test_a_package_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:

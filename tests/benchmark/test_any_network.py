@@ -20,7 +20,7 @@ EAGER = {"pytorch", "masked"}
 EXPORTED = {"onnxruntime", "openvino"}
 OPERATORS = {"operators"}
 """The back-end of any network."""
-INT8 = {"onnxruntime-dynamic", "onnxruntime-static", "openvino-int8"}
+INT8 = {"onnxruntime-dynamic", "onnxruntime-static", "openvino-int8", "runtime-int8"}
 
 
 class Encoder(nn.Module):
