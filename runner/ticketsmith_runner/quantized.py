@@ -74,9 +74,9 @@ def judged(speed: Speed, backends: Mapping[str, Backend], subject: Subject, step
                 verdicts.append(_judged(name, backends[name], subject, speed.headline.batch_size, step, context))
                 if verdicts[-1].status == "PASS":
                     break
-            name = serving(speed, ticket=ticket)
-            if name and name not in {verdict.backend for verdict in verdicts}:
-                verdicts.append(_judged(name, every()[name], subject, speed.headline.batch_size, step, context))
+            server = serving(speed, ticket=ticket)
+            if server and server not in {verdict.backend for verdict in verdicts}:
+                verdicts.append(_judged(server, every()[server], subject, speed.headline.batch_size, step, context))
         except (NotApplicable, Diverged, UsageError) as error:
             reason = error.__cause__ if isinstance(error.__cause__, NotApplicable) else error
             reasons.append(f"{'the ticket' if ticket else 'dense'}: {reason}")

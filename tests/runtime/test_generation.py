@@ -20,7 +20,7 @@ from ticketsmith_runtime.positions import followed
 from ticketsmith_runtime.sequence import Incremental
 from ticketsmith_runtime.vocabulary import Vocabulary
 
-from .machines import WITH_AVX2, WITH_AVX512, WITH_NEITHER
+from .machines import WIDE, WITH_AVX2, WITH_AVX512, WITH_NEITHER
 from .tokens import LENGTH, WORDS, decoder
 
 
@@ -34,7 +34,9 @@ def greedy(network, prompt):
     return tokens[len(prompt) :]
 
 
-@pytest.mark.parametrize("machine", [WITH_AVX512, WITH_AVX2, WITH_NEITHER], ids=["avx512", "avx2", "neither"])
+@pytest.mark.parametrize(
+    "machine", [*([WITH_AVX512] if WIDE else []), WITH_AVX2, WITH_NEITHER], ids=lambda each: each.cpu
+)
 @pytest.mark.parametrize(("mix", "kind"), [("attention", Incremental), ("sum", Anew)])
 def test_the_likeliest_is_what_the_whole_window_says(mix, kind, machine):
     model = NetworkModel(Ticket(graph=decoder(mix)), machine=machine)

@@ -78,7 +78,7 @@ def test_avx2_has_a_kernel_for_one_sample_too(chain):
 def test_what_was_measured_without_avx512_runs_with_it(chain):
     rows = [Measured(batch=1, backend="windows", seconds=2e-6, ratio=3.0)]
 
-    assert [_model(chain, rows, machine=each).backend(1) for each in (WITH_AVX512, WITH_AVX2)] == ["windows"] * 2
+    assert {_model(chain, rows, machine=each).backend(1) for each in (HOST, WITH_AVX2)} == {"windows"}
 
 
 def test_explain_says_why(chain):
