@@ -98,7 +98,7 @@ def test_nothing_is_overwritten(verdicts: Verdicts, package: Path) -> None:
 def test_a_folder_that_is_not_there(verdicts: Verdicts) -> None:
     done = cli("pack", verdicts.passed, "-o", "nowhere/a.ticket", cwd=verdicts.folder)
 
-    assert done.returncode == 2 and "give a file in a folder that is there" in done.stderr
+    assert done.returncode == 2 and "there is no folder nowhere" in done.stderr
 
 
 def test_a_run_that_is_not_there(verdicts: Verdicts) -> None:
