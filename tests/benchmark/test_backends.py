@@ -86,7 +86,7 @@ def convolutional(request, residual, subject_for):
 
 @pytest.mark.parametrize("name", QUICK)
 def test_a_backend_equals_its_network_or_says_why_not(name, linear):
-    if name in COARSE and linear.inputs.shape[-1] == 6:
+    if name in COARSE and linear.inputs.shape[-1] < 64:
         pytest.skip("no VNNI: a bit less is too few for so small a network")
     if forward := built(name, linear):
         for batch in (1, 5, 17):
