@@ -79,6 +79,11 @@ class Subject(Networks):
         """The dense network, operator by operator."""
         return lowering.refilled(self.network, self.dense, {})
 
+    @Once
+    def dense_in_int8(self) -> Network:
+        """The dense network in int8, whole."""
+        return quantized(self.dense_network)
+
     def with_scheme(self, scheme: Scheme) -> "Subject":
         """The same, of which nothing but the trace has been made. Raises NotApplicable."""
         return replace(self, operators=self.network, scheme=scheme)

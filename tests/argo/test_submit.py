@@ -358,6 +358,7 @@ def test_ctrl_c_lets_go_and_says_how_to_come_back(fake: FakeArgo, gcs: FakeGcs, 
     _, said = child.communicate(timeout=30)
     assert child.returncode == 130, said
     assert f"detached, the run goes on. Back to it: ticketsmith watch {run}; end it: ticketsmith stop {run}" in said
+    assert "interrupted" not in said
     assert "Traceback" not in said and fake.calls["steer"] == 0
 
 

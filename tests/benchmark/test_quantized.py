@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ticketsmith.lottery.results import Machine, Speed, SpeedRow
+from ticketsmith.lottery.choices import DENSE_IN_INT8
+from ticketsmith.lottery.results import Machine, Served, ServedRow, Speed, SpeedRow, Summary
+from ticketsmith.report.opponents import quantized
 from ticketsmith_runner.applicable import NotApplicable
 from ticketsmith_runner.arms import arm
 from ticketsmith_runner.backends import Forward, Kind, every
@@ -104,6 +106,22 @@ def test_the_next_one_is_judged_where_the_first_does_not_pass(tmp_path, learned)
 
     assert [(each.backend, each.status != "PASS") for each in speed.quantized] == [("int8-b", True), ("int8-a", False)]
     assert (speed.quantized[1].difference.mean, speed.unjudged) == (0, None)
+
+
+def test_what_makes_tokens_is_judged_though_no_forward_pass_of_it_was_timed(tmp_path, learned):
+    took = Summary(mean=1e-4, se=None, low=1e-4, high=1e-4, n=4)
+    rows = [ServedRow(arm="dense-int8", backend=DENSE_IN_INT8, seconds=took)]
+    speed = SPEED.model_copy(update={"served": Served(unit="token", batch_size=1, how="", rows=rows)})
+    context, step = committed(tmp_path)
+
+    found = judged(
+        speed, {name: Int8(_same) for name in ("int8-a", "int8-b")}, subject_of(step, context), step, context
+    )
+
+    assert [verdict.backend for verdict in found.quantized] == ["int8-b", DENSE_IN_INT8]
+    assert found.quantized[1].replicates == [0, 1, 2]
+    assert found.quantized[1].difference.mean == pytest.approx(0, abs=0.02)
+    assert quantized(found).backend == "int8-b", "beside forward passes"
 
 
 def test_after_a_pass_no_other_one_is_asked(tmp_path, learned):

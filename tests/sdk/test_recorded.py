@@ -276,6 +276,18 @@ def test_a_run_that_may_not_be_read_is_in_nobodys_way(copied: Path, verdicts: Ve
     assert (pages.returncode, "Permission denied" in pages.stderr, verdicts.passed in pages.stdout) == (4, True, True)
 
 
+def test_of_many_runs_those_without_a_verdict_are_not_measured(copied: Path, verdicts: Verdicts) -> None:
+    unjudged = (verdicts.failed, verdicts.undecided)
+    for run in unjudged:
+        for gate in (copied / "runs" / run).rglob("gate"):
+            shutil.rmtree(gate)
+    done = cli("benchmark", "--rounds", "1", "--batch", "1", cwd=copied)
+    assert done.returncode == 0 and "chosen: " in done.stdout
+    assert all(f"{run}: no round" in done.stderr for run in unjudged)
+    shutil.rmtree(copied / "runs" / verdicts.passed)
+    refused(cli("benchmark", cwd=copied), 2, "no round")
+
+
 def test_a_list_while_a_run_is_deleted_is_of_what_is_there(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     for number in range(300):

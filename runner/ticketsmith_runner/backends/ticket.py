@@ -12,7 +12,7 @@ from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.graph import Graph, Unsuited
 from ticketsmith_runtime.int8.chain import chained, links
 from ticketsmith_runtime.int8.instructions import best
-from ticketsmith_runtime.int8.quantization import precision, quantized
+from ticketsmith_runtime.int8.quantization import precision
 from ticketsmith_runtime.kernels._isa import Isa, widest
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.network import Network
@@ -67,7 +67,7 @@ def in_int8(subject: Subject) -> Forward:
 
 def dense_in_int8(subject: Subject) -> Forward:
     """The dense network in the same 8 and 7 bits, as it makes tokens. Raises NotApplicable."""
-    return _listed(Execution(suited(quantized(subject.dense_network)), Machine.host()))
+    return _listed(Execution(suited(subject.dense_in_int8), Machine.host()))
 
 
 def suited(network: Network, left: Collection[str] = ()) -> Network:

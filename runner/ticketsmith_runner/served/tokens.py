@@ -20,7 +20,6 @@ from ticketsmith.lottery.results import Refusal
 from ticketsmith_runtime.execution import Execution
 from ticketsmith_runtime.generation import Decoder, Draw, decoder, stream
 from ticketsmith_runtime.graph import Unsuited
-from ticketsmith_runtime.int8.quantization import quantized
 from ticketsmith_runtime.llvm import Machine
 from ticketsmith_runtime.network import Network
 
@@ -70,7 +69,7 @@ class Speaker:
             PYTORCH: partial(self._by_torch, subject),
             RUNTIME: lambda: self._by_runtime(DENSE, RUNTIME, subject.dense_network, subject.dense, subject),
             DENSE_IN_INT8: lambda: self._by_runtime(
-                DENSE_INT8, DENSE_IN_INT8, suited(quantized(subject.dense_network)), subject.dense, subject
+                DENSE_INT8, DENSE_IN_INT8, suited(subject.dense_in_int8), subject.dense, subject
             ),
             TICKET: lambda: self._by_runtime(TICKET, TICKET, subject.network, subject.masked, subject),
             TICKET_IN_INT8: lambda: self._by_runtime(

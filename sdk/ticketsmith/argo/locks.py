@@ -3,14 +3,15 @@
 Argo 4.1 may forget to wake whoever is next in the queue (docs/argo.md).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
 from ..errors import TicketSmithError
 from . import Argo, Document, ended, run_of
 
 LOCKS = ("mutex", "semaphore")
-WAITS = "Waiting for "
-"""The beginning of what a node says that waits for a lock."""
+WAITS = re.compile("^Waiting for .* lock")
+"""Argo's words for a node that waits for a lock."""
 LIMITS = "ticketsmith-limits"
 """ConfigMap of the semaphores' limits. A limit of 0 is a pause on purpose."""
 
@@ -49,7 +50,7 @@ def _queues(workflow: Document) -> bool:
     nodes = workflow.get("status", {}).get("nodes")
     if not nodes:  # a list leaves them out
         return True
-    return any(node.get("phase") == "Pending" and WAITS in (node.get("message") or "") for node in nodes.values())
+    return any(node.get("phase") == "Pending" and WAITS.search(node.get("message") or "") for node in nodes.values())
 
 
 def _locks(workflow: Document, kind: str) -> Iterator[str]:

@@ -108,18 +108,20 @@ def benchmark(
     from .measure import measure
     from .voice import note
 
-    opened = open_store(store)
+    opened, measured, unjudged = open_store(store), 0, None
     for run_id in chosen(opened, run):
         named = backends.split(",") if backends else None
         given = {"batch_sizes": batch or None, "rounds": rounds, "threads": threads, "replicate": replicate}
         spec = remeasured(spec_of(opened, run_id), backends=named, **given)
         try:
             code = measure(opened, run_id, spec, data_folder(opened, run_id, data_root), output, level)
-        except UsageError as error:  # one of many, which nothing was judged of
-            if run is not None:
-                raise
+        except UsageError as error:  # perhaps one of many, which nothing was judged of
+            unjudged = error
             note(f"{run_id}: {error.args[0]}")
             continue
         if code:
             return code
+        measured += 1
+    if unjudged and not measured:
+        raise unjudged
     return 0

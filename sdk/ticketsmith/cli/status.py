@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from ..argo import Argo, Document, ended
-from ..argo.locks import limited, limits, stuck
+from ..argo.locks import WAITS, limited, limits, stuck
 from ..argo.tree import Tree, tree
 from ..report.narrow import Fitted
 from ..report.numbers import duration
@@ -17,7 +17,7 @@ from .consoles import console as console_of
 from .options import Output
 from .outlook import Observer
 from .told import tell
-from .waits import LOCKED, PAUSED, WAKE
+from .waits import PAUSED, WAKE
 from .whole import earlier
 
 
@@ -79,7 +79,7 @@ def print_status(argo: Argo, name: str, output: Output) -> None:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
     if outlook:
         console.print(str(outlook), markup=False, highlight=False, soft_wrap=True)
-    if any(LOCKED.search(part.reason) for part in seen.parts):
+    if any(WAITS.search(part.reason) for part in seen.parts):
         print_stuck(argo, argo.list(), seen.run)
     if link:
         typer.echo(link)

@@ -2,8 +2,9 @@
 
 import re
 
+from ..argo.locks import WAITS
+
 NO_MACHINE = "Unschedulable|nodes are available"
-LOCKED = re.compile("^Waiting for .* lock")
 WAKE = (
     "`ticketsmith resume RUN --cluster` has the controller look again; where it waits on, restart the controller: "
     "`kubectl -n argo rollout restart deployment/workflow-controller`"
@@ -23,7 +24,7 @@ FIXES = {
     "exceeded quota|failed quota": (
         "it goes on by itself once others are done; `kubectl describe quota` shows what is used"
     ),
-    LOCKED.pattern: ("it goes on by itself once the runs before it are done; `ticketsmith list --cluster` shows them"),
+    WAITS.pattern: ("it goes on by itself once the runs before it are done; `ticketsmith list --cluster` shows them"),
 }
 """Patterns of such sentences, and what ends the wait."""
 
